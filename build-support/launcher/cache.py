@@ -1,0 +1,60 @@
+"""Makes an entry of the launcher's cache once, whoever else asks for it and whenever they die."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Iterator, NoReturn
+
+
+def say(message: str) -> None:
+    """Prints a line for the person at the terminal; stdout belongs to Pants."""
+    print(f"pants: {message}", file=sys.stderr, flush=True)
+
+
+def fail(message: str) -> NoReturn:
+    """Ends the program with a message and exit code 1."""
+    say(message)
+    sys.exit(1)
+
+
+@contextlib.contextmanager
+def exclusive(entry: Path) -> Iterator[None]:
+    """Holds the lock of the cache entry that is going to be made at `entry`.
+
+    The kernel releases the lock when the last process that holds its file descriptor ends. The
+    descriptor is inheritable, so with `close_fds=False` a child that outlives a killed parent
+    still keeps others away from the files that it writes.
+    """
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(entry.parent / f".{entry.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.set_inheritable(fd, True)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another process that is making {entry}")
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, a link or a whole folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    elif path.is_symlink() or path.exists():
+        path.unlink()
+
+
+def publish(made: Path, entry: Path) -> None:
+    """Lets the link `entry` point to the finished sibling folder `made`, in one atomic step."""
+    link = entry.parent / f".{entry.name}.link"
+    remove(link)
+    link.symlink_to(made.name)
+    os.replace(link, entry)

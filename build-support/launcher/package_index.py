@@ -1,0 +1,137 @@
+"""Finds out from pip where the files of the Python package index live.
+
+OUTPUT gets two lines: the files' host and the path before `/packages/`, as "host" or "host/path";
+and the URL of the index, empty if it is pip's default one.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import html.parser
+import os
+import re
+import ssl
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Mapping
+from urllib.parse import unquote, urljoin, urlsplit
+
+from launcher.cache import fail, say
+
+# A distribution that every index has and whose page is short.
+SMALL_PROJECT = "ansicolors"
+
+# The layout that the files of the default index have, and so those of mirrors that keep its paths.
+FILE_URL = re.compile(
+    r"https?://(?:[^@/]*@)?(?P<prefix>.+)/packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]+$"
+)
+
+
+def pip_settings() -> Mapping[str, str]:
+    """The settings of pip that matter here, by name; the most specific place wins."""
+    listed = subprocess.run(
+        [sys.executable, "-E", "-s", "-m", "pip", "config", "list"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+        check=True,
+    ).stdout
+    settings: dict[str, str] = {}
+    for place in ("global", "install", ":env:"):
+        for line in listed.splitlines():
+            key, _, value = line.partition("=")
+            if key.startswith(f"{place}."):
+                settings[key[len(place) + 1 :]] = str(ast.literal_eval(value))
+    return settings
+
+
+def pip_defaults() -> tuple[str, str]:
+    """The default index's URL and its files' host, which pip has built in."""
+    program = (
+        "from pip._internal.models.index import PyPI; print(PyPI.simple_url);"
+        "print(PyPI.file_storage_domain)"
+    )
+    url, host = subprocess.run(
+        [sys.executable, "-E", "-s", "-c", program],
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        check=True,
+    ).stdout.split()
+    return url, host
+
+
+class Links(html.parser.HTMLParser):
+    """Collects the targets of a page's links."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.targets += [value for name, value in attrs if tag == "a" and name == "href" and value]
+
+
+def files_prefix(page_url: str, page: str) -> str | None:
+    """The host and path before `/packages/` of the files that an index page links to."""
+    links = Links()
+    links.feed(page)
+    for target in links.targets:
+        match = FILE_URL.match(urljoin(page_url, target).partition("#")[0])
+        if match:
+            return match["prefix"]
+    return None
+
+
+def fetch(url: str, settings: Mapping[str, str]) -> tuple[str, str]:
+    """Gets a page with pip's certificates, proxy and the URL's credentials: its URL and text."""
+    parts = urlsplit(url)
+    context = ssl.create_default_context(cafile=settings.get("cert"))
+    if parts.hostname in settings.get("trusted-host", "").split():
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=context)]
+    if "proxy" in settings:
+        proxies = {"http": settings["proxy"], "https": settings["proxy"]}
+        handlers.append(urllib.request.ProxyHandler(proxies))
+    request = urllib.request.Request(url, headers={"Accept": "text/html"})
+    if parts.username is not None:
+        plain = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        request = urllib.request.Request(plain, headers={"Accept": "text/html"})
+        secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        encoded = base64.b64encode(secret.encode()).decode()
+        request.add_header("Authorization", f"Basic {encoded}")
+    with urllib.request.build_opener(*handlers).open(request, timeout=30) as response:
+        return response.geturl(), response.read().decode("utf-8", "replace")
+
+
+def main(output: Path) -> None:
+    settings = pip_settings()
+    default_url, default_host = pip_defaults()
+    index = settings.get("index-url", default_url).rstrip("/")
+    if index == default_url.rstrip("/"):
+        prefix: str | None = default_host
+        index = ""
+    else:
+        try:
+            prefix = files_prefix(*fetch(f"{index}/{SMALL_PROJECT}/", settings))
+        except (OSError, urllib.error.URLError) as error:
+            host = urlsplit(index).hostname
+            fail(f"can't ask the package index at {host} where its files are ({error}).")
+        if prefix is None:
+            fail(
+                f"the package index at {urlsplit(index).hostname} doesn't keep the usual paths"
+                " (/packages/ab/cd/...) of its files, so the locks' URLs can't be mapped to it."
+                " Set PANTS_PYTHON_REPOS_PATH_MAPPINGS='[\"INDEX|/HOST\"]' to a host that does."
+            )
+        if urlsplit(index).scheme != "https":
+            say("the package index is not https, but the locks' URLs are: downloads may fail.")
+    made = output.parent / f".{output.name}.{os.getpid()}"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    made.touch(0o600)
+    made.write_text(f"{prefix}\n{index}\n")
+    made.replace(output)

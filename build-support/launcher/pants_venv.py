@@ -1,0 +1,89 @@
+"""Installs the locked Pants into a venv of the launcher's cache.
+
+LOCK is a requirements file with hashes. ENTRY is where the venv is to appear; it is a link to a
+folder beside it whose name also tells the interpreter. A venv can't be moved, so it is made under
+that final name, and the link appears when it is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+
+from launcher.cache import exclusive, fail, publish, remove, say
+from launcher.pip_runner import run_pip
+
+
+def is_complete(entry: Path) -> bool:
+    """Whether there is a venv at `entry` whose interpreter still exists."""
+    return os.access(entry / "bin/python", os.X_OK) and os.access(entry / "bin/pants", os.X_OK)
+
+
+def interpreter_id() -> str:
+    """Names the interpreter that runs this program: a venv is tied to its version and place."""
+    place = hashlib.sha256(os.path.realpath(sys.executable).encode()).hexdigest()
+    return f"cp{platform.python_version()}-{place[:8]}"
+
+
+def create(folder: Path, lock: Path) -> None:
+    """Makes the venv: Pants as locked, and its native client where it runs on this platform."""
+    try:
+        venv.create(folder, with_pip=True)
+    except (subprocess.CalledProcessError, ImportError) as error:
+        remove(folder)
+        fail(
+            f"{sys.executable} can't make a venv ({error}). Install its venv module (Debian and"
+            " Ubuntu: the package python3.9-venv) and type the same command again."
+        )
+    run_pip(
+        folder / "bin/python",
+        ["install", "--quiet", "--require-hashes", "--no-deps", "--requirement", str(lock)],
+        lock,
+    )
+    if not os.access(folder / "bin/pants", os.X_OK):
+        fail(f"{lock} installs no `pants` command: it must pin pantsbuild-pants.")
+    link_native_client(folder)
+
+
+def link_native_client(folder: Path) -> None:
+    """Adds bin/native_client to the venv if Pants ships one that runs on this platform."""
+    for client in folder.glob("lib/python*/site-packages/pants/bin/native_client"):
+        client.chmod(0o755)
+        try:
+            subprocess.run(
+                [str(client), "--version"],
+                env={**os.environ, "_PANTS_SERVER_EXE": "/usr/bin/true"},
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=True,
+                timeout=20,
+            )
+        except (OSError, subprocess.SubprocessError):
+            continue
+        (folder / "bin/native_client").symlink_to(os.path.relpath(client, folder / "bin"))
+
+
+def main(lock: Path, entry: Path) -> None:
+    with exclusive(entry):
+        if is_complete(entry):
+            return
+        start = time.monotonic()
+        folder = entry.parent / f"{entry.name}-{interpreter_id()}"
+        say(f"installing Pants for CPython {platform.python_version()} into {folder} (once)")
+        remove(entry)
+        remove(folder)
+        try:
+            create(folder, lock)
+        except BaseException:
+            remove(folder)
+            raise
+        publish(folder, entry)
+        say(f"installed Pants in {time.monotonic() - start:.0f} s")

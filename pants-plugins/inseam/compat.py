@@ -1,0 +1,239 @@
+"""Gives the rule calls that Inseam uses one name each, on every supported Pants version.
+
+Rules are written in call-by-name form. Where Pants has it, the names below are Pants' own; on
+Pants 2.17, which only knows `Get`, they are coroutines around it, which that version's rule
+parser follows like any other awaited helper.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Coroutine, Iterable, TypeVar, get_type_hints
+
+from packaging.version import Version
+from pants.version import PANTS_SEMVER
+
+_Result = TypeVar("_Result")
+
+CALL_BY_NAME = Version("2.30.0.dev0") <= PANTS_SEMVER
+
+if CALL_BY_NAME and not TYPE_CHECKING:
+    from pants.backend.python.target_types_rules import resolve_pex_entry_point
+    from pants.backend.python.util_rules.pex import find_interpreter
+    from pants.backend.python.util_rules.pex_requirements import determine_resolve_pex_config
+    from pants.backend.python.util_rules.python_sources import (
+        prepare_python_sources,
+        strip_python_sources,
+    )
+    from pants.backend.python.util_rules.pex_cli import PexCliProcess
+    from pants.core.environments.target_types import EnvironmentTarget
+    from pants.core.util_rules.env_vars import environment_vars_subset
+    from pants.engine.internals.graph import (
+        hydrate_sources,
+        resolve_target,
+        resolve_unparsed_address_inputs,
+        transitive_targets,
+    )
+    from pants.engine.intrinsics import (
+        add_prefix,
+        create_digest,
+        digest_subset_to_digest,
+        digest_to_snapshot,
+        execute_process,
+        get_digest_contents,
+        merge_digests,
+        path_globs_to_digest,
+        remove_prefix,
+    )
+    from pants.engine.process import FallibleProcessResult
+    from pants.engine.rules import concurrently, implicitly
+
+    def by_name(rule: Any) -> Any:
+        """The rule itself: it can be called."""
+        return rule
+
+    async def execute_pex_cli(request: PexCliProcess) -> FallibleProcessResult:
+        """Runs PEX, whatever its exit code."""
+        return await execute_process(**implicitly({request: PexCliProcess}))
+
+else:
+    from pants.backend.python.target_types import ResolvedPexEntryPoint, ResolvePexEntryPointRequest
+    from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+    from pants.backend.python.util_rules.pex import PythonExecutable
+    from pants.backend.python.util_rules.pex_cli import PexCliProcess
+    from pants.backend.python.util_rules.pex_requirements import (
+        ResolvePexConfig,
+        ResolvePexConfigRequest,
+    )
+    from pants.backend.python.util_rules.python_sources import (
+        PythonSourceFiles,
+        PythonSourceFilesRequest,
+        StrippedPythonSourceFiles,
+    )
+    from pants.core.util_rules.environments import EnvironmentTarget
+    from pants.engine.addresses import Addresses, UnparsedAddressInputs
+    from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
+    from pants.engine.fs import (
+        AddPrefix,
+        CreateDigest,
+        Digest,
+        DigestContents,
+        DigestSubset,
+        MergeDigests,
+        PathGlobs,
+        RemovePrefix,
+        Snapshot,
+    )
+    from pants.engine.process import FallibleProcessResult, Process
+    from pants.engine.rules import Get, MultiGet
+    from pants.engine.target import (
+        HydratedSources,
+        HydrateSourcesRequest,
+        TransitiveTargets,
+        TransitiveTargetsRequest,
+        WrappedTarget,
+        WrappedTargetRequest,
+    )
+
+    def by_name(
+        rule: Callable[..., Coroutine[Any, Any, _Result]]
+    ) -> Callable[..., Coroutine[Any, Any, _Result]]:
+        """A coroutine that asks the engine for the result of `rule`, whose first parameter is the
+        request; calling the rule's function would run it anew each time."""
+        hints = get_type_hints(rule)
+        output_type = hints.pop("return")
+        request_type = next(iter(hints.values()))
+
+        async def call(request: Any, **_: Any) -> Any:
+            return await Get(output_type, request_type, request)
+
+        return call
+
+    def implicitly(*_: Any) -> dict[str, Any]:
+        """Nothing: `Get` finds implicit parameters by itself."""
+        return {}
+
+    async def concurrently(coroutines: Iterable[Coroutine[Any, Any, Any]]) -> tuple[Any, ...]:
+        """The results of the coroutines, whose `Get`s are requested together, round by round."""
+        running = list(coroutines)
+        results: list[Any] = [None] * len(running)
+        answers: dict[int, Any] = {number: None for number in range(len(running))}
+        while answers:
+            asked: dict[int, Any] = {}
+            for number, answer in answers.items():
+                try:
+                    asked[number] = running[number].send(answer)
+                except StopIteration as end:
+                    results[number] = end.value
+            flat = [
+                get
+                for request in asked.values()
+                for get in (request if isinstance(request, (tuple, list)) else (request,))
+            ]
+            if not flat:
+                break
+            values = list(await MultiGet(flat))
+            answers = {}
+            for number, request in asked.items():
+                if isinstance(request, (tuple, list)):
+                    answers[number] = tuple(values.pop(0) for _ in request)
+                else:
+                    answers[number] = values.pop(0)
+        return tuple(results)
+
+    async def resolve_pex_entry_point(
+        request: ResolvePexEntryPointRequest, **_: Any
+    ) -> ResolvedPexEntryPoint:
+        return await Get(ResolvedPexEntryPoint, ResolvePexEntryPointRequest, request)
+
+    async def find_interpreter(request: InterpreterConstraints, **_: Any) -> PythonExecutable:
+        return await Get(PythonExecutable, InterpreterConstraints, request)
+
+    async def determine_resolve_pex_config(
+        request: ResolvePexConfigRequest, **_: Any
+    ) -> ResolvePexConfig:
+        return await Get(ResolvePexConfig, ResolvePexConfigRequest, request)
+
+    async def prepare_python_sources(
+        request: PythonSourceFilesRequest, **_: Any
+    ) -> PythonSourceFiles:
+        return await Get(PythonSourceFiles, PythonSourceFilesRequest, request)
+
+    async def strip_python_sources(sources: PythonSourceFiles) -> StrippedPythonSourceFiles:
+        return await Get(StrippedPythonSourceFiles, PythonSourceFiles, sources)
+
+    async def environment_vars_subset(
+        request: EnvironmentVarsRequest, **_: Any
+    ) -> EnvironmentVars:
+        return await Get(EnvironmentVars, EnvironmentVarsRequest, request)
+
+    async def hydrate_sources(request: HydrateSourcesRequest, **_: Any) -> HydratedSources:
+        return await Get(HydratedSources, HydrateSourcesRequest, request)
+
+    async def resolve_target(request: WrappedTargetRequest, **_: Any) -> WrappedTarget:
+        return await Get(WrappedTarget, WrappedTargetRequest, request)
+
+    async def resolve_unparsed_address_inputs(
+        request: UnparsedAddressInputs, **_: Any
+    ) -> Addresses:
+        return await Get(Addresses, UnparsedAddressInputs, request)
+
+    async def transitive_targets(request: TransitiveTargetsRequest, **_: Any) -> TransitiveTargets:
+        return await Get(TransitiveTargets, TransitiveTargetsRequest, request)
+
+    async def add_prefix(request: AddPrefix) -> Digest:
+        return await Get(Digest, AddPrefix, request)
+
+    async def create_digest(request: CreateDigest) -> Digest:
+        return await Get(Digest, CreateDigest, request)
+
+    async def digest_subset_to_digest(request: DigestSubset) -> Digest:
+        return await Get(Digest, DigestSubset, request)
+
+    async def digest_to_snapshot(digest: Digest) -> Snapshot:
+        return await Get(Snapshot, Digest, digest)
+
+    async def execute_process(process: Process, **_: Any) -> FallibleProcessResult:
+        return await Get(FallibleProcessResult, Process, process)
+
+    async def execute_pex_cli(request: PexCliProcess) -> FallibleProcessResult:
+        return await Get(FallibleProcessResult, PexCliProcess, request)
+
+    async def get_digest_contents(digest: Digest) -> DigestContents:
+        return await Get(DigestContents, Digest, digest)
+
+    async def merge_digests(request: MergeDigests) -> Digest:
+        return await Get(Digest, MergeDigests, request)
+
+    async def path_globs_to_digest(request: PathGlobs) -> Digest:
+        return await Get(Digest, PathGlobs, request)
+
+    async def remove_prefix(request: RemovePrefix) -> Digest:
+        return await Get(Digest, RemovePrefix, request)
+
+
+__all__ = [
+    "EnvironmentTarget",
+    "add_prefix",
+    "by_name",
+    "concurrently",
+    "create_digest",
+    "determine_resolve_pex_config",
+    "digest_subset_to_digest",
+    "digest_to_snapshot",
+    "environment_vars_subset",
+    "execute_pex_cli",
+    "execute_process",
+    "find_interpreter",
+    "get_digest_contents",
+    "hydrate_sources",
+    "implicitly",
+    "merge_digests",
+    "path_globs_to_digest",
+    "prepare_python_sources",
+    "remove_prefix",
+    "resolve_pex_entry_point",
+    "resolve_target",
+    "resolve_unparsed_address_inputs",
+    "strip_python_sources",
+    "transitive_targets",
+]

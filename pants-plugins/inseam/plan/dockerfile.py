@@ -1,0 +1,77 @@
+"""Writes the instructions of a service's Dockerfile."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Iterable, Mapping
+
+DEFAULT_ENV = {
+    "PATH": "/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "VIRTUAL_ENV": "/opt/venv",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUNBUFFERED": "1",
+    "TZ": "UTC",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+}
+ENTRY_POINT = "/opt/venv/bin/entrypoint"
+HEALTHCHECK = "/opt/venv/bin/healthcheck"
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """What a service's image says beside its layers."""
+
+    env: Mapping[str, str]
+    user: str
+    ports: tuple[str, ...]
+    args: tuple[str, ...]
+    healthcheck: bool
+
+
+def environment(env: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of a service: the defaults, then its own."""
+    return {**DEFAULT_ENV, **env}
+
+
+def instructions(base: str, layers: Iterable[str], config: ImageConfig) -> tuple[str, ...]:
+    """A Dockerfile that adds the tars `layers` to `base`, lowest first, and runs no command.
+
+    base: what BASE_IMAGE stands for, an image name or an address that Pants replaces by one.
+    layers: paths in the build context.
+
+    The text is the same for BuildKit and the legacy builder.
+    """
+    env = environment(config.env)
+    return (
+        f"ARG BASE_IMAGE={base}",
+        "FROM ${BASE_IMAGE}",
+        *(f"ADD {path} /" for path in layers),
+        "ENV " + " ".join(f"{name}={quoted(value)}" for name, value in env.items()),
+        "WORKDIR /app",
+        f"USER {config.user}",
+        *(f"EXPOSE {port}" for port in config.ports),
+        "STOPSIGNAL SIGTERM",
+        *(
+            [
+                "HEALTHCHECK --interval=10s --timeout=2s --start-period=5s --retries=3"
+                f" CMD {exec_form([HEALTHCHECK])}"
+            ]
+            if config.healthcheck
+            else []
+        ),
+        f"ENTRYPOINT {exec_form([ENTRY_POINT])}",
+        *([f"CMD {exec_form(config.args)}"] if config.args else []),
+    )
+
+
+def exec_form(argv: Iterable[str]) -> str:
+    """A command in exec form: a JSON array, run without a shell."""
+    return json.dumps(list(argv))
+
+
+def quoted(value: str) -> str:
+    """A value of ENV, in double quotes, without expansion of variables."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    return f'"{escaped}"'

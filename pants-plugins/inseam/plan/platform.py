@@ -1,0 +1,77 @@
+"""Says what a platform is: which wheels run on a base image, and under which markers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from packaging import tags
+
+# Docker's architecture names (GOARCH), and what `uname -m` says on such a machine.
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+# PEP 600: the glibc versions that have an older manylinux name.
+_LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
+_OLDEST_GLIBC = {"x86_64": 5, "aarch64": 17}
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A CPython on Linux with glibc.
+
+    architecture: "amd64" or "arm64". python: full version, "3.11.2". glibc: (major, minor).
+    """
+
+    architecture: str
+    python: str
+    glibc: tuple[int, int]
+
+    @property
+    def machine(self) -> str:
+        """What `uname -m` says."""
+        return MACHINES[self.architecture]
+
+    @property
+    def minor(self) -> tuple[int, int]:
+        """The interpreter's minor version, as (3, 11)."""
+        major, minor = self.python.split(".")[:2]
+        return int(major), int(minor)
+
+    def tags(self) -> tuple[str, ...]:
+        """Compatible wheel tags, best first (PEP 425, PEP 600)."""
+        platforms = []
+        major, newest = self.glibc
+        for minor in range(newest, _OLDEST_GLIBC[self.machine] - 1, -1):
+            platforms.append(f"manylinux_{major}_{minor}_{self.machine}")
+            legacy = _LEGACY_MANYLINUX.get((major, minor))
+            if legacy:
+                platforms.append(f"{legacy}_{self.machine}")
+        platforms.append(f"linux_{self.machine}")
+        interpreter = f"cp{self.minor[0]}{self.minor[1]}"
+        return tuple(
+            str(tag)
+            for tag in (
+                *tags.cpython_tags(self.minor, [interpreter], platforms),
+                *tags.compatible_tags(self.minor, interpreter, platforms),
+            )
+        )
+
+    def markers(self) -> dict[str, str]:
+        """The environment that markers are evaluated in (PEP 508)."""
+        return {
+            "implementation_name": "cpython",
+            "implementation_version": self.python,
+            "os_name": "posix",
+            "platform_machine": self.machine,
+            "platform_python_implementation": "CPython",
+            "platform_release": "",
+            "platform_system": "Linux",
+            "platform_version": "",
+            "python_full_version": self.python,
+            "python_version": f"{self.minor[0]}.{self.minor[1]}",
+            "sys_platform": "linux",
+        }
+
+    def complete_platform(self) -> dict[str, Any]:
+        """The platform in the form that PEX reads (`--complete-platform`)."""
+        return {"compatible_tags": list(self.tags()), "marker_environment": self.markers()}

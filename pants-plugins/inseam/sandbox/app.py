@@ -1,0 +1,204 @@
+"""Lays out a service's first-party code as its `app` layer, and completes its `layers.json`.
+
+Usage: python programs app --target ADDRESS --sources DIR --out OUT --entry-point MODULE:FUNCTION
+                           [--healthcheck MODULE:FUNCTION] [LAYER...]
+
+DIR holds the sources as they are imported, LAYER... are folders that `join` wrote, lowest first.
+Writes `app.tar`, and `layers.json` with all layers, to the folder OUT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import os
+from pathlib import Path
+from typing import Iterator
+
+from inseam.sandbox.bytecode import cache_path, compile_source, minor_version
+from inseam.sandbox.command import Failure
+from inseam.sandbox.files import whole
+from inseam.sandbox.layer import LAYERS, PATHS, Layer, read_layers, read_paths, write_layers
+from inseam.sandbox.tar import (
+    EXECUTABLE_MODE,
+    FILE_MODE,
+    Member,
+    Slice,
+    TarError,
+    write_tar,
+)
+from inseam.sandbox.venv import APP, VENV, launcher, site_packages
+
+NAME = "app"
+ENTRY_POINT = f"{VENV}/bin/entrypoint"
+HEALTHCHECK = f"{VENV}/bin/healthcheck"
+
+
+def app_layer(
+    target: str,
+    sources: Path,
+    out: Path,
+    *,
+    entry_point: str,
+    healthcheck: str | None,
+    below: list[Path],
+) -> tuple[Layer, ...]:
+    """Writes the app layer of `target` and the `layers.json` of the whole service.
+
+    Raises Failure for an entry point that is not there, and where first-party code and a wheel
+    give different content to one import path.
+    """
+    layers = [layer for folder in below for layer in read_layers(folder / LAYERS)]
+    installed = {
+        path: digest for folder in below for path, digest in read_paths(folder / PATHS).items()
+    }
+    files = dict(_files(sources))
+    _check_collisions(target, files, installed)
+    members = list(_members(target, files))
+    members.append(_launcher(target, ENTRY_POINT, "entry_point", entry_point, files, installed))
+    if healthcheck is not None:
+        members.append(
+            _launcher(target, HEALTHCHECK, "healthcheck", healthcheck, files, installed)
+        )
+    tar = out / f"{NAME}.tar"
+    try:
+        with whole(tar) as target_file:
+            info = write_tar(members, target_file)
+    except TarError as error:
+        raise Failure(f"{target}: {error}") from error
+    layers.append(Layer(NAME, tar.name, info.diff_id, info.size))
+    write_layers(layers, out / LAYERS)
+    return tuple(layers)
+
+
+def _files(sources: Path) -> Iterator[tuple[str, Path]]:
+    for folder, folders, names in os.walk(sources):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        for name in names:
+            path = Path(folder, name)
+            yield path.relative_to(sources).as_posix(), path
+
+
+def _mode(path: Path) -> int:
+    return EXECUTABLE_MODE if path.stat().st_mode & 0o100 else FILE_MODE
+
+
+def _members(target: str, files: dict[str, Path]) -> Iterator[Member]:
+    minor = minor_version()
+    for name, path in files.items():
+        yield Member(
+            f"{APP}/{name}", Slice(str(path), 0, path.stat().st_size), _mode(path), owner=target
+        )
+        if not name.endswith(".py"):
+            continue
+        compiled = compile_source(path.read_bytes(), f"/{APP}/{name}")
+        if compiled is not None:
+            yield Member(f"{APP}/{cache_path(name, minor)}", compiled, owner=target)
+
+
+def _check_collisions(target: str, files: dict[str, Path], installed: dict[str, str]) -> None:
+    """site-packages comes before /app on sys.path: a wheel's file would win over ours."""
+    site = site_packages(minor_version())
+    for name, path in sorted(files.items()):
+        digest = installed.get(f"{site}/{name}")
+        if digest is None:
+            continue
+        content = hashlib.sha256(path.read_bytes()).digest()
+        if hashlib.sha256(b"%o " % _mode(path) + content).hexdigest() != digest:
+            raise Failure(
+                f"{target}: the first-party file {name} has the import path of a file that one of"
+                f" the service's wheels installs (/{site}/{name}), with different content. Rename"
+                " the module, or drop the requirement."
+            )
+
+
+def _launcher(
+    target: str,
+    path: str,
+    field: str,
+    entry_point: str,
+    files: dict[str, Path],
+    installed: dict[str, str],
+) -> Member:
+    if path in installed:
+        raise Failure(
+            f"{target}: one of the service's wheels installs /{path}, which is the place of the"
+            f" launcher for `{field}`. Drop that requirement."
+        )
+    module, _, attribute = entry_point.partition(":")
+    stem = module.replace(".", "/")
+    candidates = [f"{stem}.py", f"{stem}/__init__.py"]
+    found = next((files[name] for name in candidates if name in files), None)
+    if found is not None:
+        _check_attribute(target, field, entry_point, found)
+    elif not any(
+        name.startswith((f"{site_packages(minor_version())}/{stem}.", f"{site_packages(minor_version())}/{stem}/__init__."))
+        for name in installed
+    ):
+        raise Failure(
+            f"{target}: the module {module!r} of `{field}={entry_point!r}` is neither in the"
+            " service's first-party code nor in its wheels. Check the spelling, and that the"
+            " module's `python_sources` target is among the service's dependencies."
+        )
+    if not all(part.isidentifier() for part in attribute.split(".")):
+        raise Failure(
+            f"{target}: `{field}={entry_point!r}` must name a function, as in {module}:main"
+        )
+    return launcher(path, entry_point, target)
+
+
+def _check_attribute(target: str, field: str, entry_point: str, module: Path) -> None:
+    attribute = entry_point.partition(":")[2].split(".")[0]
+    try:
+        names = set(_bound(ast.parse(module.read_bytes()).body))
+    except SyntaxError as error:
+        raise Failure(
+            f"{target}: the module of `{field}={entry_point!r}` does not compile with Python"
+            f" {'.'.join(map(str, minor_version()))}: {error.msg}, line {error.lineno}"
+        ) from error
+    if attribute in names or "*" in names or "__getattr__" in names:
+        return
+    known = ", ".join(sorted(name for name in names if not name.startswith("_"))) or "nothing"
+    raise Failure(
+        f"{target}: `{field}={entry_point!r}` names a function that its module does not define."
+        f" The module defines: {known}."
+    )
+
+
+def _bound(body: list[ast.stmt]) -> Iterator[str]:
+    """Names that statements bind at the top level of a module."""
+    for statement in body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield statement.name
+        elif isinstance(statement, (ast.Import, ast.ImportFrom)):
+            yield from ((name.asname or name.name).split(".")[0] for name in statement.names)
+        elif isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    yield node.id
+        else:
+            for field in ("body", "orelse", "finalbody"):
+                yield from _bound(getattr(statement, field, []))
+            for handler in getattr(statement, "handlers", []):
+                yield from _bound(handler.body)
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(prog="app", description=__doc__)
+    parser.add_argument("--target", required=True)
+    parser.add_argument("--sources", required=True, type=Path)
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--entry-point", required=True)
+    parser.add_argument("--healthcheck")
+    parser.add_argument("layers", nargs="*", type=Path)
+    options = parser.parse_args(argv)
+    app_layer(
+        options.target,
+        options.sources,
+        options.out,
+        entry_point=options.entry_point,
+        healthcheck=options.healthcheck,
+        below=options.layers,
+    )

@@ -1,0 +1,205 @@
+"""Writes layer tars whose bytes depend on nothing but their members.
+
+The rules, which `check_member` and `write_tar` enforce together: members sorted by path, every
+parent directory present exactly once and before its children, mtime 0, owner 0:0 without names,
+no extended header other than the pax `path`, `linkpath` and `size` records of POSIX.1-2001 that
+a value too long or too large for its ustar field needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO, Iterable, Mapping, Union
+
+BLOCK = 512
+END_OF_ARCHIVE = b"\0" * (2 * BLOCK)
+COPY_SIZE = 1 << 20
+
+FILE_MODE = 0o644
+EXECUTABLE_MODE = 0o755
+DIRECTORY_MODE = 0o755
+
+
+class TarError(Exception):
+    """A set of members that no layer can hold; the text names the path and the owners."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """`size` bytes of the file `path` of the build machine, from byte `offset` on."""
+
+    path: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Member:
+    """One entry of a layer.
+
+    path: relative POSIX path inside the image, without leading or trailing slash.
+    content: the bytes of a regular file, in memory or on disk; empty for other kinds.
+    mode: permission bits.
+    link: target of a symbolic link (then `content` and `mode` mean nothing).
+    directory: true for a directory; only needed for one that is empty or has another mode than
+        0755, the others are made from the paths of the files.
+    owner: who puts the member there, for error texts: a wheel, a Debian package, a target.
+    """
+
+    path: str
+    content: Union[bytes, Slice] = b""
+    mode: int = FILE_MODE
+    link: str | None = None
+    directory: bool = False
+    owner: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return len(self.content) if isinstance(self.content, bytes) else self.content.size
+
+
+@dataclass(frozen=True)
+class TarInfo:
+    """What a written tar is: OCI image-spec `diff_id` (config.md, "Layer DiffID") and bytes."""
+
+    diff_id: str
+    size: int
+
+
+def check_member(member: Member) -> None:
+    """Raises TarError if the member's path is not a plain relative path inside the image."""
+    path = PurePosixPath(member.path)
+    if (
+        not member.path
+        or path.is_absolute()
+        or str(path) != member.path
+        or "\0" in member.path
+        or any(part in ("..", ".") for part in path.parts)
+    ):
+        raise TarError(f"{member.owner or 'a member'} has the unusable path {member.path!r}")
+    if member.directory and member.content:
+        raise TarError(f"{member.owner}: the directory {member.path} has content")
+
+
+def header(member: Member) -> bytes:
+    """The tar header of a member, with a pax header in front where ustar is too small."""
+    info = tarfile.TarInfo(member.path)
+    info.mtime = 0
+    info.uid = info.gid = 0
+    info.uname = info.gname = ""
+    if member.link is not None:
+        info.type, info.linkname, info.mode = tarfile.SYMTYPE, member.link, 0o777
+    elif member.directory:
+        info.type, info.mode = tarfile.DIRTYPE, member.mode
+    else:
+        info.type, info.mode, info.size = tarfile.REGTYPE, member.mode, member.size
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+
+
+def padding(size: int) -> bytes:
+    """The zero bytes that fill `size` bytes of content up to a whole block."""
+    return b"\0" * (-size % BLOCK)
+
+
+def read(content: Union[bytes, Slice]) -> Iterable[bytes]:
+    """Yields the bytes of a member's content, in pieces of at most COPY_SIZE bytes."""
+    if isinstance(content, bytes):
+        yield content
+        return
+    left = content.size
+    with open(content.path, "rb") as source:
+        source.seek(content.offset)
+        while left:
+            piece = source.read(min(COPY_SIZE, left))
+            if not piece:
+                raise TarError(f"{content.path} ends {left} bytes too early")
+            left -= len(piece)
+            yield piece
+
+
+def _same(one: Member, other: Member) -> bool:
+    if (one.link, one.directory) != (other.link, other.directory):
+        return False
+    if one.directory or one.link is not None:
+        return one.mode == other.mode or one.link is not None
+    if (one.mode, one.size) != (other.mode, other.size):
+        return False
+    return b"".join(read(one.content)) == b"".join(read(other.content))
+
+
+def with_directories(members: Iterable[Member]) -> list[Member]:
+    """Sorts members by path, drops equal duplicates and adds every missing parent directory.
+
+    Raises TarError for two members that put different things at one path, and for a member below
+    a path that is a file or a link.
+    """
+    by_path: dict[str, Member] = {}
+    for member in members:
+        check_member(member)
+        known = by_path.setdefault(member.path, member)
+        if known is not member and not _same(known, member):
+            raise TarError(
+                f"{known.owner} and {member.owner} both have /{member.path}, with different content"
+            )
+    directories: dict[str, Member] = {}
+    for member in by_path.values():
+        for parent in PurePosixPath(member.path).parents:
+            name = str(parent)
+            if name == "." or name in directories:
+                continue
+            above = by_path.get(name)
+            if above is None:
+                directories[name] = Member(name, mode=DIRECTORY_MODE, directory=True)
+            elif not above.directory:
+                raise TarError(
+                    f"{member.owner} has /{member.path}, but {above.owner} has a file at /{name}"
+                )
+    return sorted([*by_path.values(), *directories.values()], key=_sort_key)
+
+
+def _sort_key(member: Member) -> list[str]:
+    return member.path.split("/")
+
+
+def write_tar(members: Iterable[Member], out: BinaryIO) -> TarInfo:
+    """Writes the members, with their parent directories, as one tar; returns what was written.
+
+    Raises TarError as `with_directories` does, before a byte is written.
+    """
+    ordered = with_directories(members)
+    writer = HashingWriter(out)
+    for member in ordered:
+        writer.write(header(member))
+        if not member.directory and member.link is None:
+            for piece in read(member.content):
+                writer.write(piece)
+            writer.write(padding(member.size))
+    writer.write(END_OF_ARCHIVE)
+    return writer.info()
+
+
+class HashingWriter:
+    """Passes bytes on to `out`, and knows their count and sha256."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._sha256 = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        self._out.write(data)
+        self._sha256.update(data)
+        self.size += len(data)
+
+    def info(self) -> TarInfo:
+        return TarInfo(f"sha256:{self._sha256.hexdigest()}", self.size)
+
+
+def parents(paths: Mapping[str, object]) -> list[str]:
+    """All directories above the given paths, sorted."""
+    found = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
+    return sorted(found - {"."}, key=lambda path: path.split("/"))

@@ -1,0 +1,255 @@
+"""Turns declarations into the targets that they stand for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pants.backend.docker.target_types import DockerImageTarget
+from pants.backend.python.target_types import PexBinary
+from pants.engine.addresses import Address
+from pants.engine.rules import collect_rules, rule
+from pants.engine.target import (
+    Dependencies,
+    DescriptionField,
+    GeneratedTargets,
+    GenerateTargetsRequest,
+    InvalidFieldException,
+    Tags,
+    Target,
+)
+from pants.engine.unions import UnionMembership, UnionRule
+
+from inseam.plan.dockerfile import ImageConfig, instructions
+from inseam.subsystem import InseamSubsystem
+from inseam.target_types import (
+    DebianBaseTarget,
+    DebianRootfsTarget,
+    DockerImageRegistriesField,
+    DockerImageSkipPushField,
+    DockerImageTagsField,
+    EnvField,
+    ImageReferenceField,
+    LayersBaseField,
+    LayersServiceField,
+    PortsField,
+    PythonServiceTarget,
+    RegistryBaseTarget,
+    RootfsBaseField,
+    ServiceArgsField,
+    ServiceBaseField,
+    ServiceDependenciesField,
+    ServiceEntryPointField,
+    ServiceHealthcheckField,
+    ServiceLabelsField,
+    ServiceRepositoryField,
+    UserField,
+    VenvLayersTarget,
+)
+
+
+class GenerateFromPythonService(GenerateTargetsRequest):
+    generate_from = PythonServiceTarget
+
+
+class GenerateFromDebianBase(GenerateTargetsRequest):
+    generate_from = DebianBaseTarget
+
+
+class GenerateFromRegistryBase(GenerateTargetsRequest):
+    generate_from = RegistryBaseTarget
+
+
+def layer_folder(address: Address) -> str:
+    """Where the layers of the `python_service` at `address` lie in build contexts."""
+    return f"{address.spec_path or '.'}/{address.target_name}.layers"
+
+
+def rootfs_path(address: Address) -> str:
+    """Where the root filesystem of the `debian_base` at `address` lies in build contexts."""
+    return f"{address.spec_path or '.'}/{address.target_name}.rootfs.tar"
+
+
+def _dist_path(address: Address, suffix: str) -> str:
+    folder = address.spec_path.replace("/", ".") or "."
+    return f"{folder}/{address.target_name}{suffix}"
+
+
+def _common(generator: Target) -> dict[str, Any]:
+    return {
+        Tags.alias: generator[Tags].value,
+        DescriptionField.alias: generator[DescriptionField].value,
+    }
+
+
+def _normalized(base: str, address: Address) -> str:
+    """`base` as an address that means the same from everywhere in the repository."""
+    return f"//{address.spec_path}{base}" if base.startswith(":") else base
+
+
+@rule
+async def generate_from_python_service(
+    request: GenerateFromPythonService, union_membership: UnionMembership, inseam: InseamSubsystem
+) -> GeneratedTargets:
+    service = request.generator
+    address = request.template_address
+    base = service[ServiceBaseField].value or inseam.base
+    if not base:
+        raise InvalidFieldException(
+            f"The target {address} has no `{ServiceBaseField.alias}`, and the option [inseam].base"
+            " is not set. Set one of them to the address of a `debian_base` or `registry_base`."
+        )
+    base = _normalized(base, address)
+    resolve = {
+        key: value
+        for key, value in request.template.items()
+        if key != ServiceDependenciesField.alias
+    }
+    common = _common(service)
+
+    def generated(cls: type[Target], name: str, fields: dict[str, Any]) -> Target:
+        return cls(
+            {**common, **fields},
+            address.create_generated(name),
+            union_membership,
+            residence_dir=address.spec_path,
+        )
+
+    def reference(name: str) -> str:
+        return address.create_generated(name).spec
+
+    targets = [
+        generated(
+            PexBinary,
+            "pex",
+            {
+                **resolve,
+                "entry_point": service[ServiceEntryPointField].value,
+                Dependencies.alias: request.template.get(ServiceDependenciesField.alias),
+                "output_path": _dist_path(address, ".pex"),
+            },
+        )
+    ]
+    probe = service[ServiceHealthcheckField].value
+    if probe:
+        targets.append(
+            generated(
+                PexBinary,
+                "healthcheck",
+                {
+                    **resolve,
+                    "entry_point": probe,
+                    "output_path": _dist_path(address, "-healthcheck.pex"),
+                },
+            )
+        )
+    targets.append(
+        generated(
+            VenvLayersTarget,
+            "layers",
+            {
+                LayersServiceField.alias: [
+                    reference("pex"),
+                    *([reference("healthcheck")] if probe else []),
+                ],
+                LayersBaseField.alias: base,
+            },
+        )
+    )
+    config = ImageConfig(
+        env=service[EnvField].value or {},
+        user=service[UserField].value,
+        ports=service[PortsField].value,
+        args=service[ServiceArgsField].value,
+        healthcheck=bool(probe),
+    )
+    folder = layer_folder(address)
+    targets.append(
+        generated(
+            DockerImageTarget,
+            "image",
+            {
+                Dependencies.alias: [reference("layers")],
+                "source": None,
+                "instructions": instructions(
+                    f"{base}#image", [f"{folder}/deps.tar", f"{folder}/app.tar"], config
+                ),
+                DockerImageTagsField.alias: service[DockerImageTagsField].value,
+                ServiceRepositoryField.alias: service[ServiceRepositoryField].value,
+                DockerImageRegistriesField.alias: service[DockerImageRegistriesField].value,
+                DockerImageSkipPushField.alias: service[DockerImageSkipPushField].value,
+                "image_labels": service[ServiceLabelsField].value,
+                "output_path": _dist_path(address, ".docker-info.json"),
+            },
+        )
+    )
+    return GeneratedTargets(service, targets)
+
+
+@rule
+async def generate_from_debian_base(
+    request: GenerateFromDebianBase, union_membership: UnionMembership
+) -> GeneratedTargets:
+    base = request.generator
+    address = request.template_address
+    rootfs = DebianRootfsTarget(
+        {**_common(base), RootfsBaseField.alias: address.spec},
+        address.create_generated("rootfs"),
+        union_membership,
+        residence_dir=address.spec_path,
+    )
+    image = _base_image(
+        base,
+        address,
+        union_membership,
+        dependencies=[address.create_generated("rootfs").spec],
+        lines=["FROM scratch", f"ADD {rootfs_path(address)} /", "USER 65532:65532"],
+    )
+    return GeneratedTargets(base, [rootfs, image])
+
+
+@rule
+async def generate_from_registry_base(
+    request: GenerateFromRegistryBase, union_membership: UnionMembership
+) -> GeneratedTargets:
+    base = request.generator
+    image = _base_image(
+        base,
+        request.template_address,
+        union_membership,
+        dependencies=[],
+        lines=[f"FROM {base[ImageReferenceField].value}"],
+    )
+    return GeneratedTargets(base, [image])
+
+
+def _base_image(
+    base: Target,
+    address: Address,
+    union_membership: UnionMembership,
+    *,
+    dependencies: list[str],
+    lines: list[str],
+) -> Target:
+    return DockerImageTarget(
+        {
+            **_common(base),
+            Dependencies.alias: dependencies,
+            "source": None,
+            "instructions": lines,
+            "repository": f"{{directory}}-{address.target_name}",
+            "skip_push": True,
+            "output_path": _dist_path(address, ".docker-info.json"),
+        },
+        address.create_generated("image"),
+        union_membership,
+        residence_dir=address.spec_path,
+    )
+
+
+def rules() -> list[Any]:
+    return [
+        *collect_rules(),
+        UnionRule(GenerateTargetsRequest, GenerateFromPythonService),
+        UnionRule(GenerateTargetsRequest, GenerateFromDebianBase),
+        UnionRule(GenerateTargetsRequest, GenerateFromRegistryBase),
+    ]

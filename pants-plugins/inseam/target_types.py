@@ -1,0 +1,466 @@
+"""The targets that Inseam adds to BUILD files, with their fields."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Iterable, Optional, Tuple
+
+from pants.backend.docker.target_types import (
+    DockerImageBuildImageLabelsOptionField,
+    DockerImageRegistriesField,
+    DockerImageRepositoryField,
+    DockerImageSkipPushField,
+    DockerImageTagsField,
+)
+from pants.backend.python.target_types import PythonResolveField
+from pants.core.target_types import FileSourceField
+from pants.engine.addresses import Address
+from pants.engine.target import (
+    COMMON_TARGET_FIELDS,
+    AsyncFieldMixin,
+    Dependencies,
+    DictStringToStringField,
+    Field,
+    InvalidFieldException,
+    InvalidFieldTypeException,
+    SourcesField,
+    SpecialCasedDependencies,
+    StringField,
+    StringSequenceField,
+    Target,
+    TargetGenerator,
+)
+from pants.util.strutil import softwrap
+
+_ENTRY_POINT = re.compile(r"[\w./-]+:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_PORT = re.compile(r"(\d{1,5})(/(tcp|udp|sctp))?")
+_USER = re.compile(r"\d+(:\d+)?")
+
+
+def _text(value: str) -> str:
+    return softwrap(value)
+
+
+# -----------------------------------------------------------------------------------------------
+# Bases
+# -----------------------------------------------------------------------------------------------
+
+
+class InterpreterField(StringField):
+    alias = "interpreter"
+    required = True
+    value: str
+    help = _text(
+        """
+        Absolute path of CPython in the image, like `/usr/bin/python3.11`: what `bin/python` of
+        the services' venv points to.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+        value = super().compute_value(raw_value, address)
+        if value is not None and not value.startswith("/"):
+            raise InvalidFieldException(
+                f"The `{cls.alias}` field in target {address} must be an absolute path in the"
+                f" image, but was {value!r}."
+            )
+        return value
+
+
+class PythonVersionField(StringField):
+    alias = "python_version"
+    required = True
+    value: str
+    help = _text(
+        """
+        Full version of the image's CPython, like `3.11.2`. Wheels are chosen and bytecode is
+        compiled for its minor version.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+        value = super().compute_value(raw_value, address)
+        if value is not None and not re.fullmatch(r"3\.\d+\.\d+", value):
+            raise InvalidFieldException(
+                f"The `{cls.alias}` field in target {address} must be a full version like"
+                f" '3.11.2', but was {value!r}."
+            )
+        return value
+
+
+class GlibcVersionField(StringField):
+    alias = "glibc_version"
+    required = True
+    value: str
+    help = _text(
+        """
+        Version of the image's GNU C library, like `2.36`. Wheels up to this manylinux version
+        (PEP 600) are chosen.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+        value = super().compute_value(raw_value, address)
+        if value is not None and not re.fullmatch(r"2\.\d+", value):
+            raise InvalidFieldException(
+                f"The `{cls.alias}` field in target {address} must look like '2.36', but was"
+                f" {value!r}."
+            )
+        return value
+
+
+class PlatformField(StringField):
+    alias = "platform"
+    default = "linux/amd64"
+    value: str
+    valid_choices = ("linux/amd64", "linux/arm64")
+    help = "The image's platform, as in OCI image indexes: operating system and architecture."
+
+
+class DebianLockField(StringField):
+    alias = "lock"
+    required = True
+    value: str
+    help = _text(
+        """
+        Path of the lock of Debian packages, from the root of the repository. Make it, and later
+        refresh it, with `generate-lockfiles`.
+        """
+    )
+
+
+class DebianGroupsField(StringSequenceField):
+    alias = "groups"
+    default = ("base",)
+    value: Tuple[str, ...]
+    help = _text(
+        """
+        The groups of packages of the lock that the root filesystem holds. `base` is what Python
+        needs; `init` adds tini, `debug` adds a busybox shell for looking around.
+        """
+    )
+
+
+class RootfsSourcesField(SourcesField):
+    alias = "_sources"
+    expected_num_files = 0
+    uses_source_roots = False
+    default = None
+    help = "Made by Inseam: the tar of the root filesystem."
+
+
+class RootfsBaseField(StringField, AsyncFieldMixin):
+    alias = "_base"
+    help = "The `debian_base` that this root filesystem belongs to."
+
+
+class DebianRootfsTarget(Target):
+    alias = "_debian_rootfs"
+    core_fields = (*COMMON_TARGET_FIELDS, RootfsSourcesField, RootfsBaseField, Dependencies)
+    help = "The root filesystem of a `debian_base`, as one deterministic tar."
+
+
+class DebianBaseTarget(TargetGenerator):
+    alias = "debian_base"
+    generated_target_cls = DebianRootfsTarget
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        DebianLockField,
+        DebianGroupsField,
+        InterpreterField,
+        PythonVersionField,
+        GlibcVersionField,
+        PlatformField,
+    )
+    copied_fields = COMMON_TARGET_FIELDS
+    moved_fields = ()
+    help = _text(
+        """
+        A base image from locked Debian packages, unpacked without maintainer scripts, root rights
+        or a daemon. Generates `#rootfs` (the root filesystem, one deterministic tar) and `#image`
+        (a `docker_image` of it).
+        """
+    )
+
+
+class ImageReferenceField(StringField):
+    alias = "image"
+    required = True
+    value: str
+    help = _text(
+        """
+        The image in a registry: name, exact tag and digest, like
+        `python:3.11-slim-bookworm@sha256:...`. Without a digest the base may change under you;
+        `docker buildx imagetools inspect NAME:TAG` and `skopeo inspect docker://NAME:TAG` show it.
+        """
+    )
+
+
+class RegistryBaseTarget(TargetGenerator):
+    alias = "registry_base"
+    generated_target_cls = Target
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        ImageReferenceField,
+        InterpreterField,
+        PythonVersionField,
+        GlibcVersionField,
+        PlatformField,
+    )
+    copied_fields = COMMON_TARGET_FIELDS
+    moved_fields = ()
+    help = _text(
+        """
+        A base image from a registry, which must hold CPython and glibc. Generates `#image`, a
+        `docker_image` that starts from it.
+        """
+    )
+
+
+# -----------------------------------------------------------------------------------------------
+# Layers
+# -----------------------------------------------------------------------------------------------
+
+
+class LayersSourcesField(SourcesField):
+    alias = "_sources"
+    expected_num_files = 0
+    uses_source_roots = False
+    default = None
+    help = "Made by Inseam: the layers' tars and `layers.json`."
+
+
+class LayersServiceField(SpecialCasedDependencies):
+    alias = "_service"
+    help = _text(
+        """
+        The `pex_binary` targets whose code and requirements the layers hold: first the service,
+        then its healthcheck. Not ordinary dependencies, so that an image that depends on the
+        layers does not package their sources too.
+        """
+    )
+
+
+class LayersBaseField(StringField, AsyncFieldMixin):
+    alias = "_base"
+    help = "The base that the layers are resolved for."
+
+
+class VenvLayersTarget(Target):
+    alias = "_venv_layers"
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        LayersSourcesField,
+        LayersServiceField,
+        LayersBaseField,
+        Dependencies,
+    )
+    help = _text(
+        """
+        The layers of a service above its base: `deps`, a venv with the third-party closure, and
+        `app`, the first-party code. `package` writes their `layers.json`, `export-codegen` the
+        tars as well.
+        """
+    )
+
+
+# -----------------------------------------------------------------------------------------------
+# python_service
+# -----------------------------------------------------------------------------------------------
+
+
+def _check_entry_point(field: type[Field], value: Optional[str], address: Address) -> None:
+    if value is not None and not _ENTRY_POINT.fullmatch(value):
+        raise InvalidFieldException(
+            f"The `{field.alias}` field in target {address} must be `module:function`, or"
+            f" `file.py:function` for a file beside the BUILD file, but was {value!r}."
+        )
+
+
+class ServiceEntryPointField(StringField):
+    alias = "entry_point"
+    required = True
+    value: str
+    help = _text(
+        """
+        What the container runs: `module:function`, or `file.py:function` for a file beside the
+        BUILD file. The function is called without arguments, what it returns is the exit code.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+        value = super().compute_value(raw_value, address)
+        _check_entry_point(cls, value, address)
+        return value
+
+
+class ServiceHealthcheckField(StringField):
+    alias = "healthcheck"
+    help = _text(
+        """
+        The probe, in the form of `entry_point`; it exits 0 if the service is healthy. The image
+        runs it as Docker's HEALTHCHECK (every 10 s, timeout 2 s, start period 5 s, 3 retries),
+        and has it as `/opt/venv/bin/healthcheck` for a Kubernetes exec probe. Without it there is
+        no HEALTHCHECK and no `#healthcheck` target.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+        value = super().compute_value(raw_value, address)
+        _check_entry_point(cls, value, address)
+        return value
+
+
+class ServiceDependenciesField(Dependencies):
+    help = _text(
+        """
+        What the service needs beyond what Pants infers from its imports, for example modules that
+        are imported by name at run time, and resources.
+        """
+    )
+
+
+class ServiceBaseField(StringField):
+    alias = "base"
+    help = _text(
+        """
+        Address of the base, a `debian_base` or `registry_base`. Default: the option
+        `[inseam].base`.
+        """
+    )
+
+
+class PortsField(Field):
+    alias = "ports"
+    default = ()
+    value: Tuple[str, ...]
+    help = _text(
+        """
+        Ports on which the service listens, numbers like `8000` or strings like `"53/udp"`. They
+        are documented by EXPOSE; nothing is published by itself.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Any, address: Address) -> Tuple[str, ...]:
+        value = super().compute_value(raw_value, address)
+        if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+            raise InvalidFieldTypeException(
+                address, cls.alias, raw_value, expected_type="a list of port numbers"
+            )
+        ports = []
+        for port in value:
+            match = None if isinstance(port, bool) else _PORT.fullmatch(str(port))
+            if match is None or not 0 < int(match[1]) < 65536:
+                raise InvalidFieldException(
+                    f"The `{cls.alias}` field in target {address} must hold port numbers from 1 to"
+                    f" 65535, as 8000 or '53/udp', but has {port!r}."
+                )
+            ports.append(str(port))
+        return tuple(ports)
+
+
+class EnvField(DictStringToStringField):
+    alias = "env"
+    help = _text(
+        """
+        Environment variables of the container. Not for secrets: anyone who has the image can read
+        them.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Any, address: Address) -> Any:
+        value = super().compute_value(raw_value, address)
+        for name, text in (value or {}).items():
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or "\n" in text or "\0" in text:
+                raise InvalidFieldException(
+                    f"The `{cls.alias}` field in target {address} has {name!r}, whose name or"
+                    " value no image can hold: names are letters, digits and underscores, values"
+                    " are one line."
+                )
+        return value
+
+
+class UserField(StringField):
+    alias = "user"
+    default = "65532:65532"
+    value: str
+    help = _text(
+        """
+        Numeric user, or `user:group`, that the container runs as. Numeric, so that Kubernetes can
+        see that it is not root (`runAsNonRoot`).
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+        value = super().compute_value(raw_value, address)
+        if value is not None and not _USER.fullmatch(value):
+            raise InvalidFieldException(
+                f"The `{cls.alias}` field in target {address} must be numeric, as '65532:65532',"
+                f" but was {value!r}."
+            )
+        return value
+
+
+class ServiceArgsField(StringSequenceField):
+    alias = "args"
+    default = ()
+    value: Tuple[str, ...]
+    help = "Arguments of the service, which those of `docker run` replace (CMD)."
+
+
+class ServiceRepositoryField(DockerImageRepositoryField):
+    default = "{directory}"
+    help = _text(
+        """
+        Repository of the image, as in `docker_image`. Default: the name of the service's
+        directory.
+        """
+    )
+
+
+class ServiceLabelsField(DockerImageBuildImageLabelsOptionField):
+    alias = "labels"
+
+
+class PythonServiceTarget(TargetGenerator):
+    alias = "python_service"
+    generated_target_cls = VenvLayersTarget
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        ServiceEntryPointField,
+        ServiceHealthcheckField,
+        ServiceBaseField,
+        PortsField,
+        EnvField,
+        UserField,
+        ServiceArgsField,
+        DockerImageTagsField,
+        ServiceRepositoryField,
+        DockerImageRegistriesField,
+        DockerImageSkipPushField,
+        ServiceLabelsField,
+    )
+    copied_fields = COMMON_TARGET_FIELDS
+    moved_fields = (ServiceDependenciesField, PythonResolveField)
+    help = _text(
+        """
+        A Python service. From a locked dependency set and first-party code it makes:
+
+        - `#pex`, a `pex_binary`;
+        - `#layers`, deterministic layers: a venv of the wheels at /opt/venv, the code at /app;
+        - `#image`, a slim `docker_image` of the base and these layers;
+        - `#healthcheck`, a `pex_binary` of the probe.
+        """
+    )
+
+
+# Codegen output that goes to a docker build context as it is.
+LAYER_FILES = FileSourceField

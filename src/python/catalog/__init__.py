@@ -1,0 +1,1 @@
+"""A catalog of books, served by FastAPI under uvicorn."""

@@ -1,0 +1,1 @@
+"""Reports on tables: numpy, pandas and pyarrow behind the kit's own server."""

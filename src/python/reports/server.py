@@ -1,0 +1,17 @@
+"""The entry point of the reports service."""
+
+from servicekit import lifecycle
+
+
+def main() -> int:
+    return lifecycle.run(_start)
+
+
+def _start(life: lifecycle.Lifecycle) -> int:
+    from reports import app  # here, where a stop request is already heard: it takes a second
+
+    return app.serve(life)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

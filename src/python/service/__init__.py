@@ -1,0 +1,1 @@
+"""The smallest service: a greeting, on the standard library alone."""

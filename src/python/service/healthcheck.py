@@ -1,0 +1,8 @@
+"""The probe of the greeting service."""
+
+from servicekit.healthcheck import main
+
+__all__ = ["main"]
+
+if __name__ == "__main__":
+    raise SystemExit(main())

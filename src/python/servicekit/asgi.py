@@ -1,0 +1,177 @@
+"""An ASGI application under uvicorn, with the kit's settings, logs, routes and lifecycle."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from socket import socket
+from time import monotonic
+from typing import Any
+
+import uvicorn
+
+from servicekit import logs
+from servicekit.lifecycle import Lifecycle, StartupError
+from servicekit.listener import SETTLE, bind, refuse_new
+from servicekit.metrics import CONTENT_TYPE, Metrics
+from servicekit.response import Response
+from servicekit.settings import Settings
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+_QUIET = 1.0  # seconds for clients to use the connections that they keep alive once more
+_TICK = 0.02
+
+_log = logging.getLogger("servicekit")
+
+
+def serve(app: App, settings: Settings, lifecycle: Lifecycle) -> int:
+    """Serves `app` until the lifecycle stops, then drains; returns the exit code.
+
+    uvicorn reads the requests: `max_header_bytes`, `max_connections` and `idle_timeout` go to it;
+    `workers`, `request_timeout` and `write_timeout` have no equivalent there.
+    """
+    config = uvicorn.Config(
+        Application(app, settings, lifecycle),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        http="h11",
+        loop="asyncio",
+        h11_max_incomplete_event_size=settings.max_header_bytes,
+        limit_concurrency=settings.max_connections,
+        timeout_keep_alive=int(settings.idle_timeout),
+    )
+    return asyncio.run(_serve(config, settings, lifecycle))
+
+
+async def _serve(config: uvicorn.Config, settings: Settings, lifecycle: Lifecycle) -> int:
+    listener = bind(settings.host, settings.port)
+    server = _Server(config)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    while not (server.started or running.done()):
+        await asyncio.sleep(_TICK)
+    if not server.started:
+        raise StartupError("the application did not start: the lines above say why")
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    lifecycle.serve(lambda: loop.call_soon_threadsafe(stop.set))
+    address = {"host": settings.host, "port": listener.getsockname()[1]}
+    _log.info("listening", extra={"fields": address})
+    await stop.wait()
+    await _drain(server, listener, settings, lifecycle)
+    await running
+    _log.info("stopped")
+    return 0
+
+
+async def _drain(
+    server: uvicorn.Server, listener: socket, settings: Settings, lifecycle: Lifecycle
+) -> None:
+    """The same steps as `servicekit.server` takes, ending with uvicorn's own shutdown."""
+    await asyncio.sleep(settings.drain_delay)
+    deadline = monotonic() + settings.shutdown_timeout
+    refuse_new(listener)
+    await asyncio.sleep(SETTLE)
+    for each in server.servers:
+        each.close()
+    quiet = min(deadline, monotonic() + _QUIET)
+    state = server.server_state
+    while state.tasks or (state.connections and monotonic() < quiet):
+        if monotonic() > deadline:
+            message = f"{len(state.tasks)} requests in flight at the deadline: ending at once"
+            lifecycle.abort(message, 1)
+        await asyncio.sleep(_TICK)
+    server.should_exit = True
+    loop = asyncio.get_running_loop()
+    late = "the application's shutdown did not end by the deadline: ending at once"
+    loop.call_later(max(1.0, deadline - monotonic()), lifecycle.abort, late, 1)
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # signals are the lifecycle's
+
+
+class Application:
+    """Wraps an application with request ids, the kit's routes, the body limit and draining."""
+
+    def __init__(self, app: App, settings: Settings, lifecycle: Lifecycle) -> None:
+        self._app = app
+        self._max_body = settings.max_body_bytes
+        self._lifecycle = lifecycle
+        self._metrics = Metrics()
+        self._in_flight = 0
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        method, path, headers = scope["method"], scope["path"], dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = logs.usable_request_id(given)
+        logs.request_id.set(request_id)
+        status, received, start = 500, 0, monotonic()  # 500: uvicorn's when the app fails
+
+        async def bounded_receive() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            return {"type": "http.disconnect"} if received > self._max_body else message
+
+        async def marking_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                marks = [(b"x-request-id", request_id.encode())]
+                if self._lifecycle.stopping:
+                    marks.append((b"connection", b"close"))
+                message = {**message, "headers": [*message.get("headers", ()), *marks]}
+            await send(message)
+
+        async def bounded_send(message: Message) -> None:
+            if received <= self._max_body:
+                await marking_send(message)
+            elif message["type"] == "http.response.start":
+                await _respond(Response.error(413), marking_send)
+
+        self._in_flight += 1
+        try:
+            length = headers.get(b"content-length", b"0")
+            if answer := self._answer(method, path):
+                await _respond(answer, marking_send)
+            elif length.isdigit() and int(length) > self._max_body:
+                await _respond(Response.error(413), marking_send)
+            else:
+                await self._app(scope, bounded_receive, bounded_send)
+        finally:
+            self._in_flight -= 1
+            seconds = monotonic() - start
+            self._metrics.count(method, status, seconds)
+            line = {"method": method, "path": path, "status": status}
+            _log.debug("request", extra={"fields": line | {"seconds": round(seconds, 6)}})
+
+    def _answer(self, method: str, path: str) -> Response | None:
+        if path not in ("/health", "/ready", "/metrics"):
+            return None
+        if method not in ("GET", "HEAD"):
+            return Response.error(405, allow="GET, HEAD")
+        if path == "/metrics":
+            text = self._metrics.text(requests_in_flight=self._in_flight)
+            return Response(body=text.encode(), content_type=CONTENT_TYPE)
+        if path == "/ready" and self._lifecycle.stopping:
+            return Response.text("stopping\n", 503)
+        return Response.text("OK")
+
+
+async def _respond(response: Response, send: Send) -> None:
+    fields = (
+        ("content-type", response.content_type),
+        ("content-length", str(len(response.body))),
+        *response.headers,
+    )
+    headers = [(name.encode(), value.encode()) for name, value in fields]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
