@@ -224,6 +224,36 @@ async def make_deps_layer(request: DepsLayerRequest) -> DepsLayer:
 deps_layer = by_name(make_deps_layer)
 
 
+async def _closure(
+    service: Address, targets: Any, resolve: str, base: Base, python_setup: PythonSetup
+) -> Closure:
+    requirements = {
+        str(requirement)
+        for target in targets
+        if target.has_field(PythonRequirementsField)
+        for requirement in target[PythonRequirementsField].value
+    }
+    if not requirements:
+        return Closure((), b"")
+    path = python_setup.resolves[resolve]
+    digest = await path_globs_to_digest(PathGlobs([path]))
+    contents = await get_digest_contents(digest)
+    if not contents:
+        raise InseamError(
+            f"{service}: the lock file {path} of resolve {resolve!r} does not exist. Run: ./pants"
+            f" generate-lockfiles --resolve={resolve}"
+        )
+    try:
+        lock = parse(contents[0].content, path, resolve)
+        return closure(lock, requirements, base.platform, resolve=resolve)
+    except LockError as error:
+        raise InseamError(f"{service}: {error}") from error
+
+
+def _service(layers: Address) -> Address:
+    return layers.maybe_convert_to_target_generator()
+
+
 @rule(desc="Make layers", level=LogLevel.DEBUG)
 async def make_service_layers(
     request: ServiceLayersRequest, python_setup: PythonSetup
@@ -288,36 +318,6 @@ async def make_service_layers(
 
 
 service_layers = by_name(make_service_layers)
-
-
-async def _closure(
-    service: Address, targets: Any, resolve: str, base: Base, python_setup: PythonSetup
-) -> Closure:
-    requirements = {
-        str(requirement)
-        for target in targets
-        if target.has_field(PythonRequirementsField)
-        for requirement in target[PythonRequirementsField].value
-    }
-    if not requirements:
-        return Closure((), b"")
-    path = python_setup.resolves[resolve]
-    digest = await path_globs_to_digest(PathGlobs([path]))
-    contents = await get_digest_contents(digest)
-    if not contents:
-        raise InseamError(
-            f"{service}: the lock file {path} of resolve {resolve!r} does not exist. Run: ./pants"
-            f" generate-lockfiles --resolve={resolve}"
-        )
-    try:
-        lock = parse(contents[0].content, path, resolve)
-        return closure(lock, requirements, base.platform, resolve=resolve)
-    except LockError as error:
-        raise InseamError(f"{service}: {error}") from error
-
-
-def _service(layers: Address) -> Address:
-    return layers.maybe_convert_to_target_generator()
 
 
 class GenerateLayers(GenerateSourcesRequest):

@@ -34,7 +34,6 @@ from inseam.target_types import (
     PortsField,
     PythonServiceTarget,
     RegistryBaseTarget,
-    RootfsBaseField,
     ServiceArgsField,
     ServiceBaseField,
     ServiceDependenciesField,
@@ -64,9 +63,9 @@ def layer_folder(address: Address) -> str:
     return f"{address.spec_path or '.'}/{address.target_name}.layers"
 
 
-def rootfs_path(address: Address) -> str:
+def rootfs_folder(address: Address) -> str:
     """Where the root filesystem of the `debian_base` at `address` lies in build contexts."""
-    return f"{address.spec_path or '.'}/{address.target_name}.rootfs.tar"
+    return f"{address.spec_path or '.'}/{address.target_name}.rootfs"
 
 
 def _dist_path(address: Address, suffix: str) -> str:
@@ -192,7 +191,7 @@ async def generate_from_debian_base(
     base = request.generator
     address = request.template_address
     rootfs = DebianRootfsTarget(
-        {**_common(base), RootfsBaseField.alias: address.spec},
+        {field.alias: base[field].value for field in DebianBaseTarget.copied_fields},
         address.create_generated("rootfs"),
         union_membership,
         residence_dir=address.spec_path,
@@ -202,7 +201,7 @@ async def generate_from_debian_base(
         address,
         union_membership,
         dependencies=[address.create_generated("rootfs").spec],
-        lines=["FROM scratch", f"ADD {rootfs_path(address)} /", "USER 65532:65532"],
+        lines=["FROM scratch", f"ADD {rootfs_folder(address)}/rootfs.tar /", "USER 65532:65532"],
     )
     return GeneratedTargets(base, [rootfs, image])
 

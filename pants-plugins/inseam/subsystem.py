@@ -20,13 +20,13 @@ class InseamSubsystem(Subsystem):
             """
         ),
     )
-    debian_strict = BoolOption(
-        default=True,
+    debian_allow_newer = BoolOption(
+        default=False,
         help=softwrap(
             """
-            Whether only the locked Debian packages will do. Set to false, a package that the
-            mirrors no longer have is replaced by the newest one of the same suite, whose signature
-            is checked, with a warning. Such a base is not reproducible.
+            Whether a locked Debian package that the mirrors no longer have may be replaced by the
+            newest one of the same release that Debian signed, with a warning. Such a base is not
+            the locked one, and is not cached.
             """
         ),
     )

@@ -120,6 +120,18 @@ class PlatformField(StringField):
     help = "The image's platform, as in OCI image indexes: operating system and architecture."
 
 
+class DebianPackagesField(StringField):
+    alias = "packages"
+    default = "packages.ini"
+    value: str
+    help = _text(
+        """
+        The list of Debian packages, a file beside the BUILD file: the release, the architectures
+        and, in groups, the packages. What they depend on is found when they are locked.
+        """
+    )
+
+
 class DebianLockField(StringField):
     alias = "lock"
     required = True
@@ -127,19 +139,20 @@ class DebianLockField(StringField):
     help = _text(
         """
         Path of the lock of Debian packages, from the root of the repository. Make it, and later
-        refresh it, with `generate-lockfiles`.
+        refresh it, with `generate-lockfiles --resolve=NAME`, where NAME is that of the file
+        without its suffix.
         """
     )
 
 
 class DebianGroupsField(StringSequenceField):
     alias = "groups"
-    default = ("base",)
+    default = ()
     value: Tuple[str, ...]
     help = _text(
         """
-        The groups of packages of the lock that the root filesystem holds. `base` is what Python
-        needs; `init` adds tini, `debug` adds a busybox shell for looking around.
+        Groups of the list of packages that the root filesystem holds besides the group `base`,
+        like `init` for tini, or `debug` for a busybox shell to look around with.
         """
     )
 
@@ -152,30 +165,21 @@ class RootfsSourcesField(SourcesField):
     help = "Made by Inseam: the tar of the root filesystem."
 
 
-class RootfsBaseField(StringField, AsyncFieldMixin):
-    alias = "_base"
-    help = "The `debian_base` that this root filesystem belongs to."
+_BASE_FIELDS = (InterpreterField, PythonVersionField, GlibcVersionField, PlatformField)
+_DEBIAN_FIELDS = (*_BASE_FIELDS, DebianPackagesField, DebianLockField, DebianGroupsField)
 
 
 class DebianRootfsTarget(Target):
     alias = "_debian_rootfs"
-    core_fields = (*COMMON_TARGET_FIELDS, RootfsSourcesField, RootfsBaseField, Dependencies)
+    core_fields = (*COMMON_TARGET_FIELDS, *_DEBIAN_FIELDS, RootfsSourcesField, Dependencies)
     help = "The root filesystem of a `debian_base`, as one deterministic tar."
 
 
 class DebianBaseTarget(TargetGenerator):
     alias = "debian_base"
     generated_target_cls = DebianRootfsTarget
-    core_fields = (
-        *COMMON_TARGET_FIELDS,
-        DebianLockField,
-        DebianGroupsField,
-        InterpreterField,
-        PythonVersionField,
-        GlibcVersionField,
-        PlatformField,
-    )
-    copied_fields = COMMON_TARGET_FIELDS
+    core_fields = (*COMMON_TARGET_FIELDS, *_DEBIAN_FIELDS)
+    copied_fields = core_fields
     moved_fields = ()
     help = _text(
         """
@@ -202,14 +206,7 @@ class ImageReferenceField(StringField):
 class RegistryBaseTarget(TargetGenerator):
     alias = "registry_base"
     generated_target_cls = Target
-    core_fields = (
-        *COMMON_TARGET_FIELDS,
-        ImageReferenceField,
-        InterpreterField,
-        PythonVersionField,
-        GlibcVersionField,
-        PlatformField,
-    )
+    core_fields = (*COMMON_TARGET_FIELDS, ImageReferenceField, *_BASE_FIELDS)
     copied_fields = COMMON_TARGET_FIELDS
     moved_fields = ()
     help = _text(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tarfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -65,13 +66,11 @@ def test_a_package_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
             read(tmp_path, data[:end])
 
 
-def test_a_package_with_a_flipped_byte_is_refused_or_read_the_same(tmp_path: Path) -> None:
+def test_a_package_with_a_flipped_byte_is_never_a_crash(tmp_path: Path) -> None:
     data = deb_bytes(entries=[Entry("./a", b"content" * 100)])
     for at in range(0, len(data), 11):
-        try:
+        with suppress(DebianError):
             read(tmp_path, data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :])
-        except DebianError:
-            pass
 
 
 GOOD_CONTROL = tar_bytes([Entry("./control", b"Package: a\nVersion: 1\nArchitecture: all\n")])
@@ -105,7 +104,7 @@ def test_a_damaged_package_is_named(
 ) -> None:
     with pytest.raises(DebianError, match=why) as caught:
         read(tmp_path, ar_bytes(parts))
-    assert "hello.deb" in str(caught.value)
+    assert str(caught.value).startswith(("hello.deb", "Debian package a 1"))
 
 
 def test_zstd_without_a_decoder_says_so(tmp_path: Path) -> None:

@@ -221,12 +221,11 @@ def packages_text(packages: Sequence[LockedPackage], fields: str = "") -> str:
 
 def publish(files: dict[str, bytes], packages: Sequence[LockedPackage], release: str) -> None:
     """Puts the indexes of a release, in which `verify_nothing` trusts, into a mirror's files."""
-    for suite, archive in (
-        (release, "debian"),
-        (f"{release}-updates", "debian"),
-        (f"{release}-security", "debian-security"),
-    ):
-        packed = lzma.compress(packages_text([p for p in packages if p.archive == archive]).encode())
+    suites = {release: "debian", f"{release}-updates": "", f"{release}-security": "debian-security"}
+    for suite, content in suites.items():
+        archive = content or "debian"
+        listed = [package for package in packages if package.archive == content]
+        packed = lzma.compress(packages_text(listed).encode())
         name = "main/binary-amd64/Packages.xz"
         files[f"{archive}/dists/{suite}/{name}"] = packed
         digest = hashlib.sha256(packed).hexdigest()

@@ -9,8 +9,12 @@ from typing import Mapping, Tuple
 from inseam.sandbox.debian_control import DebianError
 
 _PART = re.compile(r"([^0-9]*)([0-9]*)")
-_VERSION = re.compile(r"(?:([0-9]+):)?([A-Za-z0-9.+~:-]*?)(?:-([A-Za-z0-9.+~]*))?\Z")
-
+# [epoch:]upstream[-revision]; a colon may be in the upstream version only after an epoch.
+_VERSION = re.compile(
+    r"(?:(?P<epoch>[0-9]+):)?"
+    r"(?P<upstream>(?!-)(?(epoch)[A-Za-z0-9.+~:-]|[A-Za-z0-9.+~-])+?)"
+    r"(?:-(?P<revision>[A-Za-z0-9.+~]*))?\Z"
+)
 
 Text = Tuple[Tuple[Tuple[int, ...], int], ...]
 Key = Tuple[int, Text, Text]
@@ -28,15 +32,13 @@ def _rank(character: str) -> int:
 def _key(text: str) -> Text:
     """Alternating texts and numbers, so that tuples compare as policy says.
 
-    Each text ends with a 0. The whole ends with exactly one empty text and number 0, because the
-    shorter of two versions goes on with those.
+    Each text ends with a 0, and so does the whole with an empty text and the number 0, because
+    the shorter of two versions goes on with those. Only the first part can be like that, too.
     """
     parts = [
         ((*map(_rank, letters), 0), int(digits or 0)) for letters, digits in _PART.findall(text)
     ]
-    while parts and parts[-1] == _END:
-        parts.pop()
-    return (*parts, _END)
+    return (parts[0], *(part for part in parts[1:] if part != _END), _END)
 
 
 @functools.lru_cache(maxsize=None)
@@ -46,7 +48,7 @@ def sort_key(version: str) -> Key:
     Raises DebianError for text that is no version.
     """
     match = _VERSION.match(version)
-    if not match or not match.group(2):
+    if not match:
         raise DebianError(f"{version!r} is not a Debian version number")
     epoch, upstream, revision = match.groups()
     return int(epoch or 0), _key(upstream), _key(revision or "")

@@ -141,6 +141,7 @@ class FragmentDestination(WheelDestination):
         }
         self.pieces: list[Piece] = []
         self.machines: set[str] = set()
+        self._dropped: set[str] = set()
 
     def write_script(self, name: str, module: str, attr: str, section: str) -> RecordEntry:
         """A console or gui script (PyPA entry points specification)."""
@@ -166,6 +167,10 @@ class FragmentDestination(WheelDestination):
                 cached = cache_path(name, self._minor)
                 self._write(scheme, cached, BytesIO(compiled), len(compiled), executable=False)
             return record
+        if name.endswith(".pyc") and "__pycache__/" in name:
+            # Bytecode that somebody's build left in the wheel: its time stamp is stale here.
+            self._dropped.add(name)
+            return RecordEntry(name, Hash("sha256", ""), len(stream.read()))
         size = getattr(stream, "size", None)
         if size is None:
             data = stream.read()
@@ -182,7 +187,8 @@ class FragmentDestination(WheelDestination):
                 return None
             return posixpath.relpath(self._schemes[file_scheme], self._schemes[scheme]) + "/"
 
-        ordered = sorted(records, key=lambda item: (prefix(item[0]) or "", item[1].path))
+        kept = [item for item in records if item[1].path not in self._dropped]
+        ordered = sorted(kept, key=lambda item: (prefix(item[0]) or "", item[1].path))
         with construct_record_file(ordered, prefix) as stream:
             data = stream.read()
         self._write(scheme, record_file_path, BytesIO(data), len(data), executable=False)

@@ -61,6 +61,7 @@ async def _serve(config: uvicorn.Config, settings: Settings, lifecycle: Lifecycl
     address = {"host": settings.host, "port": listener.getsockname()[1]}
     _log.info("listening", extra={"fields": address})
     await stop.wait()
+    _log.info("stopping: %s", lifecycle.why)
     await _drain(server, listener, settings, lifecycle)
     await running
     _log.info("stopped")

@@ -30,6 +30,7 @@ class Lifecycle:
 
     def __init__(self) -> None:
         self.stopping = False
+        self.why = ""
         self._wake: Callable[[], object] | None = None
 
     @property
@@ -46,7 +47,8 @@ class Lifecycle:
         if self.stopping:
             wake()
 
-    def stop(self) -> None:
+    def stop(self, why: str) -> None:
+        self.why = why
         self.stopping = True
         if self._wake is not None:
             self._wake()
@@ -70,8 +72,7 @@ def run(start: "Callable[[Lifecycle], int]") -> int:
         name = signal.Signals(number).name
         if lifecycle.stopping:
             lifecycle.abort(f"{name} while stopping: ending at once", 128 + number)
-        say("info", f"{name}: stopping")
-        lifecycle.stop()
+        lifecycle.stop(name)
         if not lifecycle.serving:
             raise SystemExit(0)
 

@@ -91,6 +91,7 @@ class Server:
         _log.info("listening", extra={"fields": address})
         while not self._lifecycle.stopping:
             self._turn(_TICK)
+        _log.info("stopping: %s", self._lifecycle.why)
         self._drain()
         for worker in workers:
             self._work.put(None)

@@ -1,0 +1,316 @@
+"""How the server treats its clients, the good ones and the others."""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from servicekit import logs
+from servicekit.request import Request
+from servicekit.response import Response
+from servicekit.routes import Routes
+from servicekit.testing import Client, read_all, read_response, serving
+
+GET = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
+CLOSE = b"GET /%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+def echo(request: Request) -> Response:
+    return Response(body=request.body)
+
+
+def fail(request: Request) -> Response:
+    raise RuntimeError("the handler's fault")
+
+
+def routes() -> Routes:
+    routes = Routes()
+    routes.add("GET", "/hello", lambda request: Response.text("Hello"))
+    routes.add("POST", "/echo", echo)
+    routes.add("GET", "/fail", fail)
+    routes.add("GET", "/exit", lambda request: exit(3))
+    routes.add("GET", "/odd", lambda request: Response(headers=(("a", "b\r\nc"),)))
+    routes.add("GET", "/large", lambda request: Response(body=b"x" * (8 << 20)))
+    routes.add("GET", "/id", lambda request: Response.text(logs.request_id.get()))
+    return routes
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with serving(routes(), max_body_bytes=1000, max_header_bytes=1000) as client:
+        yield client
+
+
+def gauge(client: Client, name: str) -> int:
+    text = client.ask("GET", "/metrics")[2].decode()
+    return int(next(line for line in text.splitlines() if line.startswith(name + " ")).split()[1])
+
+
+def test_the_kit_answers_health_ready_and_metrics(client: Client) -> None:
+    assert client.ask("GET", "/health")[::2] == (200, b"OK")
+    assert client.ask("GET", "/ready")[::2] == (200, b"OK")
+    status, headers, body = client.ask("GET", "/metrics")
+    assert status == 200
+    assert headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert b"# TYPE http_requests_total counter" in body
+
+
+def test_head_is_get_without_the_body(client: Client) -> None:
+    status, headers, body = client.ask("HEAD", "/hello")
+    assert (status, headers["content-length"], body) == (200, "5", b"")
+
+
+def test_unknown_paths_and_methods_have_their_statuses(client: Client) -> None:
+    assert client.ask("GET", "/none")[0] == 404
+    status, headers, _ = client.ask("DELETE", "/health")
+    assert (status, headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_many_requests_share_a_connection(client: Client) -> None:
+    with client.connect() as connection:
+        for _ in range(100):
+            connection.sendall(GET % b"hello")
+            assert read_response(connection)[::2] == (200, b"Hello")
+
+
+def test_pipelined_requests_are_answered_in_order(client: Client) -> None:
+    post = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n%d"
+    requests = b"".join(post % (n % 10) + GET % b"health" for n in range(50))
+    with client.connect() as connection:
+        connection.sendall(requests + CLOSE % b"hello")
+        bodies = [read_response(connection)[2] for _ in range(101)]
+    assert bodies == [each for n in range(50) for each in (b"%d" % (n % 10), b"OK")] + [b"Hello"]
+
+
+def test_a_client_may_end_its_side_after_the_request(client: Client) -> None:
+    assert client.exchange(GET % b"hello").endswith(b"\r\n\r\nHello")
+
+
+def test_a_request_that_comes_a_byte_at_a_time_is_answered(client: Client) -> None:
+    with client.connect() as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in GET % b"hello":
+            connection.send(bytes([byte]))
+        assert read_response(connection)[2] == b"Hello"
+
+
+def test_http_1_0_gets_one_answer(client: Client) -> None:
+    answer = client.exchange(b"GET /hello HTTP/1.0\r\n\r\nGET /hello HTTP/1.0\r\n\r\n")
+    assert answer.count(b"Hello") == 1
+    assert b"\r\nconnection: close\r\n" in answer
+
+
+def test_chunks_are_one_body(client: Client) -> None:
+    head = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert client.exchange(head + b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n").endswith(b"\r\n\r\nabc")
+
+
+def test_a_client_that_asks_first_is_told_to_continue(client: Client) -> None:
+    head = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+    with client.connect() as connection:
+        connection.sendall(head)
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"ab")
+        assert read_response(connection)[2] == b"ab"
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"\x16\x03\x01\x00\xa5\x01\x00", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 1000 + b"\r\n\r\n", 431),
+        (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n" + b"a" * 1001, 413),
+        (
+            b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na\r\n0\r\n",
+            400,
+        ),
+    ],
+)
+def test_a_bad_request_is_answered_then_the_connection_closes(
+    client: Client, request_bytes: bytes, status: int
+) -> None:
+    answer = client.exchange(request_bytes + GET % b"hello")
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert answer.count(b"HTTP/1.1") == 1
+    assert b"\r\nconnection: close\r\n" in answer
+
+
+def test_an_answer_to_a_body_too_long_survives_the_rest_of_the_body(client: Client) -> None:
+    head = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n"
+    assert client.exchange(head + b"a" * 4_000_000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_failing_handler_is_a_500_and_a_log_line(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in ("/fail", "/exit", "/odd"):
+        status, headers, body = client.ask("GET", path, headers={"X-Request-Id": "r-1"})
+        assert (status, body) == (500, b"Internal Server Error\n")
+        assert headers["x-request-id"] == "r-1"
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [vars(record)["fields"]["path"] for record in errors] == ["/fail", "/exit", "/odd"]
+    assert "the handler's fault" in caplog.text
+    assert client.ask("GET", "/hello")[0] == 200
+
+
+def test_a_request_has_an_id_that_the_handler_sees(client: Client) -> None:
+    _, headers, body = client.ask("GET", "/id")
+    assert body.decode() == headers["x-request-id"]
+    _, headers, body = client.ask("GET", "/id", headers={"X-Request-Id": "given"})
+    assert (headers["x-request-id"], body) == ("given", b"given")
+
+
+def test_clients_that_leave_early_are_harmless(client: Client) -> None:
+    linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"  # close with a reset
+    for data in (b"", b"GET /la", GET % b"large", GET % b"large" * 20, GET % b"fail"):
+        for _ in range(10):
+            with client.connect() as connection:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                connection.sendall(data)
+    end = time.monotonic() + 5
+    while gauge(client, "http_connections") > 1 and time.monotonic() < end:
+        time.sleep(0.02)
+    assert gauge(client, "http_connections") == 1
+    assert gauge(client, "http_requests_in_flight") == 0
+
+
+def test_handlers_run_in_parallel_up_to_the_number_of_workers() -> None:
+    lock, now, most = threading.Lock(), 0, 0
+
+    def slow(request: Request) -> Response:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.05)
+        with lock:
+            now -= 1
+        return Response()
+
+    routes = Routes()
+    routes.add("GET", "/slow", slow)
+    with serving(routes, workers=3) as client:
+        connections = [client.connect() for _ in range(12)]
+        for connection in connections:
+            connection.sendall(GET % b"slow")
+        assert client.ask("GET", "/health")[0] == 200  # not behind the busy workers
+        assert gauge(client, "http_requests_in_flight") == 12
+        for connection in connections:
+            assert read_response(connection)[0] == 200
+            connection.close()
+    assert most == 3
+
+
+def test_a_client_that_reads_slowly_holds_no_worker() -> None:
+    with serving(routes(), workers=1) as client:
+        slow = [client.connect() for _ in range(5)]
+        for connection in slow:
+            connection.sendall(GET % b"large")
+        assert client.ask("GET", "/hello")[0] == 200
+        for connection in slow:
+            assert len(read_response(connection)[2]) == 8 << 20
+            connection.close()
+
+
+def test_a_slow_request_is_a_timeout() -> None:
+    with serving(routes(), request_timeout=0.2) as client, client.connect() as connection:
+        connection.sendall(b"GET /hello HTTP/1.1\r\nHo")
+        start = time.monotonic()
+        while time.monotonic() - start < 5:  # a byte now and then does not help
+            try:
+                connection.sendall(b"o")
+            except OSError:
+                break
+            time.sleep(0.05)
+        assert time.monotonic() - start < 3
+        assert read_all(connection).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_slow_body_is_a_timeout() -> None:
+    with serving(routes(), request_timeout=0.2) as client, client.connect() as connection:
+        connection.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na")
+        assert read_all(connection).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_pipelined_request_that_does_not_end_is_a_timeout() -> None:
+    with serving(routes(), request_timeout=0.2) as client, client.connect() as connection:
+        connection.sendall(GET % b"hello" + b"GET /hello HT")
+        answers = read_all(connection)
+    assert b"Hello" in answers
+    assert b"HTTP/1.1 408 " in answers
+
+
+def test_an_idle_connection_is_closed_without_an_answer() -> None:
+    with serving(routes(), idle_timeout=0.2) as client, client.connect() as connection:
+        connection.sendall(GET % b"hello")
+        assert read_response(connection)[0] == 200
+        assert read_all(connection) == b""
+
+
+def test_a_client_that_never_reads_is_closed() -> None:
+    with serving(routes(), write_timeout=0.2) as client, client.connect() as connection:
+        connection.sendall(GET % b"large")
+        time.sleep(1.5)
+        assert len(read_all(connection)) < 8 << 20
+
+
+def test_clients_beyond_the_limit_wait_for_room() -> None:
+    with serving(routes(), max_connections=2) as client:
+        first, second, third = (client.connect() for _ in range(3))
+        third.sendall(GET % b"hello")
+        third.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            third.recv(1)
+        first.close()
+        third.settimeout(5)
+        assert read_response(third)[0] == 200
+        second.close()
+        third.close()
+
+
+def test_hundreds_of_slow_clients_do_not_slow_the_others() -> None:
+    with serving(routes(), max_connections=1000) as client:
+        slow = [client.connect() for _ in range(500)]
+        for connection in slow:
+            connection.sendall(b"GET /")
+        for _ in range(50):
+            assert client.ask("GET", "/hello")[0] == 200
+        assert gauge(client, "http_connections") >= 501
+        for connection in slow:
+            connection.close()
+
+
+def test_memory_and_descriptors_stay_flat_over_many_requests(client: Client) -> None:
+    def ask_many(times: int) -> None:
+        with client.connect() as connection:
+            for _ in range(times):
+                connection.sendall(GET % b"hello" * 50)
+                for _ in range(50):
+                    read_response_fast(connection)
+
+    ask_many(20)
+    client.ask("GET", "/hello")
+    descriptors, memory = len(os.listdir("/proc/self/fd")), resident_bytes()
+    ask_many(100)
+    for _ in range(50):
+        client.ask("GET", "/hello")
+    assert resident_bytes() - memory < 2 << 20
+    assert len(os.listdir("/proc/self/fd")) <= descriptors + 2
+
+
+def read_response_fast(connection: socket.socket) -> None:
+    """A response of /hello in few calls: its end is known."""
+    seen = b""
+    while not seen.endswith(b"Hello"):
+        seen += connection.recv(1)
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
