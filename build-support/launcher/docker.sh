@@ -89,6 +89,7 @@ inseam_append() {
   local old=${!1:-}
   case $old in
     '') export "$1=+['$2']" ;;
+    '[]' | '()') export "$1=['$2']" ;;
     '['*']' | '('*')' | '+['*']') export "$1=${old%[])]}, '$2'${old:${#old}-1}" ;;
     -*) export "$1=$old,+['$2']" ;;
     *) export "$1=['$old', '$2']" ;;

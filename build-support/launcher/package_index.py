@@ -1,7 +1,7 @@
 """Finds out from pip where the files of the Python package index live.
 
-OUTPUT gets two lines: the files' host and the path before `/packages/`, as "host" or "host/path";
-and the URL of the index, empty if it is pip's default one.
+The answer is a file of two lines: the files' host and the path before `/packages/`, as "host" or
+"host/path"; and the URL of the index, empty if it is pip's default one.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import os
 import re
 import ssl
 import subprocess
-import sys
+import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Mapping
 from urllib.parse import unquote, urljoin, urlsplit
 
 from launcher.cache import fail, say
+from launcher.pip_runner import python_with_pip
 
 # A distribution that every index has and whose page is short.
 SMALL_PROJECT = "ansicolors"
@@ -31,10 +32,10 @@ FILE_URL = re.compile(
 )
 
 
-def pip_settings() -> Mapping[str, str]:
+def pip_settings(python: Path) -> Mapping[str, str]:
     """The settings of pip that matter here, by name; the most specific place wins."""
     listed = subprocess.run(
-        [sys.executable, "-E", "-s", "-m", "pip", "config", "list"],
+        [str(python), "-E", "-s", "-m", "pip", "config", "list"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -50,14 +51,14 @@ def pip_settings() -> Mapping[str, str]:
     return settings
 
 
-def pip_defaults() -> tuple[str, str]:
+def pip_defaults(python: Path) -> tuple[str, str]:
     """The default index's URL and its files' host, which pip has built in."""
     program = (
         "from pip._internal.models.index import PyPI; print(PyPI.simple_url);"
         "print(PyPI.file_storage_domain)"
     )
     url, host = subprocess.run(
-        [sys.executable, "-E", "-s", "-c", program],
+        [str(python), "-E", "-s", "-c", program],
         stdout=subprocess.PIPE,
         encoding="utf-8",
         check=True,
@@ -105,13 +106,15 @@ def fetch(url: str, settings: Mapping[str, str]) -> tuple[str, str]:
         secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         encoded = base64.b64encode(secret.encode()).decode()
         request.add_header("Authorization", f"Basic {encoded}")
-    with urllib.request.build_opener(*handlers).open(request, timeout=30) as response:
+    with urllib.request.build_opener(*handlers).open(request, timeout=10) as response:
         return response.geturl(), response.read().decode("utf-8", "replace")
 
 
-def main(output: Path) -> None:
-    settings = pip_settings()
-    default_url, default_host = pip_defaults()
+def main(entry: Path) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        python = python_with_pip(Path(scratch))
+        settings = pip_settings(python)
+        default_url, default_host = pip_defaults(python)
     index = settings.get("index-url", default_url).rstrip("/")
     if index == default_url.rstrip("/"):
         prefix: str | None = default_host
@@ -130,8 +133,8 @@ def main(output: Path) -> None:
             )
         if urlsplit(index).scheme != "https":
             say("the package index is not https, but the locks' URLs are: downloads may fail.")
-    made = output.parent / f".{output.name}.{os.getpid()}"
-    output.parent.mkdir(parents=True, exist_ok=True)
+    made = entry.parent / f".{entry.name}.{os.getpid()}"
+    entry.parent.mkdir(parents=True, exist_ok=True)
     made.touch(0o600)
     made.write_text(f"{prefix}\n{index}\n")
-    made.replace(output)
+    made.replace(entry)

@@ -13,11 +13,10 @@ import platform
 import subprocess
 import sys
 import time
-import venv
 from pathlib import Path
 
 from launcher.cache import exclusive, fail, publish, remove, say
-from launcher.pip_runner import run_pip
+from launcher.pip_runner import pip_for_new_venv, run_pip
 
 
 def is_complete(entry: Path) -> bool:
@@ -33,17 +32,9 @@ def interpreter_id() -> str:
 
 def create(folder: Path, lock: Path) -> None:
     """Makes the venv: Pants as locked, and its native client where it runs on this platform."""
-    try:
-        venv.create(folder, with_pip=True)
-    except (subprocess.CalledProcessError, ImportError) as error:
-        remove(folder)
-        fail(
-            f"{sys.executable} can't make a venv ({error}). Install its venv module (Debian and"
-            " Ubuntu: the package python3.9-venv) and type the same command again."
-        )
     run_pip(
-        folder / "bin/python",
-        ["install", "--quiet", "--require-hashes", "--no-deps", "--requirement", str(lock)],
+        pip_for_new_venv(folder),
+        ["install", "--require-hashes", "--no-deps", "--requirement", str(lock)],
         lock,
     )
     if not os.access(folder / "bin/pants", os.X_OK):

@@ -12,21 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 import zipfile
 from pathlib import Path
 
 from launcher.cache import exclusive, fail, remove, say
-from launcher.pip_runner import run_pip
-
-
-def python_with_pip(scratch: Path) -> Path:
-    """This interpreter if it has pip, else that of a venv with pip, made in `scratch`."""
-    own = [sys.executable, "-I", "-m", "pip", "--version"]
-    if subprocess.run(own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
-        return Path(sys.executable)
-    venv.create(scratch / "venv", with_pip=True)
-    return scratch / "venv/bin/python"
+from launcher.pip_runner import python_with_pip, run_pip
 
 
 def build(lock: Path, scratch: Path, output: Path) -> None:
@@ -37,8 +27,8 @@ def build(lock: Path, scratch: Path, output: Path) -> None:
     """
     wheels = scratch / "wheels"
     run_pip(
-        python_with_pip(scratch),
-        ["download", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:"]
+        [str(python_with_pip(scratch)), "-I", "-m", "pip"],
+        ["download", "--require-hashes", "--no-deps", "--only-binary=:all:"]
         + ["--dest", str(wheels), "--requirement", str(lock)],
         lock,
     )

@@ -6,11 +6,18 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from pants.backend.docker.package_types import BuiltDockerImage
+from pants.core.goals.package import BuiltPackage, PackageFieldSet
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.env_vars import EnvironmentVarsRequest
 from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest, MergeDigests, PathGlobs
 from pants.engine.rules import collect_rules, rule
-from pants.engine.target import GeneratedSources, GenerateSourcesRequest, WrappedTargetRequest
+from pants.engine.target import (
+    GeneratedSources,
+    GenerateSourcesRequest,
+    Target,
+    WrappedTargetRequest,
+)
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
@@ -39,9 +46,11 @@ from inseam.target_types import (
     DebianLockField,
     DebianPackagesField,
     GlibcVersionField,
+    ImageReferenceField,
     InterpreterField,
     PlatformField,
     PythonVersionField,
+    RegistryImageMarkerField,
     RootfsSourcesField,
 )
 
@@ -58,6 +67,11 @@ FETCH_ENV = (
 def lock_name(path: str) -> str:
     """The resolve that the lock file at `path` is for, "debian-bookworm"."""
     return path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+
+
+def packages_path(target: Target) -> str:
+    """The list of packages of a `debian_base` or its rootfs, from the repository's root."""
+    return f"{target.address.spec_path}/{target[DebianPackagesField].value}".lstrip("/")
 
 
 @dataclass(frozen=True)
@@ -184,7 +198,7 @@ async def make_rootfs(request: RootfsRequest) -> Rootfs:
     architecture = target[PlatformField].value.split("/")[1]
     minor = ".".join(target[PythonVersionField].value.split(".")[:2])
     path = target[DebianLockField].value
-    listed = f"{target.address.spec_path}/{target[DebianPackagesField].value}".lstrip("/")
+    listed = packages_path(target)
     contents = await get_digest_contents(
         await path_globs_to_digest(PathGlobs([path, listed]))
     )
@@ -247,5 +261,26 @@ async def generate_rootfs(request: GenerateRootfs) -> GeneratedSources:
     return GeneratedSources(await digest_to_snapshot(digest))
 
 
+@dataclass(frozen=True)
+class RegistryImageFieldSet(PackageFieldSet):
+    required_fields = (ImageReferenceField, RegistryImageMarkerField)
+
+    image: ImageReferenceField
+
+
+@rule
+async def package_registry_image(field_set: RegistryImageFieldSet) -> BuiltPackage:
+    """Lets Pants' docker backend put the image's name in the place of its target's address."""
+    image = field_set.image.value
+    artifact = BuiltDockerImage(
+        relpath=None, image_id="", tags=(image,), extra_log_lines=(f"Base image: {image}",)
+    )
+    return BuiltPackage(EMPTY_DIGEST, (artifact,))
+
+
 def rules() -> list[Any]:
-    return [*collect_rules(), UnionRule(GenerateSourcesRequest, GenerateRootfs)]
+    return [
+        *collect_rules(),
+        UnionRule(GenerateSourcesRequest, GenerateRootfs),
+        UnionRule(PackageFieldSet, RegistryImageFieldSet),
+    ]

@@ -6,13 +6,14 @@ from typing import Any
 
 from pants.engine.target import Target
 
-from inseam import bases, layers, program, service
+from inseam import bases, layers, locks, program, service
 from inseam.subsystem import InseamSubsystem
 from inseam.target_types import (
     DebianBaseTarget,
     DebianRootfsTarget,
     PythonServiceTarget,
     RegistryBaseTarget,
+    RegistryImageTarget,
     VenvLayersTarget,
 )
 
@@ -24,6 +25,7 @@ def target_types() -> list[type[Target]]:
         DebianBaseTarget,
         DebianRootfsTarget,
         RegistryBaseTarget,
+        RegistryImageTarget,
     ]
 
 
@@ -34,4 +36,5 @@ def rules() -> list[Any]:
         *bases.rules(),
         *program.rules(),
         *layers.rules(),
+        *locks.rules(),
     ]

@@ -34,6 +34,7 @@ from inseam.target_types import (
     PortsField,
     PythonServiceTarget,
     RegistryBaseTarget,
+    RegistryImageTarget,
     ServiceArgsField,
     ServiceBaseField,
     ServiceDependenciesField,
@@ -196,12 +197,23 @@ async def generate_from_debian_base(
         union_membership,
         residence_dir=address.spec_path,
     )
-    image = _base_image(
-        base,
-        address,
+    image = DockerImageTarget(
+        {
+            **_common(base),
+            Dependencies.alias: [rootfs.address.spec],
+            "source": None,
+            "instructions": [
+                "FROM scratch",
+                f"ADD {rootfs_folder(address)}/rootfs.tar /",
+                "USER 65532:65532",
+            ],
+            "repository": f"{{directory}}-{address.target_name}",
+            "skip_push": True,
+            "output_path": _dist_path(address, ".docker-info.json"),
+        },
+        address.create_generated("image"),
         union_membership,
-        dependencies=[address.create_generated("rootfs").spec],
-        lines=["FROM scratch", f"ADD {rootfs_folder(address)}/rootfs.tar /", "USER 65532:65532"],
+        residence_dir=address.spec_path,
     )
     return GeneratedTargets(base, [rootfs, image])
 
@@ -211,38 +223,13 @@ async def generate_from_registry_base(
     request: GenerateFromRegistryBase, union_membership: UnionMembership
 ) -> GeneratedTargets:
     base = request.generator
-    image = _base_image(
-        base,
-        request.template_address,
+    image = RegistryImageTarget(
+        {**_common(base), ImageReferenceField.alias: base[ImageReferenceField].value},
+        request.template_address.create_generated("image"),
         union_membership,
-        dependencies=[],
-        lines=[f"FROM {base[ImageReferenceField].value}"],
+        residence_dir=request.template_address.spec_path,
     )
     return GeneratedTargets(base, [image])
-
-
-def _base_image(
-    base: Target,
-    address: Address,
-    union_membership: UnionMembership,
-    *,
-    dependencies: list[str],
-    lines: list[str],
-) -> Target:
-    return DockerImageTarget(
-        {
-            **_common(base),
-            Dependencies.alias: dependencies,
-            "source": None,
-            "instructions": lines,
-            "repository": f"{{directory}}-{address.target_name}",
-            "skip_push": True,
-            "output_path": _dist_path(address, ".docker-info.json"),
-        },
-        address.create_generated("image"),
-        union_membership,
-        residence_dir=address.spec_path,
-    )
 
 
 def rules() -> list[Any]:

@@ -203,16 +203,28 @@ class ImageReferenceField(StringField):
     )
 
 
+class RegistryImageMarkerField(Field):
+    alias = "_registry_image"
+    default = None
+    help = "Tells the image of a `registry_base` from the base."
+
+
+class RegistryImageTarget(Target):
+    alias = "_registry_image"
+    core_fields = (*COMMON_TARGET_FIELDS, ImageReferenceField, RegistryImageMarkerField)
+    help = "The image of a `registry_base`, which is pulled when an image that starts from it is built."
+
+
 class RegistryBaseTarget(TargetGenerator):
     alias = "registry_base"
-    generated_target_cls = Target
+    generated_target_cls = RegistryImageTarget
     core_fields = (*COMMON_TARGET_FIELDS, ImageReferenceField, *_BASE_FIELDS)
     copied_fields = COMMON_TARGET_FIELDS
     moved_fields = ()
     help = _text(
         """
-        A base image from a registry, which must hold CPython and glibc. Generates `#image`, a
-        `docker_image` that starts from it.
+        A base image from a registry, which must hold CPython and glibc. Generates `#image`, which
+        stands for it in Dockerfiles; it is pulled when an image that starts from it is built.
         """
     )
 

@@ -7,11 +7,14 @@ next to normalised mtimes and on a read-only file system.
 from __future__ import annotations
 
 import importlib.util
+import marshal
 import sys
 import warnings
-from importlib import _bootstrap_external  # type: ignore[attr-defined]
 from pathlib import PurePosixPath
 from types import CodeType
+
+# PEP 552, the flags of a .pyc: its hash of the source is there, and is not to be checked.
+_UNCHECKED_HASH = 0b01
 
 
 def cache_path(path: str, minor: tuple[int, int]) -> str:
@@ -37,11 +40,10 @@ def compile_source(source: bytes, path: str) -> bytes | None:
     code = _merge_sets(code, {})
     held: list[object] = []
     _hold(code, held)
-    data = _bootstrap_external._code_to_hash_pyc(
-        code, importlib.util.source_hash(source), False
-    )
+    header = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH.to_bytes(4, "little")
+    data = header + importlib.util.source_hash(source) + marshal.dumps(code)
     del held
-    return bytes(data)
+    return data
 
 
 def _merge_sets(code: CodeType, known: dict[object, frozenset[object]]) -> CodeType:

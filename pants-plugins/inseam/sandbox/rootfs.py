@@ -22,7 +22,9 @@ from typing import Iterable, Mapping, Sequence
 
 from inseam.sandbox.bytecode import cache_path, compile_source, minor_version
 from inseam.sandbox.deb import Deb, read_deb
+from inseam.sandbox.debian_closure import parse_relations
 from inseam.sandbox.debian_control import DebianError
+from inseam.sandbox.debian_lock import refresh_command
 from inseam.sandbox.elf import machine
 from inseam.sandbox.files import whole, write_whole
 from inseam.sandbox.shared_objects import needed
@@ -93,9 +95,11 @@ def parse_rootfs(text: str) -> Rootfs:
 def root_members(debs: Sequence[Deb], architecture: str) -> list[Member]:
     """The members of a root filesystem that holds the packages.
 
-    Raises DebianError for packages of another architecture, for two of one name, for a link that
-    leads nowhere, and for a program or library whose libraries are not there.
+    Raises DebianError for packages of another architecture, for two of one name, for one that
+    needs another version of another, for a link that leads nowhere, and for a program or library
+    whose libraries are not there.
     """
+    _check_versions(debs)
     names: set[str] = set()
     members: list[Member] = []
     dropped: set[str] = set()
@@ -123,6 +127,24 @@ def root_members(debs: Sequence[Deb], architecture: str) -> list[Member]:
     members = _without_dead_links(members, dropped)
     _check_libraries(members)
     return _share_equal_files(members)
+
+
+def _check_versions(debs: Iterable[Deb]) -> None:
+    """Raises DebianError if a package needs another version of one that is in the image.
+
+    Such a set comes about when some packages are newer than the lock says.
+    """
+    versions = {deb.name: deb.version for deb in debs}
+    for deb in debs:
+        fields = (deb.control.get("Pre-Depends", ""), deb.control.get("Depends", ""))
+        for alternatives in (group for field in fields for group in parse_relations(field)):
+            there = [relation for relation in alternatives if relation.name in versions]
+            if there and not any(relation.allows(versions[relation.name]) for relation in there):
+                raise DebianError(
+                    f"Debian package {deb.name} {deb.version} needs {there[0]}, but the image has"
+                    f" {there[0].name} {versions[there[0].name]}; refresh the lock:"
+                    f" {refresh_command()}"
+                )
 
 
 def _unpacked(deb: Deb, slimmer: Slimmer) -> Iterable[Member]:

@@ -73,7 +73,9 @@ def _status_line(host: str, port: int, path: str, deadline: float) -> bytes:
             raise TimeoutError
         return seconds
 
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
+    # As bytes, or the name would be encoded by encodings.idna, which imports a lot.
+    found = socket.getaddrinfo(host.encode(), port, 0, socket.SOCK_STREAM)
+    family, kind, protocol, _, address = found[0]
     connection = socket.socket(family, kind, protocol)
     try:
         connection.settimeout(left())
@@ -159,8 +161,8 @@ def _target(options: "dict[str, str]") -> "tuple[str, int, str]":
         host, colon, text = authority.rpartition(":")
         if not colon or text.endswith("]"):
             host, text = authority, "80"
-        if not host:
-            raise UsageError(f"--url has no host: {url!r}")
+        if not host or not host.isascii():
+            raise UsageError(f"--url has no host in ASCII: {url!r}")
         host, port = host.strip("[]"), _whole("the port of --url", text, 1, 65535)
     if not path.startswith("/") or not path.isascii() or not path.isprintable() or " " in path:
         raise UsageError(f"the path must begin with / and hold no space: {path!r}")

@@ -9,6 +9,7 @@ _REQUEST_LINE = re.compile(
 )
 _FIELD_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NOT_IN_FIELDS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_NOT_IN_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r[^\n]|(?<!\r)\n")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
 _ABSOLUTE = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
@@ -94,21 +95,18 @@ class Parser:
         return request
 
     def _read_head(self) -> Request | None:
-        buffer = self._buffer
-        if buffer.startswith(b"\r\n"):  # section 2.2: one empty line before a request is ignored
+        buffer, limit = self._buffer, self._max_header
+        while buffer.startswith(b"\r\n"):  # section 2.2: empty lines before a request are ignored
             del buffer[:2]
         end = buffer.find(b"\r\n\r\n", self._scanned)
-        if (end if end >= 0 else len(buffer)) > self._max_header:
-            line = buffer.find(b"\r\n")
-            long_line = line < 0 or line > self._max_header
+        seen = len(buffer) - 3 if end < 0 else end  # an end may begin in the last three bytes
+        if _NOT_IN_HEAD.search(buffer, max(0, self._scanned - 1), min(max(seen, 0), limit) + 1):
+            raise RequestError(400, "not a head: a control character, or a line without CRLF")
+        if seen > limit:
+            long_line = not 0 <= buffer.find(b"\r\n") <= limit
             raise RequestError(414 if long_line else 431, "the head is too long")
         if end < 0:
-            line = buffer.find(b"\n")
-            if line == 0 or (line > 0 and buffer[line - 1] != 13):
-                raise RequestError(400, "a line does not end with CRLF")
-            if buffer and not 0x20 < buffer[0] < 0x7F and buffer != b"\r":
-                raise RequestError(400, "not HTTP")
-            self._scanned = max(0, len(buffer) - 3)
+            self._scanned = max(0, seen)
             return None
         head = bytes(buffer[:end])
         del buffer[: end + 4]
