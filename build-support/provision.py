@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from launcher import package_index, pants_venv, pex_tool
+from bootstrap import package_index, pants_venv, pex_tool
 
 
 def main(what: str, *paths: str) -> None:

@@ -13,14 +13,17 @@ def measure(name: str, clients: int, before: int) -> tuple[load.Outcome, int, fl
     Returns what became of the requests, the exit code, and the seconds from SIGTERM to exit.
     """
     with processes.running(name) as (process, port):
-        stopped = 0.0
+        stopped = ended = 0.0
 
-        def progress(answered: int) -> None:
-            nonlocal stopped
+        def stop_once(answered: int) -> bool:
+            nonlocal stopped, ended
             if answered >= before and not stopped:
                 stopped = time.monotonic()
                 process.send_signal(signal.SIGTERM)
+            if stopped and not ended and process.poll() is not None:
+                ended = time.monotonic()
+            return False
 
-        outcome = load.run(port, clients, 120, progress)
+        outcome = load.run(port, clients, 120, stop_once)
         code = process.wait(30)
-        return outcome, code, time.monotonic() - stopped
+        return outcome, code, (ended or time.monotonic()) - stopped

@@ -16,8 +16,6 @@ class Outcome:
     """Requests that were sent, at least in part, and got no whole answer."""
     refused: int = 0
     """Connections that could not be made: no request was sent on them."""
-    closed_between: int = 0
-    """Kept-alive connections that ended between two requests, as they may."""
 
 
 class _Client:
@@ -29,10 +27,10 @@ class _Client:
         self.answer = bytearray()
 
 
-def run(port: int, clients: int, seconds: float, progress: Callable[[int], None]) -> Outcome:
+def run(port: int, clients: int, seconds: float, enough: Callable[[int], bool]) -> Outcome:
     """Keeps `clients` connections busy until none can be made, at most for `seconds`.
 
-    `progress` is called with the number of answers so far, often.
+    `enough` is asked often, with the number of answers so far: true ends the load.
     """
     outcome = Outcome()
     epoll = select.epoll()
@@ -80,8 +78,10 @@ def run(port: int, clients: int, seconds: float, progress: Callable[[int], None]
             else:
                 close(client)
                 connect()
-        progress(outcome.answered)
-    outcome.lost += sum(client.connected for client in open_clients.values())
+        if enough(outcome.answered):
+            break
+    else:
+        outcome.lost += sum(client.connected for client in open_clients.values())
     for client in list(open_clients.values()):
         close(client)
     return outcome

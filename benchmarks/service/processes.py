@@ -21,7 +21,9 @@ def free_port() -> int:
         return port
 
 
-def start(name: str, port: int, python: str = sys.executable, **settings: str) -> subprocess.Popen[bytes]:
+def start(
+    name: str, port: int, python: str = sys.executable, **settings: str
+) -> subprocess.Popen[bytes]:
     """Starts one of NAMES and returns when it accepts connections; raises RuntimeError."""
     command = [str(REFERENCE), str(port)] if name == "reference" else ["-m", f"{name}.server"]
     environment = os.environ | {
@@ -69,3 +71,7 @@ def memory_mib(pid: int) -> tuple[float, float]:
         name, value, *_ = line.split()
         found[name] = int(value) / 1024
     return found["Rss:"], found["Pss:"]
+
+
+def open_files(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))

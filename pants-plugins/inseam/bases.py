@@ -6,8 +6,6 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from pants.backend.docker.package_types import BuiltDockerImage
-from pants.core.goals.package import BuiltPackage, PackageFieldSet
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.env_vars import EnvironmentVarsRequest
 from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest, MergeDigests, PathGlobs
@@ -35,7 +33,7 @@ from inseam.compat import (
     resolve_unparsed_address_inputs,
 )
 from inseam.plan.platform import Platform
-from inseam.program import InseamError, ProgramRequest, run_program
+from inseam.program import NETWORK_ENV, InseamError, ProgramRequest, run_program
 from inseam.sandbox.debian_control import DebianError
 from inseam.sandbox.debian_lock import LockedPackage, check_current, parse_lock, parse_request
 from inseam.service import rootfs_folder
@@ -46,22 +44,16 @@ from inseam.target_types import (
     DebianLockField,
     DebianPackagesField,
     GlibcVersionField,
-    ImageReferenceField,
     InterpreterField,
     PlatformField,
     PythonVersionField,
-    RegistryImageMarkerField,
     RootfsSourcesField,
 )
 
 logger = logging.getLogger(__name__)
 
-# What the programs that reach a mirror read of the environment.
-FETCH_ENV = (
-    "DEBIAN_MIRROR",
-    "SSL_CERT_FILE",
-    *(name for low in ("http_proxy", "https_proxy", "no_proxy") for name in (low, low.upper())),
-)
+# What the programs that reach a Debian mirror read of the environment.
+FETCH_ENV = ("DEBIAN_MIRROR", "DEBIAN_KEYRING", *NETWORK_ENV)
 
 
 def lock_name(path: str) -> str:
@@ -261,26 +253,8 @@ async def generate_rootfs(request: GenerateRootfs) -> GeneratedSources:
     return GeneratedSources(await digest_to_snapshot(digest))
 
 
-@dataclass(frozen=True)
-class RegistryImageFieldSet(PackageFieldSet):
-    required_fields = (ImageReferenceField, RegistryImageMarkerField)
-
-    image: ImageReferenceField
-
-
-@rule
-async def package_registry_image(field_set: RegistryImageFieldSet) -> BuiltPackage:
-    """Lets Pants' docker backend put the image's name in the place of its target's address."""
-    image = field_set.image.value
-    artifact = BuiltDockerImage(
-        relpath=None, image_id="", tags=(image,), extra_log_lines=(f"Base image: {image}",)
-    )
-    return BuiltPackage(EMPTY_DIGEST, (artifact,))
-
-
 def rules() -> list[Any]:
     return [
         *collect_rules(),
         UnionRule(GenerateSourcesRequest, GenerateRootfs),
-        UnionRule(PackageFieldSet, RegistryImageFieldSet),
     ]

@@ -40,6 +40,7 @@ if CALL_BY_NAME and not TYPE_CHECKING:
         digest_to_snapshot,
         execute_process,
         get_digest_contents,
+        get_digest_entries,
         merge_digests,
         path_globs_to_digest,
         remove_prefix,
@@ -77,6 +78,7 @@ else:
         CreateDigest,
         Digest,
         DigestContents,
+        DigestEntries,
         DigestSubset,
         MergeDigests,
         PathGlobs,
@@ -201,6 +203,9 @@ else:
     async def get_digest_contents(digest: Digest) -> DigestContents:
         return await Get(DigestContents, Digest, digest)
 
+    async def get_digest_entries(digest: Digest) -> DigestEntries:
+        return await Get(DigestEntries, Digest, digest)
+
     async def merge_digests(request: MergeDigests) -> Digest:
         return await Get(Digest, MergeDigests, request)
 
@@ -225,6 +230,7 @@ __all__ = [
     "execute_process",
     "find_interpreter",
     "get_digest_contents",
+    "get_digest_entries",
     "hydrate_sources",
     "implicitly",
     "merge_digests",

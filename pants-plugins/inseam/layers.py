@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Iterable
 
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import (
     PexEntryPointField,
-    PythonRequirementsField,
     PythonResolveField,
     ResolvePexEntryPointRequest,
 )
-from pants.backend.python.util_rules.pex_cli import PexCliProcess
-from pants.backend.python.util_rules.pex_requirements import ResolvePexConfigRequest
 from pants.backend.python.util_rules.python_sources import PythonSourceFilesRequest
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
-from pants.engine.addresses import Address
+from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import (
     AddPrefix,
-    CreateDigest,
     Digest,
     DigestSubset,
-    FileContent,
+    FileEntry,
     MergeDigests,
     PathGlobs,
     RemovePrefix,
@@ -43,15 +38,11 @@ from inseam.compat import (
     add_prefix,
     by_name,
     concurrently,
-    create_digest,
-    determine_resolve_pex_config,
     digest_subset_to_digest,
     digest_to_snapshot,
-    execute_pex_cli,
-    get_digest_contents,
+    get_digest_entries,
     implicitly,
     merge_digests,
-    path_globs_to_digest,
     prepare_python_sources,
     remove_prefix,
     resolve_pex_entry_point,
@@ -60,240 +51,267 @@ from inseam.compat import (
     strip_python_sources,
     transitive_targets,
 )
-from inseam.plan.lock import Closure, LockError, closure, parse
-from inseam.plan.platform import Platform
+from inseam.plan.layering import DEPS, split
+from inseam.plan.lock import LockedWheel
 from inseam.program import InseamError, ProgramRequest, run_program
 from inseam.service import layer_folder
+from inseam.subsystem import InseamSubsystem
 from inseam.target_types import (
     LAYER_FILES,
+    AppLayersField,
+    AppSourcesField,
     LayersBaseField,
     LayersServiceField,
+    LayersSharedField,
     LayersSourcesField,
+)
+from inseam.wheels import (
+    ClosureRequest,
+    FetchRequest,
+    LayerRequest,
+    LowerLayer,
+    SharedLayer,
+    SharedLayerRequest,
+    closure_of,
+    fetched_wheel,
+    layer_of,
+    requirement_strings,
+    shared_layer,
 )
 
 
 @dataclass(frozen=True)
-class WheelsRequest:
-    """The wheels of a closure, fetched."""
-
-    closure: Closure
-    platform: Platform
-    resolve: str
-
-
-@dataclass(frozen=True)
-class Wheels:
-    """A digest with the wheel files, at its root."""
-
-    digest: Digest
-
-
-@dataclass(frozen=True)
-class DepsLayerRequest:
-    """The layer of a closure's wheels, with the venv around them."""
-
-    closure: Closure
-    base: Base
-    resolve: str
-
-
-@dataclass(frozen=True)
-class DepsLayer:
-    """A digest with `deps.tar`, `layers.json` and `paths.txt`, in the folder `deps`."""
-
-    digest: Digest
-
-
-@dataclass(frozen=True)
 class ServiceLayersRequest:
-    """All layers of the service whose `#layers` target has this address."""
+    """The layers of the service whose `#layers` target has this address."""
 
     address: Address
 
 
 @dataclass(frozen=True)
-class ServiceLayers:
-    """A digest with `layers.json` and the tars that it names, at its root."""
+class Unneeded:
+    """A wheel of a shared layer that a service does not need: distribution, bytes, layer."""
+
+    distribution: str
+    size: int
+    layer: Address
+
+
+@dataclass(frozen=True)
+class LowerLayers:
+    """What is below a service's code, lowest first, and what its last layer is made of.
+
+    entry_points: of the service, then of its healthcheck, as `module:function`. sources: a digest
+    with the first-party files that are not in the layer `data`, in the folder `sources`.
+    """
+
+    layers: tuple[LowerLayer, ...]
+    base: Base
+    entry_points: tuple[str, ...]
+    sources: Digest
+    unneeded: tuple[Unneeded, ...]
+
+
+@dataclass(frozen=True)
+class AppLayer:
+    """A digest with `app.tar`, and `layers.json` of all layers, at its root."""
 
     digest: Digest
 
 
-@rule(desc="Fetch locked wheels", level=LogLevel.DEBUG)
-async def fetch_wheels(request: WheelsRequest) -> Wheels:
-    config = await determine_resolve_pex_config(
-        ResolvePexConfigRequest(request.resolve), **implicitly()
+@dataclass(frozen=True)
+class _Sources:
+    code: Digest
+    data: Digest | None
+
+
+async def _first_party(closure: Any, large: int) -> _Sources:
+    """First-party files, as they are imported, in the folder `sources`: those that are smaller
+    than `large` bytes, and the others."""
+    prepared = await prepare_python_sources(PythonSourceFilesRequest(closure), **implicitly())
+    stripped = await strip_python_sources(prepared)
+    digest = stripped.stripped_source_files.snapshot.digest
+    entries = await get_digest_entries(digest)
+    data = [
+        entry.path
+        for entry in entries
+        if isinstance(entry, FileEntry)
+        and not entry.path.endswith(".py")
+        and entry.file_digest.serialized_bytes_length >= large
+    ]
+    if not data:
+        return _Sources(await add_prefix(AddPrefix(digest, "sources")), None)
+    code = [entry.path for entry in entries if entry.path not in data]
+    code_digest = await digest_subset_to_digest(DigestSubset(digest, PathGlobs(code)))
+    data_digest = await digest_subset_to_digest(DigestSubset(digest, PathGlobs(data)))
+    return _Sources(
+        await add_prefix(AddPrefix(code_digest, "sources")),
+        await add_prefix(AddPrefix(data_digest, "sources")),
     )
-    inputs = await create_digest(
-        CreateDigest(
-            [
-                FileContent("closure.lock", request.closure.lock),
-                FileContent(
-                    "platform.json",
-                    json.dumps(request.platform.complete_platform(), sort_keys=True).encode(),
-                ),
-            ]
-        )
+
+
+async def _wheel_layers(
+    wheels: tuple[LockedWheel, ...],
+    resolve: str,
+    base: Base,
+    inseam: InseamSubsystem,
+    shared: int,
+) -> tuple[LowerLayer, ...]:
+    """The layers of the wheels that are in no shared one."""
+    fetched = await concurrently(
+        fetched_wheel(FetchRequest(wheel, resolve, base.minor), **implicitly())
+        for wheel in wheels
     )
-    wheels = request.closure.wheels
-    result = await execute_pex_cli(
-        PexCliProcess(
-            subcommand=(),
-            extra_args=(
-                *(f"{wheel.name}=={wheel.version}" for wheel in wheels),
-                "--lock=closure.lock",
-                *config.pex_args(),
-                "--complete-platform=platform.json",
-                "--no-pre-install-wheels",
-                "--layout=packed",
-                "--no-emit-warnings",
-                "--output-file=wheels",
+    by_distribution = {wheel.name: wheel for wheel in wheels}
+    plans = split(
+        {wheel.name: file.size for wheel, file in zip(wheels, fetched)},
+        large=inseam.large_wheel,
+        max_layers=inseam.max_layers,
+        shared=shared,
+    )
+    layers: tuple[LowerLayer, ...] = await concurrently(
+        layer_of(
+            LayerRequest(
+                plan.name,
+                tuple(by_distribution[name] for name in plan.distributions),
+                resolve,
+                base,
+                venv=plan.name == DEPS,
             ),
-            additional_input_digest=inputs,
-            output_directories=("wheels/.deps",),
-            concurrency_available=len(wheels),
-            description=f"Fetch {len(wheels)} wheels of {request.resolve}",
+            **implicitly(),
         )
+        for plan in plans
     )
-    if result.exit_code != 0:
-        raise InseamError(
-            f"Fetching the wheels of resolve {request.resolve!r} failed. If a hash does not match,"
-            " the index serves another file than the one that was locked: run ./pants"
-            f" generate-lockfiles --resolve={request.resolve} and look at the difference. If the"
-            " index can't be reached, see to the network or set it in [python-repos].\n"
-            + result.stderr.decode(errors="replace").strip()
-        )
-    digest = await remove_prefix(RemovePrefix(result.output_digest, "wheels/.deps"))
-    found = await digest_to_snapshot(digest)
-    missing = {wheel.filename for wheel in wheels} - set(found.files)
-    if missing:
-        raise InseamError(f"PEX did not fetch {', '.join(sorted(missing))}.")
-    return Wheels(digest)
+    return layers
 
 
-wheels_of = by_name(fetch_wheels)
-
-
-@rule(desc="Lay out wheels", level=LogLevel.DEBUG)
-async def make_deps_layer(request: DepsLayerRequest) -> DepsLayer:
-    base, wheels = request.base, request.closure.wheels
-    minor = base.minor
-    units: tuple[Any, ...] = ()
-    if wheels:
-        fetched = await wheels_of(
-            WheelsRequest(request.closure, base.platform, request.resolve), **implicitly()
-        )
-        files = await concurrently(
-            digest_subset_to_digest(DigestSubset(fetched.digest, PathGlobs([wheel.filename])))
-            for wheel in wheels
-        )
-        units = await concurrently(
-            run_program(
-                ProgramRequest(
-                    argv=("wheel", wheel.filename, f"units/{wheel.filename}"),
-                    input=file,
-                    output="units",
-                    minor=minor,
-                    description=f"Lay out {wheel.filename}",
-                ),
-                **implicitly(),
-            )
-            for wheel, file in zip(wheels, files)
-        )
-    folders = await merge_digests(MergeDigests(unit.digest for unit in units))
-    joined = await run_program(
-        ProgramRequest(
-            argv=(
-                "join",
-                "--name=deps",
-                "--out=layers/deps",
-                f"--venv-interpreter={base.interpreter}",
-                f"--venv-version={base.platform.python}",
-                f"--machine={base.platform.machine}",
-                *(wheel.filename for wheel in wheels),
-            ),
-            input=folders,
-            output="layers",
-            minor=minor,
-            description=f"Join {len(wheels)} wheels to a layer",
-        ),
-        **implicitly(),
-    )
-    return DepsLayer(joined.digest)
-
-
-deps_layer = by_name(make_deps_layer)
-
-
-async def _closure(
-    service: Address, targets: Any, resolve: str, base: Base, python_setup: PythonSetup
-) -> Closure:
-    requirements = {
-        str(requirement)
-        for target in targets
-        if target.has_field(PythonRequirementsField)
-        for requirement in target[PythonRequirementsField].value
-    }
-    if not requirements:
-        return Closure((), b"")
-    path = python_setup.resolves[resolve]
-    digest = await path_globs_to_digest(PathGlobs([path]))
-    contents = await get_digest_contents(digest)
-    if not contents:
-        raise InseamError(
-            f"{service}: the lock file {path} of resolve {resolve!r} does not exist. Run: ./pants"
-            f" generate-lockfiles --resolve={resolve}"
-        )
-    try:
-        lock = parse(contents[0].content, path, resolve)
-        return closure(lock, requirements, base.platform, resolve=resolve)
-    except LockError as error:
-        raise InseamError(f"{service}: {error}") from error
-
-
-def _service(layers: Address) -> Address:
-    return layers.maybe_convert_to_target_generator()
-
-
-@rule(desc="Make layers", level=LogLevel.DEBUG)
-async def make_service_layers(
-    request: ServiceLayersRequest, python_setup: PythonSetup
-) -> ServiceLayers:
+@rule(desc="Make the layers below a service's code", level=LogLevel.DEBUG)
+async def make_lower_layers(
+    request: ServiceLayersRequest, python_setup: PythonSetup, inseam: InseamSubsystem
+) -> LowerLayers:
     wrapped = await resolve_target(
         WrappedTargetRequest(request.address, description_of_origin="the layers"), **implicitly()
     )
-    layers = wrapped.target
-    service = _service(layers.address)
+    target = wrapped.target
+    service = service_of(target.address)
     base = await find_base(
-        BaseRequest(layers[LayersBaseField].value or "", layers.address), **implicitly()
+        BaseRequest(target[LayersBaseField].value or "", target.address), **implicitly()
     )
     roots = await resolve_unparsed_address_inputs(
-        layers[LayersServiceField].to_unparsed_address_inputs(), **implicitly()
+        target[LayersServiceField].to_unparsed_address_inputs(), **implicitly()
     )
     pex_targets = await transitive_targets(TransitiveTargetsRequest(roots), **implicitly())
     entry_points = await concurrently(
         resolve_pex_entry_point(
-            ResolvePexEntryPointRequest(target[PexEntryPointField]), **implicitly()
+            ResolvePexEntryPointRequest(pex[PexEntryPointField]), **implicitly()
         )
-        for target in pex_targets.roots
+        for pex in pex_targets.roots
     )
     resolve = pex_targets.roots[0][PythonResolveField].normalized_value(python_setup)
-    needed = await _closure(service, pex_targets.closure, resolve, base, python_setup)
-    stripped_request = await prepare_python_sources(
-        PythonSourceFilesRequest(pex_targets.closure), **implicitly()
-    )
-    stripped = await strip_python_sources(stripped_request)
-    sources = await add_prefix(
-        AddPrefix(stripped.stripped_source_files.snapshot.digest, "sources")
+    shared_addresses = await resolve_unparsed_address_inputs(
+        target[LayersSharedField].to_unparsed_address_inputs(), **implicitly()
     )
     try:
-        deps = await deps_layer(DepsLayerRequest(needed, base, resolve), **implicitly())
+        locked = await closure_of(
+            ClosureRequest(requirement_strings(pex_targets.closure), resolve, base.platform),
+            **implicitly(),
+        )
+        shared = await concurrently(
+            shared_layer(SharedLayerRequest(address), **implicitly())
+            for address in shared_addresses
+        )
+        check_shared(locked.wheels, shared, base)
+        held = {wheel.name for layer in shared for wheel in layer.wheels}
+        rest = tuple(wheel for wheel in locked.wheels if wheel.name not in held)
+        own = await _wheel_layers(rest, resolve, base, inseam, len(shared))
     except InseamError as error:
         raise InseamError(f"{service}: {error}") from error
-    metadata = await digest_subset_to_digest(
-        DigestSubset(deps.digest, PathGlobs(["deps/layers.json", "deps/paths.txt"]))
+    needed = {wheel.name for wheel in locked.wheels}
+    extra = [
+        (layer, wheel) for layer in shared for wheel in layer.wheels if wheel.name not in needed
+    ]
+    extra_files = await concurrently(
+        fetched_wheel(FetchRequest(wheel, resolve, base.minor), **implicitly())
+        for _, wheel in extra
     )
-    inputs = await merge_digests(MergeDigests([sources, metadata]))
-    specs = [entry_point.val.spec for entry_point in entry_points]
+    sources = await _first_party(pex_targets.closure, inseam.large_wheel)
+    layers = [*(layer.layer for layer in shared), *own]
+    if sources.data is not None:
+        made = await run_program(
+            ProgramRequest(
+                argv=("data", f"--target={service}", "--sources=sources", "--out=layers/data"),
+                input=sources.data,
+                output="layers",
+                minor=base.minor,
+                description=f"Lay out the data of {service}",
+            ),
+            **implicitly(),
+        )
+        layers.append(LowerLayer("data", made.digest))
+    names = [layer.name for layer in layers]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InseamError(
+            f"{service}: two of its layers have the name {repeated[0]!r}. Give the `venv_layer`"
+            " another name."
+        )
+    return LowerLayers(
+        tuple(layers),
+        base,
+        tuple(entry_point.val.spec for entry_point in entry_points),
+        sources.code,
+        tuple(
+            Unneeded(f"{wheel.name} {wheel.version}", file.size, layer.address)
+            for (layer, wheel), file in zip(extra, extra_files)
+        ),
+    )
+
+
+lower_layers = by_name(make_lower_layers)
+
+
+def check_shared(
+    wheels: Iterable[LockedWheel], shared: Iterable[SharedLayer], base: Base
+) -> None:
+    """Raises InseamError if shared layers hold one distribution twice, other versions than the
+    service needs, or wheels for another base."""
+    needed = {wheel.name: wheel for wheel in wheels}
+    seen: dict[str, Address] = {}
+    for layer in shared:
+        if layer.base.platform != base.platform:
+            raise InseamError(
+                f"the layer {layer.address} is for another platform than the service's base. Set"
+                " the `base` of both to the same one."
+            )
+        for wheel in layer.wheels:
+            other = seen.setdefault(wheel.name, layer.address)
+            if other != layer.address:
+                raise InseamError(
+                    f"the layers {other} and {layer.address} both hold {wheel.name}. Take it out of"
+                    " one of them, or list only one."
+                )
+            own = needed.get(wheel.name)
+            if own is not None and own.sha256 != wheel.sha256:
+                raise InseamError(
+                    f"the layer {layer.address} holds {wheel.name} {wheel.version}, but the"
+                    f" service needs {own.version} of another resolve. Lock both alike, or leave"
+                    " the layer out."
+                )
+
+
+@rule(desc="Lay out a service's code", level=LogLevel.DEBUG)
+async def make_app_layer(request: ServiceLayersRequest) -> AppLayer:
+    service = service_of(request.address)
+    lower = await lower_layers(request, **implicitly())
+    metadata = await concurrently(
+        digest_subset_to_digest(
+            DigestSubset(
+                layer.digest,
+                PathGlobs([f"{layer.name}/layers.json", f"{layer.name}/paths.txt"]),
+            )
+        )
+        for layer in lower.layers
+    )
+    inputs = await merge_digests(MergeDigests([lower.sources, *metadata]))
     app = await run_program(
         ProgramRequest(
             argv=(
@@ -301,23 +319,26 @@ async def make_service_layers(
                 f"--target={service}",
                 "--sources=sources",
                 "--out=app",
-                f"--entry-point={specs[0]}",
-                *(f"--healthcheck={spec}" for spec in specs[1:]),
-                "deps",
+                f"--entry-point={lower.entry_points[0]}",
+                *(f"--healthcheck={spec}" for spec in lower.entry_points[1:]),
+                *(layer.name for layer in lower.layers),
             ),
             input=inputs,
             output="app",
-            minor=base.minor,
+            minor=lower.base.minor,
             description=f"Lay out the code of {service}",
         ),
         **implicitly(),
     )
-    tar = await digest_subset_to_digest(DigestSubset(deps.digest, PathGlobs(["deps/deps.tar"])))
-    deps_tar = await remove_prefix(RemovePrefix(tar, "deps"))
-    return ServiceLayers(await merge_digests(MergeDigests([deps_tar, app.digest])))
+    return AppLayer(app.digest)
 
 
-service_layers = by_name(make_service_layers)
+app_layer = by_name(make_app_layer)
+
+
+def service_of(generated: Address) -> Address:
+    """The `python_service` that generated the target at an address."""
+    return generated.maybe_convert_to_target_generator()
 
 
 class GenerateLayers(GenerateSourcesRequest):
@@ -325,11 +346,46 @@ class GenerateLayers(GenerateSourcesRequest):
     output = LAYER_FILES
 
 
-@rule(desc="Make layers for a build context", level=LogLevel.DEBUG)
+@rule(desc="Export layers", level=LogLevel.DEBUG)
 async def generate_layers(request: GenerateLayers) -> GeneratedSources:
     address = request.protocol_target.address
-    layers = await service_layers(ServiceLayersRequest(address), **implicitly())
-    digest = await add_prefix(AddPrefix(layers.digest, layer_folder(_service(address))))
+    lower = await lower_layers(ServiceLayersRequest(address), **implicitly())
+    app = await app_layer(ServiceLayersRequest(address), **implicitly())
+    tars = await concurrently(
+        digest_subset_to_digest(
+            DigestSubset(layer.digest, PathGlobs([f"{layer.name}/{layer.name}.tar"]))
+        )
+        for layer in lower.layers
+    )
+    flat = await concurrently(
+        remove_prefix(RemovePrefix(tar, layer.name)) for layer, tar in zip(lower.layers, tars)
+    )
+    merged = await merge_digests(MergeDigests([app.digest, *flat]))
+    digest = await add_prefix(AddPrefix(merged, layer_folder(service_of(address))))
+    return GeneratedSources(await digest_to_snapshot(digest))
+
+
+class GenerateAppLayer(GenerateSourcesRequest):
+    input = AppSourcesField
+    output = LAYER_FILES
+    exportable = False
+
+
+@rule(desc="Make the app layer for a build context", level=LogLevel.DEBUG)
+async def generate_app_layer(request: GenerateAppLayer) -> GeneratedSources:
+    layers = request.protocol_target[AppLayersField].value
+    addresses = await resolve_unparsed_address_inputs(
+        UnparsedAddressInputs(
+            [layers],
+            owning_address=request.protocol_target.address,
+            description_of_origin="the app layer",
+        ),
+        **implicitly(),
+    )
+    app = await app_layer(ServiceLayersRequest(addresses[0]), **implicitly())
+    tar = await digest_subset_to_digest(DigestSubset(app.digest, PathGlobs(["app.tar"])))
+    folder = layer_folder(service_of(request.protocol_target.address))
+    digest = await add_prefix(AddPrefix(tar, folder))
     return GeneratedSources(await digest_to_snapshot(digest))
 
 
@@ -342,19 +398,24 @@ class LayersFieldSet(PackageFieldSet):
 
 @rule(desc="Package layers", level=LogLevel.DEBUG)
 async def package_layers(field_set: LayersFieldSet) -> BuiltPackage:
-    service = _service(field_set.address)
-    layers = await service_layers(ServiceLayersRequest(field_set.address), **implicitly())
-    metadata = await digest_subset_to_digest(
-        DigestSubset(layers.digest, PathGlobs(["layers.json"]))
-    )
+    service = service_of(field_set.address)
+    lower = await lower_layers(ServiceLayersRequest(field_set.address), **implicitly())
+    app = await app_layer(ServiceLayersRequest(field_set.address), **implicitly())
+    metadata = await digest_subset_to_digest(DigestSubset(app.digest, PathGlobs(["layers.json"])))
     folder = f"{service.spec_path.replace('/', '.') or '.'}/{service.target_name}.layers"
     digest = await add_prefix(AddPrefix(metadata, folder))
-    return BuiltPackage(digest, (BuiltPackageArtifact(f"{folder}/layers.json"),))
+    lines = tuple(
+        f"{item.layer} holds {item.distribution} ({item.size:,} bytes), which {service} does not"
+        " need"
+        for item in lower.unneeded
+    )
+    return BuiltPackage(digest, (BuiltPackageArtifact(f"{folder}/layers.json", lines),))
 
 
 def rules() -> list[Any]:
     return [
         *collect_rules(),
         UnionRule(GenerateSourcesRequest, GenerateLayers),
+        UnionRule(GenerateSourcesRequest, GenerateAppLayer),
         UnionRule(PackageFieldSet, LayersFieldSet),
     ]

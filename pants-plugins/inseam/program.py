@@ -27,6 +27,12 @@ from inseam.compat import (
     remove_prefix,
 )
 
+# What the programs that reach a server read of the environment.
+NETWORK_ENV = (
+    "SSL_CERT_FILE",
+    *(name for low in ("http_proxy", "https_proxy", "no_proxy") for name in (low, low.upper())),
+)
+
 # A link to the machine's interpreter lies in this named cache, so that its path is no part of
 # what a process is cached by: machines that share a remote cache may have it anywhere.
 _CACHE = "inseam_python"

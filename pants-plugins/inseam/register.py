@@ -6,26 +6,22 @@ from typing import Any
 
 from pants.engine.target import Target
 
-from inseam import bases, layers, locks, program, service
+from inseam import bases, docker, layers, locks, program, service, target_types as types, wheels
 from inseam.subsystem import InseamSubsystem
-from inseam.target_types import (
-    DebianBaseTarget,
-    DebianRootfsTarget,
-    PythonServiceTarget,
-    RegistryBaseTarget,
-    RegistryImageTarget,
-    VenvLayersTarget,
-)
 
 
 def target_types() -> list[type[Target]]:
     return [
-        PythonServiceTarget,
-        VenvLayersTarget,
-        DebianBaseTarget,
-        DebianRootfsTarget,
-        RegistryBaseTarget,
-        RegistryImageTarget,
+        types.PythonServiceTarget,
+        types.VenvLayersTarget,
+        types.AppLayerTarget,
+        types.DepsImageTarget,
+        types.VenvLayerTarget,
+        types.DebianBaseTarget,
+        types.DebianRootfsTarget,
+        types.RegistryBaseTarget,
+        types.RegistryImageTarget,
+        types.BaseImageTarget,
     ]
 
 
@@ -35,6 +31,8 @@ def rules() -> list[Any]:
         *service.rules(),
         *bases.rules(),
         *program.rules(),
+        *wheels.rules(),
         *layers.rules(),
+        *docker.rules(),
         *locks.rules(),
     ]

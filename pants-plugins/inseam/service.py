@@ -22,8 +22,13 @@ from pants.engine.unions import UnionMembership, UnionRule
 from inseam.plan.dockerfile import ImageConfig, instructions
 from inseam.subsystem import InseamSubsystem
 from inseam.target_types import (
+    AppLayersField,
+    AppLayerTarget,
+    BaseImageTarget,
     DebianBaseTarget,
     DebianRootfsTarget,
+    DepsImageField,
+    DepsImageTarget,
     DockerImageRegistriesField,
     DockerImageSkipPushField,
     DockerImageTagsField,
@@ -31,15 +36,18 @@ from inseam.target_types import (
     ImageReferenceField,
     LayersBaseField,
     LayersServiceField,
+    LayersSharedField,
     PortsField,
     PythonServiceTarget,
     RegistryBaseTarget,
     RegistryImageTarget,
+    RequiredImageReferenceField,
     ServiceArgsField,
     ServiceBaseField,
     ServiceDependenciesField,
     ServiceEntryPointField,
     ServiceHealthcheckField,
+    ServiceLayersField,
     ServiceLabelsField,
     ServiceRepositoryField,
     UserField,
@@ -151,9 +159,14 @@ async def generate_from_python_service(
                     reference("pex"),
                     *([reference("healthcheck")] if probe else []),
                 ],
+                LayersSharedField.alias: service[ServiceLayersField].value,
                 LayersBaseField.alias: base,
             },
         )
+    )
+    targets.append(generated(DepsImageTarget, "deps", {DepsImageField.alias: base}))
+    targets.append(
+        generated(AppLayerTarget, "app", {AppLayersField.alias: reference("layers")})
     )
     config = ImageConfig(
         env=service[EnvField].value or {},
@@ -162,16 +175,15 @@ async def generate_from_python_service(
         args=service[ServiceArgsField].value,
         healthcheck=bool(probe),
     )
-    folder = layer_folder(address)
     targets.append(
         generated(
             DockerImageTarget,
             "image",
             {
-                Dependencies.alias: [reference("layers")],
+                Dependencies.alias: [reference("app")],
                 "source": None,
                 "instructions": instructions(
-                    f"{base}#image", [f"{folder}/deps.tar", f"{folder}/app.tar"], config
+                    reference("deps"), [f"{layer_folder(address)}/app.tar"], config
                 ),
                 DockerImageTagsField.alias: service[DockerImageTagsField].value,
                 ServiceRepositoryField.alias: service[ServiceRepositoryField].value,
@@ -197,20 +209,8 @@ async def generate_from_debian_base(
         union_membership,
         residence_dir=address.spec_path,
     )
-    image = DockerImageTarget(
-        {
-            **_common(base),
-            Dependencies.alias: [rootfs.address.spec],
-            "source": None,
-            "instructions": [
-                "FROM scratch",
-                f"ADD {rootfs_folder(address)}/rootfs.tar /",
-                "USER 65532:65532",
-            ],
-            "repository": f"{{directory}}-{address.target_name}",
-            "skip_push": True,
-            "output_path": _dist_path(address, ".docker-info.json"),
-        },
+    image = BaseImageTarget(
+        _common(base),
         address.create_generated("image"),
         union_membership,
         residence_dir=address.spec_path,
@@ -224,7 +224,7 @@ async def generate_from_registry_base(
 ) -> GeneratedTargets:
     base = request.generator
     image = RegistryImageTarget(
-        {**_common(base), ImageReferenceField.alias: base[ImageReferenceField].value},
+        {**_common(base), ImageReferenceField.alias: base[RequiredImageReferenceField].value},
         request.template_address.create_generated("image"),
         union_membership,
         residence_dir=request.template_address.spec_path,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pants.option.option_types import BoolOption, StrOption
+from pants.option.option_types import BoolOption, IntOption, StrOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
 
@@ -27,6 +27,24 @@ class InseamSubsystem(Subsystem):
             Whether a locked Debian package that the mirrors no longer have may be replaced by the
             newest one of the same release that Debian signed, with a warning. Such a base is not
             the locked one, and is not cached.
+            """
+        ),
+    )
+    large_wheel = IntOption(
+        default=8_000_000,
+        help=softwrap(
+            """
+            Size in bytes from which on a wheel, or a first-party resource, is in a layer of its
+            own, apart from what changes more often.
+            """
+        ),
+    )
+    max_layers = IntOption(
+        default=10,
+        help=softwrap(
+            """
+            How many layers an image may have above its base. If large wheels would need more, the
+            smallest of them are in the layer `deps`.
             """
         ),
     )

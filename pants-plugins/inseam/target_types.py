@@ -18,6 +18,7 @@ from pants.engine.addresses import Address
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     AsyncFieldMixin,
+    BoolField,
     Dependencies,
     DictStringToStringField,
     Field,
@@ -175,6 +176,41 @@ class DebianRootfsTarget(Target):
     help = "The root filesystem of a `debian_base`, as one deterministic tar."
 
 
+class BaseImageField(Field):
+    alias = "_base_image"
+    default = None
+    help = "Tells the image of a base from the base."
+
+
+class ImageReferenceField(StringField):
+    alias = "image"
+    value: str
+    help = _text(
+        """
+        The image in a registry: name, exact tag and digest, like
+        `python:3.11.9-slim-bookworm@sha256:...`. Without a digest the base may change under you;
+        `docker buildx imagetools inspect NAME:TAG` and `skopeo inspect docker://NAME:TAG` show it.
+        """
+    )
+
+
+class BaseImageTarget(Target):
+    alias = "_base_image"
+    core_fields = (*COMMON_TARGET_FIELDS, BaseImageField)
+    help = _text(
+        """
+        The image of a base: for a `debian_base` one in the Docker engine, whose tag says what is
+        in it, so that it is built only where it is missing; for a `registry_base` the one that it
+        names, which is pulled when an image that starts from it is built.
+        """
+    )
+
+
+class RegistryImageTarget(BaseImageTarget):
+    alias = "_registry_image"
+    core_fields = (*BaseImageTarget.core_fields, ImageReferenceField)
+
+
 class DebianBaseTarget(TargetGenerator):
     alias = "debian_base"
     generated_target_cls = DebianRootfsTarget
@@ -190,35 +226,14 @@ class DebianBaseTarget(TargetGenerator):
     )
 
 
-class ImageReferenceField(StringField):
-    alias = "image"
+class RequiredImageReferenceField(ImageReferenceField):
     required = True
-    value: str
-    help = _text(
-        """
-        The image in a registry: name, exact tag and digest, like
-        `python:3.11-slim-bookworm@sha256:...`. Without a digest the base may change under you;
-        `docker buildx imagetools inspect NAME:TAG` and `skopeo inspect docker://NAME:TAG` show it.
-        """
-    )
-
-
-class RegistryImageMarkerField(Field):
-    alias = "_registry_image"
-    default = None
-    help = "Tells the image of a `registry_base` from the base."
-
-
-class RegistryImageTarget(Target):
-    alias = "_registry_image"
-    core_fields = (*COMMON_TARGET_FIELDS, ImageReferenceField, RegistryImageMarkerField)
-    help = "The image of a `registry_base`, which is pulled when an image that starts from it is built."
 
 
 class RegistryBaseTarget(TargetGenerator):
     alias = "registry_base"
-    generated_target_cls = RegistryImageTarget
-    core_fields = (*COMMON_TARGET_FIELDS, ImageReferenceField, *_BASE_FIELDS)
+    generated_target_cls = BaseImageTarget
+    core_fields = (*COMMON_TARGET_FIELDS, RequiredImageReferenceField, *_BASE_FIELDS)
     copied_fields = COMMON_TARGET_FIELDS
     moved_fields = ()
     help = _text(
@@ -258,20 +273,115 @@ class LayersBaseField(StringField, AsyncFieldMixin):
     help = "The base that the layers are resolved for."
 
 
+class LayersSharedField(SpecialCasedDependencies):
+    alias = "_layers"
+    help = "The `venv_layer` targets that hold a part of the service's wheels."
+
+
 class VenvLayersTarget(Target):
     alias = "_venv_layers"
     core_fields = (
         *COMMON_TARGET_FIELDS,
         LayersSourcesField,
         LayersServiceField,
+        LayersSharedField,
         LayersBaseField,
         Dependencies,
     )
     help = _text(
         """
-        The layers of a service above its base: `deps`, a venv with the third-party closure, and
+        The layers of a service above its base: shared ones, one for each large wheel, `deps`, a
+        venv with the rest of the third-party closure, `data`, large first-party resources, and
         `app`, the first-party code. `package` writes their `layers.json`, `export-codegen` the
         tars as well.
+        """
+    )
+
+
+class AppSourcesField(SourcesField):
+    alias = "_sources"
+    expected_num_files = 0
+    uses_source_roots = False
+    default = None
+    help = "Made by Inseam: the tar of the `app` layer."
+
+
+class AppLayersField(StringField, AsyncFieldMixin):
+    alias = "_layers"
+    value: str
+    help = "The `#layers` that the layer belongs to."
+
+
+class AppLayerTarget(Target):
+    alias = "_app_layer"
+    core_fields = (*COMMON_TARGET_FIELDS, AppSourcesField, AppLayersField, Dependencies)
+    help = "The `app` layer of a service: all that its image's build context holds."
+
+
+class DepsImageField(StringField, AsyncFieldMixin):
+    alias = "_base"
+    value: str
+    help = "The base that the image starts from."
+
+
+class DepsImageTarget(Target):
+    alias = "_deps_image"
+    core_fields = (*COMMON_TARGET_FIELDS, DepsImageField)
+    help = _text(
+        """
+        The image that a service's `#image` starts from: its base with all layers below its code.
+        Its tag says what is in it, so it is built only where the Docker engine lacks it.
+        """
+    )
+
+
+class LayerRequirementsField(StringSequenceField):
+    alias = "requirements"
+    required = True
+    value: Tuple[str, ...]
+    help = _text(
+        """
+        What is in the layer: addresses of `python_requirement` targets, like
+        `3rdparty/python#numpy`, and globs over the names of the distributions in the lock, like
+        `nvidia-*`.
+        """
+    )
+
+
+class LayerClosureField(BoolField):
+    alias = "closure"
+    default = True
+    help = "Whether the layer holds what its requirements depend on, too."
+
+
+class LayerBaseField(StringField):
+    alias = "base"
+    help = "Address of the base whose platform the layer is for. Default: `[inseam].base`."
+
+
+class SharedLayerSourcesField(SourcesField):
+    alias = "_sources"
+    expected_num_files = 0
+    uses_source_roots = False
+    default = None
+    help = "Made by Inseam: the layer's tar and `layers.json`."
+
+
+class VenvLayerTarget(Target):
+    alias = "venv_layer"
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        LayerRequirementsField,
+        LayerClosureField,
+        LayerBaseField,
+        PythonResolveField,
+        SharedLayerSourcesField,
+    )
+    help = _text(
+        """
+        A layer of wheels that services share: those that list it in `layers` have it as it is,
+        and only the rest of their wheels in their own. Its bytes depend on the lock and on this
+        declaration, never on who uses it.
         """
     )
 
@@ -340,6 +450,19 @@ class ServiceBaseField(StringField):
         """
         Address of the base, a `debian_base` or `registry_base`. Default: the option
         `[inseam].base`.
+        """
+    )
+
+
+class ServiceLayersField(StringSequenceField):
+    alias = "layers"
+    default = ()
+    value: Tuple[str, ...]
+    help = _text(
+        """
+        Addresses of `venv_layer` targets, lowest first, that hold wheels of this service for
+        several. No two may hold the same distribution. Without them, wheels that are larger than
+        `[inseam].large_wheel` are in layers of their own.
         """
     )
 
@@ -447,6 +570,7 @@ class PythonServiceTarget(TargetGenerator):
         ServiceEntryPointField,
         ServiceHealthcheckField,
         ServiceBaseField,
+        ServiceLayersField,
         PortsField,
         EnvField,
         UserField,

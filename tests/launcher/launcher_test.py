@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from conftest import PANTS_LOCK, Machine, executable, fake_pants_wheel
+from launcher.conftest import PANTS_LOCK, Machine, executable, fake_pants_wheel
 
 
 def entry_of(machine: Machine) -> str:
@@ -79,6 +79,8 @@ def test_a_killed_installation_is_made_anew(machine: Machine) -> None:
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert not [path for path in machine.cache.glob("pants/*") if path.is_symlink()]
+    (left,) = machine.cache.glob("pants/*-cp3.9*")
+    left.rename(f"{left}-of-another-python")
 
     assert machine.pants("roots").stdout.startswith("native client: roots")
     entry = entry_of(machine)
@@ -121,6 +123,12 @@ def test_a_wrong_hash_is_told_and_leaves_nothing(machine: Machine) -> None:
     assert result.returncode == 1
     assert f"is not the one that {lock} locks" in result.stderr
     assert machine.left_in_cache() == set()
+
+
+def test_without_home_the_users_own_is_known(installed: Machine) -> None:
+    cache = str(installed.cache.parent)
+    result = installed.run("env", "-u", "HOME", "../checkout/pants", "roots", XDG_CACHE_HOME=cache)
+    assert result.stdout.startswith("native client: roots"), result.stderr
 
 
 def test_a_cache_path_that_pants_cannot_read_is_refused(machine: Machine) -> None:

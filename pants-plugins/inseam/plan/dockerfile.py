@@ -35,19 +35,24 @@ def environment(env: Mapping[str, str]) -> dict[str, str]:
     return {**DEFAULT_ENV, **env}
 
 
-def instructions(base: str, layers: Iterable[str], config: ImageConfig) -> tuple[str, ...]:
-    """A Dockerfile that adds the tars `layers` to `base`, lowest first, and runs no command.
+def layer_instructions(tars: Iterable[str]) -> tuple[str, ...]:
+    """Dockerfile lines that add layers: tars with these paths in the build context."""
+    return tuple(f"ADD {path} /" for path in tars)
 
-    base: what BASE_IMAGE stands for, an image name or an address that Pants replaces by one.
-    layers: paths in the build context.
+
+def instructions(start: str, tars: Iterable[str], config: ImageConfig) -> tuple[str, ...]:
+    """The Dockerfile of a service, which adds layers to an image and runs no command.
+
+    start: address of a target that Pants replaces by the name of its image.
+    tars: paths of the layers in the build context, lowest first.
 
     The text is the same for BuildKit and the legacy builder.
     """
     env = environment(config.env)
     return (
-        f"ARG BASE_IMAGE={base}",
+        f"ARG BASE_IMAGE={start}",
         "FROM ${BASE_IMAGE}",
-        *(f"ADD {path} /" for path in layers),
+        *layer_instructions(tars),
         "ENV " + " ".join(f"{name}={quoted(value)}" for name, value in env.items()),
         "WORKDIR /app",
         f"USER {config.user}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from dataclasses import dataclass
 from typing import Any, Iterable
@@ -20,21 +21,14 @@ class LockError(Exception):
 
 @dataclass(frozen=True)
 class LockedWheel:
-    """One wheel of a lock: canonical name, version, file name, sha256 in hex."""
+    """One wheel of a lock: canonical name, version, file name, sha256 in hex, and its URL as the
+    lock has it, where `${NAME}` stands for a path mapping."""
 
     name: str
     version: str
     filename: str
     sha256: str
-
-
-@dataclass(frozen=True)
-class Closure:
-    """The wheels that requirements need on a platform, in order of name, and the part of the lock
-    that names just these, in PEX's format: all that a process which fetches them depends on."""
-
-    wheels: tuple[LockedWheel, ...]
-    lock: bytes
+    url: str
 
 
 def parse(text: bytes, path: str, resolve: str) -> dict[str, Any]:
@@ -57,16 +51,13 @@ def parse(text: bytes, path: str, resolve: str) -> dict[str, Any]:
 
 def closure(
     lock: dict[str, Any], roots: Iterable[str], platform: Platform, *, resolve: str
-) -> Closure:
-    """The wheels that the requirement strings `roots` need on `platform`.
+) -> tuple[LockedWheel, ...]:
+    """The wheels that the requirement strings `roots` need on `platform`, in order of name.
 
     Raises LockError for a requirement that the lock lacks or contradicts, and for a distribution
     without a wheel for the platform.
     """
-    locked = {
-        canonicalize_name(item["project_name"]): item
-        for item in lock["locked_resolves"][0]["locked_requirements"]
-    }
+    locked = _by_name(lock)
     refresh = f"Run: ./pants generate-lockfiles --resolve={resolve}"
     rank = {tag: number for number, tag in enumerate(platform.tags())}
     markers = platform.markers()
@@ -97,18 +88,43 @@ def closure(
             if _applies(needed.marker, markers, seen[name]):
                 needed.marker = None
                 queue.append((needed, f"{name} {item['version']}"))
-    chosen = []
-    for name in sorted(seen):
-        item = locked[name]
-        artifact, filename = _best_wheel(item, rank, platform)
-        chosen.append((item, artifact, filename))
-    wheels = tuple(
-        LockedWheel(
-            canonicalize_name(item["project_name"]), item["version"], filename, artifact["hash"]
+    return tuple(_best_wheel(locked[name], rank, platform) for name in sorted(seen))
+
+
+def matching(
+    lock: dict[str, Any], pattern: str, platform: Platform, *, resolve: str
+) -> tuple[LockedWheel, ...]:
+    """The wheels of all distributions in the lock whose name matches the glob `pattern`, in order
+    of name; raises LockError if there is none, or one without a wheel for the platform."""
+    locked = _by_name(lock)
+    names = fnmatch.filter(sorted(locked), pattern.lower().replace("_", "-"))
+    if not names:
+        raise LockError(f"the lock of resolve {resolve!r} has no distribution like {pattern!r}.")
+    rank = {tag: number for number, tag in enumerate(platform.tags())}
+    return tuple(_best_wheel(locked[name], rank, platform) for name in names)
+
+
+def resolve_url(url: str, mappings: Iterable[str]) -> str:
+    """A URL of a lock with the names of path mappings, `NAME|PATH`, replaced by their paths.
+
+    PEX writes `https:/${INDEX}/packages/...` where `INDEX|/host` is mapped.
+    """
+    for mapping in mappings:
+        name, _, rest = mapping.partition("|")
+        url = url.replace("${" + name + "}", rest.partition("|")[0].rstrip("/"))
+    if "${" in url:
+        raise LockError(
+            f"nothing says what stands for {url[url.index('${') : url.index('}') + 1]} in the"
+            " lock. Start Pants as ./pants, or set [python-repos].path_mappings."
         )
-        for item, artifact, filename in chosen
-    )
-    return Closure(wheels, _part(lock, chosen))
+    return url
+
+
+def _by_name(lock: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        canonicalize_name(item["project_name"]): item
+        for item in lock["locked_resolves"][0]["locked_requirements"]
+    }
 
 
 def _requirement(text: str) -> Requirement:
@@ -126,7 +142,7 @@ def _applies(marker: Marker | None, markers: dict[str, str], extras: Iterable[st
 
 def _best_wheel(
     item: dict[str, Any], rank: dict[str, int], platform: Platform
-) -> tuple[dict[str, Any], str]:
+) -> LockedWheel:
     best: tuple[int, str, dict[str, Any]] | None = None
     present: set[str] = set()
     for artifact in item["artifacts"]:
@@ -148,19 +164,6 @@ def _best_wheel(
         )
     if best[2]["algorithm"] != "sha256":
         raise LockError(f"{name} {version} is locked by {best[2]['algorithm']}, not by sha256.")
-    return best[2], best[1]
-
-
-def _part(lock: dict[str, Any], chosen: list[tuple[dict[str, Any], dict[str, Any], str]]) -> bytes:
-    """The lock that pins just the chosen wheels and asks for nothing else."""
-    requirements = [
-        {**item, "artifacts": [artifact], "requires_dists": []} for item, artifact, _ in chosen
-    ]
-    first = {**lock["locked_resolves"][0], "locked_requirements": requirements}
-    part = {
-        **lock,
-        "locked_resolves": [first],
-        "requirements": [f"{item['project_name']}=={item['version']}" for item, _, _ in chosen],
-        "constraints": [],
-    }
-    return json.dumps(part, sort_keys=True, indent=1).encode()
+    return LockedWheel(
+        canonicalize_name(name), version, best[1], best[2]["hash"], best[2]["url"]
+    )

@@ -19,7 +19,15 @@ from typing import Iterator
 from inseam.sandbox.bytecode import cache_path, compile_source, minor_version
 from inseam.sandbox.command import Failure
 from inseam.sandbox.files import whole
-from inseam.sandbox.layer import LAYERS, PATHS, Layer, read_layers, read_paths, write_layers
+from inseam.sandbox.layer import (
+    LAYERS,
+    PATHS,
+    Installed,
+    Layer,
+    read_layers,
+    read_paths,
+    write_layers,
+)
 from inseam.sandbox.tar import (
     EXECUTABLE_MODE,
     FILE_MODE,
@@ -46,21 +54,12 @@ def app_layer(
 ) -> tuple[Layer, ...]:
     """Writes the app layer of `target` and the `layers.json` of the whole service.
 
-    Raises Failure for an entry point that is not there, and where first-party code and a wheel
-    give different content to one import path.
+    Raises Failure as `app_members` does.
     """
     layers = [layer for folder in below for layer in read_layers(folder / LAYERS)]
-    installed = {
-        path: digest for folder in below for path, digest in read_paths(folder / PATHS).items()
-    }
-    files = dict(_files(sources))
-    _check_collisions(target, files, installed)
-    members = list(_members(target, files))
-    members.append(_launcher(target, ENTRY_POINT, "entry_point", entry_point, files, installed))
-    if healthcheck is not None:
-        members.append(
-            _launcher(target, HEALTHCHECK, "healthcheck", healthcheck, files, installed)
-        )
+    members = app_members(
+        target, sources, entry_point=entry_point, healthcheck=healthcheck, below=below
+    )
     tar = out / f"{NAME}.tar"
     try:
         with whole(tar) as target_file:
@@ -72,7 +71,51 @@ def app_layer(
     return tuple(layers)
 
 
-def _files(sources: Path) -> Iterator[tuple[str, Path]]:
+def app_members(
+    target: str,
+    sources: Path,
+    *,
+    entry_point: str,
+    healthcheck: str | None,
+    below: list[Path],
+) -> list[Member]:
+    """The members of the app layer of `target`, for which `below` need only have a `paths.txt`.
+
+    Raises Failure for an entry point that is not there, and where first-party code and a wheel
+    give different content to one import path.
+    """
+    installed = installed_files(target, below)
+    files = dict(files_below(sources))
+    _check_collisions(target, files, installed)
+    members = list(source_members(target, files))
+    members.append(_launcher(target, ENTRY_POINT, "entry_point", entry_point, files, installed))
+    if healthcheck is not None:
+        members.append(
+            _launcher(target, HEALTHCHECK, "healthcheck", healthcheck, files, installed)
+        )
+    return members
+
+
+def installed_files(target: str, below: list[Path]) -> dict[str, Installed]:
+    """What the layers in the folders `below` hold, by path.
+
+    Raises Failure where two of them have different content at one path.
+    """
+    installed: dict[str, Installed] = {}
+    for folder in below:
+        for path, file in read_paths(folder / PATHS).items():
+            known = installed.setdefault(path, file)
+            if known.digest != file.digest:
+                raise Failure(
+                    f"{target}: {known.owner} and {file.owner}, in different layers, both have"
+                    f" /{path}, with different content. Leave one of the two distributions out of"
+                    " the service's dependencies."
+                )
+    return installed
+
+
+def files_below(sources: Path) -> Iterator[tuple[str, Path]]:
+    """Each file below `sources` that is no bytecode, as relative POSIX path and path."""
     for folder, folders, names in os.walk(sources):
         folders[:] = [name for name in folders if name != "__pycache__"]
         for name in names:
@@ -84,7 +127,8 @@ def _mode(path: Path) -> int:
     return EXECUTABLE_MODE if path.stat().st_mode & 0o100 else FILE_MODE
 
 
-def _members(target: str, files: dict[str, Path]) -> Iterator[Member]:
+def source_members(target: str, files: dict[str, Path]) -> Iterator[Member]:
+    """First-party files as members below /app, with bytecode."""
     minor = minor_version()
     for name, path in files.items():
         yield Member(
@@ -97,19 +141,19 @@ def _members(target: str, files: dict[str, Path]) -> Iterator[Member]:
             yield Member(f"{APP}/{cache_path(name, minor)}", compiled, owner=target)
 
 
-def _check_collisions(target: str, files: dict[str, Path], installed: dict[str, str]) -> None:
+def _check_collisions(target: str, files: dict[str, Path], installed: dict[str, Installed]) -> None:
     """site-packages comes before /app on sys.path: a wheel's file would win over ours."""
     site = site_packages(minor_version())
     for name, path in sorted(files.items()):
-        digest = installed.get(f"{site}/{name}")
-        if digest is None:
+        wheel = installed.get(f"{site}/{name}")
+        if wheel is None:
             continue
         content = hashlib.sha256(path.read_bytes()).digest()
-        if hashlib.sha256(b"%o " % _mode(path) + content).hexdigest() != digest:
+        if hashlib.sha256(b"%o " % _mode(path) + content).hexdigest() != wheel.digest:
             raise Failure(
-                f"{target}: the first-party file {name} has the import path of a file that one of"
-                f" the service's wheels installs (/{site}/{name}), with different content. Rename"
-                " the module, or drop the requirement."
+                f"{target}: the first-party file {name} has the import path of a file that"
+                f" {wheel.owner} installs (/{site}/{name}), with different content. Rename the"
+                " module, or drop the requirement."
             )
 
 
@@ -119,11 +163,11 @@ def _launcher(
     field: str,
     entry_point: str,
     files: dict[str, Path],
-    installed: dict[str, str],
+    installed: dict[str, Installed],
 ) -> Member:
     if path in installed:
         raise Failure(
-            f"{target}: one of the service's wheels installs /{path}, which is the place of the"
+            f"{target}: {installed[path].owner} installs /{path}, which is the place of the"
             f" launcher for `{field}`. Drop that requirement."
         )
     module, _, attribute = entry_point.partition(":")

@@ -16,6 +16,13 @@ from types import CodeType
 # PEP 552, the flags of a .pyc: its hash of the source is there, and is not to be checked.
 _UNCHECKED_HASH = 0b01
 
+_MARSHAL_SORTS_SETS = sys.version_info >= (3, 11)
+# Bytes of marshal's format, and a number that no program holds.
+_FLAG_REF = 0x80
+_TYPE_FROZENSET = ord(">")
+_TYPE_SMALL_TUPLE = ord(")")
+_SET_MARK = bytes(reversed(b"inseam: frozenset"))
+
 
 def cache_path(path: str, minor: tuple[int, int]) -> str:
     """Where CPython `minor` looks for the bytecode of `path` (PEP 3147)."""
@@ -37,43 +44,75 @@ def compile_source(source: bytes, path: str) -> bytes | None:
             code = compile(source, path, "exec", dont_inherit=True, optimize=0)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
-    code = _merge_sets(code, {})
+    code = _settle_sets(code, {})
     held: list[object] = []
     _hold(code, held)
     header = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH.to_bytes(4, "little")
-    data = header + importlib.util.source_hash(source) + marshal.dumps(code)
+    data = header + importlib.util.source_hash(source) + _restore_sets(marshal.dumps(code))
     del held
     return data
 
 
-def _merge_sets(code: CodeType, known: dict[object, frozenset[object]]) -> CodeType:
-    """`code` with equal frozenset constants made one object.
+def _settle_sets(code: CodeType, known: dict[object, object]) -> CodeType:
+    """`code` with equal frozenset constants made one object, in an order.
 
     CPython's compiler merges equal constants of a module, but whether it merges two frozensets
-    depends on memory addresses, and `marshal` writes a merged constant once.
+    depends on memory addresses, and `marshal` writes a merged constant once. Before CPython 3.11
+    `marshal` also writes a set's items by their hashes, that is by hash seed and, for None, by
+    memory address: there a tuple that starts with _SET_MARK stands for the set.
     """
     consts: list[object] = []
     found = False
     for const in code.co_consts:
         if isinstance(const, CodeType):
-            merged = _merge_sets(const, known)
-            found = found or merged is not const
-            consts.append(merged)
+            settled = _settle_sets(const, known)
+            found = found or settled is not const
+            consts.append(settled)
         elif isinstance(const, frozenset):
             found = True
-            key = frozenset((type(item), repr(item)) for item in const)
-            consts.append(known.setdefault(key, const))
+            items = sorted(const, key=lambda item: (type(item).__name__, repr(item)))
+            key = tuple((type(item), repr(item)) for item in items)
+            if key not in known:
+                known[key] = const if _MARSHAL_SORTS_SETS else (_set_mark(), *items)
+            consts.append(known[key])
         else:
             consts.append(const)
     return code.replace(co_consts=tuple(consts)) if found else code
 
 
+def _set_mark() -> int:
+    """A new object each time: `marshal` gives one that has no other owner no reference number,
+    so that it can be cut out of what `marshal` wrote."""
+    return int.from_bytes(_SET_MARK, "big")
+
+
+_MARKED = (_set_mark(),)
+
+
+def _restore_sets(data: bytes) -> bytes:
+    """Turns the tuples of `_settle_sets`, as `marshal` wrote them, into frozensets."""
+    if _MARSHAL_SORTS_SETS:
+        return data
+    mark = marshal.dumps(_set_mark())
+    mark = bytes([mark[0] & ~_FLAG_REF]) + mark[1:]
+    *pieces, rest = data.split(mark)
+    restored = b""
+    for piece in pieces:
+        # ")" and one byte of size, or from 256 items on "(" and four.
+        start = -2 if piece[-2] & ~_FLAG_REF == _TYPE_SMALL_TUPLE else -5
+        size = int.from_bytes(piece[start + 1 :], "little") - 1
+        kind = _TYPE_FROZENSET | piece[start] & _FLAG_REF
+        restored += piece[:start] + bytes([kind]) + size.to_bytes(4, "little")
+    return restored + rest
+
+
 def _hold(value: object, held: list[object]) -> None:
-    """Appends to `held` one more reference to each object that `marshal` writes for `value`.
+    """Makes `marshal` write each object of `value` in the same way, whoever else has it.
 
     `marshal` marks an object as referable if anyone else in the process holds it too, for example
-    because some imported module happens to use the same name. With one extra reference each,
-    all are marked, and the bytes no longer depend on what else the process has loaded.
+    because some imported module happens to use the same name. With one more reference each, which
+    is appended to `held`, all are marked. It also tells whether a string is interned; strings of
+    at most one character are shared by the whole process, so these are interned here.
     """
     if isinstance(value, CodeType):
         names = (value.co_names, value.co_varnames, value.co_freevars, value.co_cellvars)
@@ -82,8 +121,12 @@ def _hold(value: object, held: list[object]) -> None:
         held.extend(names)
         _hold(value.co_consts, held)
     elif isinstance(value, (tuple, frozenset)):
-        for item in value:
-            _hold(item, held)
+        marked = isinstance(value, tuple) and value[:1] == _MARKED
+        for number, item in enumerate(value):
+            if number or not marked:
+                _hold(item, held)
+    elif isinstance(value, str) and value <= "\xff" and len(value) < 2:
+        sys.intern(value)
     held.append(value)
 
 

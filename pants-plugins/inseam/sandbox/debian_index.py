@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import Callable, Iterable
 
-from inseam.sandbox import debian_mirror
+from inseam.sandbox import debian_mirror, download
 from inseam.sandbox.debian_control import DebianError, Paragraph, paragraphs, single_paragraph
 from inseam.sandbox.debian_mirror import MAIN_ARCHIVE, SECURITY_ARCHIVE, Mirrors
 from inseam.sandbox.debian_version import sort_key
@@ -145,8 +145,8 @@ def _read_suite_of(
 def _get(urls: list[str], size: int | None = None, sha256: str | None = None) -> bytes:
     out = io.BytesIO()
     try:
-        debian_mirror.download(urls, out, size=size, sha256=sha256)
-    except (debian_mirror.Gone, debian_mirror.Corrupt, debian_mirror.Unreachable) as error:
+        download.download(urls, out, size=size, sha256=sha256)
+    except (download.Gone, download.Corrupt, download.Unreachable) as error:
         raise _UnusableMirror(str(error)) from None
     return out.getvalue()
 

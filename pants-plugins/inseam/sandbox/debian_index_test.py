@@ -8,7 +8,7 @@ from typing import Iterator
 
 import pytest
 
-from inseam.sandbox import debian_mirror
+from inseam.sandbox import download
 from inseam.sandbox.deb_testing import (
     IN_RELEASE,
     IN_RELEASE_TEXT,
@@ -36,7 +36,7 @@ FIXED = replace(locked(b"fixed", version="1.0-1+deb12u1"), archive="debian-secur
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(debian_mirror, "FIRST_DELAY", 0.0)
+    monkeypatch.setattr(download, "FIRST_DELAY", 0.0)
 
 
 @pytest.fixture

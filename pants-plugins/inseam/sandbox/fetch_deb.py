@@ -19,12 +19,13 @@ import os
 from pathlib import Path
 from typing import Sequence
 
-from inseam.sandbox import debian_mirror
+from inseam.sandbox import debian_mirror, download
 from inseam.sandbox.debian_control import DebianError
 from inseam.sandbox.debian_index import IndexEntry, Verifier, newest, read_release
 from inseam.sandbox.debian_lock import LockedPackage, refresh_command
-from inseam.sandbox.debian_mirror import Corrupt, Gone, Mirrors, Unreachable
+from inseam.sandbox.debian_mirror import Mirrors
 from inseam.sandbox.debian_version import sort_key
+from inseam.sandbox.download import Corrupt, Gone, Unreachable
 from inseam.sandbox.files import whole
 
 INDEX_FOR_ALL = "amd64"  # an index that lists the packages of `Architecture: all`, too
@@ -40,7 +41,7 @@ def fetch(package: LockedPackage, mirrors: Mirrors, output: Path, release: str) 
     title = f"Debian package {package.name} {package.version} ({package.architecture})"
     try:
         with whole(output) as out:
-            debian_mirror.download(urls, out, size=package.size, sha256=package.sha256)
+            download.download(urls, out, size=package.size, sha256=package.sha256)
     except Corrupt as error:
         raise DebianError(
             f"{title} is not what the lock says:\n{_indent(error)}\n"

@@ -7,7 +7,7 @@ from typing import Iterator
 
 import pytest
 
-from inseam.sandbox import debian_mirror, fetch_deb
+from inseam.sandbox import download, fetch_deb
 from inseam.sandbox.command import run
 from inseam.sandbox.deb_testing import Mirror, deb_bytes, locked, publish, serving, verify_nothing
 from inseam.sandbox.debian_lock import LockedPackage
@@ -20,7 +20,7 @@ NEW = replace(locked(NEW_DATA, version="1.0-1+deb12u1"), archive="debian-securit
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(debian_mirror, "FIRST_DELAY", 0.0)
+    monkeypatch.setattr(download, "FIRST_DELAY", 0.0)
 
 
 @pytest.fixture

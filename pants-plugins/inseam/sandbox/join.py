@@ -19,7 +19,14 @@ from typing import BinaryIO
 
 from inseam.sandbox.command import Failure
 from inseam.sandbox.files import whole
-from inseam.sandbox.layer import LAYERS, PATHS, Layer, write_layers, write_paths
+from inseam.sandbox.layer import (
+    LAYERS,
+    PATHS,
+    Installed,
+    Layer,
+    write_layers,
+    write_paths,
+)
 from inseam.sandbox.tar import (
     COPY_SIZE,
     END_OF_ARCHIVE,
@@ -74,7 +81,10 @@ def join(
     except TarError as error:
         raise Failure(str(error)) from error
     tar = out / f"{name}.tar"
-    digests = {path: source.piece.digest for path, source in sources.items()}
+    files = {
+        path: Installed(source.piece.digest, source.unit.filename)
+        for path, source in sources.items()
+    }
     fragments = [open(unit / FRAGMENT, "rb") for unit in units]
     try:
         with whole(tar) as target:
@@ -89,7 +99,7 @@ def join(
                 writer.write(header(member) + member.content)
                 writer.write(b"\0" * (-len(member.content) % 512))
                 if not member.directory:
-                    digests[member.path] = _digest(member)
+                    files[member.path] = Installed(_digest(member), member.owner)
             writer.write(END_OF_ARCHIVE)
     finally:
         for fragment in fragments:
@@ -97,7 +107,7 @@ def join(
     info = writer.info()
     wheels = tuple(sorted((unit.wheel for unit in indexes), key=lambda wheel: wheel.name))
     layer = Layer(name, tar.name, info.diff_id, info.size, wheels)
-    write_paths(digests, out / PATHS)
+    write_paths(files, out / PATHS)
     write_layers([layer], out / LAYERS)
     return layer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any, Iterable, Mapping
 
 from inseam.sandbox.files import write_whole
 from inseam.sandbox.unit import Wheel
@@ -54,13 +54,35 @@ def read_layers(path: Path) -> tuple[Layer, ...]:
     return load(path.read_bytes())
 
 
-def write_paths(digests: dict[str, str], path: Path) -> None:
-    """Writes what a layer holds: a line `<hex sha256 of mode and content> <path>` for each file."""
-    lines = (f"{digest} {name}\n" for name, digest in sorted(digests.items()))
+@dataclass(frozen=True)
+class Installed:
+    """A file of a layer: hex sha256 of its mode and content, and who installed it (a wheel)."""
+
+    digest: str
+    owner: str
+
+
+def write_paths(files: Mapping[str, Installed], path: Path) -> None:
+    """Writes what a layer holds, by owner: a line `= <owner>`, then, for each file, a line
+    `<digest> <path>`."""
+    lines = []
+    owner = None
+    for name, file in sorted(files.items(), key=lambda item: (item[1].owner, item[0])):
+        if file.owner != owner:
+            owner = file.owner
+            lines.append(f"= {owner}\n")
+        lines.append(f"{file.digest} {name}\n")
     write_whole(path, "".join(lines).encode("utf-8", "surrogateescape"))
 
 
-def read_paths(path: Path) -> dict[str, str]:
-    """Reads what `write_paths` wrote: digest by path."""
-    lines = path.read_bytes().decode("utf-8", "surrogateescape").splitlines()
-    return {name: digest for digest, _, name in (line.partition(" ") for line in lines)}
+def read_paths(path: Path) -> dict[str, Installed]:
+    """Reads what `write_paths` wrote: files by path."""
+    files: dict[str, Installed] = {}
+    owner = ""
+    for line in path.read_bytes().decode("utf-8", "surrogateescape").split("\n"):
+        head, _, name = line.partition(" ")
+        if head == "=":
+            owner = name
+        elif name:
+            files[name] = Installed(head, owner)
+    return files

@@ -6,7 +6,7 @@ from typing import Iterator
 
 import pytest
 
-from inseam.sandbox import debian_mirror
+from inseam.sandbox import download
 from inseam.sandbox.command import run
 from inseam.sandbox.deb_testing import Mirror, locked, publish, serving, verify_nothing
 from inseam.sandbox.debian_control import DebianError
@@ -60,7 +60,7 @@ def test_an_omission_that_nothing_needs_any_more_is_reported() -> None:
 
 @pytest.fixture
 def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
-    monkeypatch.setattr(debian_mirror, "FIRST_DELAY", 0.0)
+    monkeypatch.setattr(download, "FIRST_DELAY", 0.0)
     with serving() as found:
         monkeypatch.setenv("DEBIAN_MIRROR", found.url)
         yield found

@@ -9,10 +9,16 @@ depends on the wheel and on the minor version of the running interpreter alone.
 
 from __future__ import annotations
 
+import base64
+import configparser
+import csv
 import hashlib
+import lzma
 import posixpath
+import stat
 import zipfile
-from io import BytesIO
+import zlib
+from io import BytesIO, StringIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Iterable, Iterator, Tuple, cast
 
@@ -21,7 +27,13 @@ from installer.destinations import WheelDestination
 from installer.exceptions import InstallerError
 from installer.records import Hash, InvalidRecordEntry, RecordEntry, parse_record_file
 from installer.sources import WheelFile
-from installer.utils import Scheme, canonicalize_name, construct_record_file, fix_shebang
+from installer.utils import (
+    SCHEME_NAMES,
+    Scheme,
+    canonicalize_name,
+    construct_record_file,
+    fix_shebang,
+)
 
 from inseam.sandbox import elf
 from inseam.sandbox.bytecode import cache_path, compile_source, minor_version
@@ -43,6 +55,23 @@ from inseam.sandbox.venv import VENV, console_script, site_packages
 
 INSTALLER = b"inseam\n"
 
+# What `installer`, `zipfile` and its decompressors raise for files that are no wheels.
+UNUSABLE = (
+    EOFError,
+    InstallerError,
+    InvalidRecordEntry,
+    KeyError,
+    OSError,
+    RuntimeError,
+    TarError,
+    ValueError,
+    configparser.Error,
+    csv.Error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
 
 class CheckedWheel(WheelFile):
     """A wheel whose every byte is checked against its RECORD while it is read, in one pass."""
@@ -51,10 +80,8 @@ class CheckedWheel(WheelFile):
         """As in the parent; raises Failure where RECORD and content disagree."""
         own = f"{self.dist_info_dir}/RECORD"
         unsigned = {own, f"{own}.jws", f"{own}.p7s"}
-        declared = {
-            path: (path, hash_, size)
-            for path, hash_, size in parse_record_file(self.read_dist_info("RECORD").splitlines())
-        }
+        rows = StringIO(self.read_dist_info("RECORD"), newline="")
+        declared = {path: (path, hash_, size) for path, hash_, size in parse_record_file(rows)}
         seen: set[str] = set()
         for info in self._zipfile.infolist():
             if info.is_dir():
@@ -64,11 +91,15 @@ class CheckedWheel(WheelFile):
                 raise Failure(f"{self.label} has two files with the path {name!r}")
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise Failure(f"{self.label} has a file with the unusable path {name!r}")
+            self._check_scheme(name)
             seen.add(name)
             if name not in declared and name not in unsigned:
                 raise Failure(f"{self.label}: RECORD does not list {name!r}, which is in the wheel")
+            if name == f"{self.dist_info_dir}/INSTALLER":
+                continue  # We are.
             entry = declared.get(name, (name, "", ""))
-            executable = bool((info.external_attr >> 16) & 0o111)
+            mode = info.external_attr >> 16
+            executable = stat.S_ISREG(mode) and bool(mode & 0o111)
             with self._zipfile.open(info) as stream:
                 if name in unsigned:
                     yield (name, "", ""), cast(BinaryIO, stream), executable
@@ -79,6 +110,23 @@ class CheckedWheel(WheelFile):
         missing = sorted(path for path in declared if path not in seen and not path.endswith("/"))
         if missing:
             raise Failure(f"{self.label}: RECORD lists {missing[0]!r}, which is not in the wheel")
+
+    def _check_scheme(self, name: str) -> None:
+        """Raises Failure for what looks like a file of the .data directory and has no scheme."""
+        if not name.startswith(self.data_dir):
+            return
+        folder, *rest = name.split("/")
+        if folder != self.data_dir or len(rest) < 2 or rest[0] not in SCHEME_NAMES:
+            raise Failure(
+                f"{self.label} has the file {name!r}, which is not in a folder of {self.data_dir}"
+                f" that PEP 427 knows: {', '.join(SCHEME_NAMES)}"
+            )
+
+    @property
+    def data_dir(self) -> str:
+        """Name of the .data directory: that of the .dist-info directory, where the distribution
+        may be spelled otherwise than in the file name."""
+        return f"{self.dist_info_dir[: -len('.dist-info')]}.data"
 
     @property
     def label(self) -> str:
@@ -93,7 +141,8 @@ class CheckingStream:
         self.size = size
         self._stream, self._record, self._label = stream, record, label
         name = record.hash_.name if record.hash_ else "sha256"
-        if name not in hashlib.algorithms_guaranteed or name in ("md5", "sha1"):
+        # PEP 427: sha256 or better.
+        if name not in hashlib.algorithms_guaranteed or hashlib.new(name).digest_size < 32:
             raise Failure(f"{label}: RECORD has the unusable hash {name!r} for {record.path!r}")
         self._hash = hashlib.new(name)
         self._read = 0
@@ -118,8 +167,6 @@ class CheckingStream:
 
 
 def _urlsafe(digest: bytes) -> str:
-    import base64
-
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
@@ -141,7 +188,8 @@ class FragmentDestination(WheelDestination):
         }
         self.pieces: list[Piece] = []
         self.machines: set[str] = set()
-        self._dropped: set[str] = set()
+        self._paths: set[str] = set()
+        self._dropped: list[RecordEntry] = []
 
     def write_script(self, name: str, module: str, attr: str, section: str) -> RecordEntry:
         """A console or gui script (PyPA entry points specification)."""
@@ -156,6 +204,9 @@ class FragmentDestination(WheelDestination):
         name = str(path)
         self._check_name(scheme, name)
         if scheme == "scripts":
+            if f"{VENV}/bin/{name}" in self._paths:
+                # A launcher that the wheel ships for an entry point, which has ours already.
+                return self._drop(name, stream)
             with fix_shebang(_seekable(stream), f"/{VENV}/bin/python") as fixed:
                 data = fixed.read()
             return self._write(scheme, name, BytesIO(data), len(data), executable=True)
@@ -169,8 +220,7 @@ class FragmentDestination(WheelDestination):
             return record
         if name.endswith(".pyc") and "__pycache__/" in name:
             # Bytecode that somebody's build left in the wheel: its time stamp is stale here.
-            self._dropped.add(name)
-            return RecordEntry(name, Hash("sha256", ""), len(stream.read()))
+            return self._drop(name, stream)
         size = getattr(stream, "size", None)
         if size is None:
             data = stream.read()
@@ -187,7 +237,8 @@ class FragmentDestination(WheelDestination):
                 return None
             return posixpath.relpath(self._schemes[file_scheme], self._schemes[scheme]) + "/"
 
-        kept = [item for item in records if item[1].path not in self._dropped]
+        dropped = {id(record) for record in self._dropped}
+        kept = [item for item in records if id(item[1]) not in dropped]
         ordered = sorted(kept, key=lambda item: (prefix(item[0]) or "", item[1].path))
         with construct_record_file(ordered, prefix) as stream:
             data = stream.read()
@@ -196,7 +247,13 @@ class FragmentDestination(WheelDestination):
     def _check_name(self, scheme: str, name: str) -> None:
         path = posixpath.normpath(f"{self._schemes[scheme]}/{name}")
         if not path.startswith(f"{self._schemes[scheme]}/"):
-            raise Failure(f"the wheel puts {name!r} outside of its place ({scheme})")
+            raise ValueError(f"it puts {name!r} outside of its place ({scheme})")
+
+    def _drop(self, name: str, stream: BinaryIO) -> RecordEntry:
+        """Leaves a file of the wheel out, once it is checked; it won't be in RECORD."""
+        record = RecordEntry(name, None, len(stream.read()))
+        self._dropped.append(record)
+        return record
 
     def _write(
         self, scheme: str, name: str, stream: BinaryIO, size: int, executable: bool
@@ -205,6 +262,9 @@ class FragmentDestination(WheelDestination):
         mode = EXECUTABLE_MODE if executable else FILE_MODE
         member = Member(path, Slice("", 0, size), mode)
         check_member(member)
+        if path in self._paths:
+            raise ValueError(f"it puts two files at /{path}")
+        self._paths.add(path)
         start = self._offset
         self._append(header(member))
         content = hashlib.sha256()
@@ -216,7 +276,7 @@ class FragmentDestination(WheelDestination):
             self._append(piece)
             written += len(piece)
         if written != size:
-            raise Failure(f"{path} has {written} bytes where {size} were announced")
+            raise ValueError(f"{path} has {written} bytes where {size} were announced")
         self._append(padding(size))
         digest = hashlib.sha256(b"%o " % mode + content.digest()).hexdigest()
         self.pieces.append(Piece(path, start, self._offset, digest))
@@ -243,9 +303,12 @@ def lay_out(path: Path, out: Path) -> Unit:
             wheel = Wheel(
                 canonicalize_name(source.distribution), source.version, sha256_of(path)
             )
-    except (
-        InstallerError, InvalidRecordEntry, TarError, zipfile.BadZipFile, KeyError, ValueError, OSError,
-    ) as error:
+    except AssertionError as error:
+        raise Failure(
+            f"{path.name} is no usable wheel: its entry_points.txt has a script that is not of the"
+            " form `module:function`"
+        ) from error
+    except UNUSABLE as error:
         raise Failure(f"{path.name} is no usable wheel: {error}") from error
     unit = Unit(wheel, path.name, tuple(sorted(destination.machines)), tuple(destination.pieces))
     write_index(unit, out)

@@ -12,7 +12,9 @@ import pytest
 from reports import healthcheck, server
 from servicekit.testing import Child, child, started
 
-CSV = b"city,kwh\n" + b"".join(b"%s,%d\n" % (b"Oslo" if n % 2 else b"Bergen", n) for n in range(5000))
+CSV = b"city,kwh\n" + b"".join(
+    b"%s,%d\n" % (b"Oslo" if n % 2 else b"Bergen", n) for n in range(5000)
+)
 
 
 @pytest.fixture(scope="module")

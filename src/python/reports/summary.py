@@ -1,6 +1,7 @@
 """Summaries of a table: statistics of its numbers, by the values of one column."""
 
 import io
+import math
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,14 @@ class TableError(ValueError):
 
 
 def read_csv(data: bytes) -> pd.DataFrame:
-    """A table with a header line, in UTF-8; raises TableError."""
+    """A table in UTF-8 with a header line of distinct names; raises TableError."""
     try:
+        data.decode()
         table = pyarrow.csv.read_csv(io.BytesIO(data))
-    except pa.ArrowInvalid as error:
+    except (UnicodeDecodeError, pa.ArrowInvalid) as error:
         raise TableError(f"not a CSV table: {error}") from error
+    if len(set(table.column_names)) < table.num_columns:
+        raise TableError("two columns have the same name")
     return table.to_pandas()
 
 
@@ -38,14 +42,21 @@ def summarise(frame: pd.DataFrame, by: str) -> pd.DataFrame:
         columns[f"{name}_mean"] = groups[name].mean()
         columns[f"{name}_p50"] = groups[name].median()
         columns[f"{name}_p95"] = groups[name].quantile(0.95)
+    if by in columns:
+        raise TableError(f"column {by!r} has the name of a result: rename it")
     return pd.DataFrame(columns).reset_index()
 
 
 def to_records(summary: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON has them: what is not a number is None."""
+    """Rows as JSON can hold them: dates as ISO 8601, what is not a finite number as None."""
     table = pa.Table.from_pandas(summary, preserve_index=False)
-    rows: list[dict[str, Any]] = table.to_pylist()
-    return rows
+    return [{name: _plain(value) for name, value in row.items()} for row in table.to_pylist()]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def to_parquet(summary: pd.DataFrame) -> bytes:

@@ -22,6 +22,19 @@ def test_a_value_that_cannot_be_computed_is_null() -> None:
     assert row["w_mean"] == 1.0
     (row, _) = to_records(summarise(read_csv(b"k,v\na,\nb,1\n"), "k"))
     assert row["v_mean"] is None
+    (row,) = to_records(summarise(read_csv(b"k,v\na,inf\n"), "k"))
+    assert row["v_mean"] is None
+
+
+def test_dates_are_text() -> None:
+    for key in (b"2024-02-29", b"2024-02-29 12:00:00"):
+        (row,) = to_records(summarise(read_csv(b"day,v\n%s,1\n" % key), "day"))
+        assert row["day"] == key.decode()
+
+
+def test_a_column_that_a_result_would_hide_is_refused() -> None:
+    with pytest.raises(TableError, match="rename it"):
+        summarise(read_csv(b"count,v\n1,2\n"), "count")
 
 
 def test_a_table_may_be_grouped_by_a_number() -> None:

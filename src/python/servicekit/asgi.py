@@ -60,7 +60,11 @@ async def _serve(config: uvicorn.Config, settings: Settings, lifecycle: Lifecycl
     lifecycle.serve(lambda: loop.call_soon_threadsafe(stop.set))
     address = {"host": settings.host, "port": listener.getsockname()[1]}
     _log.info("listening", extra={"fields": address})
+    running.add_done_callback(lambda _: stop.set())
     await stop.wait()
+    if running.done():
+        running.result()
+        raise RuntimeError("uvicorn ended by itself")
     _log.info("stopping: %s", lifecycle.why)
     await _drain(server, listener, settings, lifecycle)
     await running

@@ -9,13 +9,15 @@ import pytest
 from servicekit import asgi
 from servicekit.testing import Child, child, read_all, read_response, started
 
-PROGRAM = f"""
+TEMPLATE = f"""
 import asyncio, logging, sys
 from servicekit import lifecycle
 
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         message = await receive()
+        logging.getLogger("app").info("starting")
+        DELAY
         await send({{"type": "lifespan.startup.STARTUP"}})
         await receive()
         return await send({{"type": "lifespan.shutdown.complete"}})
@@ -43,6 +45,7 @@ def start(life):
 
 sys.exit(lifecycle.run(start))
 """
+PROGRAM = TEMPLATE.replace("DELAY", "pass")
 GOOD = PROGRAM.replace("STARTUP", "complete")
 
 
@@ -141,6 +144,12 @@ def test_a_second_signal_ends_at_once() -> None:
         service.process.send_signal(signal.SIGTERM)
         service.wait_for("stopping: SIGTERM")
         assert service.stop() == 143
+
+
+def test_a_stop_request_while_the_application_starts_ends_with_zero() -> None:
+    with child(TEMPLATE.replace("DELAY", "await asyncio.sleep(30)")) as service:
+        service.wait_for("starting")
+        assert service.stop() == 0
 
 
 def test_an_application_that_fails_to_start_is_a_clear_line() -> None:

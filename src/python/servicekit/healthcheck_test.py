@@ -166,7 +166,9 @@ def test_help_is_given(capsys: pytest.CaptureFixture[str], option: str) -> None:
 
 def imported_modules(statement: str) -> int:
     """How many modules an interpreter imports for a statement, above those it starts with."""
-    program = f"import sys; before = len(sys.modules)\n{statement}\nprint(len(sys.modules) - before)"
+    program = (
+        f"import sys; before = len(sys.modules)\n{statement}\nprint(len(sys.modules) - before)"
+    )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     output = subprocess.check_output([sys.executable, "-c", program], env=environment)
     return int(output.splitlines()[-1])

@@ -84,6 +84,19 @@ def test_a_request_on_a_kept_connection_is_answered_once_more() -> None:
         assert service.process.wait(5) == 0
 
 
+def test_requests_that_wait_in_the_backlog_are_answered() -> None:
+    with started(SLOW, MAX_CONNECTIONS="1") as service, service.connect() as first:
+        first.sendall(b"GET /slow?seconds=0.5 HTTP/1.1\r\nHost: x\r\n\r\n")
+        waiting = [service.connect() for _ in range(5)]
+        for connection in waiting:
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        service.process.send_signal(signal.SIGTERM)
+        for connection in (first, *waiting):
+            assert read_response(connection)[0] == 200
+            connection.close()
+        assert service.process.wait(5) == 0
+
+
 def test_an_idle_connection_delays_the_end_by_little() -> None:
     with started(SLOW) as service, service.connect(), service.connect() as half:
         half.sendall(b"GET / HT")
@@ -174,7 +187,9 @@ def test_an_address_in_use_is_one_line() -> None:
 
 
 def test_hearing_signals_takes_few_imports() -> None:
-    text = "import sys; a = set(sys.modules); import servicekit.lifecycle; print(*set(sys.modules)-a)"
+    text = (
+        "import sys; a = set(sys.modules); import servicekit.lifecycle; print(*set(sys.modules)-a)"
+    )
     command = [sys.executable, "-S", "-c", text]
     environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
     modules = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

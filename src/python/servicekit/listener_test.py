@@ -22,7 +22,10 @@ def test_a_listener_speaks_ipv6_when_the_host_does() -> None:
 
 
 def test_a_connection_made_before_the_end_is_accepted_after_it() -> None:
-    with bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()) as early:
+    with (
+        bind("127.0.0.1", 0) as listener,
+        socket.create_connection(listener.getsockname()) as early,
+    ):
         refuse_new(listener)
         accepted, _ = listener.accept()
         with accepted:

@@ -11,16 +11,26 @@ from contextlib import contextmanager
 
 import pytest
 
-PROGRAM = """
-import os, subprocess, sys, time
 from servicekit import lifecycle
 
-def start(life):
-    {body}
+PROGRAM = f"""
+import os, subprocess, sys, time
+from {lifecycle.__name__} import run
 
-sys.exit(lifecycle.run(start))
+def start(life):
+    BODY
+
+sys.exit(run(start))
 """
-UNSHARE = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"]
+UNSHARE = [
+    "unshare",
+    "--user",
+    "--map-root-user",
+    "--pid",
+    "--fork",
+    "--mount-proc",
+    "--kill-child",
+]
 
 
 def can_unshare() -> bool:
@@ -36,7 +46,7 @@ pytestmark = pytest.mark.skipif(not can_unshare(), reason="cannot make a PID nam
 def first_process(body: str) -> Iterator["subprocess.Popen[str]"]:
     """A program that runs as PID 1; its signals go to the child of unshare."""
     environment = os.environ | {"PYTHONPATH": ":".join(path for path in sys.path if path)}
-    command = [*UNSHARE, sys.executable, "-B", "-u", "-c", PROGRAM.format(body=body)]
+    command = [*UNSHARE, sys.executable, "-B", "-u", "-c", PROGRAM.replace("BODY", body)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
     try:
         yield process
@@ -91,6 +101,12 @@ def test_exit_codes_of_the_services_own_children_are_not_stolen() -> None:
     print(*(child.wait() for child in children), killed.wait())"""
     with first_process(body) as process:
         assert output(process) == [" ".join(map(str, [*range(20), -9]))]
+
+
+def test_ctrl_c_on_a_terminal_reaches_the_service_once() -> None:
+    # A terminal signals the whole group of PID 1, which forwards what it gets.
+    with first_process("print(os.getpgid(0) == os.getpid() != os.getpgid(1))") as process:
+        assert output(process) == ["True"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -30,7 +30,8 @@ class Response:
 
     @classmethod
     def json(cls, value: object, status: int = 200) -> Self:
-        return cls(status, json.dumps(value).encode(), "application/json")
+        """Raises ValueError for a number that JSON does not have, such as NaN."""
+        return cls(status, json.dumps(value, allow_nan=False).encode(), "application/json")
 
     @classmethod
     def error(cls, status: int, **headers: str) -> Self:
@@ -42,13 +43,14 @@ class Response:
 
         Raises ValueError when a header could not be sent as one line.
         """
+        bodiless = self.status in (204, 304)
         lines = [f"HTTP/1.1 {self.status} {_REASONS.get(self.status, '')}", _date(int(time.time()))]
-        if self.status not in (204, 304):
-            lines.append(f"content-type: {self.content_type}")
+        if not bodiless:
             lines.append(f"content-length: {len(self.body)}")
         if request_id:
             lines.append(f"x-request-id: {request_id}")
-        for name, value in self.headers:
+        typed = () if bodiless else (("content-type", self.content_type),)
+        for name, value in typed + self.headers:
             if not (_FIELD_NAME.fullmatch(name) and _FIELD_VALUE.fullmatch(value)):
                 raise ValueError(f"not a header: {name!r}: {value!r}")
             lines.append(f"{name}: {value}")
@@ -56,7 +58,7 @@ class Response:
             lines.append("connection: close")
         lines.append("\r\n")
         message = "\r\n".join(lines).encode("latin-1")
-        return message if head or self.status in (204, 304) else message + self.body
+        return message if head or bodiless else message + self.body
 
 
 @lru_cache(maxsize=1)

@@ -42,3 +42,5 @@ def test_headers_are_added() -> None:
 def test_a_header_cannot_smuggle_another(header: tuple[str, str]) -> None:
     with pytest.raises(ValueError, match="not a header"):
         Response(headers=(header,)).encode()
+    with pytest.raises(ValueError, match="not a header"):
+        Response(content_type="text/plain\r\nc: d").encode()

@@ -113,7 +113,11 @@ class Server:
             elif descriptor == self._wake:
                 os.eventfd_read(self._wake)
             elif connection := self._connections.get(descriptor):
-                self._continue(connection)
+                try:
+                    self._continue(connection)
+                except Exception:  # noqa: BLE001 - it costs one connection, not the service
+                    _log.exception("unhandled error of the server")
+                    self._close(connection)
         now = monotonic()
         if now >= self._next_look:
             self._next_look = now + min(wait, _TICK)
@@ -239,29 +243,29 @@ class Server:
         """Sends the handler's response; whether the connection is ready for the next request."""
         start = monotonic()
         token = logs.request_id.set(request.id)
-        head = request.method == "HEAD"
+
+        def encode(response: Response) -> bytes:
+            # While draining, requests that have come already are answered before the close.
+            draining = self._lifecycle.stopping and connection.parser.empty
+            connection.closing = draining or not request.keep_alive
+            head = request.method == "HEAD"
+            return response.encode(request_id=request.id, head=head, close=connection.closing)
+
         try:
             response = handler(request)
-            close = not request.keep_alive or self._last(connection)
-            message = response.encode(request_id=request.id, head=head, close=close)
+            message = encode(response)
         except BaseException:  # noqa: BLE001 - a SystemExit must not end the worker
             where = {"method": request.method, "path": request.path}
             _log.exception("unhandled error in a request", extra={"fields": where})
             response = Response.error(500)
-            close = not request.keep_alive or self._last(connection)
-            message = response.encode(request_id=request.id, head=head, close=close)
+            message = encode(response)
         seconds = monotonic() - start
         self._metrics.count(request.method, response.status, seconds)
         if self._debug:
             line = {"method": request.method, "path": request.path, "status": response.status}
             _log.debug("request", extra={"fields": line | {"seconds": round(seconds, 6)}})
         logs.request_id.reset(token)
-        connection.closing = close
         return self._send(connection, message)
-
-    def _last(self, connection: Connection) -> bool:
-        """While draining the last response closes; requests already received are answered."""
-        return self._lifecycle.stopping and connection.parser.empty
 
     def _refuse(self, connection: Connection, error: RequestError) -> None:
         _log.debug("refused: %s", error)
@@ -322,8 +326,12 @@ class Server:
     def _run_worker(self) -> None:
         while (job := self._work.get()) is not None:
             connection, request, handler = job
-            if self._answer(connection, request, handler):
-                self._advance(connection, in_loop=False)
+            try:
+                if self._answer(connection, request, handler):
+                    self._advance(connection, in_loop=False)
+            except Exception:  # noqa: BLE001 - nor a worker
+                _log.exception("unhandled error of the server")
+                self._close(connection)
 
     # Handlers of the kit.
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from servicekit import logs
-from servicekit.request import Request
+from servicekit.request import Parser, Request
 from servicekit.response import Response
 from servicekit.routes import Routes
 from servicekit.testing import Client, read_all, read_response, serving
@@ -33,7 +34,7 @@ def routes() -> Routes:
     routes.add("GET", "/hello", lambda request: Response.text("Hello"))
     routes.add("POST", "/echo", echo)
     routes.add("GET", "/fail", fail)
-    routes.add("GET", "/exit", lambda request: exit(3))
+    routes.add("GET", "/exit", lambda request: sys.exit(3))
     routes.add("GET", "/odd", lambda request: Response(headers=(("a", "b\r\nc"),)))
     routes.add("GET", "/large", lambda request: Response(body=b"x" * (8 << 20)))
     routes.add("GET", "/id", lambda request: Response.text(logs.request_id.get()))
@@ -165,6 +166,21 @@ def test_a_request_has_an_id_that_the_handler_sees(client: Client) -> None:
     assert body.decode() == headers["x-request-id"]
     _, headers, body = client.ask("GET", "/id", headers={"X-Request-Id": "given"})
     assert (headers["x-request-id"], body) == ("given", b"given")
+
+
+def test_an_error_of_the_server_itself_costs_one_connection(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Parser):
+        def feed(self, data: bytes) -> None:
+            assert b"boom" not in data
+            super().feed(data)
+
+    monkeypatch.setattr("servicekit.server.Parser", Broken)
+    with serving(routes()) as client:
+        assert client.exchange(GET % b"boom") == b""
+        assert client.ask("GET", "/hello")[0] == 200
+    assert "unhandled error of the server" in caplog.text
 
 
 def test_clients_that_leave_early_are_harmless(client: Client) -> None:

@@ -44,7 +44,11 @@ def test_an_empty_value_is_refused_for_every_setting(variable: str, value: str) 
         ("PORT", "http", "PORT must be a whole number from 0 to 65535, not 'http'"),
         ("PORT", "65536", "PORT must be a whole number from 0 to 65535, not '65536'"),
         ("PORT", "80.0", "PORT must be a whole number from 0 to 65535, not '80.0'"),
-        ("MAX_CONNECTIONS", "0", "MAX_CONNECTIONS must be a whole number from 1 to 100000, not '0'"),
+        (
+            "MAX_CONNECTIONS",
+            "0",
+            "MAX_CONNECTIONS must be a whole number from 1 to 100000, not '0'",
+        ),
         ("DRAIN_DELAY", "nan", "DRAIN_DELAY must be a number from 0 to 600, not 'nan'"),
         ("DRAIN_DELAY", "-1", "DRAIN_DELAY must be a number from 0 to 600, not '-1'"),
         ("DRAIN_DELAY", "inf", "DRAIN_DELAY must be a number from 0 to 600, not 'inf'"),

@@ -38,7 +38,11 @@ class Client:
             return read_all(connection)
 
     def ask(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
     ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers (names in lower case) and body of one request's response."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)

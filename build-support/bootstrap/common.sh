@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # What `pants` and `.pants.bootstrap` share: messages, hashes, the cache's place, a Python.
 
+# Some containers and services have no HOME; the password database has.
+[[ -n ${HOME:-} ]] || HOME=~
+
 # Prints a line for the person at the terminal; stdout belongs to Pants.
 inseam_say() {
   printf 'pants: %s\n' "$*" >&2
@@ -23,7 +26,7 @@ inseam_hash() {
 inseam_cache() {
   local LC_ALL=C home=${XDG_CACHE_HOME:-}
   # The XDG base directory specification has relative paths ignored.
-  [[ $home == /* ]] || home=${HOME:?is not set, so there is no cache directory}/.cache
+  [[ $home == /* ]] || home=$HOME/.cache
   INSEAM_CACHE=$home/inseam
   # Pants opens the path of a file: URL as it stands in the URL, percent-encoded.
   [[ $INSEAM_CACHE != *[!A-Za-z0-9._/@+,:=~%-]* ]] ||

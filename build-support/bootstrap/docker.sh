@@ -27,18 +27,18 @@ inseam_read_args() {
   if (($# == 0)); then INSEAM_DOCKER_GOAL=unknown; fi
 }
 
-# Runs a command quietly, and fails if it takes more than so many tenths of a second.
+# Runs a command quietly, and fails if it takes more than so many hundredths of a second.
 inseam_within() {
-  local tenths=$1 pid
+  local hundredths=$1 pid
   shift
   "$@" >/dev/null 2>&1 </dev/null &
   pid=$!
   while kill -0 "$pid" 2>/dev/null; do
-    if ((tenths-- == 0)); then
+    if ((hundredths-- == 0)); then
       kill "$pid"
       return 124
     fi
-    sleep 0.1
+    sleep 0.01
   done
   wait "$pid"
 }
@@ -51,36 +51,42 @@ inseam_find_engine() {
   INSEAM_NO_DOCKER='' INSEAM_DOCKER_CONTEXT=''
   if [[ ${INSEAM_DOCKER:-} == off ]]; then
     INSEAM_NO_DOCKER="INSEAM_DOCKER=off"
+    return
   elif ! type -P docker >/dev/null; then
     INSEAM_NO_DOCKER="no docker client is on PATH"
-  else
-    if [[ -z ${DOCKER_HOST:-} ]]; then
-      context=${DOCKER_CONTEXT:-}
-      if [[ -z $context && -r $config ]]; then
-        context=$(sed -n 's/.*"currentContext"[^"]*"\([^"]*\)".*/\1/p' "$config")
-      fi
+    return
+  fi
+  if [[ -z ${DOCKER_HOST:-} ]]; then
+    context=${DOCKER_CONTEXT:-}
+    if [[ -z $context && -r $config ]]; then
+      context=$(sed -n 's/.*"currentContext"[^"]*"\([^"]*\)".*/\1/p' "$config")
     fi
     INSEAM_DOCKER_CONTEXT=${context#default}
-    case $INSEAM_DOCKER_CONTEXT${DOCKER_HOST:-unix://$socket} in
-      unix://*)
-        socket=${DOCKER_HOST:-unix://$socket}
-        socket=${socket#unix://}
-        if [[ ! -S $socket ]]; then
-          INSEAM_NO_DOCKER="there is no socket $socket"
-        elif [[ ! -w $socket ]]; then
-          INSEAM_NO_DOCKER="you may not use $socket (add yourself to the group docker)"
-        elif type -P curl >/dev/null; then
-          curl -sf -m 5 --unix-socket "$socket" http://localhost/_ping >/dev/null 2>&1 ||
-            INSEAM_NO_DOCKER="nothing answers on $socket"
-        else
-          inseam_within 50 docker version || INSEAM_NO_DOCKER="nothing answers on $socket"
-        fi
-        ;;
-      *)
-        inseam_within 100 docker version ||
-          INSEAM_NO_DOCKER="nothing answers at ${DOCKER_HOST:-the docker context $context}"
-        ;;
-    esac
+  fi
+  case $INSEAM_DOCKER_CONTEXT${DOCKER_HOST:-unix://$socket} in
+    unix://*)
+      socket=${DOCKER_HOST:-unix://$socket}
+      inseam_ask_socket "${socket#unix://}"
+      ;;
+    *)
+      inseam_within 1000 docker version ||
+        INSEAM_NO_DOCKER="nothing answers at ${DOCKER_HOST:-the docker context $context}"
+      ;;
+  esac
+}
+
+# Does the work of inseam_find_engine for a local socket.
+inseam_ask_socket() {
+  local ping=(inseam_within 500 docker version)
+  if type -P curl >/dev/null; then
+    ping=(curl -sf -m 5 --unix-socket "$1" http://localhost/_ping)
+  fi
+  if [[ ! -S $1 ]]; then
+    INSEAM_NO_DOCKER="there is no socket $1"
+  elif [[ ! -w $1 ]]; then
+    INSEAM_NO_DOCKER="you may not use $1 (add yourself to the group docker)"
+  else
+    "${ping[@]}" >/dev/null 2>&1 || INSEAM_NO_DOCKER="nothing answers on $1"
   fi
 }
 
@@ -107,7 +113,7 @@ inseam_without_docker() {
     inseam_die "INSEAM_DOCKER=require, but there is no Docker Engine: $INSEAM_NO_DOCKER." \
       "To go on, $remedy, and type the same command again."
   fi
-  inseam_append PANTS_FILTER_TARGET_TYPE -docker_image
+  inseam_append PANTS_FILTER_TARGET_TYPE -docker_image,_base_image,_registry_image,_deps_image
   inseam_append PANTS_TAG -docker
   if [[ -n $INSEAM_OTHERS ]]; then
     inseam_say "no Docker Engine ($INSEAM_NO_DOCKER): images and the tests tagged 'docker' are" \
@@ -136,7 +142,7 @@ inseam_docker_clients() {
 inseam_pick_client() {
   local client first=''
   while IFS= read -r client; do
-    if inseam_has_buildkit "$client" && inseam_within 100 "$client" version; then
+    if inseam_has_buildkit "$client" && inseam_within 1000 "$client" version; then
       if [[ -n $first ]]; then printf '%s\n' "${client%/*}"; else printf -- '-\n'; fi
       "$client" --version
       return

@@ -15,8 +15,8 @@ import time
 import zipfile
 from pathlib import Path
 
-from launcher.cache import exclusive, fail, remove, say
-from launcher.pip_runner import python_with_pip, run_pip
+from bootstrap.cache import exclusive, fail, remove, say
+from bootstrap.pip_runner import python_with_pip, run_pip
 
 
 def build(lock: Path, scratch: Path, output: Path) -> None:

@@ -15,8 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-from launcher.cache import exclusive, fail, publish, remove, say
-from launcher.pip_runner import pip_for_new_venv, run_pip
+from bootstrap.cache import exclusive, fail, publish, remove, say
+from bootstrap.pip_runner import pip_for_new_venv, run_pip
 
 
 def is_complete(entry: Path) -> bool:
@@ -69,8 +69,9 @@ def main(lock: Path, entry: Path) -> None:
         start = time.monotonic()
         folder = entry.parent / f"{entry.name}-{interpreter_id()}"
         say(f"installing Pants for CPython {platform.python_version()} into {folder} (once)")
-        remove(entry)
-        remove(folder)
+        # Nobody uses what no link points to: it is what a killed installation left.
+        for leftover in [entry, *entry.parent.glob(f"{entry.name}-*")]:
+            remove(leftover)
         try:
             create(folder, lock)
         except BaseException:

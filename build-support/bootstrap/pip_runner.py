@@ -10,7 +10,7 @@ import venv
 from collections.abc import Sequence
 from pathlib import Path
 
-from launcher.cache import fail
+from bootstrap.cache import fail
 
 # Settings of the user's pip that are meant for their own installations, not for ours.
 NOT_FOR_US = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_HASHES", "PIP_CONSTRAINT")

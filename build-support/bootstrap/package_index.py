@@ -20,8 +20,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
-from launcher.cache import fail, say
-from launcher.pip_runner import python_with_pip
+from bootstrap.cache import fail, say
+from bootstrap.pip_runner import python_with_pip
 
 # A distribution that every index has and whose page is short.
 SMALL_PROJECT = "ansicolors"

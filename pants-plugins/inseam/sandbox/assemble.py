@@ -1,0 +1,210 @@
+"""Makes an image of layers from their descriptors alone.
+
+Usage: python programs assemble --target ADDRESS --config CONFIG --out OUT [--platform PLATFORM]
+                                [--base BASE] [--reference NAME:TAG]... [LAYER...]
+
+CONFIG is a file with an `ImageConfig`. BASE is the folder of another image: that which this
+program, `image` or `pull` wrote. Of it, only `image.json` and the blob of its configuration are
+read. LAYER... are folders with a `descriptor.json`, lowest layer first. PLATFORM is needed without
+a base.
+
+Writes to the folder OUT: `oci-layout`, `index.json`, the manifest and the configuration below
+`blobs/sha256`, `image.json` (`ImageMetadata`), and `probes.yaml` if the image has a healthcheck.
+Together with the layers' blobs that is an OCI image layout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+from inseam.sandbox.command import Failure
+from inseam.sandbox.descriptor import DESCRIPTOR, LayerBlob, read_json, read_layer
+from inseam.sandbox.files import write_whole
+from inseam.sandbox.image_config import (
+    RUNTIME_LABELS,
+    ImageConfig,
+    Platform,
+    configuration,
+    dump_config,
+    parse_config,
+    parse_platform,
+)
+from inseam.sandbox.image_metadata import (
+    BaseReference,
+    ImageMetadata,
+    read_metadata,
+    write_metadata,
+)
+from inseam.sandbox.oci_layout import (
+    CONFIG_TYPE,
+    Blob,
+    json_blob,
+    layer_entry,
+    manifest,
+    read_blob,
+    write_blobs,
+    write_entry,
+)
+from inseam.sandbox.probes import PROBES, probes
+
+MAX_LAYERS = 127  # Docker's overlay2 mounts no more
+
+BASE_NAME = "org.opencontainers.image.base.name"
+BASE_DIGEST = "org.opencontainers.image.base.digest"
+# What `rebase` has to know: the ImageConfig, and how many of the layers are the base's.
+OWN_CONFIG = "org.inseam.config"
+BASE_LAYERS = "org.inseam.base.layers"
+
+
+@dataclass(frozen=True)
+class Base:
+    """An image that others stand on: what it is, and its configuration."""
+
+    metadata: ImageMetadata
+    configuration: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """An image without its layers' bytes."""
+
+    metadata: ImageMetadata
+    manifest: Blob
+    configuration: Blob
+
+
+def read_base(folder: Path) -> Base:
+    """Reads the image in `folder`; raises Failure if it is not complete."""
+    metadata = read_metadata(folder)
+    if metadata.images:
+        platforms = ", ".join(image.platform for image in metadata.images)
+        raise Failure(
+            f"{folder} holds an index of images, for {platforms}; a base is the image for one"
+            " platform."
+        )
+    return Base(metadata, json.loads(read_blob(folder, metadata.config_digest)))
+
+
+def assemble(
+    target: str,
+    config: ImageConfig,
+    layers: Sequence[LayerBlob],
+    *,
+    references: Sequence[str] = (),
+    base: Base | None = None,
+    platform: Platform | None = None,
+) -> Assembled:
+    """The image of `layers`, lowest first, on `base`.
+
+    platform: that of the image; None for the base's. Raises Failure if the two differ, or there
+    is neither, and for more layers than Docker can mount.
+    """
+    platform = _platform(target, base, platform)
+    base_layers = base.metadata.layers if base else ()
+    every = (*base_layers, *layers)
+    if len(every) > MAX_LAYERS:
+        raise Failure(
+            f"{target}: the image would have {len(every)} layers, but Docker mounts at most"
+            f" {MAX_LAYERS}. Put several of the shared layers into one."
+        )
+    value = configuration(
+        config,
+        layers,
+        platform=platform,
+        base=base.configuration if base else {},
+        base_layers=base_layers,
+        runtime=base.metadata.runtime if base else {},
+    )
+    labels: Mapping[str, str] = value["config"].get("Labels", {})
+    reference = BaseReference(_name(base.metadata), base.metadata.digest) if base else None
+    blob = json_blob(CONFIG_TYPE, value)
+    written = manifest(
+        blob,
+        [layer_entry(layer) for layer in every],
+        _annotations(config, reference, len(base_layers)),
+    )
+    metadata = ImageMetadata(
+        target=target,
+        references=tuple(references),
+        digest=written.digest,
+        media_type=written.media_type,
+        size=written.size,
+        config_digest=blob.digest,
+        platform=str(platform),
+        layers=every,
+        base=reference,
+        runtime={name: labels[name] for name in RUNTIME_LABELS if name in labels},
+    )
+    return Assembled(metadata, written, blob)
+
+
+def _platform(target: str, base: Base | None, platform: Platform | None) -> Platform:
+    if base is None:
+        if platform is None:
+            raise Failure(f"{target}: an image without a base has to say its platform.")
+        return platform
+    below = parse_platform(base.metadata.platform)
+    if platform is not None and platform != below:
+        raise Failure(
+            f"{target}: the image is for {platform}, but its base {base.metadata.target} is for"
+            f" {below}. Give it a base for {platform}."
+        )
+    return below
+
+
+def _name(image: ImageMetadata) -> str:
+    return image.references[0] if image.references else ""
+
+
+def _annotations(
+    config: ImageConfig, base: BaseReference | None, base_layers: int
+) -> dict[str, str]:
+    found = {
+        name: value
+        for name, value in config.labels.items()
+        if name.startswith("org.opencontainers.image.")
+    }
+    if base is not None:
+        if base.name:
+            found[BASE_NAME] = base.name
+        found[BASE_DIGEST] = base.digest
+        found[BASE_LAYERS] = str(base_layers)
+        found[OWN_CONFIG] = json.dumps(dump_config(config), sort_keys=True, ensure_ascii=False)
+    return {**found, **config.annotations}
+
+
+def write_image(image: Assembled, config: ImageConfig, out: Path) -> None:
+    """Writes the layout, `image.json` and `probes.yaml` to the folder `out`."""
+    write_blobs(out, [image.configuration, image.manifest])
+    metadata = image.metadata
+    write_entry(out, metadata.descriptor(), metadata.references)
+    if config.healthcheck is not None:
+        write_whole(out / PROBES, probes(metadata.target, config.healthcheck).encode())
+    write_metadata(metadata, out)
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(prog="assemble", description=__doc__)
+    parser.add_argument("--target", required=True)
+    parser.add_argument("--config", required=True, type=Path)
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--platform")
+    parser.add_argument("--base", type=Path)
+    parser.add_argument("--reference", action="append", default=[])
+    parser.add_argument("layers", nargs="*", type=Path)
+    options = parser.parse_args(argv)
+    config = parse_config(read_json(options.config), str(options.config))
+    image = assemble(
+        options.target,
+        config,
+        [read_layer(folder / DESCRIPTOR) for folder in options.layers],
+        references=options.reference,
+        base=read_base(options.base) if options.base else None,
+        platform=parse_platform(options.platform) if options.platform else None,
+    )
+    write_image(image, config, options.out)
