@@ -3,6 +3,7 @@
 import select
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
@@ -88,10 +89,8 @@ def run(port: int, clients: int, seconds: float, enough: Callable[[int], bool]) 
 
 
 def _send(client: _Client) -> None:
-    try:
+    with suppress(OSError):  # the next read fails and counts it as lost
         client.socket.send(REQUEST)
-    except OSError:
-        pass  # the next read fails and counts it as lost
 
 
 def _whole(answer: bytearray) -> bool | None:

@@ -18,7 +18,7 @@ class Result:
 
 
 def run(url: str, connections: int, seconds: int) -> Result:
-    """One thread with so many kept connections; raises RuntimeError when wrk is missing or fails."""
+    """One thread, so many kept connections; raises RuntimeError when wrk is missing or fails."""
     program = shutil.which("wrk")
     if program is None:
         raise RuntimeError("wrk is not installed: apt-get install wrk")

@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlparse
 
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.specifiers import SpecifierSet
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from inseam.plan.platform import Platform
 
@@ -57,7 +58,7 @@ def closure(
     Raises LockError for a requirement that the lock lacks or contradicts, and for a distribution
     without a wheel for the platform.
     """
-    locked = _by_name(lock)
+    locked = _by_name(lock, platform, resolve)
     refresh = f"Run: ./pants generate-lockfiles --resolve={resolve}"
     rank = {tag: number for number, tag in enumerate(platform.tags())}
     markers = platform.markers()
@@ -65,7 +66,7 @@ def closure(
     queue = [(_requirement(root), "the service") for root in sorted(roots)]
     while queue:
         requirement, wanted_by = queue.pop()
-        if not _applies(requirement.marker, markers, ("",)):
+        if not _applies(requirement.marker, markers):
             continue
         name = canonicalize_name(requirement.name)
         item = locked.get(name)
@@ -96,7 +97,7 @@ def matching(
 ) -> tuple[LockedWheel, ...]:
     """The wheels of all distributions in the lock whose name matches the glob `pattern`, in order
     of name; raises LockError if there is none, or one without a wheel for the platform."""
-    locked = _by_name(lock)
+    locked = _by_name(lock, platform, resolve)
     names = fnmatch.filter(sorted(locked), pattern.lower().replace("_", "-"))
     if not names:
         raise LockError(f"the lock of resolve {resolve!r} has no distribution like {pattern!r}.")
@@ -120,11 +121,18 @@ def resolve_url(url: str, mappings: Iterable[str]) -> str:
     return url
 
 
-def _by_name(lock: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {
-        canonicalize_name(item["project_name"]): item
-        for item in lock["locked_resolves"][0]["locked_requirements"]
-    }
+def _by_name(lock: dict[str, Any], platform: Platform, resolve: str) -> dict[str, dict[str, Any]]:
+    """The locked requirements, by name, of the part of the lock that is for the platform."""
+    for part in lock["locked_resolves"]:
+        if _applies(Marker(part["marker"]) if part.get("marker") else None, platform.markers()):
+            return {
+                canonicalize_name(item["project_name"]): item
+                for item in part["locked_requirements"]
+            }
+    raise LockError(
+        f"the lock of resolve {resolve!r} is not for linux/{platform.architecture} with CPython"
+        f" {platform.python}."
+    )
 
 
 def _requirement(text: str) -> Requirement:
@@ -134,27 +142,45 @@ def _requirement(text: str) -> Requirement:
         raise LockError(f"{text!r} is no requirement that a lock can answer: {error}") from error
 
 
-def _applies(marker: Marker | None, markers: dict[str, str], extras: Iterable[str]) -> bool:
+def _applies(marker: Marker | None, markers: dict[str, str], extras: Iterable[str] = ("",)) -> bool:
+    """Whether the marker is true with one of the extras, which may be spelled in any of the ways
+    that PEP 685 holds to be equal."""
     if marker is None:
         return True
-    return any(marker.evaluate({**markers, "extra": extra}) for extra in extras)
+    spelled = {
+        spelling
+        for extra in extras
+        for name in (canonicalize_name(extra),)
+        for spelling in (extra, name, name.replace("-", "_"), name.replace("-", "."))
+    }
+    return any(marker.evaluate({**markers, "extra": extra}) for extra in sorted(spelled))
 
 
-def _best_wheel(
-    item: dict[str, Any], rank: dict[str, int], platform: Platform
-) -> LockedWheel:
-    best: tuple[int, str, dict[str, Any]] | None = None
+def _best_wheel(item: dict[str, Any], rank: dict[str, int], platform: Platform) -> LockedWheel:
+    """Raises LockError if none runs on the platform.
+
+    PEP 425: that with the best tag; PEP 427: of several, that with the highest build number.
+    """
+    wheels: list[tuple[tuple[int, tuple[int, str]], str, dict[str, Any]]] = []
     present: set[str] = set()
     for artifact in item["artifacts"]:
         filename = unquote(urlparse(artifact["url"]).path.rsplit("/", 1)[-1])
-        if not filename.endswith(".whl"):
-            continue
-        tags = {str(tag) for tag in parse_wheel_filename(filename)[3]}
+        try:
+            _, _, build, found = parse_wheel_filename(filename)
+        except InvalidWheelFilename:
+            continue  # A source distribution, or a name that nobody installs.
+        tags = {str(tag) for tag in found}
         present |= tags
         ranks = [rank[tag] for tag in tags if tag in rank]
-        if ranks and (best is None or (min(ranks), filename) < best[:2]):
-            best = (min(ranks), filename, artifact)
+        if ranks:
+            wheels.append(((-min(ranks), build or (0, "")), filename, artifact))
+    best = max(wheels, key=lambda wheel: wheel[:2], default=None)
     name, version = item["project_name"], item["version"]
+    if platform.python not in SpecifierSet(item.get("requires_python") or ""):
+        raise LockError(
+            f"{name} {version} needs Python {item['requires_python']}, but the base has"
+            f" {platform.python}. Lock another version, or choose another base."
+        )
     if best is None:
         there = f"It has wheels for: {', '.join(sorted(present))}." if present else "It has none."
         raise LockError(
@@ -164,6 +190,4 @@ def _best_wheel(
         )
     if best[2]["algorithm"] != "sha256":
         raise LockError(f"{name} {version} is locked by {best[2]['algorithm']}, not by sha256.")
-    return LockedWheel(
-        canonicalize_name(name), version, best[1], best[2]["hash"], best[2]["url"]
-    )
+    return LockedWheel(canonicalize_name(name), version, best[1], best[2]["hash"], best[2]["url"])

@@ -13,8 +13,9 @@ import argparse
 import ast
 import hashlib
 import os
+import re
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator
 
 from inseam.sandbox.bytecode import cache_path, compile_source, minor_version
 from inseam.sandbox.command import Failure
@@ -41,6 +42,9 @@ from inseam.sandbox.venv import APP, VENV, launcher, site_packages
 NAME = "app"
 ENTRY_POINT = f"{VENV}/bin/entrypoint"
 HEALTHCHECK = f"{VENV}/bin/healthcheck"
+
+# The ways for a package to say that its modules may lie in several places of the path.
+_NAMESPACE = re.compile(rb"extend_path|declare_namespace")
 
 
 def app_layer(
@@ -90,9 +94,7 @@ def app_members(
     members = list(source_members(target, files))
     members.append(_launcher(target, ENTRY_POINT, "entry_point", entry_point, files, installed))
     if healthcheck is not None:
-        members.append(
-            _launcher(target, HEALTHCHECK, "healthcheck", healthcheck, files, installed)
-        )
+        members.append(_launcher(target, HEALTHCHECK, "healthcheck", healthcheck, files, installed))
     return members
 
 
@@ -144,17 +146,58 @@ def source_members(target: str, files: dict[str, Path]) -> Iterator[Member]:
 def _check_collisions(target: str, files: dict[str, Path], installed: dict[str, Installed]) -> None:
     """site-packages comes before /app on sys.path: a wheel's file would win over ours."""
     site = site_packages(minor_version())
+    modules = installed_modules(installed)
     for name, path in sorted(files.items()):
         wheel = installed.get(f"{site}/{name}")
         if wheel is None:
-            continue
-        content = hashlib.sha256(path.read_bytes()).digest()
-        if hashlib.sha256(b"%o " % _mode(path) + content).hexdigest() != wheel.digest:
+            if name.endswith(".py"):
+                _check_shadow(target, name, files, modules, installed)
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != wheel.digest:
             raise Failure(
                 f"{target}: the first-party file {name} has the import path of a file that"
                 f" {wheel.owner} installs (/{site}/{name}), with different content. Rename the"
                 " module, or drop the requirement."
             )
+
+
+def _check_shadow(
+    target: str,
+    name: str,
+    files: dict[str, Path],
+    modules: dict[str, str],
+    installed: dict[str, Installed],
+) -> None:
+    """Raises Failure if a wheel's module, or a package of a wheel around it, comes before the
+    first-party module in the file `name`."""
+    parts = _module_stem(name).split("/")
+    for length in range(1, len(parts) + 1):
+        stem = "/".join(parts[:length])
+        path = modules.get(stem)
+        ours = files.get(f"{stem}/__init__.py")
+        if path is None or (ours and _NAMESPACE.search(ours.read_bytes())):
+            continue
+        raise Failure(
+            f"{target}: the first-party file {name} could not be imported, because"
+            f" {installed[path].owner} installs /{path}, which comes before it. Rename"
+            f" {stem.replace('/', '.')}, or drop the requirement."
+        )
+
+
+def installed_modules(installed: Iterable[str]) -> dict[str, str]:
+    """The modules in site-packages, with slashes for dots, and the image paths of their files."""
+    site = f"{site_packages(minor_version())}/"
+    return {
+        _module_stem(path[len(site) :]): path
+        for path in installed
+        if path.startswith(site) and path.endswith((".py", ".so"))
+    }
+
+
+def _module_stem(name: str) -> str:
+    """The module in the file `name`, with slashes for dots."""
+    folder, _, base = name.rpartition("/")
+    stem = base.split(".")[0]
+    return folder if stem == "__init__" else f"{folder}/{stem}".lstrip("/")
 
 
 def _launcher(
@@ -172,14 +215,11 @@ def _launcher(
         )
     module, _, attribute = entry_point.partition(":")
     stem = module.replace(".", "/")
-    candidates = [f"{stem}.py", f"{stem}/__init__.py"]
+    candidates = [f"{stem}/__init__.py", f"{stem}.py"]
     found = next((files[name] for name in candidates if name in files), None)
     if found is not None:
         _check_attribute(target, field, entry_point, found)
-    elif not any(
-        name.startswith((f"{site_packages(minor_version())}/{stem}.", f"{site_packages(minor_version())}/{stem}/__init__."))
-        for name in installed
-    ):
+    elif stem not in installed_modules(installed):
         raise Failure(
             f"{target}: the module {module!r} of `{field}={entry_point!r}` is neither in the"
             " service's first-party code nor in its wheels. Check the spelling, and that the"
@@ -196,10 +236,11 @@ def _check_attribute(target: str, field: str, entry_point: str, module: Path) ->
     attribute = entry_point.partition(":")[2].split(".")[0]
     try:
         names = set(_bound(ast.parse(module.read_bytes()).body))
-    except SyntaxError as error:
+    except (SyntaxError, ValueError) as error:
+        why = f"{error.msg}, line {error.lineno}" if isinstance(error, SyntaxError) else error
         raise Failure(
             f"{target}: the module of `{field}={entry_point!r}` does not compile with Python"
-            f" {'.'.join(map(str, minor_version()))}: {error.msg}, line {error.lineno}"
+            f" {'.'.join(map(str, minor_version()))}: {why}"
         ) from error
     if attribute in names or "*" in names or "__getattr__" in names:
         return
@@ -210,22 +251,25 @@ def _check_attribute(target: str, field: str, entry_point: str, module: Path) ->
     )
 
 
-def _bound(body: list[ast.stmt]) -> Iterator[str]:
+def _bound(body: Iterable[ast.AST]) -> Iterator[str]:
     """Names that statements bind at the top level of a module."""
-    for statement in body:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield statement.name
-        elif isinstance(statement, (ast.Import, ast.ImportFrom)):
-            yield from ((name.asname or name.name).split(".")[0] for name in statement.names)
-        elif isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                    yield node.id
-        else:
-            for field in ("body", "orelse", "finalbody"):
-                yield from _bound(getattr(statement, field, []))
-            for handler in getattr(statement, "handlers", []):
-                yield from _bound(handler.body)
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+            yield from (
+                name
+                for inner in ast.walk(node)
+                if isinstance(inner, ast.Global)
+                for name in inner.names
+            )
+            continue
+        if isinstance(node, ast.Lambda):
+            continue
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from ((name.asname or name.name).split(".")[0] for name in node.names)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        yield from _bound(ast.iter_child_nodes(node))
 
 
 def main(argv: list[str]) -> None:

@@ -137,6 +137,7 @@ def assemble(
         platform=str(platform),
         layers=every,
         base=reference,
+        base_layers=len(base_layers),
         runtime={name: labels[name] for name in RUNTIME_LABELS if name in labels},
     )
     return Assembled(metadata, written, blob)

@@ -34,10 +34,7 @@ def data_layer(target: str, sources: Path, out: Path) -> Layer:
         digest = hashlib.sha256()
         for piece in read(member.content):
             digest.update(piece)
-        mode = b"%o " % member.mode
-        paths[member.path] = Installed(
-            hashlib.sha256(mode + digest.digest()).hexdigest(), member.owner
-        )
+        paths[member.path] = Installed(digest.hexdigest(), member.owner)
     write_paths(paths, out / PATHS)
     layer = Layer(NAME, tar.name, info.diff_id, info.size)
     write_layers([layer], out / LAYERS)

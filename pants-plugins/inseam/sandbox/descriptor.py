@@ -14,6 +14,7 @@ from inseam.sandbox.files import write_whole
 DESCRIPTOR = "descriptor.json"
 BLOBS = "blobs/sha256"
 
+TAR_LAYER = "application/vnd.oci.image.layer.v1.tar"
 GZIP_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 ZSTD_LAYER = "application/vnd.oci.image.layer.v1.tar+zstd"
 

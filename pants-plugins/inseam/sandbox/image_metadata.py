@@ -29,6 +29,7 @@ class ImageMetadata:
     target: its address in the repository. references: the names that it is to have, with tags.
     digest, media_type, size: of the manifest, or of the index if `images` has images, one for
     each platform. config_digest, platform, layers: those of an image, lowest layer first.
+    base_layers: how many of the layers are the base's.
     runtime: the labels of RUNTIME_LABELS that images on top of it have to get.
     """
 
@@ -41,8 +42,14 @@ class ImageMetadata:
     platform: str = ""
     layers: tuple[LayerBlob, ...] = ()
     base: BaseReference | None = None
+    base_layers: int = 0
     runtime: Mapping[str, str] = field(default_factory=dict)
     images: tuple[ImageMetadata, ...] = ()
+
+    @property
+    def own_layers(self) -> tuple[LayerBlob, ...]:
+        """The layers on top of the base's."""
+        return self.layers[self.base_layers :]
 
     @property
     def compressed_size(self) -> int:
@@ -68,7 +75,7 @@ def _value(image: ImageMetadata) -> dict[str, Any]:
     value = asdict(image)
     value["images"] = [_value(inner) for inner in image.images]
     if image.images:
-        for name in ("config_digest", "platform", "layers", "base", "runtime"):
+        for name in ("config_digest", "platform", "layers", "base", "base_layers", "runtime"):
             del value[name]
         return value
     del value["images"]

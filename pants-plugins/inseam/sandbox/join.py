@@ -5,14 +5,15 @@ Usage: python programs join --name NAME --out OUT [--venv-interpreter PATH --ven
 
 Merges the units in the folders UNIT by path, copying their bytes as they are, and writes
 `NAME.tar`, `layers.json` (with this one layer) and `paths.txt` to the folder OUT. With the
---venv options the layer also holds what makes a venv of the wheels. A wheel with ELF files of
-another machine than --machine is refused.
+--venv options the layer also holds what makes a venv of the wheels. A wheel with ELF files is
+refused if none of them is for --machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -34,6 +35,7 @@ from inseam.sandbox.tar import (
     Member,
     TarError,
     header,
+    padding,
     with_directories,
 )
 from inseam.sandbox.unit import FRAGMENT, Piece, Unit, read_index
@@ -64,16 +66,14 @@ def join(
     """
     indexes = [read_index(unit) for unit in units]
     for unit in indexes:
-        foreign = [found for found in unit.machines if machine and found != machine]
-        if foreign:
+        # Some wheels bring binaries for several machines; they need ours, they may have others.
+        if machine and unit.machines and machine not in unit.machines:
             raise Failure(
-                f"{unit.filename} holds binaries for {', '.join(foreign)}, but the base is for"
-                f" {machine}. Generate the lock again with wheels for the base's platform."
+                f"{unit.filename} holds binaries for {', '.join(unit.machines)}, but the base is"
+                f" for {machine}. Generate the lock again with wheels for the base's platform."
             )
     sources = _by_path(indexes)
-    members = [
-        Member(path, owner=source.unit.filename) for path, source in sources.items()
-    ]
+    members = [Member(path, owner=source.unit.filename) for path, source in sources.items()]
     if venv is not None:
         members += skeleton(*venv)
     try:
@@ -85,25 +85,21 @@ def join(
         path: Installed(source.piece.digest, source.unit.filename)
         for path, source in sources.items()
     }
-    fragments = [open(unit / FRAGMENT, "rb") for unit in units]
-    try:
-        with whole(tar) as target:
-            writer = HashingWriter(target)
-            for member in ordered:
-                source = sources.get(member.path)
-                if source is not None:
-                    piece = source.piece
-                    _copy(fragments[source.fragment], piece.start, piece.end, writer)
-                    continue
-                assert isinstance(member.content, bytes)
-                writer.write(header(member) + member.content)
-                writer.write(b"\0" * (-len(member.content) % 512))
-                if not member.directory:
-                    files[member.path] = Installed(_digest(member), member.owner)
-            writer.write(END_OF_ARCHIVE)
-    finally:
-        for fragment in fragments:
-            fragment.close()
+    with ExitStack() as opened, whole(tar) as target:
+        fragments = [opened.enter_context(open(unit / FRAGMENT, "rb")) for unit in units]
+        writer = HashingWriter(target)
+        for member in ordered:
+            source = sources.get(member.path)
+            if source is not None:
+                piece = source.piece
+                _copy(fragments[source.fragment], piece.start, piece.end, writer)
+                continue
+            assert isinstance(member.content, bytes)
+            writer.write(header(member) + member.content)
+            writer.write(padding(len(member.content)))
+            if not member.directory:
+                files[member.path] = Installed(_digest(member), member.owner)
+        writer.write(END_OF_ARCHIVE)
     info = writer.info()
     wheels = tuple(sorted((unit.wheel for unit in indexes), key=lambda wheel: wheel.name))
     layer = Layer(name, tar.name, info.diff_id, info.size, wheels)
@@ -113,8 +109,9 @@ def join(
 
 
 def _by_path(units: list[Unit]) -> dict[str, _Source]:
+    """Where each path comes from; where wheels share one, from the first by file name."""
     sources: dict[str, _Source] = {}
-    for number, unit in enumerate(units):
+    for number, unit in sorted(enumerate(units), key=lambda item: item[1].filename):
         for piece in unit.pieces:
             known = sources.setdefault(piece.path, _Source(unit, piece, number))
             if known.piece.digest != piece.digest:
@@ -128,8 +125,7 @@ def _by_path(units: list[Unit]) -> dict[str, _Source]:
 
 def _digest(member: Member) -> str:
     assert isinstance(member.content, bytes)
-    content = hashlib.sha256(member.content + (member.link or "").encode()).digest()
-    return hashlib.sha256(b"%o " % member.mode + content).hexdigest()
+    return hashlib.sha256(member.content + (member.link or "").encode()).hexdigest()
 
 
 def _copy(source: BinaryIO, start: int, end: int, writer: HashingWriter) -> None:

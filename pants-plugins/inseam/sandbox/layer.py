@@ -56,7 +56,7 @@ def read_layers(path: Path) -> tuple[Layer, ...]:
 
 @dataclass(frozen=True)
 class Installed:
-    """A file of a layer: hex sha256 of its mode and content, and who installed it (a wheel)."""
+    """A file of a layer: hex sha256 of its content, and who installed it (a wheel)."""
 
     digest: str
     owner: str

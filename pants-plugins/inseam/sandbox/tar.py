@@ -78,6 +78,7 @@ def check_member(member: Member) -> None:
         or path.is_absolute()
         or str(path) != member.path
         or "\0" in member.path
+        or "\n" in member.path
         or any(part in ("..", ".") for part in path.parts)
     ):
         raise TarError(f"{member.owner or 'a member'} has the unusable path {member.path!r}")

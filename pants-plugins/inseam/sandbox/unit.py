@@ -23,7 +23,7 @@ class Piece:
     """One path of a unit.
 
     path: relative path in the image. start, end: the bytes of header, content and padding in the
-    fragment. digest: hex sha256 of mode and content, equal for two pieces that may share a path.
+    fragment. digest: hex sha256 of the content, equal for two pieces that may share a path.
     """
 
     path: str

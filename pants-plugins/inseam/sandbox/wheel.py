@@ -105,7 +105,9 @@ class CheckedWheel(WheelFile):
                     yield (name, "", ""), cast(BinaryIO, stream), executable
                     continue
                 record = RecordEntry.from_elements(*entry)
-                checking = CheckingStream(cast(BinaryIO, stream), record, self.label, info.file_size)
+                checking = CheckingStream(
+                    cast(BinaryIO, stream), record, self.label, info.file_size
+                )
                 yield entry, cast(BinaryIO, checking), executable
         missing = sorted(path for path in declared if path not in seen and not path.endswith("/"))
         if missing:
@@ -278,8 +280,7 @@ class FragmentDestination(WheelDestination):
         if written != size:
             raise ValueError(f"{path} has {written} bytes where {size} were announced")
         self._append(padding(size))
-        digest = hashlib.sha256(b"%o " % mode + content.digest()).hexdigest()
-        self.pieces.append(Piece(path, start, self._offset, digest))
+        self.pieces.append(Piece(path, start, self._offset, content.hexdigest()))
         return RecordEntry(name, Hash("sha256", _urlsafe(content.digest())), size)
 
     def _append(self, data: bytes) -> None:
@@ -300,9 +301,7 @@ def lay_out(path: Path, out: Path) -> Unit:
         with CheckedWheel.open(path) as source, whole(out / FRAGMENT) as fragment:
             destination = FragmentDestination(fragment, source.distribution)
             installer.install(source, destination, {"INSTALLER": INSTALLER})
-            wheel = Wheel(
-                canonicalize_name(source.distribution), source.version, sha256_of(path)
-            )
+            wheel = Wheel(canonicalize_name(source.distribution), source.version, sha256_of(path))
     except AssertionError as error:
         raise Failure(
             f"{path.name} is no usable wheel: its entry_points.txt has a script that is not of the"

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from servicekit import asgi, logs
 from servicekit.lifecycle import Lifecycle
-from servicekit.settings import Settings, number
+from servicekit.settings import Range, Settings
 
 Isbn = Annotated[str, Field(pattern=r"^[0-9]{13}$")]
 
@@ -19,7 +19,7 @@ _log = logging.getLogger("catalog")
 
 @dataclass(frozen=True, kw_only=True)
 class CatalogSettings(Settings):
-    max_books: int = number(10_000, 1, 10_000_000)
+    max_books: Annotated[int, Range(1, 10_000_000)] = 10_000
 
 
 class Book(BaseModel):

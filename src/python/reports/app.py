@@ -13,7 +13,7 @@ from servicekit.request import Request
 from servicekit.response import Response
 from servicekit.routes import Routes
 from servicekit.server import Server
-from servicekit.settings import Settings, number
+from servicekit.settings import Bytes, Connections, Settings
 
 PARQUET = "application/vnd.apache.parquet"
 
@@ -22,7 +22,8 @@ _log = logging.getLogger("reports")
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSettings(Settings):
-    max_body_bytes: int = number(32 << 20, 0, 1 << 30)
+    max_body_bytes: Bytes = 32 << 20
+    max_connections: Connections = 200
 
 
 class Reports:

@@ -52,7 +52,7 @@ def probe(host: str, port: int, path: str, timeout: float, expected: "int | None
         line = _status_line(host, port, path, deadline)
     except ConnectionRefusedError:
         raise Unhealthy(f"refused: nothing listens on {place}") from None
-    except (TimeoutError, socket.timeout):  # not the same before Python 3.10
+    except (TimeoutError, socket.timeout):  # noqa: UP041 - not the same before 3.10
         raise Unhealthy(f"timeout: no answer from {place} within {timeout:g} s") from None
     except OSError as error:
         raise Unhealthy(f"failed: {place}: {error.strerror or error}") from None

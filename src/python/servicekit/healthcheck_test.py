@@ -136,7 +136,7 @@ def test_an_unknown_host_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         ["--port"],
         ["--port", "0"],
         ["--port", "65536"],
-        ["--port", "８０"],
+        ["--port", "\uff18\uff10"],
         ["--timeout", "0"],
         ["--timeout", "nan"],
         ["--timeout", "soon"],
@@ -170,7 +170,7 @@ def imported_modules(statement: str) -> int:
         f"import sys; before = len(sys.modules)\n{statement}\nprint(len(sys.modules) - before)"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    output = subprocess.check_output([sys.executable, "-c", program], env=environment)
+    output = subprocess.check_output([sys.executable, "-B", "-c", program], env=environment)
     return int(output.splitlines()[-1])
 
 

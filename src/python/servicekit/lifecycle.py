@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 
 from servicekit import reaper
 
@@ -108,10 +109,8 @@ def say(level: str, message: str, exception: str = "") -> None:
     )
     if exception:
         line += f',"exception":{_quote(exception)}'
-    try:
+    with suppress(OSError):  # nobody reads the log: the exit code still tells
         os.write(1, line.encode() + b"}\n")
-    except OSError:
-        pass  # nobody reads the log: the exit code still tells
 
 
 def _quote(text: str) -> str:

@@ -190,7 +190,7 @@ def test_hearing_signals_takes_few_imports() -> None:
     text = (
         "import sys; a = set(sys.modules); import servicekit.lifecycle; print(*set(sys.modules)-a)"
     )
-    command = [sys.executable, "-S", "-c", text]
+    command = [sys.executable, "-B", "-S", "-c", text]
     environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
     modules = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert not {"json", "logging", "socket", "threading", "dataclasses"} & set(

@@ -3,6 +3,7 @@
 import socket
 import struct
 from array import array
+from contextlib import suppress
 
 from servicekit.lifecycle import StartupError
 
@@ -43,7 +44,6 @@ def refuse_new(listener: socket.socket) -> None:
     program = b"".join(struct.pack("HBBI", *each) for each in _NO_NEW_CONNECTIONS)
     code = array("B", program)
     fprog = struct.pack("HP", len(_NO_NEW_CONNECTIONS), code.buffer_info()[0])
-    try:
+    # On a kernel without socket filters, a connection of the last microseconds may be reset.
+    with suppress(OSError):
         listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
-    except OSError:
-        pass  # a kernel without socket filters: a connection of the last microseconds may be reset

@@ -51,7 +51,7 @@ class StdoutHandler(logging.Handler):
             left = self.format(record).encode() + b"\n"
             while left:
                 left = left[os.write(1, left) :]
-        except Exception:  # noqa: BLE001 - the contract of logging.Handler
+        except Exception:  # the contract of logging.Handler
             self.handleError(record)
 
 

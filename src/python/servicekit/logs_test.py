@@ -14,8 +14,8 @@ from servicekit import logs
 ReadLines = Callable[[], list[dict[str, Any]]]
 
 
-@pytest.fixture
-def read_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReadLines]:
+@pytest.fixture(name="read_lines")
+def capture(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReadLines]:
     """Logging goes to a pipe; the value reads what was logged."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)

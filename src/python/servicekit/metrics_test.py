@@ -36,10 +36,9 @@ def test_the_text_is_well_formed() -> None:
     metrics.count("GET", 200, 0.1)
     text = metrics.text(connections=1)
     assert text.endswith("\n")
+    comment = r"# TYPE [a-z_]+ (counter|gauge|histogram)"
+    value = r'[a-z_]+(\{([a-z]+="[^"]*",?)+\})? [0-9.e+-]+'
     for line in text.splitlines():
-        assert re.fullmatch(
-            r'# TYPE [a-z_]+ (counter|gauge|histogram)|[a-z_]+(\{([a-z]+="[^"]*",?)+\})? [0-9.e+-]+',
-            line,
-        )
+        assert re.fullmatch(f"{comment}|{value}", line)
     assert sample(text, "http_connections") == 1
     assert sample(text, "process_resident_memory_bytes") > 1 << 20

@@ -11,8 +11,8 @@ def answer(routes: Routes, method: str, path: str) -> Response:
     return routes.find(method, path).handler(Request(method, path, "", {}, True))
 
 
-@pytest.fixture
-def routes() -> Routes:
+@pytest.fixture(name="routes")
+def make_routes() -> Routes:
     routes = Routes()
     routes.add("GET", "/a", lambda request: Response.text("got"))
     routes.add("POST", "/a", lambda request: Response.text("posted"))

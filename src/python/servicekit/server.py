@@ -93,7 +93,7 @@ class Server:
             self._turn(_TICK)
         _log.info("stopping: %s", self._lifecycle.why)
         self._drain()
-        for worker in workers:
+        for _ in workers:
             self._work.put(None)
         for worker in workers:
             worker.join()
@@ -107,15 +107,15 @@ class Server:
         listener = self._listener.fileno()
         for descriptor, _ in self._epoll.poll(wait):
             if descriptor == listener:
-                room = self._settings.max_connections - len(self._connections)
-                self._accept(min(room, _ACCEPTS_PER_TURN))
-                self._listen_or_wait()
+                self._accept(min(self._room(), _ACCEPTS_PER_TURN))
+                if not self._room():
+                    self._listen(False)
             elif descriptor == self._wake:
                 os.eventfd_read(self._wake)
             elif connection := self._connections.get(descriptor):
                 try:
                     self._continue(connection)
-                except Exception:  # noqa: BLE001 - it costs one connection, not the service
+                except Exception:  # it costs one connection, not the service
                     _log.exception("unhandled error of the server")
                     self._close(connection)
         now = monotonic()
@@ -124,7 +124,10 @@ class Server:
             for connection in list(self._connections.values()):
                 if not connection.busy and now > connection.deadline:
                     self._expire(connection)
-            self._listen_or_wait()
+            self._listen(self._room() > 0)
+
+    def _room(self) -> int:
+        return max(0, self._settings.max_connections - len(self._connections))
 
     def _accept(self, room: int) -> None:
         """Takes new clients from the backlog, at most `room`."""
@@ -137,16 +140,15 @@ class Server:
                 continue
             except OSError as error:
                 _log.error("cannot accept: %s", error)
-                return self._listen_or_wait(pause=True)
+                return self._listen(False)
             client.setblocking(False)
             parser = Parser(self._settings.max_header_bytes, self._settings.max_body_bytes)
             connection = Connection(client, parser, monotonic() + self._settings.idle_timeout)
             self._connections[client.fileno()] = connection
             self._epoll.register(client, _READ)
 
-    def _listen_or_wait(self, pause: bool = False) -> None:
-        """Leaves new clients in the backlog while there is no room, or until the next look."""
-        accepting = not pause and len(self._connections) < self._settings.max_connections
+    def _listen(self, accepting: bool) -> None:
+        """Whether new clients are taken, or left in the backlog until a later look."""
         if accepting != self._accepting and self._listener.fileno() >= 0:
             self._accepting = accepting
             self._epoll.modify(self._listener, select.EPOLLIN if accepting else 0)
@@ -254,7 +256,7 @@ class Server:
         try:
             response = handler(request)
             message = encode(response)
-        except BaseException:  # noqa: BLE001 - a SystemExit must not end the worker
+        except BaseException:  # a SystemExit must not end the worker
             where = {"method": request.method, "path": request.path}
             _log.exception("unhandled error in a request", extra={"fields": where})
             response = Response.error(500)
@@ -329,7 +331,7 @@ class Server:
             try:
                 if self._answer(connection, request, handler):
                     self._advance(connection, in_loop=False)
-            except Exception:  # noqa: BLE001 - nor a worker
+            except Exception:  # nor a worker
                 _log.exception("unhandled error of the server")
                 self._close(connection)
 

@@ -15,7 +15,7 @@ from servicekit import logs
 from servicekit.request import Parser, Request
 from servicekit.response import Response
 from servicekit.routes import Routes
-from servicekit.testing import Client, read_all, read_response, serving
+from servicekit.testing import Client, read_all, read_response, serving, started
 
 GET = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
 CLOSE = b"GET /%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -29,7 +29,7 @@ def fail(request: Request) -> Response:
     raise RuntimeError("the handler's fault")
 
 
-def routes() -> Routes:
+def make_routes() -> Routes:
     routes = Routes()
     routes.add("GET", "/hello", lambda request: Response.text("Hello"))
     routes.add("POST", "/echo", echo)
@@ -43,7 +43,7 @@ def routes() -> Routes:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    with serving(routes(), max_body_bytes=1000, max_header_bytes=1000) as client:
+    with serving(make_routes(), max_body_bytes=1000, max_header_bytes=1000) as client:
         yield client
 
 
@@ -177,7 +177,7 @@ def test_an_error_of_the_server_itself_costs_one_connection(
             super().feed(data)
 
     monkeypatch.setattr("servicekit.server.Parser", Broken)
-    with serving(routes()) as client:
+    with serving(make_routes()) as client:
         assert client.exchange(GET % b"boom") == b""
         assert client.ask("GET", "/hello")[0] == 200
     assert "unhandled error of the server" in caplog.text
@@ -225,7 +225,7 @@ def test_handlers_run_in_parallel_up_to_the_number_of_workers() -> None:
 
 
 def test_a_client_that_reads_slowly_holds_no_worker() -> None:
-    with serving(routes(), workers=1) as client:
+    with serving(make_routes(), workers=1) as client:
         slow = [client.connect() for _ in range(5)]
         for connection in slow:
             connection.sendall(GET % b"large")
@@ -236,7 +236,7 @@ def test_a_client_that_reads_slowly_holds_no_worker() -> None:
 
 
 def test_a_slow_request_is_a_timeout() -> None:
-    with serving(routes(), request_timeout=0.2) as client, client.connect() as connection:
+    with serving(make_routes(), request_timeout=0.2) as client, client.connect() as connection:
         connection.sendall(b"GET /hello HTTP/1.1\r\nHo")
         start = time.monotonic()
         while time.monotonic() - start < 5:  # a byte now and then does not help
@@ -250,13 +250,13 @@ def test_a_slow_request_is_a_timeout() -> None:
 
 
 def test_a_slow_body_is_a_timeout() -> None:
-    with serving(routes(), request_timeout=0.2) as client, client.connect() as connection:
+    with serving(make_routes(), request_timeout=0.2) as client, client.connect() as connection:
         connection.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na")
         assert read_all(connection).startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_pipelined_request_that_does_not_end_is_a_timeout() -> None:
-    with serving(routes(), request_timeout=0.2) as client, client.connect() as connection:
+    with serving(make_routes(), request_timeout=0.2) as client, client.connect() as connection:
         connection.sendall(GET % b"hello" + b"GET /hello HT")
         answers = read_all(connection)
     assert b"Hello" in answers
@@ -264,21 +264,21 @@ def test_a_pipelined_request_that_does_not_end_is_a_timeout() -> None:
 
 
 def test_an_idle_connection_is_closed_without_an_answer() -> None:
-    with serving(routes(), idle_timeout=0.2) as client, client.connect() as connection:
+    with serving(make_routes(), idle_timeout=0.2) as client, client.connect() as connection:
         connection.sendall(GET % b"hello")
         assert read_response(connection)[0] == 200
         assert read_all(connection) == b""
 
 
 def test_a_client_that_never_reads_is_closed() -> None:
-    with serving(routes(), write_timeout=0.2) as client, client.connect() as connection:
+    with serving(make_routes(), write_timeout=0.2) as client, client.connect() as connection:
         connection.sendall(GET % b"large")
         time.sleep(1.5)
         assert len(read_all(connection)) < 8 << 20
 
 
 def test_clients_beyond_the_limit_wait_for_room() -> None:
-    with serving(routes(), max_connections=2) as client:
+    with serving(make_routes(), max_connections=2) as client:
         first, second, third = (client.connect() for _ in range(3))
         third.sendall(GET % b"hello")
         third.settimeout(0.3)
@@ -291,8 +291,37 @@ def test_clients_beyond_the_limit_wait_for_room() -> None:
         third.close()
 
 
+FEW_FILES = """
+import resource, sys
+from servicekit import lifecycle
+
+def start(life):
+    from servicekit import logs
+    from servicekit.routes import Routes
+    from servicekit.server import Server
+    from servicekit.settings import Settings
+
+    logs.configure("info")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
+    return Server(Routes(), Settings.from_environment(), life).serve()
+
+sys.exit(lifecycle.run(start))
+"""
+
+
+def test_a_service_out_of_descriptors_recovers() -> None:
+    with started(FEW_FILES) as service:
+        clients = [service.connect() for _ in range(40)]
+        service.wait_for("cannot accept: [Errno 24] Too many open files")
+        time.sleep(0.6)
+        assert len(service.lines()) < 10  # it does not try all the time
+        for client in clients:
+            client.close()
+        assert service.ask("GET", "/health")[0] == 200
+
+
 def test_hundreds_of_slow_clients_do_not_slow_the_others() -> None:
-    with serving(routes(), max_connections=1000) as client:
+    with serving(make_routes(), max_connections=1000) as client:
         slow = [client.connect() for _ in range(500)]
         for connection in slow:
             connection.sendall(b"GET /")

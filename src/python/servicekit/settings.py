@@ -3,8 +3,8 @@
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args, get_origin, get_type_hints
 
 from servicekit.lifecycle import StartupError
 
@@ -15,58 +15,65 @@ class SettingsError(StartupError):
     exit_code = 2
 
 
-def number(default: float, low: float, high: float) -> Any:
-    """A field from `low` to `high`, both included."""
-    return field(default=default, metadata={"low": low, "high": high})
+class Range(NamedTuple):
+    """What a number may be, both ends included."""
+
+    low: float
+    high: float
 
 
-def choice(default: str, *choices: str) -> Any:
-    """A field that is one of `choices`, whatever the case it is written in."""
-    return field(default=default, metadata={"choices": choices})
+Connections = Annotated[int, Range(1, 100_000)]
+Bytes = Annotated[int, Range(0, 1 << 30)]
+Timeout = Annotated[float, Range(0.1, 3600)]
+Delay = Annotated[float, Range(0, 3600)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Each field is read from the variable of its name in upper case.
 
-    A service with settings of its own derives a frozen dataclass from this one; fields are `int`,
-    `float` or `str`.
+    A service with settings of its own derives a frozen dataclass from this one. A field is a
+    `str`, a `Literal` of lower-case words, or an `int` or `float` annotated with its `Range`.
     """
 
     host: str = "0.0.0.0"
-    port: int = number(8000, 0, 65535)
+    port: Annotated[int, Range(0, 65535)] = 8000
     """0 lets the kernel choose; the log line "listening" says which."""
-    log_level: str = choice("info", "debug", "info", "warning", "error", "critical")
-    workers: int = number(8, 1, 256)
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    """Each request is logged at debug, each failure at error."""
+    workers: Annotated[int, Range(1, 256)] = 8
     """Threads that run handlers: at most so many requests are handled at once."""
-    max_connections: int = number(2000, 1, 100_000)
+    max_connections: Connections = 2000
     """Open connections; more wait in the listen backlog."""
-    max_header_bytes: int = number(16_384, 256, 1 << 20)
-    max_body_bytes: int = number(1 << 20, 0, 1 << 30)
-    request_timeout: float = number(20.0, 0.1, 3600)
+    max_header_bytes: Annotated[int, Range(256, 1 << 20)] = 16_384
+    max_body_bytes: Bytes = 1 << 20
+    """A request is kept in memory: in all, at most this for each of `max_connections`."""
+    request_timeout: Timeout = 20.0
     """Seconds from a request's first byte to its last."""
-    idle_timeout: float = number(60.0, 0.1, 3600)
+    idle_timeout: Timeout = 60.0
     """Seconds a connection may wait for the first byte of a request."""
-    write_timeout: float = number(20.0, 0.1, 3600)
+    write_timeout: Timeout = 20.0
     """Seconds a client may take to read a response."""
-    drain_delay: float = number(0.0, 0, 600)
+    drain_delay: Delay = 0.0
     """Seconds between a stop request (readiness turns 503) and the end of listening."""
-    shutdown_timeout: float = number(10.0, 0, 3600)
+    shutdown_timeout: Delay = 10.0
     """Seconds that requests in flight have to finish after the end of listening."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Raises SettingsError on the first value that is not usable."""
-        values: dict[str, Any] = {}
-        for each in fields(cls):
-            text = environment.get(each.name.upper())
-            if text is not None:
-                values[each.name] = _parse(each.name.upper(), text, each.type, each.metadata)
+        kinds = get_type_hints(cls, include_extras=True)
+        values = {
+            each.name: _parse(each.name.upper(), environment[each.name.upper()], kinds[each.name])
+            for each in fields(cls)
+            if each.name.upper() in environment
+        }
         return cls(**values)
 
 
-def _parse(variable: str, text: str, kind: Any, metadata: Mapping[str, Any]) -> Any:
-    if choices := metadata.get("choices"):
+def _parse(variable: str, text: str, kind: Any) -> Any:
+    if get_origin(kind) is Literal:
+        choices = get_args(kind)
         if text.lower() in choices:
             return text.lower()
         raise SettingsError(f"{variable} must be one of {', '.join(choices)}, not {text!r}")
@@ -74,12 +81,12 @@ def _parse(variable: str, text: str, kind: Any, metadata: Mapping[str, Any]) -> 
         if text.strip():
             return text
         raise SettingsError(f"{variable} must not be empty: unset it to use the default")
-    low, high = metadata.get("low", -math.inf), metadata.get("high", math.inf)
+    number, (low, high) = get_args(kind)
     try:
-        value = kind(text)
+        value = number(text)
     except ValueError:
         value = math.nan
     if low <= value <= high:
         return value
-    what = "a whole number" if kind is int else "a number"
-    raise SettingsError(f"{variable} must be {what} from {low:g} to {high:g}, not {text!r}")
+    what = "a whole number" if number is int else "a number"
+    raise SettingsError(f"{variable} must be {what} from {low:.10g} to {high:.10g}, not {text!r}")

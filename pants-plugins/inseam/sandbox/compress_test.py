@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import random
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+
+from inseam.sandbox import compress as program
+from inseam.sandbox.command import Failure, run
+from inseam.sandbox.compress import LayerWriter, compress
+from inseam.sandbox.descriptor import BLOBS, GZIP_LAYER, ZSTD_LAYER, read_layer
+from inseam.sandbox.program_testing import SURROUNDINGS, run_program, tree
+
+FORMATS = ("gzip", "zstd")
+WHY = "the compressors need CPython 3.11"
+
+
+@pytest.fixture(params=FORMATS)
+def format(request: pytest.FixtureRequest) -> str:
+    pytest.importorskip({"gzip": "deflate", "zstd": "zstandard"}[request.param], reason=WHY)
+    return str(request.param)
+
+
+@pytest.fixture
+def deflate() -> None:
+    pytest.importorskip("deflate", reason=WHY)
+
+
+def sample(size: int) -> bytes:
+    """Bytes that compress about as well as code does."""
+    source = random.Random(4711)
+    words = [bytes(source.choices(b"abcdefgh(). \n", k=source.randint(2, 9))) for _ in range(400)]
+    out = io.BytesIO()
+    while out.tell() < size:
+        out.write(source.choice(words))
+    return out.getvalue()[:size]
+
+
+def decompressed(blob: bytes, format: str) -> bytes:
+    if format == "gzip":
+        return gzip.decompress(blob)
+    zstandard = pytest.importorskip("zstandard")
+    content: bytes = zstandard.ZstdDecompressor().decompressobj().decompress(blob)
+    return content
+
+
+def blob_of(folder: Path) -> bytes:
+    (blob,) = (folder / BLOBS).iterdir()
+    content = blob.read_bytes()
+    assert hashlib.sha256(content).hexdigest() == blob.name
+    return content
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, 4096, 10_000])
+def test_a_layer_comes_out_as_it_went_in(
+    tmp_path: Path, format: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "CHUNK", 1000)
+    content = sample(size)
+    (tmp_path / "deps.tar").write_bytes(content)
+    layer = compress(tmp_path / "deps.tar", tmp_path / "out", format=format)
+    blob = blob_of(tmp_path / "out")
+    assert decompressed(blob, format) == content
+    assert layer == read_layer(tmp_path / "out/descriptor.json")
+    assert layer.name == "deps"
+    assert layer.media_type == {"gzip": GZIP_LAYER, "zstd": ZSTD_LAYER}[format]
+    assert (layer.digest, layer.size) == (f"sha256:{hashlib.sha256(blob).hexdigest()}", len(blob))
+    assert layer.diff_id == f"sha256:{hashlib.sha256(content).hexdigest()}"
+    assert layer.uncompressed_size == size
+
+
+def test_it_does_not_matter_in_which_pieces_the_tar_is_written(
+    tmp_path: Path, format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "CHUNK", 10_000)
+    content = sample(55_555)
+    digests = set()
+    for seed in range(5):
+        source = random.Random(seed)
+        with LayerWriter("app", tmp_path / str(seed), format=format) as writer:
+            left = content
+            while left:
+                size = source.choice([1, 512, 9_999, 10_000, 10_001, 30_000])
+                writer.write(left[:size])
+                left = left[size:]
+        digests.add(writer.layer.digest)
+    assert len(digests) == 1
+
+
+def test_surroundings_do_not_matter(tmp_path: Path, format: str) -> None:
+    (tmp_path / "deps.tar").write_bytes(sample(100_000))
+    seen = []
+    for number, (env, umask) in enumerate(SURROUNDINGS):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "deps.tar").write_bytes(sample(100_000))
+        arguments = ["--tar=deps.tar", "--out=out", f"--format={format}"]
+        result = run_program("compress", *arguments, cwd=folder, env=env, umask=umask)
+        assert result.returncode == 0, result.stderr
+        seen.append(tree(folder / "out"))
+    assert seen[0] == seen[1] == seen[2]
+
+
+def test_the_bytes_are_those_of_the_pinned_compressors(tmp_path: Path, format: str) -> None:
+    """They may change only with the compressors' versions: then every layer gets a new digest."""
+    (tmp_path / "deps.tar").write_bytes(sample(200_000))
+    layer = compress(tmp_path / "deps.tar", tmp_path / "out", format=format)
+    assert (layer.size, layer.digest[7:19]) == {
+        "gzip": (67340, "1edf06284267"),
+        "zstd": (67901, "a18bc836d040"),
+    }[format]
+
+
+@pytest.mark.usefixtures("deflate")
+def test_every_gzip_member_has_the_same_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "CHUNK", 1000)
+    (tmp_path / "deps.tar").write_bytes(sample(5_500))
+    compress(tmp_path / "deps.tar", tmp_path / "out")
+    left = blob_of(tmp_path / "out")
+    members = 0
+    while left:
+        # RFC 1952: magic, deflate, no flags, no time, no extra flags, unknown system.
+        assert left[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+        member = zlib.decompressobj(wbits=31)
+        member.decompress(left)
+        left = member.unused_data
+        members += 1
+    assert members == 6
+
+
+@pytest.mark.usefixtures("deflate")
+def test_a_damaged_tar_is_refused_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "deps.tar").write_bytes(b"rot")
+    wanted = "sha256:" + "0" * 64
+    arguments = [f"--tar={tmp_path / 'deps.tar'}", f"--out={tmp_path / 'out'}"]
+    assert run(["compress", *arguments, f"--diff-id={wanted}"]) == 1
+    assert "layer 'deps' is damaged" in capsys.readouterr().err
+    assert tree(tmp_path / "out") == {}
+
+
+@pytest.mark.usefixtures("deflate")
+def test_a_missing_tar_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"none\.tar cannot be read: No such file"):
+        compress(tmp_path / "none.tar", tmp_path / "out")
+
+
+@pytest.mark.parametrize(("format_", "level"), [("gzip", 0), ("gzip", 13), ("zstd", 20)])
+def test_a_level_that_the_format_does_not_have_is_refused(
+    tmp_path: Path, format_: str, level: int
+) -> None:
+    with pytest.raises(Failure, match="has the levels 1 to"):
+        LayerWriter("deps", tmp_path, format=format_, level=level)
+
+
+@pytest.mark.usefixtures("deflate")
+def test_a_block_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), LayerWriter("deps", tmp_path) as writer:
+        writer.write(b"x" * 10)
+        raise ZeroDivisionError
+    assert tree(tmp_path) == {}
+
+
+def test_without_its_compressor_the_program_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "deflate", None)
+    with pytest.raises(Failure, match="part of the distribution 'deflate'"):
+        LayerWriter("deps", tmp_path)

@@ -1,0 +1,210 @@
+"""Puts an image into a store that all images of a repository share.
+
+Usage: python programs place --store STORE --layout LAYOUT [--without-base] IMAGE [FOLDER...]
+
+IMAGE is the folder of an image, from `image`, `assemble`, `index` or `rebase`. FOLDER... hold
+further blobs of it, below `blobs/sha256`: what `compress` wrote, and other images' folders.
+
+Copies the blobs that are not there yet to STORE/blobs/sha256, and makes LAYOUT the OCI image
+layout of this image, whose `blobs` are a link to the store's. With --without-base the blobs of
+the layers of the base may be missing, as for an image that is to be pushed to a registry that has
+them. Whatever ends this program, each blob is whole or not there, and LAYOUT has what it had or
+what it shall have; it may run several times at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import Iterable, Iterator, Sequence
+
+from inseam.sandbox.command import Failure
+from inseam.sandbox.descriptor import BLOBS, blob_path
+from inseam.sandbox.files import write_whole
+from inseam.sandbox.image_metadata import METADATA, ImageMetadata, read_metadata
+from inseam.sandbox.oci_layout import INDEX, LAYOUT, LAYOUT_TEXT
+from inseam.sandbox.probes import PROBES
+from inseam.sandbox.tar import COPY_SIZE
+
+_TEMPORARY = re.compile(r"\..+\.(\d+)")  # of `files.whole`, too
+
+
+def blobs_of(image: ImageMetadata, *, base: bool = True) -> dict[str, int | None]:
+    """Digest and size of every blob of an image; the size of a configuration is not known.
+
+    base: whether the layers of the base are among them.
+    """
+    found: dict[str, int | None] = {image.digest: image.size}
+    for inner in image.images:
+        found.update(blobs_of(inner, base=base))
+    if image.config_digest:
+        found[image.config_digest] = None
+    for layer in image.layers if base else image.own_layers:
+        found[layer.digest] = layer.size
+    return found
+
+
+def missing(store: Path, blobs: Iterable[tuple[str, int | None]]) -> list[str]:
+    """The digests of the blobs that the store does not have, or not in that size."""
+    return [digest for digest, size in blobs if not _has(store, digest, size)]
+
+
+def _has(store: Path, digest: str, size: int | None) -> bool:
+    try:
+        found = blob_path(store, digest).stat().st_size
+    except FileNotFoundError:
+        return False
+    return found == size if size is not None else found > 0
+
+
+def place(
+    image: Path, folders: Sequence[Path], store: Path, layout: Path, *, without_base: bool = False
+) -> list[str]:
+    """Puts the image in the folder `image` into the store; returns the digests that were copied.
+
+    The rest is as in the program's usage. Raises Failure for a blob that is nowhere or damaged,
+    and for a full disk.
+    """
+    metadata = read_metadata(image)
+    wanted = blobs_of(metadata)
+    optional = wanted.keys() - blobs_of(metadata, base=False).keys() if without_base else set()
+    (store / BLOBS).mkdir(parents=True, exist_ok=True)
+    layout.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(store / BLOBS)
+    _remove_leftovers(layout)
+    copied = []
+    try:
+        for digest in missing(store, wanted.items()):
+            source = next(
+                (path for path in _places([image, *folders], digest) if path.is_file()), None
+            )
+            if source is None:
+                if digest in optional:
+                    continue
+                raise Failure(
+                    f"{metadata.target}: the blob {digest} ({_role(metadata, digest)}) is neither"
+                    f" in {store} nor among the inputs. Package the image again."
+                )
+            _copy(source, blob_path(store, digest), digest, metadata.target)
+            copied.append(digest)
+        _write_layout(image, store, layout)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise Failure(
+            f"{metadata.target}: there is no space left for the image in {store}"
+            f" ({error.strerror}). It takes {_megabytes(wanted.values())} MB; free some, then run"
+            " the same again."
+        ) from error
+    return copied
+
+
+def _megabytes(sizes: Iterable[int | None]) -> int:
+    return sum(size or 0 for size in sizes) // 1_000_000 + 1
+
+
+def _places(folders: Sequence[Path], digest: str) -> Iterator[Path]:
+    return (blob_path(folder, digest) for folder in folders)
+
+
+def _role(image: ImageMetadata, digest: str) -> str:
+    for one in (image, *image.images):
+        for layer in one.layers:
+            if layer.digest == digest:
+                return f"the layer {layer.name!r}"
+        if digest == one.config_digest:
+            return "its configuration"
+    return "its manifest"
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Removes what a killed run left behind."""
+    for path in folder.glob(".*"):
+        match = _TEMPORARY.fullmatch(path.name)
+        if match and not _runs(int(match[1])):
+            path.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _copy(source: Path, target: Path, digest: str, owner: str) -> None:
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    sha256 = hashlib.sha256()
+    try:
+        with source.open("rb") as reading, temporary.open("wb") as writing:
+            for data in iter(lambda: reading.read(COPY_SIZE), b""):
+                sha256.update(data)
+                writing.write(data)
+        if f"sha256:{sha256.hexdigest()}" != digest:
+            raise Failure(
+                f"{owner}: the blob {digest} is damaged, {source} has the digest"
+                f" sha256:{sha256.hexdigest()}. Make it again, without what Pants has cached:"
+                " --no-local-cache --no-remote-cache-read."
+            )
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_layout(image: Path, store: Path, layout: Path) -> None:
+    """Writes the small files, the index, which makes the others matter, last."""
+    _link(layout / "blobs", os.path.relpath(store / "blobs", layout))
+    _update(layout / LAYOUT, LAYOUT_TEXT)
+    probes = image / PROBES
+    if probes.is_file():
+        _update(layout / PROBES, probes.read_bytes())
+    else:
+        (layout / PROBES).unlink(missing_ok=True)
+    for name in (METADATA, INDEX):
+        _update(layout / name, (image / name).read_bytes())
+
+
+def _link(path: Path, target: str) -> None:
+    if path.is_symlink() and os.readlink(path) == target:
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    try:
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink()
+        raise Failure(
+            f"{path} cannot be made a link to {target}: {error.strerror}. Remove {path}."
+        ) from error
+
+
+def _update(path: Path, content: bytes) -> None:
+    """Writes a file unless it already has that content."""
+    if not path.is_file() or path.read_bytes() != content:
+        write_whole(path, content)
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(prog="place", description=__doc__)
+    parser.add_argument("--store", required=True, type=Path)
+    parser.add_argument("--layout", required=True, type=Path)
+    parser.add_argument("--without-base", action="store_true")
+    parser.add_argument("image", type=Path)
+    parser.add_argument("folders", nargs="*", type=Path)
+    options = parser.parse_args(argv)
+    place(
+        options.image,
+        options.folders,
+        options.store,
+        options.layout,
+        without_base=options.without_base,
+    )

@@ -1,0 +1,65 @@
+"""An image to test, and how it is found by the address of the target that Pants built it from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ImageNotFound(Exception):
+    """Nothing says which image the target has; the message says what to add."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image in the engine.
+
+    reference: what `docker run` takes; for images that Pants built their ID, so that it is surely
+    the one that was built. name: what people call it.
+    """
+
+    reference: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name or self.reference
+
+
+def search_path() -> tuple[Path, ...]:
+    """Where Pants' packages lie: the sandbox of a test, or `dist` when pytest runs by hand."""
+    here = Path.cwd()
+    return (here, *(folder / "dist" for folder in (here, *here.parents)))
+
+
+def find(address: str, folders: Iterable[Path] | None = None) -> Image:
+    """The image of a `docker_image`, or of a `python_service` when its own address is given.
+
+    address: like `src/python/service:app`, also as `//src/python/service:app#image`. The
+    description that Pants writes when it packages the image is looked for in `folders`. Raises
+    ImageNotFound.
+    """
+    target = address.removeprefix("//").removesuffix("#image")
+    path, _, name = target.partition(":")
+    name = name or path.rpartition("/")[2]
+    file = f"{path.replace('/', '.') or '.'}/{name}.docker-info.json"
+    for folder in search_path() if folders is None else folders:
+        found = folder / file
+        if found.is_file():
+            return read(found)
+    raise ImageNotFound(
+        f"no {file} in {os.getcwd()}: add the image's target, like {target}#image, to the test's"
+        " `runtime_package_dependencies`; or, when pytest runs without Pants, type:"
+        f" ./pants package {target}#image"
+    )
+
+
+def read(file: Path) -> Image:
+    """The image that a `*.docker-info.json` file describes: version 1 of Pants' format."""
+    info = json.loads(file.read_text(encoding="utf-8"))
+    if info.get("version") != 1:
+        raise ImageNotFound(f"{file} has version {info.get('version')!r}, and only 1 is known")
+    names = [tag["name"] for registry in info["registries"] for tag in registry["tags"]]
+    return Image(info["image_id"], names[0] if names else "")

@@ -1,0 +1,34 @@
+"""A process of a container, as the host sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Process:
+    """pid, parent: in the host's numbering. rss: resident memory in bytes."""
+
+    pid: int
+    parent: int
+    state: str
+    rss: int
+    command: str
+
+    @property
+    def zombie(self) -> bool:
+        return self.state.startswith("Z")
+
+
+# What to ask `docker top`, which takes options of ps, and `podman top`, which has names of its own.
+PS = ("-eo", "pid,ppid,stat,rss,args")
+PODMAN = ("hpid", "ppid", "state", "rss", "args")
+
+
+def parse(text: str) -> tuple[Process, ...]:
+    """Processes from a table whose first line is its head; ps gives memory in KiB."""
+    processes = []
+    for line in text.splitlines()[1:]:
+        pid, parent, state, rss, command = line.split(None, 4)
+        processes.append(Process(int(pid), int(parent), state, int(rss) * 1024, command))
+    return tuple(processes)

@@ -1,0 +1,34 @@
+"""What a container uses of the machine."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}
+_SIZE = re.compile(r"([\d.]+) ?([kmg]i?)?b", re.IGNORECASE)
+
+# Columns of `docker stats` and `podman stats`.
+FORMAT = "{{.MemUsage}}|{{.PIDs}}"
+
+
+@dataclass(frozen=True)
+class Stats:
+    """memory: bytes, without the page cache. pids: processes and threads."""
+
+    memory: int
+    pids: int
+
+
+def parse(line: str) -> Stats:
+    """From a line in FORMAT, like `10.5MiB / 1GiB|9`."""
+    memory, _, pids = line.partition("|")
+    return Stats(size(memory.partition(" / ")[0]), int(pids))
+
+
+def size(text: str) -> int:
+    """Bytes, from a number with a unit."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"not a size: {text!r}")
+    return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
