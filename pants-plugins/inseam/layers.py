@@ -16,6 +16,7 @@ from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, Package
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import (
     AddPrefix,
+    CreateDigest,
     Digest,
     DigestSubset,
     FileEntry,
@@ -38,6 +39,7 @@ from inseam.compat import (
     add_prefix,
     by_name,
     concurrently,
+    create_digest,
     digest_subset_to_digest,
     digest_to_snapshot,
     get_digest_entries,
@@ -132,7 +134,7 @@ async def _first_party(closure: Any, large: int) -> _Sources:
     digest = stripped.stripped_source_files.snapshot.digest
     entries = await get_digest_entries(digest)
     data = [
-        entry.path
+        entry
         for entry in entries
         if isinstance(entry, FileEntry)
         and not entry.path.endswith(".py")
@@ -140,9 +142,11 @@ async def _first_party(closure: Any, large: int) -> _Sources:
     ]
     if not data:
         return _Sources(await add_prefix(AddPrefix(digest, "sources")), None)
-    code = [entry.path for entry in entries if entry.path not in data]
-    code_digest = await digest_subset_to_digest(DigestSubset(digest, PathGlobs(code)))
-    data_digest = await digest_subset_to_digest(DigestSubset(digest, PathGlobs(data)))
+    apart = {entry.path for entry in data}
+    code_digest = await create_digest(
+        CreateDigest(entry for entry in entries if entry.path not in apart)
+    )
+    data_digest = await create_digest(CreateDigest(data))
     return _Sources(
         await add_prefix(AddPrefix(code_digest, "sources")),
         await add_prefix(AddPrefix(data_digest, "sources")),

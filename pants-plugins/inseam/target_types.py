@@ -34,8 +34,8 @@ from pants.engine.target import (
 from pants.util.strutil import softwrap
 
 _ENTRY_POINT = re.compile(r"[\w./-]+:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-_PORT = re.compile(r"(\d{1,5})(/(tcp|udp|sctp))?")
-_USER = re.compile(r"\d+(:\d+)?")
+_PORT = re.compile(r"([0-9]{1,5})(/(tcp|udp|sctp))?")
+_USER = re.compile(r"[0-9]+(:[0-9]+)?")
 
 
 def _text(value: str) -> str:
@@ -510,7 +510,7 @@ class EnvField(DictStringToStringField):
     def compute_value(cls, raw_value: Any, address: Address) -> Any:
         value = super().compute_value(raw_value, address)
         for name, text in (value or {}).items():
-            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or "\n" in text or "\0" in text:
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or re.search(r"[\0\n\r]", text):
                 raise InvalidFieldException(
                     f"The `{cls.alias}` field in target {address} has {name!r}, whose name or"
                     " value no image can hold: names are letters, digits and underscores, values"

@@ -321,7 +321,8 @@ async def generate_shared_layer(request: GenerateSharedLayer) -> GeneratedSource
     address = request.protocol_target.address
     shared = await shared_layer(SharedLayerRequest(address), **implicitly())
     content = await remove_prefix(RemovePrefix(shared.layer.digest, shared.layer.name))
-    digest = await add_prefix(AddPrefix(content, f"{address.spec_path}/{address.target_name}"))
+    folder = f"{address.spec_path or '.'}/{address.target_name}"
+    digest = await add_prefix(AddPrefix(content, folder))
     return GeneratedSources(await digest_to_snapshot(digest))
 
 

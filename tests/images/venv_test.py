@@ -8,13 +8,15 @@ from images.services import python
 from inseam.testing import Container
 
 DISTRIBUTIONS = """
-import base64, csv, hashlib, importlib.metadata, json, os
+import base64, hashlib, importlib.metadata, json, os
 found = {}
 for each in importlib.metadata.distributions():
-    wrong = []
-    for file in each.files or ["no RECORD"]:
-        path = each.locate_file(file) if each.files else None
-        if path is None or not os.path.isfile(path):
+    files, wrong = each.files, []
+    if not files:
+        wrong.append("no RECORD")
+    for file in files or ():
+        path = each.locate_file(file)
+        if not os.path.isfile(path):
             wrong.append(f"{file} is missing")
             continue
         data = open(path, "rb").read()

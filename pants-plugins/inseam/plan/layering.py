@@ -21,9 +21,9 @@ class LayerPlan:
     distributions: tuple[str, ...]
 
 
-def split(sizes: Mapping[str, int], *, large: int, max_layers: int, shared: int = 0) -> tuple[
-    LayerPlan, ...
-]:
+def split(
+    sizes: Mapping[str, int], *, large: int, max_layers: int, shared: int = 0
+) -> tuple[LayerPlan, ...]:
     """The layers for distributions of the given sizes, lowest first: one for each large wheel,
     in order of name, then `deps` with the rest, which is always there.
 

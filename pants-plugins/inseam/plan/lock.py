@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlparse
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from inseam.plan.platform import Platform
 
@@ -167,7 +167,7 @@ def _best_wheel(item: dict[str, Any], rank: dict[str, int], platform: Platform) 
         filename = unquote(urlparse(artifact["url"]).path.rsplit("/", 1)[-1])
         try:
             _, _, build, found = parse_wheel_filename(filename)
-        except InvalidWheelFilename:
+        except ValueError:
             continue  # A source distribution, or a name that nobody installs.
         tags = {str(tag) for tag in found}
         present |= tags

@@ -6,7 +6,10 @@ import io
 import random
 import sys
 import zlib
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -16,19 +19,13 @@ from inseam.sandbox.compress import LayerWriter, compress
 from inseam.sandbox.descriptor import BLOBS, GZIP_LAYER, ZSTD_LAYER, read_layer
 from inseam.sandbox.program_testing import SURROUNDINGS, run_program, tree
 
-FORMATS = ("gzip", "zstd")
 WHY = "the compressors need CPython 3.11"
-
-
-@pytest.fixture(params=FORMATS)
-def format(request: pytest.FixtureRequest) -> str:
-    pytest.importorskip({"gzip": "deflate", "zstd": "zstandard"}[request.param], reason=WHY)
-    return str(request.param)
-
-
-@pytest.fixture
-def deflate() -> None:
-    pytest.importorskip("deflate", reason=WHY)
+needs_deflate = pytest.mark.skipif(find_spec("deflate") is None, reason=WHY)
+needs_zstandard = pytest.mark.skipif(find_spec("zstandard") is None, reason=WHY)
+every_format = pytest.mark.parametrize(
+    "format",
+    [pytest.param("gzip", marks=needs_deflate), pytest.param("zstd", marks=needs_zstandard)],
+)
 
 
 def sample(size: int) -> bytes:
@@ -44,7 +41,7 @@ def sample(size: int) -> bytes:
 def decompressed(blob: bytes, format: str) -> bytes:
     if format == "gzip":
         return gzip.decompress(blob)
-    zstandard = pytest.importorskip("zstandard")
+    zstandard = import_module("zstandard")
     content: bytes = zstandard.ZstdDecompressor().decompressobj().decompress(blob)
     return content
 
@@ -56,6 +53,7 @@ def blob_of(folder: Path) -> bytes:
     return content
 
 
+@every_format
 @pytest.mark.parametrize("size", [0, 1, 1000, 4096, 10_000])
 def test_a_layer_comes_out_as_it_went_in(
     tmp_path: Path, format: str, size: int, monkeypatch: pytest.MonkeyPatch
@@ -74,6 +72,7 @@ def test_a_layer_comes_out_as_it_went_in(
     assert layer.uncompressed_size == size
 
 
+@every_format
 def test_it_does_not_matter_in_which_pieces_the_tar_is_written(
     tmp_path: Path, format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +91,7 @@ def test_it_does_not_matter_in_which_pieces_the_tar_is_written(
     assert len(digests) == 1
 
 
+@every_format
 def test_surroundings_do_not_matter(tmp_path: Path, format: str) -> None:
     (tmp_path / "deps.tar").write_bytes(sample(100_000))
     seen = []
@@ -106,6 +106,7 @@ def test_surroundings_do_not_matter(tmp_path: Path, format: str) -> None:
     assert seen[0] == seen[1] == seen[2]
 
 
+@every_format
 def test_the_bytes_are_those_of_the_pinned_compressors(tmp_path: Path, format: str) -> None:
     """They may change only with the compressors' versions: then every layer gets a new digest."""
     (tmp_path / "deps.tar").write_bytes(sample(200_000))
@@ -116,7 +117,7 @@ def test_the_bytes_are_those_of_the_pinned_compressors(tmp_path: Path, format: s
     }[format]
 
 
-@pytest.mark.usefixtures("deflate")
+@needs_deflate
 def test_every_gzip_member_has_the_same_header(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,7 +136,7 @@ def test_every_gzip_member_has_the_same_header(
     assert members == 6
 
 
-@pytest.mark.usefixtures("deflate")
+@needs_deflate
 def test_a_damaged_tar_is_refused_and_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,7 +148,7 @@ def test_a_damaged_tar_is_refused_and_leaves_nothing(
     assert tree(tmp_path / "out") == {}
 
 
-@pytest.mark.usefixtures("deflate")
+@needs_deflate
 def test_a_missing_tar_is_named(tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"none\.tar cannot be read: No such file"):
         compress(tmp_path / "none.tar", tmp_path / "out")
@@ -161,7 +162,7 @@ def test_a_level_that_the_format_does_not_have_is_refused(
         LayerWriter("deps", tmp_path, format=format_, level=level)
 
 
-@pytest.mark.usefixtures("deflate")
+@needs_deflate
 def test_a_block_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), LayerWriter("deps", tmp_path) as writer:
         writer.write(b"x" * 10)
@@ -172,6 +173,6 @@ def test_a_block_that_fails_leaves_nothing(tmp_path: Path) -> None:
 def test_without_its_compressor_the_program_says_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "deflate", None)
+    monkeypatch.setitem(sys.modules, "deflate", cast(Any, None))
     with pytest.raises(Failure, match="part of the distribution 'deflate'"):
         LayerWriter("deps", tmp_path)

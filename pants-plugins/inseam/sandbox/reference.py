@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from inseam.sandbox.command import Failure
 
 _REFERENCE = re.compile(
-    r"(?P<name>(?:[\w.-]+(?::\d+)?/|\[[0-9a-fA-F:]+\](?::\d+)?/)?[a-z0-9][a-z0-9._/-]*)"
+    r"(?P<name>(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?/|\[[0-9a-fA-F:]+\](?::\d+)?/)?"
+    r"[a-z0-9]+(?:(?:[./]|_{1,2}|-+)[a-z0-9]+)*)"
     r"(?::(?P<tag>\w[\w.-]{0,127}))?"
     r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?",
     re.ASCII,

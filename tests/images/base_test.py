@@ -1,17 +1,17 @@
-"""The base image by itself: INSEAM_BASE_IMAGE names it, a Docker Engine runs it."""
+"""The base image, as the stdlib service carries it: it adds no library of its own."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
+from typing import Callable
 
 import pytest
 
-IMAGE = os.environ.get("INSEAM_BASE_IMAGE", "")
-LIMIT = 52_000_000  # bytes, so that an image with a small service stays below 55 MB
+from images.services import run_python
+from inseam.testing import Engine, Image
 
-pytestmark = pytest.mark.skipif(not IMAGE, reason="INSEAM_BASE_IMAGE is not set")
+Run = Callable[..., str]
 
 # What the base leaves out on purpose (see docker/base/packages.ini and slim.py), and what is for
 # other systems or does something when imported.
@@ -47,29 +47,27 @@ stale = [name for name, module in sys.modules.items()
 print(json.dumps([imported, failed, stale]))
 """
 
-HARDENED = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--network=none")
 
-
-def docker(*arguments: str) -> str:
-    result = subprocess.run(["docker", *arguments], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
-def python(code: str, *arguments: str) -> str:
+@pytest.fixture
+def python(container_engine: Engine, images: dict[str, Image]) -> Run:
     """What a program prints when a user without rights runs it in the image."""
-    run = ("run", "--rm", *HARDENED, "--user=65532:65532", "--entrypoint=/usr/bin/python3")
-    return docker(*run, "--env=LC_ALL=C.UTF-8", "--env=TZ=UTC", IMAGE, "-c", code, *arguments)
+
+    def run(code: str, *arguments: str) -> str:
+        base = "/usr/bin/python3"
+        image = images["service"]
+        return run_python(container_engine, image, "-c", code, *arguments, interpreter=base)[0]
+
+    return run
 
 
-def test_every_module_of_the_standard_library_can_be_imported_from_bytecode() -> None:
+def test_every_module_of_the_standard_library_can_be_imported_from_bytecode(python: Run) -> None:
     imported, failed, stale = json.loads(python(IMPORT_EVERYTHING, *sorted(LEFT_OUT)))
     assert failed == {}
     assert stale == []
     assert imported > 500
 
 
-def test_the_libraries_beneath_the_standard_library_work() -> None:
+def test_the_libraries_beneath_the_standard_library_work(python: Run) -> None:
     code = """
 import bz2, ctypes, hashlib, lzma, sqlite3, ssl, zlib
 assert len(ssl.create_default_context().get_ca_certs()) > 100
@@ -83,7 +81,7 @@ assert hashlib.new("sha3_256").digest_size == 32
     python(code)
 
 
-def test_locale_time_zone_accounts_and_names_are_set_up() -> None:
+def test_locale_time_zone_accounts_and_names_are_set_up(python: Run) -> None:
     code = """
 import locale, mimetypes, os, platform, pwd, socket, sys, time, zoneinfo
 assert locale.setlocale(locale.LC_ALL, "") == "C.UTF-8", locale.setlocale(locale.LC_ALL)
@@ -99,7 +97,7 @@ assert platform.freedesktop_os_release()["ID"] == "debian"
     python(code)
 
 
-def test_there_is_nothing_to_run_but_python() -> None:
+def test_there_is_nothing_to_run_but_python(python: Run) -> None:
     code = """
 import glob, os
 folders = ("/usr/bin", "/usr/sbin", "/usr/local/bin")
@@ -110,7 +108,7 @@ print(" ".join(sorted(programs)))
     assert [os.path.basename(program).rstrip("0123456789.") for program in programs] == ["python"]
 
 
-def test_nothing_can_be_changed_by_who_runs_it() -> None:
+def test_nothing_can_be_changed_by_who_runs_it(python: Run) -> None:
     code = """
 import os
 for top, folders, files in os.walk("/"):
@@ -126,7 +124,7 @@ for top, folders, files in os.walk("/"):
     assert python(code) == ""
 
 
-def test_scanners_see_the_packages() -> None:
+def test_scanners_see_the_packages(python: Run) -> None:
     code = """
 import glob
 for path in glob.glob("/var/lib/dpkg/status.d/*"):
@@ -136,8 +134,3 @@ for path in glob.glob("/var/lib/dpkg/status.d/*"):
         print(path.rpartition("/")[2])
 """
     assert {"base-files", "libc6", "libssl3"} <= set(python(code).split())
-
-
-def test_it_is_small() -> None:
-    size = int(docker("image", "inspect", "--format={{.Size}}", IMAGE))
-    assert size <= LIMIT, f"{size:,} bytes"

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from inseam.plan.dockerfile import (
+    DEFAULT_ENV,
+    ImageConfig,
+    environment,
+    exec_form,
+    instructions,
+    layer_instructions,
+    quoted,
+)
+
+CONFIG = ImageConfig(env={}, user="65532:65532", ports=(), args=(), healthcheck=False)
+FULL = ImageConfig(
+    env={"GREETING": 'a "b" $c \\d', "TZ": "Europe/Berlin"},
+    user="1000",
+    ports=("8000", "53/udp"),
+    args=("--level", 'say "hi" $HOME', "ü\n"),
+    healthcheck=True,
+)
+
+
+def dockerfile(config: ImageConfig) -> tuple[str, ...]:
+    return instructions("//src/shop:app#deps", ["src/shop/app.layers/app.tar"], config)
+
+
+# A line that begins with spaces continues the one above.
+GOLDEN = r"""
+ARG BASE_IMAGE=//src/shop:app#deps
+FROM ${BASE_IMAGE}
+ADD src/shop/app.layers/app.tar /
+ENV PATH="/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    VIRTUAL_ENV="/opt/venv" PYTHONDONTWRITEBYTECODE="1" PYTHONUNBUFFERED="1" TZ="Europe/Berlin"
+    LANG="C.UTF-8" LC_ALL="C.UTF-8" GREETING="a \"b\" \$c \\d"
+WORKDIR /app
+USER 1000
+EXPOSE 8000
+EXPOSE 53/udp
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=2s --start-period=5s --retries=3
+    CMD ["/opt/venv/bin/healthcheck"]
+ENTRYPOINT ["/opt/venv/bin/entrypoint"]
+CMD ["--level", "say \"hi\" $HOME", "\u00fc\n"]
+"""
+
+
+def test_the_whole_text() -> None:
+    assert "\n".join(dockerfile(FULL)) == GOLDEN.strip().replace("\n    ", " ")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        CONFIG,
+        FULL,
+        replace(CONFIG, healthcheck=True),
+        replace(CONFIG, args=("a\nRUN b",), ports=("1", "65535/tcp")),
+    ],
+)
+def test_what_is_true_of_every_service(config: ImageConfig) -> None:
+    lines = dockerfile(config)
+    assert not any("\n" in line for line in lines)
+    words = [line.split(" ", 1)[0] for line in lines]
+    assert set(words) <= {
+        "ARG", "FROM", "ADD", "ENV", "WORKDIR", "USER", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK",
+        "ENTRYPOINT", "CMD",
+    }  # fmt: skip
+    assert words[:2] == ["ARG", "FROM"]
+    for once in ("ENV", "WORKDIR", "USER", "STOPSIGNAL", "ENTRYPOINT"):
+        assert words.count(once) == 1
+    # Metadata does not invalidate layers.
+    assert max(i for i, word in enumerate(words) if word == "ADD") < words.index("ENV")
+    for line in lines:
+        if line.startswith(("ENTRYPOINT", "CMD", "HEALTHCHECK")):
+            argv = json.loads(line[line.index("[") :])
+            assert argv
+            assert all(isinstance(argument, str) for argument in argv)
+    assert f"USER {config.user}" in lines
+    assert ("HEALTHCHECK" in words) == config.healthcheck
+    assert ("CMD" in words) == bool(config.args)
+    assert [line for line in lines if line.startswith("EXPOSE")] == [
+        f"EXPOSE {port}" for port in config.ports
+    ]
+
+
+def test_a_service_replaces_defaults_by_its_own_environment() -> None:
+    assert environment({}) == DEFAULT_ENV
+    assert environment({"TZ": "Asia/Tokyo", "A": "1"}) == {
+        **DEFAULT_ENV,
+        "TZ": "Asia/Tokyo",
+        "A": "1",
+    }
+
+
+def unquoted(text: str) -> str:
+    """What the engine makes of a double-quoted word of ENV, if no variable is expanded."""
+    assert text[0] == text[-1] == '"'
+    body = text[1:-1]
+    assert not re.search(r'["$\\]', re.sub(r"\\.", "", body)), "something is not escaped"
+    return re.sub(r'\\(["\\$])', r"\1", body)
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    [
+        ("", '""'),
+        ("plain", '"plain"'),
+        ("two words", '"two words"'),
+        ('"', r'"\""'),
+        ("$HOME ${HOME}", r'"\$HOME \${HOME}"'),
+        ("\\", r'"\\"'),
+        ("\\$", r'"\\\$"'),
+        ("it's", '"it\'s"'),
+        ("#x `y` !z ü", '"#x `y` !z ü"'),
+    ],
+)
+def test_values_are_quoted_so_that_nothing_is_expanded(value: str, expected: str) -> None:
+    assert quoted(value) == expected
+    assert unquoted(quoted(value)) == value
+
+
+def test_exec_form_is_json() -> None:
+    argv = ["/bin/x", 'a "b"', "c\\d", "$e", "f\ng", "ü"]
+    assert json.loads(exec_form(argv)) == argv
+    assert exec_form(argv).isascii()
+
+
+def test_layers_are_added_in_their_order() -> None:
+    assert layer_instructions(["a/b.tar", "c.tar"]) == ("ADD a/b.tar /", "ADD c.tar /")

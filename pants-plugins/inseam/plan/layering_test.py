@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from inseam.plan.layering import LayerPlan, split
+
+MB = 1_000_000
+SIZES = {"anyio": MB, "numpy": 18 * MB, "pandas": 13 * MB, "pyarrow": 40 * MB, "six": 1}
+
+
+def layers(sizes: dict[str, int], max_layers: int = 10, shared: int = 0) -> list[str]:
+    plans = split(sizes, large=8 * MB, max_layers=max_layers, shared=shared)
+    return [f"{plan.name}: {' '.join(plan.distributions)}" for plan in plans]
+
+
+def test_each_large_wheel_has_its_own_layer_and_the_rest_is_the_last_one() -> None:
+    assert layers(SIZES) == [
+        "numpy: numpy",
+        "pandas: pandas",
+        "pyarrow: pyarrow",
+        "deps: anyio six",
+    ]
+
+
+@pytest.mark.parametrize(
+    "max_layers, shared, own",
+    [
+        (10, 0, "numpy pandas pyarrow"),
+        (6, 0, "numpy pandas pyarrow"),
+        (5, 0, "numpy pyarrow"),
+        (4, 0, "pyarrow"),
+        (3, 0, ""),
+        (0, 0, ""),
+        (10, 5, "numpy pyarrow"),
+        (10, 20, ""),
+    ],
+)
+def test_where_layers_are_few_the_largest_wheels_have_their_own(
+    max_layers: int, shared: int, own: str
+) -> None:
+    plans = split(SIZES, large=8 * MB, max_layers=max_layers, shared=shared)
+    assert " ".join(plan.name for plan in plans[:-1]) == own
+    assert plans[-1].name == "deps"
+    assert len(plans) <= max(1, max_layers - shared - 2)
+
+
+def test_every_distribution_is_in_one_layer() -> None:
+    for max_layers in range(12):
+        plans = split(SIZES, large=8 * MB, max_layers=max_layers)
+        assert sorted(name for plan in plans for name in plan.distributions) == sorted(SIZES)
+
+
+def test_no_wheels_are_one_empty_layer() -> None:
+    assert split({}, large=1, max_layers=10) == (LayerPlan("deps", ()),)
+
+
+def test_the_order_of_wheels_does_not_matter() -> None:
+    results = {tuple(layers(dict(order), 4)) for order in itertools.permutations(SIZES.items())}
+    assert len(results) == 1
+
+
+def test_a_wheel_that_grows_a_little_moves_nothing() -> None:
+    before = split({"a": 40 * MB, "b": 41 * MB}, large=8 * MB, max_layers=4)
+    after = split({"a": 42 * MB, "b": 41 * MB}, large=8 * MB, max_layers=4)
+    assert before == after
+
+
+def test_a_wheel_is_large_from_the_limit_on() -> None:
+    assert layers({"a": 8 * MB, "b": 8 * MB - 1}) == ["a: a", "deps: b"]
