@@ -68,16 +68,21 @@ def packages_path(target: Target) -> str:
 
 @dataclass(frozen=True)
 class BaseRequest:
-    """The base with the address `spec`, as the target `wanted_by` names it."""
+    """The base with the address `spec`, as the target `wanted_by` names it.
+
+    platform: another one than the base declares, as "linux/arm64"; "" for its own.
+    """
 
     spec: str
     wanted_by: Address
+    platform: str = ""
 
 
 @dataclass(frozen=True)
 class Base:
     """What layers have to know of a base: nothing that changes when only its packages do."""
 
+    address: Address
     platform: Platform
     interpreter: str
 
@@ -108,8 +113,9 @@ async def resolve_base(request: BaseRequest) -> Base:
         )
     major, minor = base[GlibcVersionField].value.split(".")
     return Base(
+        base.address,
         Platform(
-            architecture=base[PlatformField].value.split("/")[1],
+            architecture=(request.platform or base[PlatformField].value).split("/")[1],
             python=base[PythonVersionField].value,
             glibc=(int(major), int(minor)),
         ),
@@ -168,9 +174,13 @@ deb = by_name(fetch_deb)
 
 @dataclass(frozen=True)
 class RootfsRequest:
-    """The root filesystem of the `debian_base` whose `#rootfs` target has this address."""
+    """The root filesystem of the `debian_base` whose `#rootfs` target has this address.
+
+    platform: another one than the base declares; "" for its own.
+    """
 
     address: Address
+    platform: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,7 +197,7 @@ async def make_rootfs(request: RootfsRequest) -> Rootfs:
     )
     target = wrapped.target
     base = target.address.maybe_convert_to_target_generator()
-    architecture = target[PlatformField].value.split("/")[1]
+    architecture = (request.platform or target[PlatformField].value).split("/")[1]
     minor = ".".join(target[PythonVersionField].value.split(".")[:2])
     path = target[DebianLockField].value
     listed = packages_path(target)

@@ -16,19 +16,16 @@ _Result = TypeVar("_Result")
 
 CALL_BY_NAME = Version("2.30.0.dev0") <= PANTS_SEMVER
 
-if CALL_BY_NAME and not TYPE_CHECKING:
+if not TYPE_CHECKING and CALL_BY_NAME:
     from pants.backend.python.target_types_rules import resolve_pex_entry_point
     from pants.backend.python.util_rules.pex import find_interpreter
-    from pants.backend.python.util_rules.pex_requirements import determine_resolve_pex_config
     from pants.backend.python.util_rules.python_sources import (
         prepare_python_sources,
         strip_python_sources,
     )
-    from pants.backend.python.util_rules.pex_cli import PexCliProcess
     from pants.core.environments.target_types import EnvironmentTarget
     from pants.core.util_rules.env_vars import environment_vars_subset
     from pants.engine.internals.graph import (
-        hydrate_sources,
         resolve_target,
         resolve_unparsed_address_inputs,
         transitive_targets,
@@ -45,8 +42,10 @@ if CALL_BY_NAME and not TYPE_CHECKING:
         path_globs_to_digest,
         remove_prefix,
     )
-    from pants.engine.process import FallibleProcessResult
     from pants.engine.rules import concurrently, implicitly
+
+    from pants.backend.python.util_rules.pex_cli import PexCliProcess
+    from pants.engine.process import FallibleProcessResult
 
     def by_name(rule: Any) -> Any:
         """The rule itself: it can be called."""
@@ -59,12 +58,8 @@ if CALL_BY_NAME and not TYPE_CHECKING:
 else:
     from pants.backend.python.target_types import ResolvedPexEntryPoint, ResolvePexEntryPointRequest
     from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-    from pants.backend.python.util_rules.pex import PythonExecutable
     from pants.backend.python.util_rules.pex_cli import PexCliProcess
-    from pants.backend.python.util_rules.pex_requirements import (
-        ResolvePexConfig,
-        ResolvePexConfigRequest,
-    )
+    from pants.backend.python.util_rules.pex_environment import PythonExecutable
     from pants.backend.python.util_rules.python_sources import (
         PythonSourceFiles,
         PythonSourceFilesRequest,
@@ -88,8 +83,6 @@ else:
     from pants.engine.process import FallibleProcessResult, Process
     from pants.engine.rules import Get, MultiGet
     from pants.engine.target import (
-        HydratedSources,
-        HydrateSourcesRequest,
         TransitiveTargets,
         TransitiveTargetsRequest,
         WrappedTarget,
@@ -150,11 +143,6 @@ else:
     async def find_interpreter(request: InterpreterConstraints, **_: Any) -> PythonExecutable:
         return await Get(PythonExecutable, InterpreterConstraints, request)
 
-    async def determine_resolve_pex_config(
-        request: ResolvePexConfigRequest, **_: Any
-    ) -> ResolvePexConfig:
-        return await Get(ResolvePexConfig, ResolvePexConfigRequest, request)
-
     async def prepare_python_sources(
         request: PythonSourceFilesRequest, **_: Any
     ) -> PythonSourceFiles:
@@ -167,9 +155,6 @@ else:
         request: EnvironmentVarsRequest, **_: Any
     ) -> EnvironmentVars:
         return await Get(EnvironmentVars, EnvironmentVarsRequest, request)
-
-    async def hydrate_sources(request: HydrateSourcesRequest, **_: Any) -> HydratedSources:
-        return await Get(HydratedSources, HydrateSourcesRequest, request)
 
     async def resolve_target(request: WrappedTargetRequest, **_: Any) -> WrappedTarget:
         return await Get(WrappedTarget, WrappedTargetRequest, request)
@@ -222,7 +207,6 @@ __all__ = [
     "by_name",
     "concurrently",
     "create_digest",
-    "determine_resolve_pex_config",
     "digest_subset_to_digest",
     "digest_to_snapshot",
     "environment_vars_subset",
@@ -231,7 +215,6 @@ __all__ = [
     "find_interpreter",
     "get_digest_contents",
     "get_digest_entries",
-    "hydrate_sources",
     "implicitly",
     "merge_digests",
     "path_globs_to_digest",

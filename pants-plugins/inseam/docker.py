@@ -13,7 +13,6 @@ from typing import Any
 from pants.backend.docker.package_types import BuiltDockerImage
 from pants.backend.docker.subsystems.docker_options import DockerOptions
 from pants.backend.docker.util_rules.docker_binary import DockerBinary
-from pants.backend.docker.util_rules.docker_build_args import DockerBuildArgs
 from pants.core.goals.package import BuiltPackage, PackageFieldSet
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.env_vars import EnvironmentVarsRequest
@@ -79,12 +78,12 @@ class EngineImageRequest:
 async def make_engine_image(
     request: EngineImageRequest,
     docker: DockerBinary,
-    options: DockerOptions,
     options_env_aware: DockerOptions.EnvironmentAware,
 ) -> StartImage:
-    env = await environment_vars_subset(
+    variables = await environment_vars_subset(
         EnvironmentVarsRequest(options_env_aware.env_vars), **implicitly()
     )
+    env = {**docker.extra_env, **variables}
     dockerfile = "\n".join([f"FROM {request.start}", *layer_instructions(request.tars), ""])
     content = hashlib.sha256(f"{dockerfile}\n{request.context.fingerprint}".encode())
     tag = f"{request.name}:{content.hexdigest()[:32]}"
@@ -92,7 +91,7 @@ async def make_engine_image(
         Process(
             [docker.path, "image", "inspect", "--format={{.Id}}", tag],
             description=f"Look for {tag} in the Docker engine",
-            env={**docker.extra_env, **env},
+            env=env,
             immutable_input_digests=docker.extra_input_digests,
             cache_scope=ProcessCacheScope.PER_SESSION,
             level=LogLevel.DEBUG,
@@ -104,13 +103,14 @@ async def make_engine_image(
     written = await create_digest(CreateDigest([FileContent("Dockerfile", dockerfile.encode())]))
     context = await merge_digests(MergeDigests([request.context, written]))
     built = await execute_process(
-        docker.build_image(
-            tags=(tag,),
-            digest=context,
-            dockerfile="Dockerfile",
-            build_args=DockerBuildArgs(),
-            context_root=".",
+        # Not DockerBinary.build_image, whose parameters are others in each version of Pants.
+        Process(
+            [docker.path, "build", "--tag", tag, "--file", "Dockerfile", "."],
+            description=f"Build {tag} in the Docker engine",
             env=env,
+            input_digest=context,
+            immutable_input_digests=docker.extra_input_digests,
+            cache_scope=ProcessCacheScope.PER_SESSION,
         ),
         **implicitly(),
     )

@@ -84,9 +84,13 @@ from inseam.wheels import (
 
 @dataclass(frozen=True)
 class ServiceLayersRequest:
-    """The layers of the service whose `#layers` target has this address."""
+    """The layers of the service whose `#layers` target has this address.
+
+    platform: another one than the base declares, as "linux/arm64"; "" for its own.
+    """
 
     address: Address
+    platform: str = ""
 
 
 @dataclass(frozen=True)
@@ -198,7 +202,8 @@ async def make_lower_layers(
     target = wrapped.target
     service = service_of(target.address)
     base = await find_base(
-        BaseRequest(target[LayersBaseField].value or "", target.address), **implicitly()
+        BaseRequest(target[LayersBaseField].value or "", target.address, request.platform),
+        **implicitly(),
     )
     roots = await resolve_unparsed_address_inputs(
         target[LayersServiceField].to_unparsed_address_inputs(), **implicitly()
@@ -220,7 +225,7 @@ async def make_lower_layers(
             **implicitly(),
         )
         shared = await concurrently(
-            shared_layer(SharedLayerRequest(address), **implicitly())
+            shared_layer(SharedLayerRequest(address, request.platform), **implicitly())
             for address in shared_addresses
         )
         check_shared(locked.wheels, shared, base)

@@ -11,13 +11,22 @@ from typing import Any
 
 import installer
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests, RemovePrefix
+from pants.engine.fs import (
+    EMPTY_DIGEST,
+    AddPrefix,
+    CreateDigest,
+    Digest,
+    FileContent,
+    MergeDigests,
+    RemovePrefix,
+)
 from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
 from pants.engine.rules import collect_rules, rule
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
     EnvironmentTarget,
+    add_prefix,
     by_name,
     create_digest,
     execute_process,
@@ -37,7 +46,7 @@ NETWORK_ENV = (
 # what a process is cached by: machines that share a remote cache may have it anywhere.
 _CACHE = "inseam_python"
 _CACHE_FOLDER = ".inseam_python"
-_PROGRAMS = "programs"
+PROGRAMS = "programs"
 _LINK = """\
 import os, sys
 link = sys.argv[1]
@@ -59,7 +68,8 @@ class ProgramRequest:
 
     argv: command and arguments. input: the sandbox it runs in. output: the folder that it writes,
     whose content is the result. minor: CPython version, as "3.11". env: variables it reads.
-    cacheable: false for a program whose result depends on more than its inputs.
+    cacheable: false for a program whose result depends on more than its inputs. libraries: what it
+    imports besides, at the digest's root.
     """
 
     argv: tuple[str, ...]
@@ -69,6 +79,7 @@ class ProgramRequest:
     description: str = field(compare=False)
     env: tuple[tuple[str, str], ...] = ()
     cacheable: bool = True
+    libraries: Digest = EMPTY_DIGEST
 
 
 @dataclass(frozen=True)
@@ -98,14 +109,14 @@ class Interpreter:
 def program_sources(command: str) -> tuple[FileContent, ...]:
     """The files that the sandbox program `command` consists of, found by following its imports."""
     files = {
-        f"{_PROGRAMS}/__main__.py": _MAIN.encode(),
-        f"{_PROGRAMS}/inseam/__init__.py": b"",
-        f"{_PROGRAMS}/inseam/sandbox/__init__.py": b"",
+        f"{PROGRAMS}/__main__.py": _MAIN.encode(),
+        f"{PROGRAMS}/inseam/__init__.py": b"",
+        f"{PROGRAMS}/inseam/sandbox/__init__.py": b"",
     }
     queue = ["command", command]
     while queue:
         name = queue.pop()
-        path = f"{_PROGRAMS}/inseam/sandbox/{name}.py"
+        path = f"{PROGRAMS}/inseam/sandbox/{name}.py"
         if path in files:
             continue
         source = pkgutil.get_data("inseam.sandbox", f"{name}.py")
@@ -126,7 +137,7 @@ def program_sources(command: str) -> tuple[FileContent, ...]:
 def _installer() -> dict[str, bytes]:
     root = Path(installer.__file__).parent
     return {
-        f"{_PROGRAMS}/installer/{path.relative_to(root).as_posix()}": path.read_bytes()
+        f"{PROGRAMS}/installer/{path.relative_to(root).as_posix()}": path.read_bytes()
         for path in root.rglob("*.py")
     }
 
@@ -170,10 +181,11 @@ link_python = by_name(link_interpreter)
 async def run_sandbox_program(request: ProgramRequest) -> ProgramResult:
     interpreter = await link_python(InterpreterRequest(request.minor), **implicitly())
     programs = await create_digest(CreateDigest(program_sources(request.argv[0])))
-    sandbox = await merge_digests(MergeDigests([programs, request.input]))
+    libraries = await add_prefix(AddPrefix(request.libraries, PROGRAMS))
+    sandbox = await merge_digests(MergeDigests([programs, libraries, request.input]))
     result = await execute_process(
         Process(
-            [interpreter.path, "-sSB", _PROGRAMS, *request.argv],
+            [interpreter.path, "-sSB", PROGRAMS, *request.argv],
             description=request.description,
             input_digest=sandbox,
             output_directories=[request.output],
@@ -202,4 +214,4 @@ def _check(result: FallibleProcessResult, what: str) -> None:
 
 
 def rules() -> list[Any]:
-    return collect_rules()
+    return [*collect_rules()]

@@ -6,7 +6,8 @@ from typing import Any
 
 from pants.engine.target import Target
 
-from inseam import bases, docker, layers, locks, program, service, target_types as types, wheels
+from inseam import bases, docker, layers, locks, oci, program, service, wheels
+from inseam import target_types as types
 from inseam.subsystem import InseamSubsystem
 
 
@@ -22,6 +23,8 @@ def target_types() -> list[type[Target]]:
         types.RegistryBaseTarget,
         types.RegistryImageTarget,
         types.BaseImageTarget,
+        types.OciImageTarget,
+        types.BaseOciTarget,
     ]
 
 
@@ -34,5 +37,6 @@ def rules() -> list[Any]:
         *wheels.rules(),
         *layers.rules(),
         *docker.rules(),
+        *oci.rules(),
         *locks.rules(),
     ]

@@ -19,8 +19,14 @@ from pants.engine.target import (
 )
 from pants.engine.unions import UnionMembership, UnionRule
 
-from inseam.plan.dockerfile import ImageConfig, instructions
-from inseam.subsystem import InseamSubsystem
+from inseam.plan.dockerfile import (
+    ENTRY_POINT,
+    HEALTHCHECK,
+    WORKING_DIR,
+    ImageConfig,
+    instructions,
+)
+from inseam.subsystem import InseamSubsystem, PublishedImage
 from inseam.target_types import (
     AppLayersField,
     AppLayerTarget,
@@ -34,9 +40,23 @@ from inseam.target_types import (
     DockerImageTagsField,
     EnvField,
     ImageReferenceField,
+    BaseOciField,
+    BaseOciTarget,
     LayersBaseField,
     LayersServiceField,
     LayersSharedField,
+    OciCompressionField,
+    OciEntryPointField,
+    OciHealthcheckField,
+    OciImageTarget,
+    OciLabelsField,
+    OciLayersField,
+    OciPlatformsField,
+    OciRegistriesField,
+    OciRepositoryField,
+    OciSkipPushField,
+    OciTagsField,
+    OciWorkingDirField,
     PortsField,
     PythonServiceTarget,
     RegistryBaseTarget,
@@ -188,9 +208,41 @@ async def generate_from_python_service(
                 DockerImageTagsField.alias: service[DockerImageTagsField].value,
                 ServiceRepositoryField.alias: service[ServiceRepositoryField].value,
                 DockerImageRegistriesField.alias: service[DockerImageRegistriesField].value,
-                DockerImageSkipPushField.alias: service[DockerImageSkipPushField].value,
+                DockerImageSkipPushField.alias: service[DockerImageSkipPushField].value
+                or inseam.publish != PublishedImage.image,
                 "image_labels": service[ServiceLabelsField].value,
                 "output_path": _dist_path(address, ".docker-info.json"),
+            },
+        )
+    )
+    targets.append(
+        generated(
+            OciImageTarget,
+            "oci",
+            {
+                ServiceBaseField.alias: base,
+                OciLayersField.alias: [reference("layers")],
+                OciEntryPointField.alias: [ENTRY_POINT],
+                OciWorkingDirField.alias: WORKING_DIR,
+                OciHealthcheckField.alias: [HEALTHCHECK] if probe else None,
+                **{
+                    field.alias: service[field].value
+                    for field in (
+                        ServiceArgsField,
+                        EnvField,
+                        UserField,
+                        PortsField,
+                        OciPlatformsField,
+                        OciCompressionField,
+                    )
+                },
+                OciRepositoryField.alias: service[ServiceRepositoryField].value,
+                OciRegistriesField.alias: service[DockerImageRegistriesField].value,
+                OciTagsField.alias: service[DockerImageTagsField].value,
+                OciLabelsField.alias: service[ServiceLabelsField].value,
+                OciSkipPushField.alias: service[DockerImageSkipPushField].value
+                or inseam.publish != PublishedImage.oci,
+                "output_path": _dist_path(address, ".oci"),
             },
         )
     )
@@ -215,7 +267,7 @@ async def generate_from_debian_base(
         union_membership,
         residence_dir=address.spec_path,
     )
-    return GeneratedTargets(base, [rootfs, image])
+    return GeneratedTargets(base, [rootfs, image, _base_oci(base, address, union_membership)])
 
 
 @rule
@@ -229,7 +281,17 @@ async def generate_from_registry_base(
         union_membership,
         residence_dir=request.template_address.spec_path,
     )
-    return GeneratedTargets(base, [image])
+    oci = _base_oci(base, request.template_address, union_membership)
+    return GeneratedTargets(base, [image, oci])
+
+
+def _base_oci(base: Target, address: Address, union_membership: UnionMembership) -> Target:
+    return BaseOciTarget(
+        {**_common(base), BaseOciField.alias: address.spec},
+        address.create_generated("oci"),
+        union_membership,
+        residence_dir=address.spec_path,
+    )
 
 
 def rules() -> list[Any]:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from pants.option.option_types import BoolOption, IntOption, StrOption
+from enum import Enum
+
+from pants.option.option_types import BoolOption, EnumOption, IntOption, StrOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
+
+
+class PublishedImage(Enum):
+    """A generated image of a `python_service`."""
+
+    oci = "oci"
+    image = "image"
 
 
 class InseamSubsystem(Subsystem):
@@ -45,6 +54,16 @@ class InseamSubsystem(Subsystem):
             """
             How many layers an image may have above its base. If large wheels would need more, the
             smallest of them are in the layer `deps`.
+            """
+        ),
+    )
+    publish = EnumOption(
+        default=PublishedImage.oci,
+        help=softwrap(
+            """
+            Which image of a `python_service` the goal `publish` pushes, if both are asked for it:
+            `#oci`, which is the same wherever it is made, or `#image`, as Docker built it. The
+            other is skipped.
             """
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable, Optional, Tuple
 
+from pants.backend.docker.registries import ALL_DEFAULT_REGISTRIES
 from pants.backend.docker.target_types import (
     DockerImageBuildImageLabelsOptionField,
     DockerImageRegistriesField,
@@ -13,6 +14,7 @@ from pants.backend.docker.target_types import (
     DockerImageTagsField,
 )
 from pants.backend.python.target_types import PythonResolveField
+from pants.core.goals.package import OutputPathField
 from pants.core.target_types import FileSourceField
 from pants.engine.addresses import Address
 from pants.engine.target import (
@@ -562,6 +564,43 @@ class ServiceLabelsField(DockerImageBuildImageLabelsOptionField):
     alias = "labels"
 
 
+class OciPlatformsField(StringSequenceField):
+    alias = "platforms"
+    default = ()
+    value: Tuple[str, ...]
+    help = _text(
+        """
+        Platforms to make the image for, like `["linux/amd64", "linux/arm64"]`; more than one
+        become an image index. Nothing is emulated: each has the packages and wheels that are
+        locked for it. Default: the platform of the base.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Any, address: Address) -> Any:
+        value = super().compute_value(raw_value, address) or ()
+        unknown = sorted(set(value) - set(PlatformField.valid_choices))
+        if unknown or len(set(value)) != len(value):
+            raise InvalidFieldException(
+                f"The `{cls.alias}` field in target {address} may hold each of"
+                f" {', '.join(PlatformField.valid_choices)} once, but is {list(value)!r}."
+            )
+        return value
+
+
+class OciCompressionField(StringField):
+    alias = "compression"
+    default = "gzip"
+    value: str
+    valid_choices = ("gzip", "zstd")
+    help = _text(
+        """
+        How layers are compressed. Every registry and engine reads gzip; zstd is smaller and
+        faster, for Docker from version 23 on.
+        """
+    )
+
+
 class PythonServiceTarget(TargetGenerator):
     alias = "python_service"
     generated_target_cls = VenvLayersTarget
@@ -580,6 +619,8 @@ class PythonServiceTarget(TargetGenerator):
         DockerImageRegistriesField,
         DockerImageSkipPushField,
         ServiceLabelsField,
+        OciPlatformsField,
+        OciCompressionField,
     )
     copied_fields = COMMON_TARGET_FIELDS
     moved_fields = (ServiceDependenciesField, PythonResolveField)
@@ -589,8 +630,132 @@ class PythonServiceTarget(TargetGenerator):
 
         - `#pex`, a `pex_binary`;
         - `#layers`, deterministic layers: a venv of the wheels at /opt/venv, the code at /app;
-        - `#image`, a slim `docker_image` of the base and these layers;
+        - `#oci`, a slim `oci_image` of the base and these layers, made without a daemon;
+        - `#image`, the same as a `docker_image`, made by a Docker engine;
         - `#healthcheck`, a `pex_binary` of the probe.
+        """
+    )
+
+
+# -----------------------------------------------------------------------------------------------
+# oci_image
+# -----------------------------------------------------------------------------------------------
+
+
+class OciLayersField(SpecialCasedDependencies):
+    alias = "layers"
+    help = _text(
+        """
+        What is on the base, lowest first: addresses of `venv_layer` targets, and at the end of
+        the `#layers` of a `python_service`.
+        """
+    )
+
+
+class OciEntryPointField(StringSequenceField):
+    alias = "entrypoint"
+    help = "Command that the container runs, in exec form. Default: that of the base."
+
+
+class OciWorkingDirField(StringField):
+    alias = "working_dir"
+    help = "Directory that the command runs in. Default: that of the base."
+
+
+class OciHealthcheckField(StringSequenceField):
+    alias = "healthcheck"
+    help = _text(
+        """
+        Command that probes the container, in exec form. OCI has no such thing; Docker finds it in
+        the configuration, for Kubernetes it is in `probes.yaml` beside the image.
+        """
+    )
+
+
+class OciRepositoryField(StringField):
+    alias = "repository"
+    default = "{directory}"
+    value: str
+    help = _text(
+        """
+        Repository of the image, with the placeholders `{directory}`, `{parent_directory}`,
+        `{name}` and `{default_repository}`, as in `docker_image`.
+        """
+    )
+
+
+class OciRegistriesField(StringSequenceField):
+    alias = "registries"
+    default = (ALL_DEFAULT_REGISTRIES,)
+    value: Tuple[str, ...]
+    help = "Registries of the image, as in `docker_image`: addresses, or `@alias`es of [docker]."
+
+
+class OciTagsField(StringSequenceField):
+    alias = "image_tags"
+    default = ("latest",)
+    value: Tuple[str, ...]
+    help = "Tags of the image."
+
+
+class OciSkipPushField(BoolField):
+    alias = "skip_push"
+    default = False
+    help = "If true, `publish` does not push the image."
+
+
+class OciLabelsField(DictStringToStringField):
+    alias = "labels"
+    help = "Labels of the image; those that start with org.opencontainers.image are annotations too."
+
+
+class OciImageTarget(Target):
+    alias = "oci_image"
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        ServiceBaseField,
+        OciLayersField,
+        OciEntryPointField,
+        ServiceArgsField,
+        EnvField,
+        UserField,
+        PortsField,
+        OciWorkingDirField,
+        OciHealthcheckField,
+        OciPlatformsField,
+        OciCompressionField,
+        OciRepositoryField,
+        OciRegistriesField,
+        OciTagsField,
+        OciSkipPushField,
+        OciLabelsField,
+        OutputPathField,
+    )
+    help = _text(
+        """
+        An image as the OCI image-spec says, made without a daemon, the same bytes everywhere. It
+        is assembled from the descriptions of its layers; their bytes are compressed once, and are
+        in `dist/oci` once for all images.
+
+        `package` writes its layout, `publish` pushes what the registry lacks, `run` loads it into
+        Docker or podman and runs it.
+        """
+    )
+
+
+class BaseOciField(StringField, AsyncFieldMixin):
+    alias = "_base"
+    value: str
+    help = "The base that the image is of."
+
+
+class BaseOciTarget(Target):
+    alias = "_base_oci"
+    core_fields = (*COMMON_TARGET_FIELDS, BaseOciField)
+    help = _text(
+        """
+        A base as an OCI image. `run docker/base:debian#oci -- LAYOUT` puts the layers of the image
+        in LAYOUT on it, by metadata alone.
         """
     )
 

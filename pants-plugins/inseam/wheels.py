@@ -7,9 +7,9 @@ from typing import Any, Iterable
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from pants.backend.python.subsystems.repos import PythonRepos
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import PythonRequirementsField, PythonResolveField
-from pants.backend.python.util_rules.pex_requirements import ResolvePexConfigRequest
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.env_vars import EnvironmentVarsRequest
@@ -37,7 +37,6 @@ from inseam.compat import (
     add_prefix,
     by_name,
     concurrently,
-    determine_resolve_pex_config,
     digest_subset_to_digest,
     digest_to_snapshot,
     environment_vars_subset,
@@ -137,14 +136,11 @@ class FetchedWheel:
 
 
 @rule(desc="Fetch a wheel", level=LogLevel.DEBUG)
-async def fetch_wheel(request: FetchRequest) -> FetchedWheel:
+async def fetch_wheel(request: FetchRequest, python_repos: PythonRepos) -> FetchedWheel:
     wheel = request.wheel
-    config = await determine_resolve_pex_config(
-        ResolvePexConfigRequest(request.resolve), **implicitly()
-    )
     env = await environment_vars_subset(EnvironmentVarsRequest(NETWORK_ENV), **implicitly())
     try:
-        url = resolve_url(wheel.url, config.path_mappings)
+        url = resolve_url(wheel.url, python_repos.path_mappings)
     except LockError as error:
         raise InseamError(str(error)) from error
     result = await run_program(
@@ -232,9 +228,10 @@ layer_of = by_name(make_layer)
 
 @dataclass(frozen=True)
 class SharedLayerRequest:
-    """The `venv_layer` at an address."""
+    """The `venv_layer` at an address, for a platform, "" for that of its base."""
 
     address: Address
+    platform: str = ""
 
 
 @dataclass(frozen=True)
@@ -258,7 +255,9 @@ async def make_shared_layer(
     if not target.has_field(LayerRequirementsField):
         raise InseamError(f"{target.address} is a `{target.alias}`, but must be a `venv_layer`.")
     base = await find_base(
-        BaseRequest(target[LayerBaseField].value or inseam.base or "", target.address),
+        BaseRequest(
+            target[LayerBaseField].value or inseam.base or "", target.address, request.platform
+        ),
         **implicitly(),
     )
     members = target[LayerRequirementsField].value

@@ -17,6 +17,7 @@ DEFAULT_ENV = {
 }
 ENTRY_POINT = "/opt/venv/bin/entrypoint"
 HEALTHCHECK = "/opt/venv/bin/healthcheck"
+WORKING_DIR = "/app"
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def instructions(start: str, tars: Iterable[str], config: ImageConfig) -> tuple[
         "FROM ${BASE_IMAGE}",
         *layer_instructions(tars),
         "ENV " + " ".join(f"{name}={quoted(value)}" for name, value in env.items()),
-        "WORKDIR /app",
+        f"WORKDIR {WORKING_DIR}",
         f"USER {config.user}",
         *(f"EXPOSE {port}" for port in config.ports),
         "STOPSIGNAL SIGTERM",

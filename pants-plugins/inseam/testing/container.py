@@ -167,7 +167,9 @@ def started(engine: Engine, image: Image, options: RunOptions | None = None) -> 
             " INSEAM_CONTAINER_ENGINE"
         )
     ports = options.ports
-    if ports is None and options.network not in ("host", "none"):
+    if ports is None and options.network in ("host", "none"):
+        ports = ()
+    elif ports is None:
         exposed = engine.inspect("image", image.reference)["Config"].get("ExposedPorts") or {}
         ports = tuple(int(match[1]) for match in map(_PORT.fullmatch, exposed) if match)
     name = "inseam-test-" + os.urandom(6).hex()
@@ -178,12 +180,14 @@ def started(engine: Engine, image: Image, options: RunOptions | None = None) -> 
             "--detach",
             f"--name={name}",
             f"--label={label}",
-            *(f"--publish=127.0.0.1::{port}" for port in ports or ()),
+            *(f"--publish=127.0.0.1::{port}" for port in ports if options.network != "host"),
             *options.arguments(),
             image.reference,
             *options.args,
         )
-        container = Container(engine, name, image, _published(engine, name))
+        own = options.network == "host"
+        places = {port: port for port in ports} if own else _published(engine, name)
+        container = Container(engine, name, image, places)
         running.append(container)
         try:
             yield container

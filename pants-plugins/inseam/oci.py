@@ -1,0 +1,800 @@
+"""Rules that make images without a daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterable
+
+from pants.backend.docker.subsystems.docker_options import DockerOptions
+from pants.backend.python.subsystems.repos import PythonRepos
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+from pants.backend.python.util_rules.pex_cli import PexCliProcess
+from pants.base.build_environment import get_buildroot
+from pants.core.goals.package import (
+    BuiltPackage,
+    BuiltPackageArtifact,
+    OutputPathField,
+    PackageFieldSet,
+)
+from pants.core.goals.publish import (
+    PublishFieldSet,
+    PublishPackages,
+    PublishProcesses,
+    PublishRequest,
+)
+from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
+from pants.core.util_rules.distdir import DistDir
+from pants.engine.addresses import Address, UnparsedAddressInputs
+from pants.engine.env_vars import EnvironmentVarsRequest
+from pants.engine.fs import (
+    EMPTY_DIGEST,
+    AddPrefix,
+    CreateDigest,
+    Digest,
+    DigestSubset,
+    FileContent,
+    MergeDigests,
+    PathGlobs,
+    RemovePrefix,
+)
+from pants.engine.internals.session import RunId
+from pants.engine.process import InteractiveProcess, Process
+from pants.engine.rules import collect_rules, rule
+from pants.engine.target import Target, WrappedTargetRequest
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
+
+from inseam.bases import Base, BaseRequest, RootfsRequest, find_base, rootfs
+from inseam.compat import (
+    add_prefix,
+    by_name,
+    concurrently,
+    create_digest,
+    digest_subset_to_digest,
+    digest_to_snapshot,
+    environment_vars_subset,
+    execute_pex_cli,
+    find_interpreter,
+    get_digest_contents,
+    implicitly,
+    merge_digests,
+    remove_prefix,
+    resolve_target,
+    resolve_unparsed_address_inputs,
+)
+from inseam.layers import LowerLayers, ServiceLayersRequest, lower_layers, service_of
+from inseam.plan.dockerfile import environment
+from inseam.plan.references import references
+from inseam.program import (
+    NETWORK_ENV,
+    PROGRAMS,
+    InseamError,
+    ProgramRequest,
+    program_sources,
+    run_program,
+)
+from inseam.sandbox.command import Failure
+from inseam.sandbox.image_metadata import read_metadata
+from inseam.sandbox.place import blobs_of, missing
+from inseam.subsystem import InseamSubsystem
+from inseam.target_types import (
+    BaseOciField,
+    EnvField,
+    LayersSourcesField,
+    OciCompressionField,
+    OciEntryPointField,
+    OciHealthcheckField,
+    OciLabelsField,
+    OciLayersField,
+    OciPlatformsField,
+    OciRegistriesField,
+    OciRepositoryField,
+    OciSkipPushField,
+    OciTagsField,
+    OciWorkingDirField,
+    PortsField,
+    RequiredImageReferenceField,
+    ServiceArgsField,
+    ServiceBaseField,
+    UserField,
+)
+from inseam.wheels import LowerLayer, SharedLayerRequest, shared_layer
+
+_LOCK = "compressors.lock"
+# Programs that talk to registries, Docker and podman find them, and credentials, by these.
+CLIENT_ENV = (
+    "CONTAINERS_STORAGE_CONF",
+    "DOCKER_CONFIG",
+    "DOCKER_CONTEXT",
+    "DOCKER_HOST",
+    "HOME",
+    "PATH",
+    "REGISTRY_AUTH_FILE",
+    "XDG_RUNTIME_DIR",
+    *NETWORK_ENV,
+)
+
+
+def _json(path: str, value: Any) -> FileContent:
+    return FileContent(path, json.dumps(value, sort_keys=True).encode())
+
+
+# -----------------------------------------------------------------------------------------------
+# Layers
+# -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CompressorsRequest:
+    """The compressors that CPython `minor` can import on this machine."""
+
+    minor: str
+
+
+@dataclass(frozen=True)
+class Compressors:
+    """A digest with their modules at its root."""
+
+    digest: Digest
+
+
+@rule(desc="Fetch compressors", level=LogLevel.DEBUG)
+async def fetch_compressors(
+    request: CompressorsRequest, python_repos: PythonRepos
+) -> Compressors:
+    lock = pkgutil.get_data("inseam", _LOCK)
+    assert lock is not None
+    inputs = await create_digest(CreateDigest([FileContent(_LOCK, lock)]))
+    python = await find_interpreter(
+        InterpreterConstraints([f"CPython=={request.minor}.*"]), **implicitly()
+    )
+    result = await execute_pex_cli(
+        PexCliProcess(
+            subcommand=(),
+            extra_args=(
+                "deflate",
+                "zstandard",
+                f"--lock={_LOCK}",
+                "--no-pypi",
+                *(f"--index={index}" for index in python_repos.indexes),
+                *(f"--path-mapping={mapping}" for mapping in python_repos.path_mappings),
+                f"--python={python.path}",
+                "--no-pre-install-wheels",
+                "--layout=packed",
+                "--no-emit-warnings",
+                "--output-file=tools",
+            ),
+            additional_input_digest=inputs,
+            output_directories=("tools/.deps",),
+            description=f"Fetch the compressors of layers for CPython {request.minor}",
+        )
+    )
+    if result.exit_code != 0:
+        raise InseamError(
+            "The compressors of layers (deflate and zstandard) could not be fetched. See to the"
+            " network and the package index.\n" + result.stderr.decode(errors="replace").strip()
+        )
+    wheels = await remove_prefix(RemovePrefix(result.output_digest, "tools/.deps"))
+    files = await digest_to_snapshot(wheels)
+    unpacked = await run_program(
+        ProgramRequest(
+            argv=("unpack", "libraries", *files.files),
+            input=wheels,
+            output="libraries",
+            minor=request.minor,
+            description="Unpack the compressors of layers",
+        ),
+        **implicitly(),
+    )
+    return Compressors(unpacked.digest)
+
+
+compressors = by_name(fetch_compressors)
+
+
+@dataclass(frozen=True)
+class BlobRequest:
+    """The compressed blob of a layer: `<name>/<file>` of the digest."""
+
+    layer: LowerLayer
+    file: str
+    compression: str
+    minor: str
+
+
+@dataclass(frozen=True)
+class LayerBlob:
+    """A digest with `descriptor.json` and the blob, below a folder with the layer's name."""
+
+    name: str
+    digest: Digest
+
+
+@rule(desc="Compress a layer", level=LogLevel.DEBUG)
+async def compress_layer(request: BlobRequest) -> LayerBlob:
+    libraries = await compressors(CompressorsRequest(request.minor), **implicitly())
+    name = request.layer.name
+    tar = f"{name}/{request.file}"
+    result = await run_program(
+        ProgramRequest(
+            argv=(
+                "compress",
+                f"--tar={tar}",
+                f"--out=blobs/{name}",
+                f"--name={name}",
+                f"--format={request.compression}",
+            ),
+            input=await digest_subset_to_digest(
+                DigestSubset(request.layer.digest, PathGlobs([tar]))
+            ),
+            output="blobs",
+            minor=request.minor,
+            libraries=libraries.digest,
+            description=f"Compress the layer {name}",
+        ),
+        **implicitly(),
+    )
+    return LayerBlob(name, result.digest)
+
+
+layer_blob = by_name(compress_layer)
+
+
+# -----------------------------------------------------------------------------------------------
+# Bases
+# -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class BaseOciRequest:
+    """A base as an OCI image: its address, platform and compression."""
+
+    base: Base
+    compression: str
+
+
+@dataclass(frozen=True)
+class BaseOci:
+    """The image of a base: a digest with its description in the folder `base`, and one with the
+    blobs of its layers in the folder `rootfs`."""
+
+    image: Digest
+    blobs: Digest
+
+
+async def _pulled(base: Base, target: Target, platform: str, glibc: str) -> BaseOci:
+    env = await environment_vars_subset(EnvironmentVarsRequest(CLIENT_ENV), **implicitly())
+    result = await run_program(
+        ProgramRequest(
+            argv=(
+                "pull",
+                f"--target={base.address}",
+                f"--platform={platform}",
+                f"--python={base.platform.python}",
+                f"--interpreter={base.interpreter}",
+                f"--libc=glibc {glibc}",
+                "--blobs",
+                "--out=images/base",
+                target[RequiredImageReferenceField].value,
+            ),
+            input=EMPTY_DIGEST,
+            output="images",
+            minor=base.minor,
+            description=f"Fetch the image of {base.address}",
+            env=tuple(sorted(env.items())),
+        ),
+        **implicitly(),
+    )
+    # Blobs of layers and of documents lie side by side; each is looked up by its digest.
+    blobs = await remove_prefix(RemovePrefix(result.digest, "base"))
+    return BaseOci(result.digest, await add_prefix(AddPrefix(blobs, "rootfs")))
+
+
+@rule(desc="Make the image of a base", level=LogLevel.DEBUG)
+async def make_base_oci(request: BaseOciRequest) -> BaseOci:
+    base = request.base
+    wrapped = await resolve_target(
+        WrappedTargetRequest(base.address, description_of_origin="a base"), **implicitly()
+    )
+    platform = f"linux/{base.platform.architecture}"
+    glibc = ".".join(map(str, base.platform.glibc))
+    if wrapped.target.has_field(RequiredImageReferenceField):
+        return await _pulled(base, wrapped.target, platform, glibc)
+    made = await rootfs(
+        RootfsRequest(base.address.create_generated("rootfs"), platform), **implicitly()
+    )
+    folder = await add_prefix(AddPrefix(made.digest, "rootfs"))
+    blob = await layer_blob(
+        BlobRequest(
+            LowerLayer("rootfs", folder), "rootfs.tar", request.compression, base.minor
+        ),
+        **implicitly(),
+    )
+    config = {
+        "env": {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+        "user": "65532:65532",
+        "labels": {
+            "org.inseam.python": base.platform.python,
+            "org.inseam.interpreter": base.interpreter,
+            "org.inseam.libc": f"glibc {glibc}",
+        },
+    }
+    written = await create_digest(CreateDigest([_json("config.json", config)]))
+    descriptor = await digest_subset_to_digest(
+        DigestSubset(blob.digest, PathGlobs(["rootfs/descriptor.json"]))
+    )
+    result = await run_program(
+        ProgramRequest(
+            argv=(
+                "assemble",
+                f"--target={base.address}",
+                "--config=config.json",
+                f"--platform={platform}",
+                "--out=images/base",
+                "rootfs",
+            ),
+            input=await merge_digests(MergeDigests([written, descriptor])),
+            output="images",
+            minor=base.minor,
+            description=f"Describe the image of {base.address}",
+        ),
+        **implicitly(),
+    )
+    return BaseOci(result.digest, blob.digest)
+
+
+base_oci = by_name(make_base_oci)
+
+
+# -----------------------------------------------------------------------------------------------
+# Images
+# -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OciImageRequest:
+    """The `oci_image` at an address, for a platform, "" for that of its base."""
+
+    address: Address
+    platform: str
+
+
+@dataclass(frozen=True)
+class OciImage:
+    """An image: a digest with its description (layout, documents, `image.json`), its new layers'
+    blobs included, at the root, and digests whose folders, with these names, hold other blobs."""
+
+    digest: Digest
+    blobs: tuple[tuple[str, Digest], ...]
+    minor: str
+
+
+def _config(target: Target) -> dict[str, Any]:
+    probe = target[OciHealthcheckField].value
+    config = {
+        "user": target[UserField].value,
+        "env": environment(target[EnvField].value or {}),
+        "ports": list(target[PortsField].value),
+        "entrypoint": list(target[OciEntryPointField].value or ()),
+        "cmd": list(target[ServiceArgsField].value or ()),
+        "working_dir": target[OciWorkingDirField].value or "",
+        "stop_signal": "SIGTERM",
+        "labels": dict(target[OciLabelsField].value or {}),
+    }
+    if probe:
+        config["healthcheck"] = {"command": list(probe)}
+    return config
+
+
+def image_references(target: Target, options: DockerOptions) -> tuple[str, ...]:
+    """The names, with tags, that the `oci_image` is to have."""
+    return references(
+        target.address.spec_path,
+        target.address.target_name,
+        repository=target[OciRepositoryField].value,
+        default_repository=options.default_repository,
+        registries=[
+            registry.address for registry in options.registries().get(*target[OciRegistriesField].value)
+        ],
+        tags=target[OciTagsField].value,
+    )
+
+
+async def _assembled(
+    target: Target,
+    base: Base,
+    start: BaseOci,
+    layers: list[LowerLayer],
+    blobs: Iterable[LayerBlob],
+    code: LowerLayers | None,
+    compression: str,
+    docker_options: DockerOptions,
+    platform: str,
+) -> OciImage:
+    service = service_of(target.address)
+    written = await create_digest(CreateDigest([_json("config.json", _config(target))]))
+    descriptors = await concurrently(
+        digest_subset_to_digest(
+            DigestSubset(blob.digest, PathGlobs([f"{blob.name}/descriptor.json"]))
+        )
+        for blob in blobs
+    )
+    paths = await concurrently(
+        digest_subset_to_digest(DigestSubset(layer.digest, PathGlobs([f"{layer.name}/paths.txt"])))
+        for layer in layers
+    )
+    base_documents = start.image
+    common = (
+        f"--target={service}",
+        "--config=config.json",
+        "--base=base",
+        "--out=image",
+        *(f"--reference={name}" for name in image_references(target, docker_options)),
+    )
+    names = [layer.name for layer in layers]
+    if code is None:
+        argv = ("assemble", *common, *names)
+        libraries = EMPTY_DIGEST
+        inputs = [written, base_documents, *descriptors]
+    else:
+        tools = await compressors(CompressorsRequest(base.minor), **implicitly())
+        libraries = tools.digest
+        argv = (
+            "image",
+            *common,
+            f"--format={compression}",
+            "--sources=sources",
+            f"--entry-point={code.entry_points[0]}",
+            *(f"--healthcheck={spec}" for spec in code.entry_points[1:]),
+            *names,
+        )
+        inputs = [written, base_documents, code.sources, *descriptors, *paths]
+    result = await run_program(
+        ProgramRequest(
+            argv=argv,
+            input=await merge_digests(MergeDigests(inputs)),
+            output="image",
+            minor=base.minor,
+            libraries=libraries,
+            description=f"Make the image of {service}" + (f" for {platform}" if platform else ""),
+        ),
+        **implicitly(),
+    )
+    folders = [("rootfs", start.blobs), *((blob.name, blob.digest) for blob in blobs)]
+    return OciImage(result.digest, tuple(folders), base.minor)
+
+
+@rule(desc="Make an image", level=LogLevel.DEBUG)
+async def make_oci_image(
+    request: OciImageRequest, inseam: InseamSubsystem, docker_options: DockerOptions
+) -> OciImage:
+    wrapped = await resolve_target(
+        WrappedTargetRequest(request.address, description_of_origin="an image"), **implicitly()
+    )
+    target = wrapped.target
+    address = target.address
+    compression = target[OciCompressionField].value
+    base = await find_base(
+        BaseRequest(target[ServiceBaseField].value or inseam.base or "", address, request.platform),
+        **implicitly(),
+    )
+    start = await base_oci(BaseOciRequest(base, compression), **implicitly())
+    addresses = await resolve_unparsed_address_inputs(
+        target[OciLayersField].to_unparsed_address_inputs(), **implicitly()
+    )
+    wanted = await concurrently(
+        resolve_target(
+            WrappedTargetRequest(layer, description_of_origin=f"layers of {address}"),
+            **implicitly(),
+        )
+        for layer in addresses
+    )
+    services = [item.target for item in wanted if item.target.has_field(LayersSourcesField)]
+    if len(services) > 1 or (services and services[0].address != addresses[-1]):
+        raise InseamError(
+            f"{address}: the `#layers` of a `python_service` must be the last of its `layers`, and"
+            " there can be only one."
+        )
+    shared = await concurrently(
+        shared_layer(SharedLayerRequest(item.target.address, request.platform), **implicitly())
+        for item in wanted
+        if item.target not in services
+    )
+    layers = [layer.layer for layer in shared]
+    code = None
+    if services:
+        code = await lower_layers(
+            ServiceLayersRequest(services[0].address, request.platform), **implicitly()
+        )
+        layers += code.layers
+    blobs = await concurrently(
+        layer_blob(
+            BlobRequest(layer, f"{layer.name}.tar", compression, base.minor), **implicitly()
+        )
+        for layer in layers
+    )
+    return await _assembled(
+        target, base, start, layers, blobs, code, compression, docker_options, request.platform
+    )
+
+
+oci_image = by_name(make_oci_image)
+
+
+# -----------------------------------------------------------------------------------------------
+# Goals
+# -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PlacedRequest:
+    """The image at an address, in the folder of artifacts.
+
+    layout: its folder there.
+    """
+
+    address: Address
+    platforms: tuple[str, ...]
+    layout: str
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An image in the folder of artifacts: absolute path of its layout, and `image.json`.
+
+    minor: CPython that ran the programs, as "3.11".
+    """
+
+    layout: str
+    metadata: bytes
+    minor: str
+
+
+async def _indexed(
+    request: PlacedRequest, images: Iterable[OciImage], docker_options: DockerOptions
+) -> Digest:
+    wrapped = await resolve_target(
+        WrappedTargetRequest(request.address, description_of_origin="an image"), **implicitly()
+    )
+    images = list(images)
+    folders = await concurrently(
+        add_prefix(AddPrefix(image.digest, f"image{number}"))
+        for number, image in enumerate(images)
+    )
+    result = await run_program(
+        ProgramRequest(
+            argv=(
+                "index",
+                f"--target={service_of(request.address)}",
+                "--out=index",
+                *(f"--reference={n}" for n in image_references(wrapped.target, docker_options)),
+                *(f"image{number}" for number in range(len(images))),
+            ),
+            input=await merge_digests(MergeDigests(folders)),
+            output="index",
+            minor=images[0].minor,
+            description=f"Index the images of {service_of(request.address)}",
+        ),
+        **implicitly(),
+    )
+    return result.digest
+
+
+def _is_placed(layout: Path, store: Path, documents: dict[str, bytes]) -> bool:
+    """Whether a layout already says what `documents` say, and has all its blobs."""
+    try:
+        if any((layout / name).read_bytes() != text for name, text in documents.items()):
+            return False
+        if os.path.realpath(layout / "blobs") != os.path.realpath(store / "blobs"):
+            return False
+        return not missing(store, blobs_of(read_metadata(layout)).items())
+    except (OSError, Failure):
+        return False
+
+
+@rule(desc="Write an image", level=LogLevel.DEBUG)
+async def place_image(
+    request: PlacedRequest, dist_dir: DistDir, docker_options: DockerOptions, run_id: RunId
+) -> Placed:
+    # The parameter `run_id` makes this rule run once in each session: somebody may have removed
+    # files since the last one.
+    platforms = request.platforms if len(request.platforms) > 1 else request.platforms[:1] or ("",)
+    images = await concurrently(
+        oci_image(OciImageRequest(request.address, platform), **implicitly())
+        for platform in platforms
+    )
+    image, minor = images[0].digest, images[0].minor
+    if len(images) > 1:
+        image = await _indexed(request, images, docker_options)
+    contents = await get_digest_contents(
+        await digest_subset_to_digest(DigestSubset(image, PathGlobs(["index.json", "image.json"])))
+    )
+    documents = {file.path: file.content for file in contents}
+    dist = Path(get_buildroot(), dist_dir.relpath)
+    layout, store = dist / request.layout, dist / "oci"
+    if _is_placed(layout, store, documents):
+        return Placed(str(layout), documents["image.json"], minor)
+    prefixed = await concurrently(
+        add_prefix(AddPrefix(digest, f"blobs{number}"))
+        for number, one in enumerate(images)
+        for _, digest in one.blobs
+    )
+    folders = [
+        f"blobs{number}/{name}" for number, one in enumerate(images) for name, _ in one.blobs
+    ]
+    inputs = [await add_prefix(AddPrefix(image, "image")), *prefixed]
+    own = await concurrently(
+        add_prefix(AddPrefix(one.digest, f"own{number}")) for number, one in enumerate(images)
+    )
+    await run_program(
+        ProgramRequest(
+            argv=(
+                "place",
+                f"--store={store}",
+                f"--layout={layout}",
+                "image",
+                *(f"own{number}" for number in range(len(images))),
+                *folders,
+            ),
+            input=await merge_digests(MergeDigests([*inputs, *own])),
+            output="nothing",
+            minor=minor,
+            description=f"Write {request.layout}",
+            cacheable=False,
+        ),
+        **implicitly(),
+    )
+    return Placed(str(layout), documents["image.json"], minor)
+
+
+placed = by_name(place_image)
+
+
+@dataclass(frozen=True)
+class OciFieldSet(PackageFieldSet, RunFieldSet):
+    required_fields = (OciLayersField, OciRepositoryField)
+    run_in_sandbox_behavior = RunInSandboxBehavior.NOT_SUPPORTED
+
+    platforms: OciPlatformsField
+    output_path: OutputPathField
+
+    def placed_request(self) -> PlacedRequest:
+        return PlacedRequest(
+            self.address,
+            self.platforms.value,
+            self.output_path.value_or_default(file_ending="oci"),
+        )
+
+
+@rule(desc="Package an image", level=LogLevel.DEBUG)
+async def package_oci_image(field_set: OciFieldSet) -> BuiltPackage:
+    image = await placed(field_set.placed_request(), **implicitly())
+    relpath = field_set.output_path.value_or_default(file_ending="oci")
+    metadata = json.loads(image.metadata)
+    digest = await create_digest(
+        CreateDigest([FileContent(f"{relpath}/image.json", image.metadata)])
+    )
+    names = ", ".join(metadata["references"])
+    lines = (f"{names}: {metadata['digest']}",)
+    return BuiltPackage(digest, (BuiltPackageArtifact(relpath, lines),))
+
+
+@dataclass(frozen=True)
+class CallRequest:
+    """A sandbox program, with its arguments, as something that a goal runs in the foreground."""
+
+    argv: tuple[str, ...]
+    minor: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command and what is in its folder; `{chroot}` stands for that folder."""
+
+    argv: tuple[str, ...]
+    digest: Digest
+
+
+@rule
+async def prepare_call(request: CallRequest) -> Call:
+    python = await find_interpreter(
+        InterpreterConstraints([f"CPython=={request.minor}.*"]), **implicitly()
+    )
+    programs = await create_digest(CreateDigest(program_sources(request.argv[0])))
+    return Call((python.path, "-sSB", f"{{chroot}}/{PROGRAMS}", *request.argv), programs)
+
+
+call = by_name(prepare_call)
+
+
+@rule(level=LogLevel.DEBUG)
+async def run_oci_image(field_set: OciFieldSet) -> RunRequest:
+    image = await placed(field_set.placed_request(), **implicitly())
+    prepared = await call(CallRequest(("run_image", image.layout), image.minor), **implicitly())
+    return RunRequest(digest=prepared.digest, args=prepared.argv)
+
+
+class PublishOciImage(PublishRequest):
+    pass
+
+
+@dataclass(frozen=True)
+class PublishOciFieldSet(PublishFieldSet):
+    publish_request_type = PublishOciImage
+    required_fields = (OciLayersField, OciRepositoryField, OciSkipPushField)
+
+    platforms: OciPlatformsField
+    output_path: OutputPathField
+    skip_push: OciSkipPushField
+
+
+@rule(desc="Push an image", level=LogLevel.DEBUG)
+async def publish_oci_image(request: PublishOciImage) -> PublishProcesses:
+    field_set = request.field_set
+    image = await placed(
+        PlacedRequest(
+            field_set.address,
+            field_set.platforms.value,
+            field_set.output_path.value_or_default(file_ending="oci"),
+        ),
+        **implicitly(),
+    )
+    names = tuple(json.loads(image.metadata)["references"])
+    if field_set.skip_push.value:
+        reason = f"(by `skip_push` on {field_set.address}, or [inseam].publish)"
+        return PublishProcesses([PublishPackages(names=names, description=reason)])
+    env = await environment_vars_subset(EnvironmentVarsRequest(CLIENT_ENV), **implicitly())
+    prepared = await call(CallRequest(("push", image.layout), image.minor), **implicitly())
+    argv = [part.replace("{chroot}/", "") for part in prepared.argv]
+    process = InteractiveProcess.from_process(
+        Process(
+            argv,
+            description=f"Push {', '.join(names)}",
+            input_digest=prepared.digest,
+            env={**env, "PYTHONUNBUFFERED": "1"},
+        )
+    )
+    return PublishProcesses([PublishPackages(names=names, process=process)])
+
+
+@dataclass(frozen=True)
+class BaseOciFieldSet(RunFieldSet):
+    required_fields = (BaseOciField,)
+    run_in_sandbox_behavior = RunInSandboxBehavior.NOT_SUPPORTED
+
+    base: BaseOciField
+
+
+@rule(level=LogLevel.DEBUG)
+async def rebase_on(field_set: BaseOciFieldSet) -> RunRequest:
+    base = await find_base(
+        BaseRequest(field_set.base.value, field_set.address), **implicitly()
+    )
+    image = await base_oci(BaseOciRequest(base, "gzip"), **implicitly())
+    prepared = await call(
+        CallRequest(
+            (
+                "rebase_layout",
+                "--base={chroot}/base",
+                "--base-blobs={chroot}/rootfs",
+            ),
+            base.minor,
+        ),
+        **implicitly(),
+    )
+    digest = await merge_digests(MergeDigests([prepared.digest, image.image, image.blobs]))
+    return RunRequest(digest=digest, args=prepared.argv)
+
+
+def rules() -> list[Any]:
+    return [
+        *collect_rules(),
+        *OciFieldSet.rules(),
+        *BaseOciFieldSet.rules(),
+        UnionRule(PackageFieldSet, OciFieldSet),
+        *PublishOciFieldSet.rules(),
+    ]

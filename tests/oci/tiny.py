@@ -1,0 +1,123 @@
+"""Images that need neither Python nor a C library: two programs of a few machine instructions."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import struct
+from pathlib import Path
+from typing import Mapping, Sequence
+
+from inseam.sandbox.image_config import (
+    Healthcheck,
+    ImageConfig,
+    dump_config,
+)
+from inseam.sandbox.image_metadata import ImageMetadata, read_metadata
+from inseam.sandbox.oci_testing import RUNTIME
+from inseam.sandbox.tar import EXECUTABLE_MODE, Member, write_tar
+
+from oci.programs import succeed
+
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+ARCHITECTURE = ARCHITECTURES.get(platform.machine(), "")
+
+# System calls: pause() for ever; exit(0).
+_CODE = {
+    "amd64": {
+        "pause": bytes.fromhex("b8220000000f05ebf7"),
+        "true": bytes.fromhex("31ffb83c0000000f05"),
+    },
+    # ppoll(0, 0, 0, 0) for ever.
+    "arm64": {
+        "pause": struct.pack(
+            "<7I", *(0xD2800000 + n for n in range(4)), 0xD2800928, 0xD4000001, 0x17FFFFFA
+        ),
+        "true": struct.pack("<3I", 0xD2800000, 0xD2800BA8, 0xD4000001),
+    },
+}
+_MACHINES = {"amd64": 62, "arm64": 183}
+
+
+def program(name: str, architecture: str) -> bytes:
+    """A static ELF program: "pause" or "true"."""
+    code = _CODE[architecture][name]
+    start, headers = 0x400000, 64 + 56
+    header = b"\x7fELF\x02\x01\x01".ljust(16, b"\0") + struct.pack(
+        "<HHIQQQIHHHHHH",
+        *(2, _MACHINES[architecture], 1, start + headers, 64, 0, 0, 64, 56, 1, 64, 0, 0),
+    )
+    size = headers + len(code)
+    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, start, start, size, size, 0x1000)
+    return header + segment + code
+
+
+def write_layer(tar: Path, files: Mapping[str, bytes]) -> None:
+    """Writes a layer of executable files."""
+    members = [Member(path, content, EXECUTABLE_MODE) for path, content in files.items()]
+    tar.parent.mkdir(parents=True, exist_ok=True)
+    with tar.open("wb") as out:
+        write_tar(members, out)
+
+
+SERVICE = ImageConfig(
+    user="65532:65532",
+    env={"PATH": "/bin"},
+    ports=("8000",),
+    entrypoint=("/bin/pause",),
+    working_dir="/",
+    stop_signal="SIGTERM",
+    labels={"org.opencontainers.image.title": "tiny"},
+    healthcheck=Healthcheck(("/bin/true",), interval=1, timeout=1, start_period=0),
+)
+
+
+def build(
+    folder: Path,
+    *,
+    references: Sequence[str] = (),
+    files: Mapping[str, bytes] | None = None,
+    large: int = 1000,
+    format: str = "gzip",
+    architecture: str = ARCHITECTURE,
+    base: str = "base",
+    target: str = "src/tiny:app",
+) -> Path:
+    """Builds a service of three layers with the programs, and places it in `folder`/dist/app.
+
+    large: bytes of the layer `deps`, which cannot be compressed.
+    """
+    layers = {
+        "rootfs": {
+            name: program(name.rpartition("/")[2], architecture)
+            for name in ("bin/pause", "bin/true")
+        },
+        "deps": {"opt/data": os.urandom(large)},
+        "app": files or {"app/x": b"x"},
+    }
+    for name, content in layers.items():
+        write_layer(folder / f"{name}.tar", content)
+        options = [f"--tar={name}.tar", f"--out={name}", f"--format={format}"]
+        succeed("compress", *options, cwd=folder)
+    (folder / "base.json").write_text(json.dumps({"labels": RUNTIME}))
+    (folder / "service.json").write_text(json.dumps(dump_config(SERVICE)))
+    succeed(
+        *("assemble", "--target=docker:base", "--config=base.json", f"--out={base}"),
+        *(f"--platform=linux/{architecture}", "rootfs"),
+        cwd=folder,
+    )
+    names = [f"--reference={name}" for name in references]
+    succeed(
+        *("assemble", f"--target={target}", "--config=service.json", "--out=image"),
+        *(f"--base={base}", *names, "deps", "app"),
+        cwd=folder,
+    )
+    sources = ("image", "rootfs", "deps", "app")
+    succeed("place", "--store=dist/oci", "--layout=dist/app", *sources, cwd=folder)
+    return folder / "dist/app"
+
+
+def metadata(layout: Path) -> ImageMetadata:
+    """What a layout's image.json says."""
+    return read_metadata(layout)
