@@ -680,7 +680,8 @@ async def package_oci_image(field_set: OciFieldSet) -> BuiltPackage:
     )
     names = ", ".join(metadata["references"])
     lines = (f"{names}: {metadata['digest']}",)
-    return BuiltPackage(digest, (BuiltPackageArtifact(relpath, lines),))
+    # Pants removes the path of an artifact before it writes it: the file, not the layout.
+    return BuiltPackage(digest, (BuiltPackageArtifact(f"{relpath}/image.json", lines),))
 
 
 @dataclass(frozen=True)

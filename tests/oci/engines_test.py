@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any, Iterator
 import pytest
 
 from oci import tiny
-from oci.programs import call, run_program
+from oci.programs import call, run_program, succeed
+from oci.schema_test import make_index
 
 NAME = f"inseam-oci-lab-test-{os.getpid()}"
 HEALTHY_WITHIN = 20  # seconds
@@ -26,10 +28,8 @@ def name(request: pytest.FixtureRequest) -> Iterator[str]:
     for engine in ("docker", "podman"):
         for tag in ("1", "2"):
             argv = [engine, "rmi", "--force", f"{name}:{tag}"]
-            try:
+            if shutil.which(engine):
                 subprocess.run(argv, check=False, capture_output=True)
-            except FileNotFoundError:
-                pass
 
 
 def inspect(engine: str, image: str) -> dict[str, Any]:
@@ -99,8 +99,6 @@ def test_docker_is_not_sent_an_image_that_it_has(folder: Path, docker: str, name
 
 def edit(folder: Path, reference: str) -> None:
     """Changes the app layer."""
-    from oci.programs import succeed  # here, as only this needs it
-
     tiny.write_layer(folder / "app.tar", {"app/x": os.urandom(500)})
     succeed("compress", "--tar=app.tar", "--out=app2", cwd=folder)
     options = ["--target=src/tiny:app", "--config=service.json", "--base=base", "--out=image2"]
@@ -137,16 +135,12 @@ def test_podman_runs_the_healthcheck(folder: Path, podman: str, name: str) -> No
 
 def _runtime() -> list[str]:
     """runc, if it is there: crun does not work where cgroups v1 and v2 are mixed."""
-    from shutil import which
-
-    return ["--runtime=runc"] if which("runc") else []
+    return ["--runtime=runc"] if shutil.which("runc") else []
 
 
 def test_an_engine_gets_its_platform_s_image_of_an_index(
     folder: Path, docker: str, name: str
 ) -> None:
-    from oci.schema_test import make_index
-
     make_index(folder)
     result = run_program(
         "load", "--client=docker", f"--reference={name}:1", "dist/index", cwd=folder

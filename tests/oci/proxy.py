@@ -54,6 +54,10 @@ class Proxy:
         return f"127.0.0.1:{self.port}"
 
 
+# Headers that belong to one of the two connections, or to the proxy's rules.
+_OWN = ("transfer-encoding", "content-length", "authorization", "connection")
+
+
 class _Closed(Exception):
     """The connection is to be closed without an answer."""
 
@@ -86,14 +90,15 @@ def in_front_of(registry: Registry) -> Iterator[Proxy]:
                 return
             connection = HTTPConnection("127.0.0.1", registry.port, timeout=HANG)
             try:
-                headers = {
-                    name: value
-                    for name, value in self.headers.items()
-                    if name.lower() not in ("transfer-encoding", "content-length", "authorization")
-                }
+                connection.putrequest(
+                    self.command, self.path, skip_host=True, skip_accept_encoding=True
+                )
+                for name, value in self.headers.items():
+                    if name.lower() not in _OWN:
+                        connection.putheader(name, value)
                 if body or self.command in ("POST", "PUT", "PATCH"):
-                    headers["Content-Length"] = str(len(body))
-                connection.request(self.command, self.path, body, headers)
+                    connection.putheader("Content-Length", str(len(body)))
+                connection.endheaders(body)
                 response = connection.getresponse()
                 content = response.read()
                 if answer.change:

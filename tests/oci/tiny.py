@@ -90,8 +90,8 @@ def build(
     """
     layers = {
         "rootfs": {
-            name: program(name.rpartition("/")[2], architecture)
-            for name in ("bin/pause", "bin/true")
+            **{f"bin/{name}": program(name, architecture) for name in ("pause", "true")},
+            "etc/unique": os.urandom(16),  # no registry has it from elsewhere
         },
         "deps": {"opt/data": os.urandom(large)},
         "app": files or {"app/x": b"x"},
