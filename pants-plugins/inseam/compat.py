@@ -26,6 +26,7 @@ if not TYPE_CHECKING and CALL_BY_NAME:
     from pants.core.environments.target_types import EnvironmentTarget
     from pants.core.util_rules.env_vars import environment_vars_subset
     from pants.engine.internals.graph import (
+        hydrate_sources,
         resolve_target,
         resolve_unparsed_address_inputs,
         transitive_targets,
@@ -83,6 +84,8 @@ else:
     from pants.engine.process import FallibleProcessResult, Process
     from pants.engine.rules import Get, MultiGet
     from pants.engine.target import (
+        HydratedSources,
+        HydrateSourcesRequest,
         TransitiveTargets,
         TransitiveTargetsRequest,
         WrappedTarget,
@@ -112,27 +115,31 @@ else:
         running = list(coroutines)
         results: list[Any] = [None] * len(running)
         answers: dict[int, Any] = {number: None for number in range(len(running))}
-        while answers:
-            asked: dict[int, Any] = {}
-            for number, answer in answers.items():
-                try:
-                    asked[number] = running[number].send(answer)
-                except StopIteration as end:
-                    results[number] = end.value
-            flat = [
-                get
-                for request in asked.values()
-                for get in (request if isinstance(request, (tuple, list)) else (request,))
-            ]
-            if not flat:
-                break
-            values = list(await MultiGet(flat))
-            answers = {}
-            for number, request in asked.items():
-                if isinstance(request, (tuple, list)):
-                    answers[number] = tuple(values.pop(0) for _ in request)
-                else:
-                    answers[number] = values.pop(0)
+        try:
+            while answers:
+                asked: dict[int, Any] = {}
+                for number, answer in answers.items():
+                    try:
+                        asked[number] = running[number].send(answer)
+                    except StopIteration as end:
+                        results[number] = end.value
+                flat = [
+                    get
+                    for request in asked.values()
+                    for get in (request if isinstance(request, (tuple, list)) else (request,))
+                ]
+                values = iter(await MultiGet(flat) if flat else ())
+                answers = {
+                    number: (
+                        tuple(next(values) for _ in request)
+                        if isinstance(request, (tuple, list))
+                        else next(values)
+                    )
+                    for number, request in asked.items()
+                }
+        finally:
+            for coroutine in running:
+                coroutine.close()
         return tuple(results)
 
     async def resolve_pex_entry_point(
@@ -155,6 +162,9 @@ else:
         request: EnvironmentVarsRequest, **_: Any
     ) -> EnvironmentVars:
         return await Get(EnvironmentVars, EnvironmentVarsRequest, request)
+
+    async def hydrate_sources(request: HydrateSourcesRequest, **_: Any) -> HydratedSources:
+        return await Get(HydratedSources, HydrateSourcesRequest, request)
 
     async def resolve_target(request: WrappedTargetRequest, **_: Any) -> WrappedTarget:
         return await Get(WrappedTarget, WrappedTargetRequest, request)
@@ -215,6 +225,7 @@ __all__ = [
     "find_interpreter",
     "get_digest_contents",
     "get_digest_entries",
+    "hydrate_sources",
     "implicitly",
     "merge_digests",
     "path_globs_to_digest",

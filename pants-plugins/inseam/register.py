@@ -6,7 +6,7 @@ from typing import Any
 
 from pants.engine.target import Target
 
-from inseam import bases, docker, layers, locks, oci, program, service, wheels
+from inseam import bases, docker, layers, locks, oci, program, service, structure, wheels
 from inseam import target_types as types
 from inseam.subsystem import InseamSubsystem
 
@@ -25,6 +25,7 @@ def target_types() -> list[type[Target]]:
         types.BaseImageTarget,
         types.OciImageTarget,
         types.BaseOciTarget,
+        *structure.target_types(),
     ]
 
 
@@ -38,5 +39,6 @@ def rules() -> list[Any]:
         *layers.rules(),
         *docker.rules(),
         *oci.rules(),
+        *structure.rules(),
         *locks.rules(),
     ]

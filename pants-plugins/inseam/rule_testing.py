@@ -9,7 +9,7 @@ import os
 import sys
 import tarfile
 from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable
 
 from pants.backend.docker import register as docker
 from pants.backend.python import register as python
@@ -58,12 +58,12 @@ def rule_runner(*queries: QueryRule, **options: Any) -> RuleRunner:
     return runner
 
 
-def set_options(runner: RuleRunner, *args: str, env: Mapping[str, str] = {}) -> None:
+def set_options(runner: RuleRunner, *args: str, base: str = "//:base") -> None:
     """Gives the repository the options that all tests have, and `args`."""
     interpreters = os.path.dirname(os.path.realpath(sys.executable))
     runner.set_options(
         [
-            "--inseam-base=//:base",
+            f"--inseam-base={base}",
             "--source-root-patterns=['/', '/src']",
             "--python-enable-resolves",
             "--python-default-resolve=services",
@@ -73,7 +73,6 @@ def set_options(runner: RuleRunner, *args: str, env: Mapping[str, str] = {}) -> 
             f"--python-repos-path-mappings=['WHEELS|{runner.build_root}/wheels']",
             *args,
         ],
-        env=env,
         env_inherit=_ENV,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from images.processes import container_processes, service_process
-from images.services import SERVICES, ask, python
+from images.services import PYTHON, SERVICES, ask, python
 from inseam.testing import HARDENED, Container
 
 # Leaves a process behind whose parent has ended, and tells its number.
@@ -55,5 +55,6 @@ def test_a_killed_service_ends_the_container_with_its_signal(
 ) -> None:
     container = start_image("src/python/service:app", HARDENED, init=init)
     container.wait_healthy()
-    python(container, f"import os; os.kill({service_process(container).pid}, 9)")
+    kill = f"import os; os.kill({service_process(container).pid}, 9)"
+    container.exec(PYTHON, "-c", kill)  # which may not live to tell
     assert container.wait() == 128 + 9

@@ -94,7 +94,7 @@ def build(
             "etc/unique": os.urandom(16),  # no registry has it from elsewhere
         },
         "deps": {"opt/data": os.urandom(large)},
-        "app": files or {"app/x": b"x"},
+        "app": files or {"app/x": os.urandom(8)},
     }
     for name, content in layers.items():
         write_layer(folder / f"{name}.tar", content)

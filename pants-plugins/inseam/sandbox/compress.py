@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import sys
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -66,8 +67,9 @@ def _zstd(level: int) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:
 
 def _missing(distribution: str, error: ImportError) -> Failure:
     return Failure(
-        f"The compressor cannot be loaded ({error}). It is part of the distribution"
-        f" {distribution!r}, which must lie beside the programs, and needs CPython 3.11 or newer."
+        f"The compressor cannot be loaded ({error}). It is the distribution {distribution!r}, for"
+        f" CPython {sys.version_info[0]}.{sys.version_info[1]} on this machine, and must lie beside"
+        " the programs."
     )
 
 

@@ -19,7 +19,7 @@ from inseam.sandbox.compress import LayerWriter, compress
 from inseam.sandbox.descriptor import BLOBS, GZIP_LAYER, ZSTD_LAYER, read_layer
 from inseam.sandbox.program_testing import SURROUNDINGS, run_program, tree
 
-WHY = "the compressors need CPython 3.11"
+WHY = "the compressor is not installed"
 needs_deflate = pytest.mark.skipif(find_spec("deflate") is None, reason=WHY)
 needs_zstandard = pytest.mark.skipif(find_spec("zstandard") is None, reason=WHY)
 every_format = pytest.mark.parametrize(
@@ -174,5 +174,5 @@ def test_without_its_compressor_the_program_says_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "deflate", cast(Any, None))
-    with pytest.raises(Failure, match="part of the distribution 'deflate'"):
+    with pytest.raises(Failure, match="the distribution 'deflate'"):
         LayerWriter("deps", tmp_path)

@@ -12,7 +12,7 @@ from typing import Any, Iterator, Sequence
 
 from inseam.sandbox.command import Failure
 from inseam.sandbox.container_client import ClientFailed, run_client
-from inseam.sandbox.descriptor import blob_path
+from inseam.sandbox.descriptor import ZSTD_LAYER, blob_path
 from inseam.sandbox.image_metadata import ImageMetadata
 from inseam.sandbox.reference import parse_reference
 from inseam.sandbox.tar import COPY_SIZE, END_OF_ARCHIVE, padding
@@ -115,8 +115,14 @@ def _send(layout: Path, image: ImageMetadata, names: Sequence[str], known: int) 
         reader.join()
     if process.returncode != 0:
         text = b"".join(words).decode(errors="replace").strip()
-        raise Failure(f"{image.target}: `docker load` refuses the image: {text}")
+        raise Failure(f"{image.target}: `docker load` refuses the image: {text}{_hint(image)}")
     return sum(layer.size for layer in image.layers[known:])
+
+
+def _hint(image: ImageMetadata) -> str:
+    if all(layer.media_type != ZSTD_LAYER for layer in image.layers):
+        return ""
+    return "\nThe image has zstd layers. Docker reads zstd from 23.0 on; gzip it always could."
 
 
 def archive(

@@ -23,7 +23,7 @@ from inseam.sandbox.oci_testing import SERVICE, make_base, make_layer
 from inseam.sandbox.program_testing import SURROUNDINGS, run_program, tree
 
 pytestmark = pytest.mark.skipif(
-    find_spec("deflate") is None, reason="the compressors need CPython 3.11"
+    find_spec("deflate") is None, reason="the distribution deflate is not installed"
 )
 
 TARGET = "src/python/shop:app"

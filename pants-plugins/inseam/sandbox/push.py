@@ -56,7 +56,7 @@ class Pushed:
     mounted: tuple[str, ...] = ()
 
     @property
-    def bytes(self) -> int:
+    def sent_bytes(self) -> int:
         """Bytes of the blobs that were sent; manifests and requests do not count."""
         return sum(self.sent.values())
 
@@ -203,7 +203,7 @@ def summary(image: ImageMetadata, pushed: Pushed) -> str:
     blobs = blobs_of(image)
     mounted = f", {len(pushed.mounted)} mounted" if pushed.mounted else ""
     return (
-        f"{pushed.reference}: sent {pushed.bytes} bytes, {len(pushed.sent)} of"
+        f"{pushed.reference}: sent {pushed.sent_bytes} bytes, {len(pushed.sent)} of"
         f" {len(blobs) - 1 - len(image.images)} blobs{mounted}."
     )
 

@@ -23,6 +23,9 @@ from inseam.sandbox.reference import Reference
 STALL = 60.0  # seconds in which a registry has to answer a request
 SLOWEST = 50_000  # bytes a second at which an upload is not yet taken for stalled
 
+_REQUEST = re.compile(r"(GET|HEAD|POST|PATCH|PUT) (\w+://[^?\s]+)")
+_TRANSFER = re.compile(r"PATCH |GET [^?\s]+/blobs/sha256:")  # after which it is silent for long
+_QUERY = re.compile(r"\?[^\s\"]*")  # which may hold what is nobody's business
 _MESSAGE = re.compile(r'level=(\w+) msg="((?:[^"\\]|\\.)*)"')
 
 
@@ -135,11 +138,14 @@ class Repository:
                 continue
             message = match[2].replace('\\"', '"').replace("\\n", "\n")
             log.append((match[1], message))
-            limit = self.stall + (largest / SLOWEST if message.startswith("PATCH ") else 0)
+            if _TRANSFER.match(message):
+                limit = self.stall + largest / SLOWEST
+            elif _REQUEST.match(message):
+                limit = self.stall
 
     def _failure(self, log: list[tuple[str, str]]) -> Failure:
         words = [message for level, message in log if level in ("fatal", "error")]
-        text = words[-1] if words else "skopeo failed without a word"
+        text = _QUERY.sub("", words[-1]) if words else "skopeo failed without a word"
         advice = "Run the command again: what the registry already has is not sent again."
         for pattern, found in _ADVICE:
             if re.search(pattern, text, re.IGNORECASE):
@@ -162,7 +168,7 @@ def _read_lines(stream: BinaryIO, lines: queue.Queue[str | None]) -> None:
 
 def _last_request(log: list[tuple[str, str]]) -> str:
     for _, message in reversed(log):
-        match = re.match(r"(GET|HEAD|POST|PATCH|PUT) (\w+://[^/?\s]+[^?\s]*)", message)
+        match = _REQUEST.match(message)
         if match:
             return f"its last request: {match[1]} {match[2]}"
     return "no request was sent"

@@ -85,6 +85,12 @@ def test_an_upload_gets_the_time_that_it_may_take(skopeo: Path) -> None:
     assert REPOSITORY.run(["copy"], largest=1_000_000).log[-1] == "done"
 
 
+def test_a_failure_does_not_tell_the_query_of_an_address(skopeo: Path) -> None:
+    write(skopeo, log('Patch \\"http://host/v2/x?signature=abc\\": EOF', "fatal"), "exit 1")
+    with pytest.raises(Failure, match='Patch "http://host/v2/x": EOF'):
+        REPOSITORY.run(["copy"])
+
+
 def test_without_skopeo_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(Failure, match="src:app: the program skopeo.*apt-get install skopeo"):

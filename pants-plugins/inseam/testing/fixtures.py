@@ -56,10 +56,12 @@ def start_image(container_engine: Engine) -> Iterator[Callable[..., Container]]:
 
 @pytest.hookimpl(hookwrapper=True)  # type: ignore[misc, unused-ignore]
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Shows the logs of running containers with a test that failed."""
+    """Shows the last lines of the logs of running containers with a test that failed."""
     outcome: Any = yield
     report = outcome.get_result()
     if report.failed:
         for each in container.running:
-            logs = each.engine.run("logs", each.name)
-            report.sections.append((f"Log of {each.image}", logs.stdout + logs.stderr))
+            logs = each.engine.run("logs", "--tail=50", each.name)
+            lines = (logs.stdout + logs.stderr).splitlines()
+            shown = "\n".join(line[:2000] for line in lines)
+            report.sections.append((f"Log of {each.image}", shown))

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import ast
+import asyncio
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+from pants.engine.internals.selectors import Get
+from pants.engine.rules import rule
+from pants.testutil.rule_runner import MockGet, QueryRule, RuleRunner, run_rule_with_mocks
+
+import inseam
+from inseam import compat
+from inseam.compat import by_name, concurrently, implicitly
+
+if compat.CALL_BY_NAME:
+    pytest.skip("this Pants has call-by-name itself", allow_module_level=True)
+
+ROOT = Path(inseam.__path__[0])
+MODULES = sorted(
+    path
+    for path in ROOT.rglob("*.py")
+    if not path.stem.endswith(("_test", "_testing")) and "sandbox" not in path.parts
+)
+
+
+def imports(body: list[ast.stmt]) -> Iterator[ast.ImportFrom]:
+    """The imports that this version of Pants runs into."""
+    for statement in body:
+        if isinstance(statement, ast.ImportFrom):
+            yield statement
+        elif isinstance(statement, ast.If):
+            other = "CALL_BY_NAME" in ast.dump(statement.test)
+            negated = any(isinstance(node, ast.Not) for node in [getattr(statement.test, "op", 0)])
+            if not other or negated:
+                yield from imports(statement.body)
+            yield from imports(statement.orelse)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_everything_that_is_imported_from_pants_is_there(path: Path) -> None:
+    for statement in imports(ast.parse(path.read_text()).body):
+        if not (statement.module or "").startswith("pants."):
+            continue
+        module = importlib.import_module(statement.module or "")
+        for alias in statement.names:
+            assert hasattr(module, alias.name), f"{statement.module}.{alias.name}"
+
+
+def test_every_public_name_is_defined_for_both_apis() -> None:
+    tree = ast.parse((ROOT / "compat.py").read_text())
+    (choice,) = [node for node in tree.body if isinstance(node, ast.If)]
+
+    def bound(body: list[ast.stmt]) -> set[str]:
+        names: set[str] = set()
+        for statement in body:
+            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                names.add(statement.name)
+            elif isinstance(statement, ast.ImportFrom):
+                names |= {alias.asname or alias.name for alias in statement.names}
+        return names
+
+    assert set(compat.__all__) <= bound(choice.body)
+    assert set(compat.__all__) <= bound(choice.orelse)
+
+
+# --- Coroutines around Get --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Number:
+    value: int
+
+
+@dataclass(frozen=True)
+class Square:
+    value: int
+
+
+@dataclass(frozen=True)
+class Numbers:
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Squares:
+    values: tuple[Any, ...]
+
+
+@rule
+async def square(number: Number) -> Square:
+    if number.value < 0:
+        raise ValueError(f"negative: {number.value}")
+    return Square(number.value**2)
+
+
+square_of = by_name(square)
+
+
+async def fourth_power(number: Number) -> Square:
+    """A helper that asks twice, one after the other."""
+    first = await square_of(number, **implicitly())
+    result: Square = await square_of(Number(first.value), **implicitly())
+    return result
+
+
+async def without_asking(number: Number) -> Square:
+    return Square(-number.value)
+
+
+async def several(number: Number) -> tuple[Square, ...]:
+    """A helper that asks for several at once."""
+    return await concurrently(
+        square_of(Number(number.value + more), **implicitly()) for more in range(2)
+    )
+
+
+@rule
+async def squares(numbers: Numbers) -> Squares:
+    found = await concurrently(
+        square_of(Number(value), **implicitly()) for value in numbers.values
+    )
+    return Squares(tuple(item.value for item in found))
+
+
+@rule
+async def mixed(number: Number) -> Squares:
+    found = await concurrently(
+        [square_of(number), without_asking(number), fourth_power(number), several(number)]
+    )
+    return Squares(found)
+
+
+async def fails(_: Number) -> Square:
+    raise ValueError("at once")
+
+
+@rule
+async def failing(number: Number) -> Squares:
+    found = await concurrently([square_of(number), fails(number), square_of(number)])
+    return Squares(found)
+
+
+def test_by_name_asks_the_engine_for_the_result_of_the_rule() -> None:
+    coroutine = square_of(Number(3), **implicitly())
+    get = coroutine.send(None)
+    assert isinstance(get, Get)
+    assert get.output_type is Square
+    assert list(get.inputs) == [Number(3)]
+    with pytest.raises(StopIteration) as end:
+        coroutine.send(Square(9))
+    assert end.value.value == Square(9)
+
+
+def mocked(which: Any, argument: Any) -> Squares:
+    result: Squares = run_rule_with_mocks(
+        which,
+        rule_args=[argument],
+        mock_gets=[MockGet(Square, (Number,), lambda number: Square(number.value**2))],
+    )
+    return result
+
+
+@pytest.mark.parametrize("values", [(), (2,), (3, 1, 2), tuple(range(50))])
+def test_results_are_in_the_order_of_the_coroutines(values: tuple[int, ...]) -> None:
+    expected = Squares(tuple(value**2 for value in values))
+    assert mocked(squares, Numbers(values)) == expected
+
+
+def test_coroutines_may_ask_several_times_several_at_once_or_not_at_all() -> None:
+    expected = (Square(9), Square(-3), Square(81), (Square(9), Square(16)))
+    assert mocked(mixed, Number(3)).values == expected
+
+
+def test_nothing_to_wait_for_is_done_at_once() -> None:
+    assert asyncio.run(concurrently([])) == ()
+    assert asyncio.run(concurrently([without_asking(Number(1))])) == (Square(-1),)
+
+
+@pytest.fixture(scope="module")
+def runner() -> RuleRunner:
+    return RuleRunner(
+        rules=[square, squares, mixed, QueryRule(Squares, [Numbers]), QueryRule(Squares, [Number])]
+    )
+
+
+def test_the_engine_answers_them(runner: RuleRunner) -> None:
+    assert runner.request(Squares, [Numbers((4, 2))]) == Squares((16, 4))
+    expected = (Square(4), Square(-2), Square(16), (Square(4), Square(9)))
+    assert runner.request(Squares, [Number(2)]) == Squares(expected)
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_error_of_one_is_the_error_of_all(runner: RuleRunner) -> None:
+    with pytest.raises(Exception, match="negative: -1"):
+        runner.request(Squares, [Numbers((1, -1, 2))])
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_error_before_anything_is_asked_leaves_no_coroutine_behind() -> None:
+    with pytest.raises(ValueError, match="at once"):
+        mocked(failing, Number(1))
