@@ -19,6 +19,7 @@ CALL_BY_NAME = Version("2.30.0.dev0") <= PANTS_SEMVER
 if not TYPE_CHECKING and CALL_BY_NAME:
     from pants.backend.python.target_types_rules import resolve_pex_entry_point
     from pants.backend.python.util_rules.pex import find_interpreter
+    from pants.backend.python.util_rules.pex_cli import PexCliProcess
     from pants.backend.python.util_rules.python_sources import (
         prepare_python_sources,
         strip_python_sources,
@@ -43,10 +44,8 @@ if not TYPE_CHECKING and CALL_BY_NAME:
         path_globs_to_digest,
         remove_prefix,
     )
-    from pants.engine.rules import concurrently, implicitly
-
-    from pants.backend.python.util_rules.pex_cli import PexCliProcess
     from pants.engine.process import FallibleProcessResult
+    from pants.engine.rules import concurrently, implicitly
 
     def by_name(rule: Any) -> Any:
         """The rule itself: it can be called."""
@@ -158,9 +157,7 @@ else:
     async def strip_python_sources(sources: PythonSourceFiles) -> StrippedPythonSourceFiles:
         return await Get(StrippedPythonSourceFiles, PythonSourceFiles, sources)
 
-    async def environment_vars_subset(
-        request: EnvironmentVarsRequest, **_: Any
-    ) -> EnvironmentVars:
+    async def environment_vars_subset(request: EnvironmentVarsRequest, **_: Any) -> EnvironmentVars:
         return await Get(EnvironmentVars, EnvironmentVarsRequest, request)
 
     async def hydrate_sources(request: HydrateSourcesRequest, **_: Any) -> HydratedSources:

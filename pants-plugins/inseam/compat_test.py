@@ -34,7 +34,7 @@ def imports(body: list[ast.stmt]) -> Iterator[ast.ImportFrom]:
             yield statement
         elif isinstance(statement, ast.If):
             other = "CALL_BY_NAME" in ast.dump(statement.test)
-            negated = any(isinstance(node, ast.Not) for node in [getattr(statement.test, "op", 0)])
+            negated = isinstance(statement.test, ast.UnaryOp)
             if not other or negated:
                 yield from imports(statement.body)
             yield from imports(statement.orelse)
@@ -52,7 +52,7 @@ def test_everything_that_is_imported_from_pants_is_there(path: Path) -> None:
 
 def test_every_public_name_is_defined_for_both_apis() -> None:
     tree = ast.parse((ROOT / "compat.py").read_text())
-    (choice,) = [node for node in tree.body if isinstance(node, ast.If)]
+    (choice,) = (node for node in tree.body if isinstance(node, ast.If))
 
     def bound(body: list[ast.stmt]) -> set[str]:
         names: set[str] = set()
@@ -120,9 +120,7 @@ async def several(number: Number) -> tuple[Square, ...]:
 
 @rule
 async def squares(numbers: Numbers) -> Squares:
-    found = await concurrently(
-        square_of(Number(value), **implicitly()) for value in numbers.values
-    )
+    found = await concurrently(square_of(Number(value), **implicitly()) for value in numbers.values)
     return Squares(tuple(item.value for item in found))
 
 

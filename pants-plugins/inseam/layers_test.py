@@ -23,6 +23,7 @@ from inseam.layers import (
 from inseam.rule_testing import (
     BASE,
     MINOR,
+    failure,
     files_of,
     lock_text,
     locked,
@@ -128,12 +129,9 @@ def _empty(runner: RuleRunner) -> Any:
 
 def refused(runner: RuleRunner, *texts: str) -> None:
     """Checks that the layers are refused by an error with the texts, which names the service."""
-    with pytest.raises(ExecutionError) as error:
-        runner.request(AppLayer, [ServiceLayersRequest(SHOP)])
-    (cause,) = error.value.wrapped_exceptions
-    assert type(cause).__name__ == "InseamError"
+    error = failure(runner, AppLayer, ServiceLayersRequest(SHOP))
     for text in ("src/shop:app: ", *texts):
-        assert text in str(cause)
+        assert text in error
 
 
 # --- What is built ----------------------------------------------------------------------------
@@ -152,7 +150,9 @@ def test_a_service_is_a_layer_of_its_wheels_and_one_of_its_code(runner: RuleRunn
     wheel = Path(runner.build_root, "wheels/greet-1.0-py3-none-any.whl")
     assert deps["wheels"][0]["sha256"] == hashlib.sha256(wheel.read_bytes()).hexdigest()
     installed = tar_files(files[f"{folder}/deps.tar"])
-    assert {f"{SITE}/greet.py", f"{SITE}/words/__init__.py", "opt/venv/pyvenv.cfg"} <= set(installed)
+    assert {f"{SITE}/greet.py", f"{SITE}/words/__init__.py", "opt/venv/pyvenv.cfg"} <= set(
+        installed
+    )
     assert f"{SITE}/lone.py" not in installed
     code_files = tar_files(files[f"{folder}/app.tar"])
     assert code_files["app/shop/server.py"] == SERVER.encode()
@@ -189,7 +189,9 @@ def test_a_service_at_the_root_of_the_repository_can_be_built(runner: RuleRunner
     build = BASE + "python_sources()\npython_service(name='root', entry_point='top.py:main')\n"
     runner.write_files({"BUILD": build, "top.py": "def main(): ...\n"})
     target = runner.get_target(Address("", target_name="root", generated_name="layers"))
-    files = runner.request(GeneratedSources, [GenerateLayers(_empty(runner), target)]).snapshot.files
+    files = runner.request(
+        GeneratedSources, [GenerateLayers(_empty(runner), target)]
+    ).snapshot.files
     assert files == ("root.layers/app.tar", "root.layers/deps.tar", "root.layers/layers.json")
 
 
@@ -266,7 +268,7 @@ def test_the_place_of_the_repository_and_its_store_do_not_matter(runner: RuleRun
 
 
 def with_shared(runner: RuleRunner, layers: str, *names: str) -> None:
-    service = SERVICE.replace("main\")", "main\", layers={})".format(list(names)))
+    service = SERVICE.replace('main")', f'main", layers={list(names)})')
     runner.write_files({"src/shop/BUILD": service, "3rdparty/layers/BUILD": layers})
 
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 from pants.engine.fs import EMPTY_DIGEST, CreateDigest, Digest, FileContent
-from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam import sandbox
 from inseam.program import ProgramRequest, ProgramResult, program_sources
-from inseam.rule_testing import MINOR, files_of, rule_runner, set_options
+from inseam.rule_testing import MINOR, failure, files_of, rule_runner, set_options
 from inseam.sandbox.wheel_testing import build_wheel
 
 SANDBOX = Path(sandbox.__path__[0])
@@ -137,11 +136,7 @@ def test_the_result_is_the_content_of_the_output_folder(runner: RuleRunner, tmp_
 
 
 def refused(runner: RuleRunner, wanted: ProgramRequest) -> str:
-    with pytest.raises(ExecutionError) as error:
-        runner.request(ProgramResult, [wanted])
-    (cause,) = error.value.wrapped_exceptions
-    assert type(cause).__name__ == "InseamError"
-    return str(cause)
+    return failure(runner, ProgramResult, wanted)
 
 
 def test_a_failure_is_the_text_that_the_program_gave(runner: RuleRunner, tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ import os
 import sys
 import tarfile
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any, Iterable, Sequence
 
+import pytest
 from pants.backend.docker import register as docker
 from pants.backend.python import register as python
 from pants.core import register as core
 from pants.engine.fs import Digest, DigestContents
+from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import PYTHON_BOOTSTRAP_ENV, QueryRule, RuleRunner
 
 from inseam import register
@@ -100,6 +102,16 @@ def lock_text(items: Iterable[dict[str, Any]]) -> str:
     part = {"locked_requirements": list(items), "marker": None, "platform_tag": None}
     lock = {"locked_resolves": [part], "path_mappings": {"WHEELS": None}, "pex_version": "2.69.0"}
     return f"// A lock.\n{json.dumps(lock, indent=2)}\n"
+
+
+def failure(runner: RuleRunner, output: type, request: Any) -> str:
+    """The text of the InseamError that the request ends with."""
+    with pytest.raises(ExecutionError) as error:
+        runner.request(output, [request])
+    causes: Sequence[Exception] = error.value.wrapped_exceptions
+    # Not isinstance: the engine may have loaded the class anew.
+    assert [type(cause).__name__ for cause in causes] == ["InseamError"]
+    return str(causes[0])
 
 
 def files_of(runner: RuleRunner, digest: Digest) -> dict[str, bytes]:

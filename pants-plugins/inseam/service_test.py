@@ -69,6 +69,12 @@ def values(target: Target) -> dict[str, Any]:
     return {field.alias: value.value for field, value in target.field_values.items()}
 
 
+def entry_point(target: Target) -> str:
+    value = target[PexEntryPointField].value
+    assert value is not None
+    return value.spec
+
+
 def generated(runner: RuleRunner) -> dict[str, str]:
     """Names and types of the targets that `src/shop:app` stands for."""
     targets = runner.request(AllUnexpandedTargets, [])
@@ -118,8 +124,7 @@ def test_what_follows_from_the_smallest_declaration(runner: RuleRunner) -> None:
         assert absent not in text
     pex = get(runner, "pex")
     assert values(pex)["output_path"] == "src.shop/app.pex"
-    assert pex[PexEntryPointField].value is not None
-    assert pex[PexEntryPointField].value.spec == "shop.server:main"
+    assert entry_point(pex) == "shop.server:main"
 
 
 def test_every_field_goes_to_the_target_that_it_is_about(runner: RuleRunner) -> None:
@@ -139,8 +144,7 @@ def test_every_field_goes_to_the_target_that_it_is_about(runner: RuleRunner) -> 
     assert layers["_layers"] == ("//:numbers",)
     assert layers["_base"] == "//src/shop:own"
     probe = get(runner, "healthcheck")
-    assert probe[PexEntryPointField].value is not None
-    assert probe[PexEntryPointField].value.spec == "probe.py:main"
+    assert entry_point(probe) == "probe.py:main"
     assert values(probe)["output_path"] == "src.shop/app-healthcheck.pex"
     for name in ("pex", "healthcheck"):
         assert get(runner, name)[PythonResolveField].value == "other"

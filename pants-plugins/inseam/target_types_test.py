@@ -53,7 +53,7 @@ ADDRESS = Address("src/shop", target_name="app")
     ],
 )
 def test_good_values(field: type[Field], raw: Any, value: Any) -> None:
-    found = field(raw, ADDRESS).value
+    found: Any = field(raw, ADDRESS).value
     assert (dict(found) if isinstance(value, dict) else found) == value
 
 
@@ -72,7 +72,7 @@ def test_good_values(field: type[Field], raw: Any, value: Any) -> None:
         (PortsField, ["80/icmp"], "but has '80/icmp'"),
         (PortsField, ["80\nRUN x"], "but has"),
         (PortsField, ["80\n"], "but has"),
-        (PortsField, ["８０"], "but has"),
+        (PortsField, ["\uff18\uff10"], "but has"),
         (PortsField, ["8000:8000"], "but has '8000:8000'"),
         (PortsField, 8000, "a list of port numbers"),
         (PortsField, "8000", "a list of port numbers"),
@@ -82,7 +82,7 @@ def test_good_values(field: type[Field], raw: Any, value: Any) -> None:
         (UserField, "-1", "must be numeric"),
         (UserField, "1000:", "must be numeric"),
         (UserField, "1\n", "must be numeric"),
-        (UserField, "１", "must be numeric"),
+        (UserField, "\uff11", "must be numeric"),
         (UserField, 1000, "1000"),
         (EnvField, {"A": "x\ny"}, "has 'A', whose name or value no image can hold"),
         (EnvField, {"A": "x\r"}, "has 'A'"),

@@ -18,6 +18,7 @@ from pants.engine.fs import (
     AddPrefix,
     Digest,
     DigestSubset,
+    FileEntry,
     MergeDigests,
     PathGlobs,
     RemovePrefix,
@@ -154,8 +155,9 @@ async def fetch_wheel(request: FetchRequest, python_repos: PythonRepos) -> Fetch
         ),
         **implicitly(),
     )
-    entries = await get_digest_entries(result.digest)
-    return FetchedWheel(result.digest, entries[0].file_digest.serialized_bytes_length)
+    (entry,) = await get_digest_entries(result.digest)
+    assert isinstance(entry, FileEntry)
+    return FetchedWheel(result.digest, entry.file_digest.serialized_bytes_length)
 
 
 fetched_wheel = by_name(fetch_wheel)

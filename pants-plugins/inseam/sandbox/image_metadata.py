@@ -100,6 +100,11 @@ def read_metadata(folder: Path) -> ImageMetadata:
     return _parse(read_json(path), str(path))
 
 
+def load_metadata(text: bytes) -> ImageMetadata:
+    """Reads the text of an `image.json`."""
+    return _parse(json.loads(text), METADATA)
+
+
 def _parse(data: Any, what: str) -> ImageMetadata:
     try:
         fields = dict(data)

@@ -19,13 +19,19 @@ import errno
 import hashlib
 import os
 import re
+from io import BytesIO
 from pathlib import Path
-from typing import Iterable, Iterator, Sequence
+from typing import BinaryIO, Iterable, Mapping, Sequence
 
 from inseam.sandbox.command import Failure
 from inseam.sandbox.descriptor import BLOBS, blob_path
 from inseam.sandbox.files import write_whole
-from inseam.sandbox.image_metadata import METADATA, ImageMetadata, read_metadata
+from inseam.sandbox.image_metadata import (
+    METADATA,
+    ImageMetadata,
+    load_metadata,
+    read_metadata,
+)
 from inseam.sandbox.oci_layout import INDEX, LAYOUT, LAYOUT_TEXT
 from inseam.sandbox.probes import PROBES
 from inseam.sandbox.tar import COPY_SIZE
@@ -61,6 +67,38 @@ def _has(store: Path, digest: str, size: int | None) -> bool:
     return found == size if size is not None else found > 0
 
 
+class _Folders:
+    """What is to be placed, in folders; the first one is the image's."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = folders
+
+    def document(self, name: str) -> bytes | None:
+        path = self._folders[0] / name
+        return path.read_bytes() if path.is_file() else None
+
+    def blob(self, digest: str) -> BinaryIO | None:
+        for folder in self._folders:
+            path = blob_path(folder, digest)
+            if path.is_file():
+                return path.open("rb")
+        return None
+
+
+class _Contents:
+    """What is to be placed, in memory, by path in the image's folder."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+
+    def document(self, name: str) -> bytes | None:
+        return self._files.get(name)
+
+    def blob(self, digest: str) -> BinaryIO | None:
+        content = self._files.get(blob_path(Path(), digest).as_posix())
+        return BytesIO(content) if content is not None else None
+
+
 def place(
     image: Path, folders: Sequence[Path], store: Path, layout: Path, *, without_base: bool = False
 ) -> list[str]:
@@ -70,8 +108,30 @@ def place(
     and for a full disk.
     """
     metadata = read_metadata(image)
-    wanted = blobs_of(metadata)
-    optional = wanted.keys() - blobs_of(metadata, base=False).keys() if without_base else set()
+    inputs = _Folders([image, *folders])
+    return _place(metadata, inputs, store, layout, without_base=without_base)
+
+
+def place_contents(files: Mapping[str, bytes], store: Path, layout: Path) -> list[str]:
+    """Does what `place` does, for an image whose other blobs are in the store already.
+
+    files: content by path of what is in the image's folder. It takes no process to write the few
+    kilobytes of an edit.
+    """
+    metadata = load_metadata(files[METADATA])
+    return _place(metadata, _Contents(files), store, layout, without_base=False)
+
+
+def _place(
+    image: ImageMetadata,
+    inputs: _Folders | _Contents,
+    store: Path,
+    layout: Path,
+    *,
+    without_base: bool,
+) -> list[str]:
+    wanted = blobs_of(image)
+    optional = wanted.keys() - blobs_of(image, base=False).keys() if without_base else set()
     (store / BLOBS).mkdir(parents=True, exist_ok=True)
     layout.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(store / BLOBS)
@@ -79,24 +139,23 @@ def place(
     copied = []
     try:
         for digest in missing(store, wanted.items()):
-            source = next(
-                (path for path in _places([image, *folders], digest) if path.is_file()), None
-            )
+            source = inputs.blob(digest)
             if source is None:
                 if digest in optional:
                     continue
                 raise Failure(
-                    f"{metadata.target}: the blob {digest} ({_role(metadata, digest)}) is neither"
-                    f" in {store} nor among the inputs. Package the image again."
+                    f"{image.target}: the blob {digest} ({_role(image, digest)}) is neither in"
+                    f" {store} nor among the inputs. Package the image again."
                 )
-            _copy(source, blob_path(store, digest), digest, metadata.target)
+            with source:
+                _copy(source, blob_path(store, digest), digest, image.target)
             copied.append(digest)
-        _write_layout(image, store, layout)
+        _write_layout(inputs, store, layout)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise Failure(
-            f"{metadata.target}: there is no space left for the image in {store}"
+            f"{image.target}: there is no space left for the image in {store}"
             f" ({error.strerror}). It takes {_megabytes(wanted.values())} MB; free some, then run"
             " the same again."
         ) from error
@@ -105,10 +164,6 @@ def place(
 
 def _megabytes(sizes: Iterable[int | None]) -> int:
     return sum(size or 0 for size in sizes) // 1_000_000 + 1
-
-
-def _places(folders: Sequence[Path], digest: str) -> Iterator[Path]:
-    return (blob_path(folder, digest) for folder in folders)
 
 
 def _role(image: ImageMetadata, digest: str) -> str:
@@ -139,17 +194,17 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def _copy(source: Path, target: Path, digest: str, owner: str) -> None:
+def _copy(source: BinaryIO, target: Path, digest: str, owner: str) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     sha256 = hashlib.sha256()
     try:
-        with source.open("rb") as reading, temporary.open("wb") as writing:
-            for data in iter(lambda: reading.read(COPY_SIZE), b""):
+        with temporary.open("wb") as writing:
+            for data in iter(lambda: source.read(COPY_SIZE), b""):
                 sha256.update(data)
                 writing.write(data)
         if f"sha256:{sha256.hexdigest()}" != digest:
             raise Failure(
-                f"{owner}: the blob {digest} is damaged, {source} has the digest"
+                f"{owner}: the blob {digest} is damaged, it has the digest"
                 f" sha256:{sha256.hexdigest()}. Make it again, without what Pants has cached:"
                 " --no-local-cache --no-remote-cache-read."
             )
@@ -158,17 +213,16 @@ def _copy(source: Path, target: Path, digest: str, owner: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _write_layout(image: Path, store: Path, layout: Path) -> None:
+def _write_layout(inputs: _Folders | _Contents, store: Path, layout: Path) -> None:
     """Writes the small files, the index, which makes the others matter, last."""
     _link(layout / "blobs", os.path.relpath(store / "blobs", layout))
     _update(layout / LAYOUT, LAYOUT_TEXT)
-    probes = image / PROBES
-    if probes.is_file():
-        _update(layout / PROBES, probes.read_bytes())
-    else:
-        (layout / PROBES).unlink(missing_ok=True)
-    for name in (METADATA, INDEX):
-        _update(layout / name, (image / name).read_bytes())
+    for name in (PROBES, METADATA, INDEX):
+        content = inputs.document(name)
+        if content is not None:
+            _update(layout / name, content)
+        else:
+            (layout / name).unlink(missing_ok=True)
 
 
 def _link(path: Path, target: str) -> None:

@@ -12,7 +12,7 @@ from inseam.sandbox.command import Failure, run
 from inseam.sandbox.descriptor import BLOBS
 from inseam.sandbox.image_metadata import read_metadata
 from inseam.sandbox.oci_testing import make_base, make_image, make_layer, make_service
-from inseam.sandbox.place import blobs_of, missing, place
+from inseam.sandbox.place import blobs_of, missing, place, place_contents
 from inseam.sandbox.program_testing import tree
 
 
@@ -88,6 +88,19 @@ def test_a_damaged_blob_is_refused_and_the_next_run_succeeds(tmp_path: Path) -> 
     blob.write_bytes(content)
     place(image, [], tmp_path / "store", tmp_path / "app")
     assert (tmp_path / "app/index.json").exists()
+
+
+def test_an_edit_is_placed_from_memory(tmp_path: Path) -> None:
+    make_base(tmp_path / "base")
+    app = make_layer(tmp_path / "app", "app", {"app/x.py": b"1"})
+    make_image(tmp_path / "image", base=tmp_path / "base", layers=[app])
+    files = {**tree(tmp_path / "app"), **tree(tmp_path / "image")}
+    with pytest.raises(Failure, match="the layer 'rootfs'"):
+        place_contents(files, tmp_path / "store", tmp_path / "edit")
+    place(tmp_path / "base", [], tmp_path / "store", tmp_path / "dist/base")
+    assert len(place_contents(files, tmp_path / "store", tmp_path / "edit")) == 3
+    place(tmp_path / "image", [], tmp_path / "store", tmp_path / "same")
+    assert tree(tmp_path / "edit") == tree(tmp_path / "same")
 
 
 def test_a_truncated_blob_of_the_store_is_replaced(tmp_path: Path) -> None:
