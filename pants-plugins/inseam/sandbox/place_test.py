@@ -96,7 +96,7 @@ def test_an_edit_is_placed_from_memory(tmp_path: Path) -> None:
     make_image(tmp_path / "image", base=tmp_path / "base", layers=[app])
     files = {**tree(tmp_path / "app"), **tree(tmp_path / "image")}
     with pytest.raises(Failure, match="the layer 'rootfs'"):
-        place_contents(files, tmp_path / "store", tmp_path / "edit")
+        place_contents(files, tmp_path / "other", tmp_path / "edit")
     place(tmp_path / "base", [], tmp_path / "store", tmp_path / "dist/base")
     assert len(place_contents(files, tmp_path / "store", tmp_path / "edit")) == 3
     place(tmp_path / "image", [], tmp_path / "store", tmp_path / "same")
