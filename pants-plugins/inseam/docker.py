@@ -144,12 +144,13 @@ async def find_base_image(request: BaseImageRequest) -> StartImage:
     owner = target.address.maybe_convert_to_target_generator()
     made = await rootfs(RootfsRequest(owner.create_generated("rootfs")), **implicitly())
     context = await add_prefix(AddPrefix(made.digest, "rootfs"))
-    return await engine_image(
+    image: StartImage = await engine_image(
         EngineImageRequest(
             f"inseam/{owner.target_name}", "scratch", context, ("rootfs/rootfs.tar",), owner
         ),
         **implicitly(),
     )
+    return image
 
 
 base_image = by_name(find_base_image)
@@ -180,9 +181,10 @@ async def find_deps_image(request: DepsImageRequest) -> StartImage:
     )
     context = await merge_digests(MergeDigests(layer.digest for layer in layers.layers))
     tars = tuple(f"{layer.name}/{layer.name}.tar" for layer in layers.layers)
-    return await engine_image(
+    image: StartImage = await engine_image(
         EngineImageRequest("inseam/deps", start.name, context, tars, service), **implicitly()
     )
+    return image
 
 
 deps_image = by_name(find_deps_image)

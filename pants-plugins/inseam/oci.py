@@ -28,7 +28,7 @@ from pants.core.goals.publish import (
 )
 from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
 from pants.core.util_rules.distdir import DistDir
-from pants.engine.addresses import Address, UnparsedAddressInputs
+from pants.engine.addresses import Address
 from pants.engine.env_vars import EnvironmentVarsRequest
 from pants.engine.fs import (
     EMPTY_DIGEST,
@@ -398,7 +398,8 @@ def image_references(target: Target, options: DockerOptions) -> tuple[str, ...]:
         repository=target[OciRepositoryField].value,
         default_repository=options.default_repository,
         registries=[
-            registry.address for registry in options.registries().get(*target[OciRegistriesField].value)
+            registry.address
+            for registry in options.registries().get(*target[OciRegistriesField].value)
         ],
         tags=target[OciTagsField].value,
     )
@@ -581,7 +582,8 @@ async def _indexed(
         ),
         **implicitly(),
     )
-    return result.digest
+    digest: Digest = result.digest
+    return digest
 
 
 def _is_placed(layout: Path, store: Path, documents: dict[str, bytes]) -> bool:
@@ -719,12 +721,12 @@ async def run_oci_image(field_set: OciFieldSet) -> RunRequest:
     return RunRequest(digest=prepared.digest, args=prepared.argv)
 
 
-class PublishOciImage(PublishRequest):
+class PublishOciImage(PublishRequest["PublishOciFieldSet"]):
     pass
 
 
 @dataclass(frozen=True)
-class PublishOciFieldSet(PublishFieldSet):
+class PublishOciFieldSet(PublishFieldSet[PublishOciImage]):
     publish_request_type = PublishOciImage
     required_fields = (OciLayersField, OciRepositoryField, OciSkipPushField)
 

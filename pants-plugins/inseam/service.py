@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pants.backend.docker.target_types import DockerImageTarget
+from pants.backend.docker.target_types import (
+    DockerImageRegistriesField,
+    DockerImageSkipPushField,
+    DockerImageTagsField,
+    DockerImageTarget,
+)
 from pants.backend.python.target_types import PexBinary
 from pants.engine.addresses import Address
 from pants.engine.rules import collect_rules, rule
@@ -35,9 +40,6 @@ from inseam.target_types import (
     DebianRootfsTarget,
     DepsImageField,
     DepsImageTarget,
-    DockerImageRegistriesField,
-    DockerImageSkipPushField,
-    DockerImageTagsField,
     EnvField,
     ImageReferenceField,
     BaseOciField,
@@ -75,15 +77,15 @@ from inseam.target_types import (
 )
 
 
-class GenerateFromPythonService(GenerateTargetsRequest):
+class GenerateFromPythonService(GenerateTargetsRequest[PythonServiceTarget]):
     generate_from = PythonServiceTarget
 
 
-class GenerateFromDebianBase(GenerateTargetsRequest):
+class GenerateFromDebianBase(GenerateTargetsRequest[DebianBaseTarget]):
     generate_from = DebianBaseTarget
 
 
-class GenerateFromRegistryBase(GenerateTargetsRequest):
+class GenerateFromRegistryBase(GenerateTargetsRequest[RegistryBaseTarget]):
     generate_from = RegistryBaseTarget
 
 

@@ -43,8 +43,8 @@ class InseamSubsystem(Subsystem):
         default=8_000_000,
         help=softwrap(
             """
-            Size in bytes from which on a wheel, or a first-party resource, is in a layer of its
-            own, apart from what changes more often.
+            Size in bytes from which on a wheel has a layer of its own, and a first-party resource
+            is in the layer `data`, apart from what changes more often.
             """
         ),
     )
@@ -61,9 +61,8 @@ class InseamSubsystem(Subsystem):
         default=PublishedImage.oci,
         help=softwrap(
             """
-            Which image of a `python_service` the goal `publish` pushes, if both are asked for it:
-            `#oci`, which is the same wherever it is made, or `#image`, as Docker built it. The
-            other is skipped.
+            Which image of a `python_service` the goal `publish` pushes: `#oci`, which is the same
+            wherever it is made, or `#image`, as Docker built it. The other is skipped.
             """
         ),
     )

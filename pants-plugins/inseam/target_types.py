@@ -190,8 +190,9 @@ class ImageReferenceField(StringField):
     help = _text(
         """
         The image in a registry: name, exact tag and digest, like
-        `python:3.11.9-slim-bookworm@sha256:...`. Without a digest the base may change under you;
-        `docker buildx imagetools inspect NAME:TAG` and `skopeo inspect docker://NAME:TAG` show it.
+        `python:3.11.9-slim-bookworm@sha256:...`. OCI images need the digest; Docker images do
+        without, but then the base may change under you. `skopeo inspect docker://NAME:TAG` and
+        `docker buildx imagetools inspect NAME:TAG` show it.
         """
     )
 
@@ -208,9 +209,10 @@ class BaseImageTarget(Target):
     )
 
 
-class RegistryImageTarget(BaseImageTarget):
+class RegistryImageTarget(Target):
     alias = "_registry_image"
     core_fields = (*BaseImageTarget.core_fields, ImageReferenceField)
+    help = BaseImageTarget.help
 
 
 class DebianBaseTarget(TargetGenerator):
@@ -222,8 +224,8 @@ class DebianBaseTarget(TargetGenerator):
     help = _text(
         """
         A base image from locked Debian packages, unpacked without maintainer scripts, root rights
-        or a daemon. Generates `#rootfs` (the root filesystem, one deterministic tar) and `#image`
-        (a `docker_image` of it).
+        or a daemon. Generates `#rootfs` (the root filesystem, one deterministic tar), `#image`
+        (what Docker images start from) and `#oci` (`run` puts the layers of an image on it).
         """
     )
 
@@ -240,8 +242,9 @@ class RegistryBaseTarget(TargetGenerator):
     moved_fields = ()
     help = _text(
         """
-        A base image from a registry, which must hold CPython and glibc. Generates `#image`, which
-        stands for it in Dockerfiles; it is pulled when an image that starts from it is built.
+        A base image from a registry, which must hold CPython and glibc. Generates `#image` (what
+        Docker images start from) and `#oci` (`run` puts the layers of an image on it). It is
+        pulled only when an image that stands on it is made.
         """
     )
 
@@ -353,7 +356,7 @@ class LayerRequirementsField(StringSequenceField):
 class LayerClosureField(BoolField):
     alias = "closure"
     default = True
-    help = "Whether the layer holds what its requirements depend on, too."
+    help = "If true, the layer also holds what its requirements depend on."
 
 
 class LayerBaseField(StringField):
@@ -383,7 +386,8 @@ class VenvLayerTarget(Target):
         """
         A layer of wheels that services share: those that list it in `layers` have it as it is,
         and only the rest of their wheels in their own. Its bytes depend on the lock and on this
-        declaration, never on who uses it.
+        declaration, never on who uses it. It has the name of this target, which must differ from
+        those of an image's other layers.
         """
     )
 
@@ -408,7 +412,7 @@ class ServiceEntryPointField(StringField):
     help = _text(
         """
         What the container runs: `module:function`, or `file.py:function` for a file beside the
-        BUILD file. The function is called without arguments, what it returns is the exit code.
+        BUILD file. The function is called without arguments; what it returns is the exit code.
         """
     )
 
@@ -462,9 +466,10 @@ class ServiceLayersField(StringSequenceField):
     value: Tuple[str, ...]
     help = _text(
         """
-        Addresses of `venv_layer` targets, lowest first, that hold wheels of this service for
-        several. No two may hold the same distribution. Without them, wheels that are larger than
-        `[inseam].large_wheel` are in layers of their own.
+        Addresses of `venv_layer` targets, lowest first. The image has these layers as they are,
+        and the service's own hold only the rest of its wheels. No two may hold the same
+        distribution. By default there are none. Of the rest, a wheel of at least
+        `[inseam].large_wheel` bytes is in a layer of its own.
         """
     )
 
@@ -504,7 +509,9 @@ class EnvField(DictStringToStringField):
     help = _text(
         """
         Environment variables of the container. Not for secrets: anyone who has the image can read
-        them.
+        them. They are added to those that every image has, or replace them: PATH and VIRTUAL_ENV
+        of /opt/venv, PYTHONDONTWRITEBYTECODE=1, PYTHONUNBUFFERED=1, TZ=UTC, LANG=C.UTF-8 and
+        LC_ALL=C.UTF-8.
         """
     )
 
@@ -570,9 +577,9 @@ class OciPlatformsField(StringSequenceField):
     value: Tuple[str, ...]
     help = _text(
         """
-        Platforms to make the image for, like `["linux/amd64", "linux/arm64"]`; more than one
+        Platforms to make the OCI image for, like `["linux/amd64", "linux/arm64"]`; more than one
         become an image index. Nothing is emulated: each has the packages and wheels that are
-        locked for it. Default: the platform of the base.
+        locked for it. Default: the platform of the base, for which `#image` always is.
         """
     )
 
@@ -595,8 +602,8 @@ class OciCompressionField(StringField):
     valid_choices = ("gzip", "zstd")
     help = _text(
         """
-        How layers are compressed. Every registry and engine reads gzip; zstd is smaller and
-        faster, for Docker from version 23 on.
+        How the layers of the OCI image are compressed. Every registry and engine reads gzip; zstd
+        is smaller and faster, for Docker from version 23 on.
         """
     )
 
@@ -628,11 +635,15 @@ class PythonServiceTarget(TargetGenerator):
         """
         A Python service. From a locked dependency set and first-party code it makes:
 
-        - `#pex`, a `pex_binary`;
-        - `#layers`, deterministic layers: a venv of the wheels at /opt/venv, the code at /app;
-        - `#oci`, a slim `oci_image` of the base and these layers, made without a daemon;
-        - `#image`, the same as a `docker_image`, made by a Docker engine;
-        - `#healthcheck`, a `pex_binary` of the probe.
+          * `#pex`, a `pex_binary`;
+
+          * `#layers`, deterministic layers: a venv of the wheels at /opt/venv, the code at /app;
+
+          * `#oci`, a slim `oci_image` of the base and these layers, made without a daemon;
+
+          * `#image`, the same as a `docker_image`, made by a Docker engine;
+
+          * `#healthcheck`, a `pex_binary` of the probe.
         """
     )
 
@@ -646,8 +657,8 @@ class OciLayersField(SpecialCasedDependencies):
     alias = "layers"
     help = _text(
         """
-        What is on the base, lowest first: addresses of `venv_layer` targets, and at the end of
-        the `#layers` of a `python_service`.
+        What is on the base, lowest first: addresses of `venv_layer` targets, then, if the image is
+        to hold one, of the `#layers` of a `python_service`.
         """
     )
 
@@ -706,7 +717,11 @@ class OciSkipPushField(BoolField):
 
 class OciLabelsField(DictStringToStringField):
     alias = "labels"
-    help = "Labels of the image; those that start with org.opencontainers.image are annotations too."
+    help = _text(
+        """
+        Labels of the image; those that start with org.opencontainers.image are annotations too.
+        """
+    )
 
 
 class OciImageTarget(Target):

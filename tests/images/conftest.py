@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+from typing import Any
+
 import pytest
 
 from images.services import SERVICES
@@ -35,10 +37,10 @@ def containers(
 
 
 @pytest.fixture(params=SERVICES)
-def image(request: pytest.FixtureRequest, images: dict[str, Image]) -> Image:
+def image(request: Any, images: dict[str, Image]) -> Image:
     return images[request.param]
 
 
 @pytest.fixture(params=SERVICES)
-def container(request: pytest.FixtureRequest, containers: dict[str, Container]) -> Container:
+def container(request: Any, containers: dict[str, Container]) -> Container:
     return containers[request.param]
