@@ -80,11 +80,15 @@ class BaseRequest:
 
 @dataclass(frozen=True)
 class Base:
-    """What layers have to know of a base: nothing that changes when only its packages do."""
+    """What layers have to know of a base: nothing that changes when only its packages do.
+
+    has_init: whether tini is in it; None if nobody knows, as for an image of a registry.
+    """
 
     address: Address
     platform: Platform
     interpreter: str
+    has_init: bool | None
 
     @property
     def minor(self) -> str:
@@ -120,6 +124,7 @@ async def resolve_base(request: BaseRequest) -> Base:
             glibc=(int(major), int(minor)),
         ),
         base[InterpreterField].value,
+        "init" in base[DebianGroupsField].value if base.has_field(DebianGroupsField) else None,
     )
 
 

@@ -62,6 +62,7 @@ from inseam.target_types import (
     LAYER_FILES,
     AppLayersField,
     AppSourcesField,
+    InitField,
     LayersBaseField,
     LayersServiceField,
     LayersSharedField,
@@ -205,6 +206,11 @@ async def make_lower_layers(
         BaseRequest(target[LayersBaseField].value or "", target.address, request.platform),
         **implicitly(),
     )
+    if target[InitField].value and base.has_init is False:
+        raise InseamError(
+            f"{service}: `init=True` needs tini, which the base {base.address} does not have. Add"
+            " `init` to the `groups` of the base."
+        )
     roots = await resolve_unparsed_address_inputs(
         target[LayersServiceField].to_unparsed_address_inputs(), **implicitly()
     )

@@ -37,6 +37,7 @@ from pants.engine.fs import (
     Digest,
     DigestSubset,
     FileContent,
+    FileEntry,
     MergeDigests,
     PathGlobs,
     RemovePrefix,
@@ -60,6 +61,7 @@ from inseam.compat import (
     execute_pex_cli,
     find_interpreter,
     get_digest_contents,
+    get_digest_entries,
     implicitly,
     merge_digests,
     remove_prefix,
@@ -78,8 +80,8 @@ from inseam.program import (
     run_program,
 )
 from inseam.sandbox.command import Failure
-from inseam.sandbox.image_metadata import read_metadata
-from inseam.sandbox.place import blobs_of, missing
+from inseam.sandbox.image_metadata import load_metadata, read_metadata
+from inseam.sandbox.place import blobs_of, missing, place_contents
 from inseam.subsystem import InseamSubsystem
 from inseam.target_types import (
     BaseOciField,
@@ -105,6 +107,8 @@ from inseam.target_types import (
 from inseam.wheels import LowerLayer, SharedLayerRequest, shared_layer
 
 _LOCK = "compressors.lock"
+# Bytes of documents and of the app layer up to which an image is written by the rule itself.
+_SMALL = 32_000_000
 # Programs that talk to registries, Docker and podman find them, and credentials, by these.
 CLIENT_ENV = (
     "CONTAINERS_STORAGE_CONF",
@@ -613,24 +617,53 @@ async def place_image(
     if len(images) > 1:
         image = await _indexed(request, images, docker_options)
     contents = await get_digest_contents(
-        await digest_subset_to_digest(DigestSubset(image, PathGlobs(["index.json", "image.json"])))
+        await digest_subset_to_digest(
+            DigestSubset(image, PathGlobs(["index.json", "image.json", "probes.yaml"]))
+        )
     )
     documents = {file.path: file.content for file in contents}
     dist = Path(get_buildroot(), dist_dir.relpath)
     layout, store = dist / request.layout, dist / "oci"
+    result = Placed(str(layout), documents["image.json"], minor)
     if _is_placed(layout, store, documents):
-        return Placed(str(layout), documents["image.json"], minor)
-    prefixed = await concurrently(
-        add_prefix(AddPrefix(digest, f"blobs{number}"))
-        for number, one in enumerate(images)
-        for _, digest in one.blobs
+        return result
+    own = [one.digest for one in images]
+    blobs = await digest_to_snapshot(
+        await digest_subset_to_digest(
+            DigestSubset(await merge_digests(MergeDigests(own)), PathGlobs(["blobs/**"]))
+        )
     )
-    folders = [
-        f"blobs{number}/{name}" for number, one in enumerate(images) for name, _ in one.blobs
+    entries = await get_digest_entries(blobs.digest)
+    own_size = sum(
+        entry.file_digest.serialized_bytes_length
+        for entry in entries
+        if isinstance(entry, FileEntry)
+    )
+    wanted = blobs_of(load_metadata(documents["image.json"]))
+    lacking = {digest.partition(":")[2] for digest in missing(store, wanted.items())}
+    held = {path.rpartition("/")[2] for path in blobs.files}
+    if own_size < _SMALL and lacking <= held:
+        # An edit. The few kilobytes of it take no process.
+        files = await get_digest_contents(blobs.digest)
+        try:
+            place_contents(
+                {**documents, **{file.path: file.content for file in files}}, store, layout
+            )
+        except Failure as error:
+            raise InseamError(str(error)) from error
+        return result
+    named = [
+        (f"blobs{number}/{name}", f"blobs{number}", digest)
+        for number, one in enumerate(images)
+        for name, digest in one.blobs
     ]
-    inputs = [await add_prefix(AddPrefix(image, "image")), *prefixed]
-    own = await concurrently(
-        add_prefix(AddPrefix(one.digest, f"own{number}")) for number, one in enumerate(images)
+    prefixed = await concurrently(
+        add_prefix(AddPrefix(digest, prefix))
+        for prefix, digest in [
+            ("image", image),
+            *((f"own{number}", digest) for number, digest in enumerate(own)),
+            *((prefix, digest) for _, prefix, digest in named),
+        ]
     )
     await run_program(
         ProgramRequest(
@@ -639,10 +672,10 @@ async def place_image(
                 f"--store={store}",
                 f"--layout={layout}",
                 "image",
-                *(f"own{number}" for number in range(len(images))),
-                *folders,
+                *(f"own{number}" for number in range(len(own))),
+                *(folder for folder, _, _ in named),
             ),
-            input=await merge_digests(MergeDigests([*inputs, *own])),
+            input=await merge_digests(MergeDigests(prefixed)),
             output="nothing",
             minor=minor,
             description=f"Write {request.layout}",
@@ -650,7 +683,7 @@ async def place_image(
         ),
         **implicitly(),
     )
-    return Placed(str(layout), documents["image.json"], minor)
+    return result
 
 
 placed = by_name(place_image)

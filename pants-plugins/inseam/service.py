@@ -25,10 +25,10 @@ from pants.engine.target import (
 from pants.engine.unions import UnionMembership, UnionRule
 
 from inseam.plan.dockerfile import (
-    ENTRY_POINT,
     HEALTHCHECK,
     WORKING_DIR,
     ImageConfig,
+    entry_point,
     instructions,
 )
 from inseam.subsystem import InseamSubsystem, PublishedImage
@@ -42,6 +42,7 @@ from inseam.target_types import (
     DepsImageTarget,
     EnvField,
     ImageReferenceField,
+    InitField,
     BaseOciField,
     BaseOciTarget,
     LayersBaseField,
@@ -183,6 +184,7 @@ async def generate_from_python_service(
                 ],
                 LayersSharedField.alias: service[ServiceLayersField].value,
                 LayersBaseField.alias: base,
+                InitField.alias: service[InitField].value,
             },
         )
     )
@@ -196,6 +198,7 @@ async def generate_from_python_service(
         ports=service[PortsField].value,
         args=service[ServiceArgsField].value,
         healthcheck=bool(probe),
+        init=service[InitField].value,
     )
     targets.append(
         generated(
@@ -224,7 +227,7 @@ async def generate_from_python_service(
             {
                 ServiceBaseField.alias: base,
                 OciLayersField.alias: [reference("layers")],
-                OciEntryPointField.alias: [ENTRY_POINT],
+                OciEntryPointField.alias: entry_point(service[InitField].value),
                 OciWorkingDirField.alias: WORKING_DIR,
                 OciHealthcheckField.alias: [HEALTHCHECK] if probe else None,
                 **{

@@ -291,6 +291,7 @@ class VenvLayersTarget(Target):
         LayersServiceField,
         LayersSharedField,
         LayersBaseField,
+        InitField,
         Dependencies,
     )
     help = _text(
@@ -550,6 +551,18 @@ class UserField(StringField):
         return value
 
 
+class InitField(BoolField):
+    alias = "init"
+    default = False
+    help = _text(
+        """
+        Whether the container's first process is an init, tini, that passes signals on and reaps
+        orphans, for services that don't do that themselves. The base must have it: a
+        `debian_base` with `init` among its `groups`.
+        """
+    )
+
+
 class ServiceArgsField(StringSequenceField):
     alias = "args"
     default = ()
@@ -620,6 +633,7 @@ class PythonServiceTarget(TargetGenerator):
         PortsField,
         EnvField,
         UserField,
+        InitField,
         ServiceArgsField,
         DockerImageTagsField,
         ServiceRepositoryField,

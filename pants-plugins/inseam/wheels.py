@@ -204,7 +204,7 @@ async def make_layer(request: LayerRequest) -> LowerLayer:
         for wheel, file in zip(request.wheels, fetched)
     )
     folders = await merge_digests(MergeDigests(unit.digest for unit in units))
-    venv = (f"--venv-interpreter={base.interpreter}", f"--venv-version={base.platform.python}")
+    venv = (f"--venv-interpreter={base.interpreter}", f"--venv-version={minor}")
     joined = await run_program(
         ProgramRequest(
             argv=(

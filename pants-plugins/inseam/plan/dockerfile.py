@@ -16,6 +16,7 @@ DEFAULT_ENV = {
     "LC_ALL": "C.UTF-8",
 }
 ENTRY_POINT = "/opt/venv/bin/entrypoint"
+INIT = "/usr/bin/tini"
 HEALTHCHECK = "/opt/venv/bin/healthcheck"
 WORKING_DIR = "/app"
 
@@ -29,6 +30,12 @@ class ImageConfig:
     ports: tuple[str, ...]
     args: tuple[str, ...]
     healthcheck: bool
+    init: bool = False
+
+
+def entry_point(init: bool) -> tuple[str, ...]:
+    """The command of a service's container, behind an init process or not."""
+    return (*((INIT, "--") if init else ()), ENTRY_POINT)
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -67,7 +74,7 @@ def instructions(start: str, tars: Iterable[str], config: ImageConfig) -> tuple[
             if config.healthcheck
             else []
         ),
-        f"ENTRYPOINT {exec_form([ENTRY_POINT])}",
+        f"ENTRYPOINT {exec_form(entry_point(config.init))}",
         *([f"CMD {exec_form(config.args)}"] if config.args else []),
     )
 

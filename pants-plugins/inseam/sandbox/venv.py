@@ -37,7 +37,8 @@ def console_script(module: str, attribute: str) -> bytes:
 def skeleton(interpreter: str, version: str) -> list[Member]:
     """What makes a venv of the installed wheels: configuration, interpreter links, path to /app.
 
-    interpreter: absolute path in the image. version: full version of that interpreter.
+    interpreter: absolute path in the image. version: its minor version, as "3.11": with more, the
+    layer would change with each patch release of a base.
     """
     owner = "the venv"
     minor = (int(version.split(".")[0]), int(version.split(".")[1]))
