@@ -254,6 +254,18 @@ class RegistryBaseTarget(TargetGenerator):
 # -----------------------------------------------------------------------------------------------
 
 
+class InitField(BoolField):
+    alias = "init"
+    default = False
+    help = _text(
+        """
+        Whether the container's first process is an init, tini, that passes signals on and reaps
+        orphans, for services that don't do that themselves. The base must have it: a
+        `debian_base` with `init` among its `groups`.
+        """
+    )
+
+
 class LayersSourcesField(SourcesField):
     alias = "_sources"
     expected_num_files = 0
@@ -549,18 +561,6 @@ class UserField(StringField):
                 f" but was {value!r}."
             )
         return value
-
-
-class InitField(BoolField):
-    alias = "init"
-    default = False
-    help = _text(
-        """
-        Whether the container's first process is an init, tini, that passes signals on and reaps
-        orphans, for services that don't do that themselves. The base must have it: a
-        `debian_base` with `init` among its `groups`.
-        """
-    )
 
 
 class ServiceArgsField(StringSequenceField):

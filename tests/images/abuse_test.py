@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from inseam.testing import Container
+from inseam.testing.image import search_path
 
 from images import load, wire
 from images.processes import service_process
 from images.services import ask
-from inseam.testing import Container
-from inseam.testing.image import search_path
 
 SEED = 5
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"

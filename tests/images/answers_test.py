@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from images.services import ask
 from inseam.testing import Container
+
+from images.services import ask
 
 
 def test_each_has_the_routes_of_the_kit(container: Container) -> None:
@@ -31,11 +32,11 @@ def test_a_book_that_is_added_is_found(containers: dict[str, Container]) -> None
     assert ask(catalog, "/books/9780000000009").status == 404
 
 
-def test_a_table_becomes_a_report_that_is_kept_as_parquet(
-    containers: dict[str, Container]
-) -> None:
+def test_a_table_becomes_a_report_that_is_kept_as_parquet(containers: dict[str, Container]) -> None:
     reports = containers["reports"]
-    table = b"city,kwh\n" + b"".join(b"%s,%d\n" % ((b"Oslo", b"Bergen")[n % 2], n) for n in range(100))
+    table = b"city,kwh\n" + b"".join(
+        b"%s,%d\n" % ((b"Oslo", b"Bergen")[n % 2], n) for n in range(100)
+    )
     answer = ask(reports, "/reports?by=city", table, "text/csv")
     assert [(row["city"], row["count"]) for row in answer.json()] == [("Bergen", 50), ("Oslo", 50)]
     latest = ask(reports, "/reports/latest")

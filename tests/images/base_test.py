@@ -7,9 +7,9 @@ import os
 from typing import Callable
 
 import pytest
+from inseam.testing import Engine, Image
 
 from images.services import run_python
-from inseam.testing import Engine, Image
 
 Run = Callable[..., str]
 
@@ -48,7 +48,7 @@ print(json.dumps([imported, failed, stale]))
 """
 
 
-@pytest.fixture
+@pytest.fixture()
 def python(container_engine: Engine, images: dict[str, Image]) -> Run:
     """What a program prints when a user without rights runs it in the image."""
 

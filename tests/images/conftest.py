@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-
 from typing import Any
 
 import pytest
-
-from images.services import SERVICES
 from inseam.testing import HARDENED, Container, Engine, Image, started
 from inseam.testing.image import find
+
+from images.services import SERVICES
 
 pytest_plugins = ["inseam.testing"]
 

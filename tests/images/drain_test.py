@@ -12,10 +12,10 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from inseam.testing import Container, Engine, Image, RunOptions, started
 
 from images import load, wire
 from images.services import SERVICES
-from inseam.testing import Container, Engine, Image, RunOptions, started
 
 BOOK = b'{"isbn": "9780131103627", "title": "C", "year": 1988}'
 TABLE = b"city,kwh\n" + b"Oslo,1\nBergen,2\n" * 1000
@@ -102,9 +102,7 @@ def test_a_request_that_has_begun_is_answered(
     assert container.wait() == 0
 
 
-def test_the_deadline_ends_a_request_that_never_ends(
-    start_image: Callable[..., Container]
-) -> None:
+def test_the_deadline_ends_a_request_that_never_ends(start_image: Callable[..., Container]) -> None:
     container = wire.start_on_loopback(start_image, "service", SHUTDOWN_TIMEOUT="1")
     with wire.connect(container) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
@@ -161,7 +159,10 @@ def wait_for_log(container: Container, text: str) -> None:
 
 
 def wait_for_handler(pid: int, init: bool) -> None:
-    """Until the service catches SIGTERM, or as PID 1 waits for it. pid: of the container's PID 1."""
+    """Until the service catches SIGTERM, or as PID 1 waits for it.
+
+    pid: of the container's PID 1, on the host.
+    """
     if not Path(f"/proc/{pid}").exists():
         pytest.skip("the engine is on another machine: its processes cannot be watched")
     for _ in range(10_000):

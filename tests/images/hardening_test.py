@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from images.services import SERVICES, ask, python
 from inseam.testing import HARDENED, Container
+
+from images.services import SERVICES, ask, python
 
 
 def test_it_runs_without_root_capabilities_or_new_privileges(container: Container) -> None:

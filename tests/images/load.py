@@ -6,6 +6,7 @@ import re
 import selectors
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 _LENGTH = re.compile(rb"content-length: ([0-9]+)", re.IGNORECASE)
@@ -78,10 +79,8 @@ def run(port: int, connections: int, request: bytes, turn: Callable[[Outcome], b
         return connect()
 
     def send(client: _Client) -> None:
-        try:
+        with suppress(OSError):  # the next read fails too, and counts it
             client.socket.send(request)
-        except OSError:
-            pass  # the next read fails too, and counts it
 
     for _ in range(connections):
         connect()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from images.services import python
 from inseam.testing import Container
+
+from images.services import python
 
 _LIST = """
 import json, os
@@ -17,13 +18,15 @@ for name in os.listdir("/proc"):
     try:
         lines = open(f"/proc/{name}/status").read().splitlines()
         status = dict(line.split(":", 1) for line in lines)
-        descriptors = 0 if status["State"].strip()[0] == "Z" else len(os.listdir(f"/proc/{name}/fd"))
+        state = status["State"].strip()[0]
+        descriptors = 0 if state == "Z" else len(os.listdir(f"/proc/{name}/fd"))
     except (FileNotFoundError, ProcessLookupError):
         continue
     except PermissionError:
         descriptors = -1
-    found.append([int(name), int(status["PPid"]), status["State"].strip()[0], descriptors,
-                  int(status.get("Threads", "1")), int(status.get("VmRSS", "0 kB").split()[0]) * 1024])
+    rss = int(status.get("VmRSS", "0 kB").split()[0]) * 1024
+    threads = int(status.get("Threads", "1"))
+    found.append([int(name), int(status["PPid"]), state, descriptors, threads, rss])
 print(json.dumps(found))
 """
 

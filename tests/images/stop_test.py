@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from inseam.testing import HARDENED, Container
 
 from images.services import SERVICES
-from inseam.testing import HARDENED, Container
 
 WITHIN = 2  # seconds, after which the engine kills it and the exit code is 137
 
 
 @pytest.mark.parametrize("init", [False, True], ids=["alone", "init"])
-def test_sigterm_ends_each_with_zero(
-    start_image: Callable[..., Container], init: bool
-) -> None:
+def test_sigterm_ends_each_with_zero(start_image: Callable[..., Container], init: bool) -> None:
     containers = [start_image(f"src/python/{name}:app", HARDENED, init=init) for name in SERVICES]
     for container in containers:
         container.wait_healthy()

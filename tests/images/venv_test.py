@@ -1,11 +1,12 @@
-"""/opt/venv is an ordinary virtual environment, with everything that pip or importlib would read."""
+"""/opt/venv is an ordinary virtual environment, with all that pip or importlib would read."""
 
 from __future__ import annotations
 
 import json
 
-from images.services import python
 from inseam.testing import Container
+
+from images.services import python
 
 DISTRIBUTIONS = """
 import base64, hashlib, importlib.metadata, json, os
@@ -80,8 +81,7 @@ def test_importlib_metadata_sees_distributions_whose_record_is_right(
     containers: dict[str, Container]
 ) -> None:
     found = {
-        name: json.loads(python(container, DISTRIBUTIONS))
-        for name, container in containers.items()
+        name: json.loads(python(container, DISTRIBUTIONS)) for name, container in containers.items()
     }
     assert found["service"] == {}
     assert {"fastapi", "uvicorn", "pydantic", "starlette"} <= set(found["catalog"])

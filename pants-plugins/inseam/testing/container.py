@@ -131,7 +131,10 @@ class Container:
         self.engine.output("kill", f"--signal={name}", self.name)
 
     def wait(self, timeout: float = 60) -> int:
-        """Waits for its end and returns the exit code; raises TimeoutError after so many seconds."""
+        """Waits for its end and returns the exit code.
+
+        timeout: seconds after which TimeoutError is raised.
+        """
         try:
             return int(self.engine.output("wait", self.name, timeout=timeout))
         except subprocess.TimeoutExpired:

@@ -22,9 +22,10 @@ from inseam.testing.image import Image, ImageNotFound
 from inseam.testing.options import RunOptions
 
 IMAGE = Image("sha256:1234", "app:latest")
+HEALTH = "--format={{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}"
 
 
-@pytest.fixture
+@pytest.fixture()
 def fake(tmp_path: Path) -> FakeEngine:
     fake = FakeEngine(tmp_path / "bin").install()
     fake.has_image(IMAGE.reference, ExposedPorts={"8000/tcp": {}, "53/udp": {}})
@@ -32,12 +33,12 @@ def fake(tmp_path: Path) -> FakeEngine:
     return fake
 
 
-@pytest.fixture
+@pytest.fixture()
 def engine(fake: FakeEngine) -> Engine:
     return Engine(str(fake.folder / "docker"))
 
 
-@pytest.fixture
+@pytest.fixture()
 def port() -> Iterator[int]:
     """Where a server answers 404 to everything."""
 
@@ -140,24 +141,21 @@ def test_an_image_that_the_engine_lacks_is_named(fake: FakeEngine, engine: Engin
 
 
 def test_it_waits_for_the_images_own_probe(fake: FakeEngine, engine: Engine) -> None:
-    fake.answer("container", "inspect", "--format={{if .State.Health}}", stdout="x")
     with started(engine, IMAGE) as container:
-        health = "--format={{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}"
-        fake.answer("container", "inspect", health, stdout="healthy\n")
+        fake.answer("container", "inspect", HEALTH, stdout="healthy\n")
         container.wait_healthy()
-        fake.answer("container", "inspect", health, stdout="none\n")
+        fake.answer("container", "inspect", HEALTH, stdout="none\n")
         with pytest.raises(NotHealthy, match="app:latest has no HEALTHCHECK"):
             container.wait_healthy()
 
 
 def test_what_is_not_healthy_says_why(fake: FakeEngine, engine: Engine) -> None:
     with started(engine, IMAGE) as container:
-        health = "--format={{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}"
-        fake.answer("container", "inspect", health, stdout="unhealthy\n")
+        fake.answer("container", "inspect", HEALTH, stdout="unhealthy\n")
         fake.answer("logs", stdout="listening\n", stderr="a warning\n")
         probes = [{"Output": "refused: nothing listens\n"}]
         fake.has_container({"Running": True, "Health": {"Log": probes}})
-        fake.answer("container", "inspect", health, stdout="unhealthy\n")
+        fake.answer("container", "inspect", HEALTH, stdout="unhealthy\n")
         with pytest.raises(NotHealthy) as caught:
             container.wait_healthy(timeout=0)
         message = str(caught.value)

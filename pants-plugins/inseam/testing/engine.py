@@ -74,7 +74,7 @@ def find_engine(environment: Mapping[str, str] = os.environ) -> Engine:
         try:
             kind = Engine(client).output("--version", timeout=30)
             Engine(client).output("version", timeout=30)
-        except Exception as error:  # noqa: BLE001 - whatever it is, this client cannot be used
+        except Exception as error:  # whatever it is, this client cannot be used
             reasons.append(str(error).strip().replace("\n", " "))
             continue
         return Engine(client, kind.startswith("podman"))

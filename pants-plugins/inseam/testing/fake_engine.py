@@ -51,7 +51,7 @@ class FakeEngine:
         self.answer("image", "inspect", reference, stdout=json.dumps([{"Config": config}]))
 
     def has_container(
-        self, state: dict[str, Any] | None = None, ports: dict[str, int] | None = None
+        self, state: dict[str, Any] | None = None, ports: dict[int, int] | None = None
     ) -> None:
         """Whatever the name of the container is."""
         bindings = {

@@ -34,7 +34,7 @@ def find_image(container_engine: Engine) -> Callable[[str], Image]:
     return find
 
 
-@pytest.fixture
+@pytest.fixture()
 def start_image(container_engine: Engine) -> Iterator[Callable[..., Container]]:
     """Starts images; their containers are removed when the test ends, however it ends.
 

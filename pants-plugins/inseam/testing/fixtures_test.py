@@ -47,7 +47,7 @@ def run(
     )
 
 
-@pytest.fixture
+@pytest.fixture()
 def fake(tmp_path: Path) -> FakeEngine:
     fake = FakeEngine(tmp_path / "bin").install()
     fake.has_image("sha256:1234")

@@ -12,7 +12,7 @@ from inseam.testing.image import Image, ImageNotFound, find
 
 def describe(folder: Path, version: int = 1, tags: tuple[str, ...] = ("app:latest",)) -> None:
     """What Pants writes for a docker_image (DockerInfoV1)."""
-    registry = {"alias": None, "address": None, "repository": "app"}
+    registry: dict[str, object] = {"alias": None, "address": None, "repository": "app"}
     registry["tags"] = [{"template": tag, "tag": tag, "name": tag} for tag in tags]
     info = {"version": version, "image_id": "sha256:1234", "registries": [registry]}
     folder.mkdir(parents=True)
@@ -22,9 +22,7 @@ def describe(folder: Path, version: int = 1, tags: tuple[str, ...] = ("app:lates
 @pytest.mark.parametrize(
     "address", ["src/python/x:app", "//src/python/x:app", "src/python/x:app#image"]
 )
-def test_it_is_found_by_its_id_however_the_address_is_written(
-    tmp_path: Path, address: str
-) -> None:
+def test_it_is_found_by_its_id_however_the_address_is_written(tmp_path: Path, address: str) -> None:
     describe(tmp_path / "src.python.x")
     assert find(address, [tmp_path]) == Image("sha256:1234", "app:latest")
 

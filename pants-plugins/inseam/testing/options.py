@@ -11,8 +11,8 @@ class RunOptions:
     """Options of `docker run`; the defaults are the engine's, but for `health_interval`.
 
     ports: container ports to publish on a free port of 127.0.0.1; None for all that the image
-    exposes. memory: limit in bytes. args: replace the image's CMD. network: like "none"; with "host",
-    `ports` are those that the service is told to listen on.
+    exposes. memory: limit in bytes. args: replace the image's CMD. network: like "none"; with
+    "host", `ports` are those that the service is told to listen on.
     health_interval: seconds between two probes, instead of the image's own, which make tests wait;
     None for those. extra: further arguments of `docker run`, as they are.
     """
