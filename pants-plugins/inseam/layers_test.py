@@ -395,6 +395,17 @@ def test_a_base_for_a_python_that_is_not_installed_here_is_refused(runner: RuleR
     refused(runner, "There is no CPython 3.97 on this machine", "[python-bootstrap].search_path")
 
 
+def test_an_init_process_that_the_base_lacks_is_refused(runner: RuleRunner) -> None:
+    fields = "interpreter='/usr/bin/python3', python_version='3.11.2', glibc_version='2.36'"
+    runner.write_files(
+        {
+            "BUILD": f"debian_base(name='base', lock='x.json', {fields})",
+            "src/shop/BUILD": SERVICE.replace('"app"', '"app", init=True'),
+        }
+    )
+    refused(runner, "`init=True` needs tini, which the base //:base does not have", "`groups`")
+
+
 @pytest.mark.parametrize(
     "base, text",
     [

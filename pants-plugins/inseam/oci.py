@@ -45,8 +45,9 @@ from pants.engine.fs import (
 from pants.engine.internals.session import RunId
 from pants.engine.process import InteractiveProcess, Process
 from pants.engine.rules import collect_rules, rule
-from pants.engine.target import Target, WrappedTargetRequest
+from pants.engine.target import AllTargets, Target, WrappedTargetRequest
 from pants.engine.unions import UnionRule
+from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from inseam.bases import Base, BaseRequest, RootfsRequest, find_base, rootfs
@@ -602,10 +603,42 @@ def _is_placed(layout: Path, store: Path, documents: dict[str, bytes]) -> bool:
         return False
 
 
+@dataclass(frozen=True)
+class ImageNames:
+    """The addresses of the `oci_image`s of the repository, by name and tag."""
+
+    addresses: FrozenDict[str, tuple[Address, ...]]
+
+
+@rule(desc="Find the names of images", level=LogLevel.DEBUG)
+async def find_image_names(targets: AllTargets, options: DockerOptions) -> ImageNames:
+    found: dict[str, list[Address]] = {}
+    for target in targets:
+        if target.has_field(OciRepositoryField):
+            for name in image_references(target, options):
+                found.setdefault(name, []).append(target.address)
+    return ImageNames(FrozenDict({name: tuple(found[name]) for name in sorted(found)}))
+
+
+def _check_names(address: Address, names: ImageNames) -> None:
+    for name, addresses in names.addresses.items():
+        others = [other for other in addresses if other != address]
+        if address in addresses and others:
+            raise InseamError(
+                f"{service_of(address)} and {service_of(others[0])} both make the image {name}."
+                " Give one of them another `repository` or other `image_tags`."
+            )
+
+
 @rule(desc="Write an image", level=LogLevel.DEBUG)
 async def place_image(
-    request: PlacedRequest, dist_dir: DistDir, docker_options: DockerOptions, run_id: RunId
+    request: PlacedRequest,
+    names: ImageNames,
+    dist_dir: DistDir,
+    docker_options: DockerOptions,
+    run_id: RunId,
 ) -> Placed:
+    _check_names(request.address, names)
     # The parameter `run_id` makes this rule run once in each session: somebody may have removed
     # files since the last one.
     platforms = request.platforms if len(request.platforms) > 1 else request.platforms[:1] or ("",)

@@ -1,63 +1,11 @@
-"""Checkouts of this repository, built apart from each other and from the machine's own caches."""
+"""A checkout of this repository that the tests of its layers share."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Mapping
-
 import pytest
+from nested.checkout import Checkout, checkout
 
 SERVICES = ("service", "catalog", "reports")
-
-
-@dataclass(frozen=True)
-class Checkout:
-    """A copy of the repository, with an empty cache of Pants beside it.
-
-    env, umask: what its builds run under.
-    """
-
-    root: Path
-    env: Mapping[str, str] = field(default_factory=dict)
-    umask: int = 0o022
-
-    def pants(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Runs ./pants without a daemon."""
-        caches = self.root.parent / f"{self.root.name}-caches"
-        result = subprocess.run(
-            ["./pants", "--no-pantsd", "--no-dynamic-ui", *args],
-            cwd=self.root,
-            env={
-                **os.environ,
-                "INSEAM_DOCKER": "off",
-                "PANTS_LOCAL_STORE_DIR": str(caches / "store"),
-                "PANTS_NAMED_CACHES_DIR": str(caches / "named"),
-                **self.env,
-            },
-            umask=self.umask,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
-        if check and result.returncode != 0:
-            raise AssertionError(f"./pants {' '.join(args)} failed:\n{result.stderr[-8000:]}")
-        return result
-
-    def layers(self, *services: str) -> dict[str, Path]:
-        """The folder of exported layers of each service."""
-        self.pants("export-codegen", *(f"src/python/{name}:app#layers" for name in services))
-        exported = self.root / "dist/codegen/src/python"
-        return {name: exported / name / "app.layers" for name in services}
-
-
-def checkout(root: Path, env: Mapping[str, str] | None = None, umask: int = 0o022) -> Checkout:
-    """Copies the repository, which the test's sandbox holds, to `root`."""
-    shutil.copytree(Path.cwd(), root, ignore=shutil.ignore_patterns("__pycache__", "tests", ".*.d"))
-    return Checkout(root, env or {}, umask)
 
 
 @pytest.fixture(scope="session")

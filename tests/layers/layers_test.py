@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from layers.conftest import SERVICES, Checkout, checkout
+from nested.checkout import Checkout, checkout
+
+from layers.conftest import SERVICES
 
 MTIME_OWNER = (0, 0, 0, "", "")
 

@@ -59,7 +59,7 @@ def test_the_whole_text() -> None:
     [
         CONFIG,
         FULL,
-        replace(CONFIG, healthcheck=True),
+        replace(CONFIG, healthcheck=True, init=True),
         replace(CONFIG, args=("a\nRUN b",), ports=("1", "65535/tcp")),
     ],
 )
@@ -87,6 +87,11 @@ def test_what_is_true_of_every_service(config: ImageConfig) -> None:
     assert [line for line in lines if line.startswith("EXPOSE")] == [
         f"EXPOSE {port}" for port in config.ports
     ]
+
+
+def test_an_init_process_comes_before_the_service() -> None:
+    lines = dockerfile(replace(CONFIG, init=True))
+    assert 'ENTRYPOINT ["/usr/bin/tini", "--", "/opt/venv/bin/entrypoint"]' in lines
 
 
 def test_a_service_replaces_defaults_by_its_own_environment() -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tarfile
 import tempfile
 from pathlib import Path
 from typing import Any, Mapping, Sequence
@@ -106,6 +107,8 @@ def pull(
     layers = _layers(target, value["layers"], configuration["rootfs"]["diff_ids"])
     if blobs:
         _fetch_layers(repository, manifest.digest, layers, out)
+        if INTERPRETER_LABEL in runtime:
+            check_interpreter(target, image, layers, out, runtime[INTERPRETER_LABEL])
     metadata = ImageMetadata(
         target=target,
         references=(reference.by_tag() if reference.tag else reference.name,),
@@ -121,6 +124,27 @@ def pull(
     write_entry(out, metadata.descriptor(), metadata.references)
     write_metadata(metadata, out)
     return metadata
+
+
+def check_interpreter(
+    target: str, image: str, layers: Sequence[LayerBlob], folder: Path, interpreter: str
+) -> None:
+    """Raises Failure if no layer, whose blobs are in `folder`, holds the file `interpreter`.
+
+    A layer that this Python cannot read, compressed with zstd, may hold it.
+    """
+    wanted = interpreter.strip("/")
+    for layer in layers:
+        if layer.media_type not in (GZIP_LAYER, TAR_LAYER):
+            return
+        with tarfile.open(blob_path(folder, layer.digest)) as tar:
+            if any(member.name.removeprefix("./").strip("/") == wanted for member in tar):
+                return
+    raise Failure(
+        f"{target}: the image {image} has no {interpreter}, which is declared as its interpreter."
+        " Set `interpreter` to where its CPython is: docker run --rm --entrypoint sh IMAGE -c"
+        " 'command -v python3'."
+    )
 
 
 def _document(repository: Repository, digest: str) -> Blob:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gzip
+import hashlib
+import io
 import json
 import os
 import stat
@@ -10,11 +13,13 @@ import pytest
 
 from inseam.sandbox.assemble import read_base
 from inseam.sandbox.command import Failure, run
+from inseam.sandbox.descriptor import GZIP_LAYER, ZSTD_LAYER, LayerBlob, blob_path
 from inseam.sandbox.image_config import PYTHON_LABEL, parse_platform
 from inseam.sandbox.image_metadata import ImageMetadata
 from inseam.sandbox.oci_layout import read_blob
 from inseam.sandbox.oci_testing import digest, make_base, make_image
-from inseam.sandbox.pull import pull
+from inseam.sandbox.pull import check_interpreter, pull
+from inseam.sandbox.tar import Member, write_tar
 
 DOCKER = "application/vnd.docker.distribution.manifest"
 OTHER = "sha256:" + "0" * 64
@@ -175,3 +180,31 @@ def test_the_program_writes_the_labels(
     arguments = ["--target=//:b", "--platform=linux/amd64", "--out=out", "--python=3.11.7"]
     assert run(["pull", *arguments, f"python@{docker_image(registry)}"]) == 0
     assert read_base(tmp_path / "out").metadata.runtime == {PYTHON_LABEL: "3.11.7"}
+
+
+def one_file_layer(folder: Path, path: str, media_type: str = GZIP_LAYER) -> LayerBlob:
+    """A layer with one file, whose blob is in `folder`."""
+    tar = io.BytesIO()
+    info = write_tar([Member(path, b"x", 0o755)], tar)
+    blob = gzip.compress(tar.getvalue(), mtime=0)
+    digest = f"sha256:{hashlib.sha256(blob).hexdigest()}"
+    place = blob_path(folder, digest)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(blob)
+    return LayerBlob("base", media_type, digest, len(blob), info.diff_id)
+
+
+def test_an_interpreter_may_be_in_any_one_file_layer(tmp_path: Path) -> None:
+    layers = [one_file_layer(tmp_path, "etc/passwd"), one_file_layer(tmp_path, "usr/local/bin/python3.11")]
+    check_interpreter("docker/base:slim", "python", layers, tmp_path, "/usr/local/bin/python3.11")
+
+
+def test_a_base_without_its_interpreter_is_refused(tmp_path: Path) -> None:
+    layers = [one_file_layer(tmp_path, "usr/local/bin/python3.11")]
+    with pytest.raises(Failure, match="docker/base:slim: the image python has no /usr/bin/python3"):
+        check_interpreter("docker/base:slim", "python", layers, tmp_path, "/usr/bin/python3.11")
+
+
+def test_a_layer_that_cannot_be_read_may_hold_it(tmp_path: Path) -> None:
+    layers = [one_file_layer(tmp_path, "etc/passwd", ZSTD_LAYER)]
+    check_interpreter("docker/base:slim", "python", layers, tmp_path, "/usr/bin/python3.11")
