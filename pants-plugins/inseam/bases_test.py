@@ -30,10 +30,11 @@ def module_runner() -> RuleRunner:
         QueryRule(Rootfs, [RootfsRequest]),
         QueryRule(KnownUserResolveNames, [KnownDebianLocksRequest]),
         QueryRule(UserGenerateLockfiles, [RequestedDebianLocks]),
+        layers=False,
     )
 
 
-@pytest.fixture()
+@pytest.fixture
 def runner(module_runner: RuleRunner) -> RuleRunner:
     set_options(module_runner)
     module_runner.write_files(

@@ -53,7 +53,7 @@ from inseam.compat import (
     strip_python_sources,
     transitive_targets,
 )
-from inseam.plan.layering import DEPS, split
+from inseam.plan.layering import DEPS, RESERVED, split
 from inseam.plan.lock import LockedWheel
 from inseam.program import InseamError, ProgramRequest, run_program
 from inseam.service import layer_folder
@@ -263,12 +263,13 @@ async def make_lower_layers(
         )
         layers.append(LowerLayer("data", made.digest))
     names = [layer.name for layer in layers]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise InseamError(
-            f"{service}: two of its layers have the name {repeated[0]!r}. Give the `venv_layer`"
-            " another name."
-        )
+    for layer in shared:
+        name = layer.layer.name
+        if names.count(name) > 1 or name in RESERVED:
+            raise InseamError(
+                f"{service}: the `venv_layer` {layer.address} has the name of another layer. Give"
+                " it another name."
+            )
     return LowerLayers(
         tuple(layers),
         base,

@@ -59,7 +59,7 @@ def module_runner() -> RuleRunner:
     return rule_runner(*queries())
 
 
-@pytest.fixture()
+@pytest.fixture
 def runner(module_runner: RuleRunner) -> RuleRunner:
     """A repository with a service that needs two distributions of the three in its lock."""
     set_options(module_runner)

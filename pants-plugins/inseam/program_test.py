@@ -107,11 +107,11 @@ def test_a_program_without_arguments_that_fit_does_not_start(tmp_path: Path) -> 
 @pytest.fixture(scope="module")
 def module_runner() -> RuleRunner:
     return rule_runner(
-        QueryRule(ProgramResult, [ProgramRequest]), QueryRule(Digest, [CreateDigest])
+        QueryRule(ProgramResult, [ProgramRequest]), QueryRule(Digest, [CreateDigest]), layers=False
     )
 
 
-@pytest.fixture()
+@pytest.fixture
 def runner(module_runner: RuleRunner) -> RuleRunner:
     set_options(module_runner)
     return module_runner

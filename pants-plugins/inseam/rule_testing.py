@@ -14,12 +14,14 @@ from typing import Any, Iterable, Sequence
 import pytest
 from pants.backend.docker import register as docker
 from pants.backend.python import register as python
+from pants.backend.python.util_rules import pex
 from pants.core import register as core
 from pants.engine.fs import Digest, DigestContents
 from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import PYTHON_BOOTSTRAP_ENV, QueryRule, RuleRunner
 
-from inseam import register
+from inseam import bases, locks, program, register, service
+from inseam.subsystem import InseamSubsystem
 
 # CPython that the tests run on is the one that makes layers, too.
 PYTHON_VERSION = ".".join(map(str, sys.version_info[:3]))
@@ -44,12 +46,17 @@ registry_base(
 """
 
 
-def rule_runner(*queries: QueryRule, **options: Any) -> RuleRunner:
-    """A RuleRunner for a new repository; making one takes seconds. options: of RuleRunner."""
+def rule_runner(*queries: QueryRule, layers: bool = True, **options: Any) -> RuleRunner:
+    """A RuleRunner for a new repository.
+
+    layers: whether services can be built in it. Then making it takes seconds. options: of
+    RuleRunner.
+    """
     backends = (core, python, docker, register)
+    small = (InseamSubsystem, pex, program, service, bases, locks)
     runner = RuleRunner(
         rules=[
-            *(rule for backend in backends for rule in backend.rules()),
+            *(rule for module in (backends if layers else small) for rule in module.rules()),
             QueryRule(DigestContents, [Digest]),
             *queries,
         ],

@@ -24,11 +24,13 @@ from inseam.service import layer_folder, rootfs_folder
 @pytest.fixture(scope="module")
 def module_runner() -> RuleRunner:
     return rule_runner(
-        QueryRule(AllUnexpandedTargets, []), QueryRule(Addresses, [DependenciesRequest])
+        QueryRule(AllUnexpandedTargets, []),
+        QueryRule(Addresses, [DependenciesRequest]),
+        layers=False,
     )
 
 
-@pytest.fixture()
+@pytest.fixture
 def runner(module_runner: RuleRunner) -> RuleRunner:
     set_options(module_runner)
     module_runner.write_files({"BUILD": BASE, "src/shop/server.py": "", "src/shop/probe.py": ""})
@@ -37,7 +39,6 @@ def runner(module_runner: RuleRunner) -> RuleRunner:
 
 SMALL = 'python_service(name="app", entry_point="shop.server:main")'
 LARGE = """
-python_sources()
 python_service(
     name="app",
     entry_point="shop.server:main",

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Iterator
 from urllib.error import URLError
@@ -19,10 +19,13 @@ from nested.checkout import Checkout, checkout
 
 
 @pytest.fixture(scope="session")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout with a private home, where nobody has credentials."""
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A checkout whose Docker configuration has no credentials, with a daemon of its own."""
     root = tmp_path_factory.mktemp("goals")
-    return checkout(root / "repository", {"DOCKER_CONFIG": str(root / "docker")})
+    copied = checkout(root / "repository", {"DOCKER_CONFIG": str(root / "docker")})
+    running = replace(copied, daemon=True)
+    yield running
+    running.stop()
 
 
 def image(repository: Checkout, service: str = "catalog") -> dict[str, Any]:
@@ -59,7 +62,7 @@ class Registry:
             return None
 
 
-@pytest.fixture()
+@pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
     """An empty registry, ended with the test."""
     if shutil.which("docker-registry") is None or shutil.which("skopeo") is None:

@@ -41,7 +41,7 @@ def _check_store(repository: Checkout) -> None:
     assert [entry["digest"] for entry in index["manifests"]] == [described["digest"]]
 
 
-def test_another_checkout_without_daemon_and_cache_gives_the_same_digest(
+def test_another_checkout_with_other_caches_gives_the_same_digest(
     repository: Checkout,
 ) -> None:
     outer = json.loads(Path("src.python.catalog/app.oci/image.json").read_text())
@@ -151,7 +151,7 @@ def test_a_run_that_was_killed_leaves_nothing_that_hurts_the_next(
     moments = random.Random(seed)
     source = repository.root / "src/python/catalog/app.py"
     text = source.read_text()
-    argv = ["./pants", "--no-pantsd", registry.option, goal, OCI]
+    argv = ["./pants", registry.option, goal, OCI]
     started = time.monotonic()
     repository.pants(registry.option, goal, OCI)
     whole = time.monotonic() - started
@@ -170,6 +170,8 @@ def test_a_run_that_was_killed_leaves_nothing_that_hurts_the_next(
             time.sleep(moments.uniform(0.3, 1.0) * whole)
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            if moments.random() < 0.5:
+                repository.stop(signal.SIGKILL)
             tagged = registry.digest("catalog:latest")
             repository.pants(registry.option, goal, OCI)
             _check_store(repository)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +17,13 @@ from nested.log import Log
 class Checkout:
     """A repository, with an empty cache of Pants beside it.
 
-    env, umask: what its builds run under.
+    env, umask: what its builds run under. daemon: whether they use pantsd, which `stop` ends.
     """
 
     root: Path
     env: Mapping[str, str] = field(default_factory=dict)
     umask: int = 0o022
+    daemon: bool = False
 
     @property
     def caches(self) -> Path:
@@ -39,9 +41,10 @@ class Checkout:
         }
 
     def pants(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Runs ./pants without a daemon."""
+        """Runs ./pants."""
+        pantsd = "--pantsd" if self.daemon else "--no-pantsd"
         result = subprocess.run(
-            ["./pants", "--no-pantsd", "--no-dynamic-ui", *args],
+            ["./pants", pantsd, "--no-dynamic-ui", *args],
             cwd=self.root,
             env=self.environment(),
             umask=self.umask,
@@ -53,6 +56,14 @@ class Checkout:
         if check and result.returncode != 0:
             raise AssertionError(f"./pants {' '.join(args)} failed:\n{result.stderr[-8000:]}")
         return result
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Sends a signal to the daemon, if there is one."""
+        for path in (self.root / ".pids").glob("**/pid"):
+            try:
+                os.kill(int(path.read_text()), number)
+            except (ProcessLookupError, ValueError):
+                continue
 
     def logged(self, *args: str) -> Log:
         """Runs ./pants and returns what it did."""
@@ -67,5 +78,5 @@ class Checkout:
 
 def checkout(root: Path, env: Mapping[str, str] | None = None, umask: int = 0o022) -> Checkout:
     """Copies the repository, which the test's sandbox holds, to `root`."""
-    shutil.copytree(Path.cwd(), root, ignore=shutil.ignore_patterns("__pycache__", "tests", ".*.d"))
+    shutil.copytree(Path.cwd(), root, ignore=shutil.ignore_patterns("__pycache__", "tests", ".*.d", "dist"))
     return Checkout(root, env or {}, umask)

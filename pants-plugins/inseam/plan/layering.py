@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Mapping
 
 DEPS = "deps"
+# Names of layers, or of folders beside them in a sandbox, that no wheel's layer can have.
+RESERVED = frozenset({DEPS, "app", "data", "base", "rootfs", "sources", "programs", "image"})
 APP_LAYERS = 2  # first-party code, and large first-party data
 
 
@@ -40,4 +42,8 @@ def split(
     )
     own = sorted(candidates[:budget])
     rest = sorted(set(sizes) - set(own))
-    return (*(LayerPlan(name, (name,)) for name in own), LayerPlan(DEPS, tuple(rest)))
+    return (*(LayerPlan(_layer_name(name), (name,)) for name in own), LayerPlan(DEPS, tuple(rest)))
+
+
+def _layer_name(distribution: str) -> str:
+    return f"{distribution}-wheel" if distribution in RESERVED else distribution

@@ -69,3 +69,9 @@ def test_a_wheel_that_grows_a_little_moves_nothing() -> None:
 
 def test_a_wheel_is_large_from_the_limit_on() -> None:
     assert layers({"a": 8 * MB, "b": 8 * MB - 1}) == ["a: a", "deps: b"]
+
+
+def test_a_wheel_with_the_name_of_another_layer_gets_another_one() -> None:
+    plans = split({"app": 9, "numpy": 9, "six": 1}, large=5, max_layers=10)
+    assert [plan.name for plan in plans] == ["app-wheel", "numpy", "deps"]
+    assert plans[0].distributions == ("app",)

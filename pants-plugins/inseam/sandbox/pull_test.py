@@ -194,7 +194,7 @@ def one_file_layer(folder: Path, path: str, media_type: str = GZIP_LAYER) -> Lay
     return LayerBlob("base", media_type, digest, len(blob), info.diff_id)
 
 
-def test_an_interpreter_may_be_in_any_one_file_layer(tmp_path: Path) -> None:
+def test_an_interpreter_may_be_in_any_layer(tmp_path: Path) -> None:
     layers = [one_file_layer(tmp_path, "etc/passwd"), one_file_layer(tmp_path, "usr/local/bin/python3.11")]
     check_interpreter("docker/base:slim", "python", layers, tmp_path, "/usr/local/bin/python3.11")
 
