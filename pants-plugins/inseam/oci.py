@@ -661,11 +661,11 @@ async def place_image(
     if _is_placed(layout, store, documents):
         return result
     own = [one.digest for one in images]
-    blobs = await digest_to_snapshot(
-        await digest_subset_to_digest(
-            DigestSubset(await merge_digests(MergeDigests(own)), PathGlobs(["blobs/**"]))
-        )
+    new = await concurrently(
+        digest_subset_to_digest(DigestSubset(digest, PathGlobs(["blobs/**"])))
+        for digest in [image, *own]
     )
+    blobs = await digest_to_snapshot(await merge_digests(MergeDigests(new)))
     entries = await get_digest_entries(blobs.digest)
     own_size = sum(
         entry.file_digest.serialized_bytes_length
