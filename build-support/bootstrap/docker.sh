@@ -116,7 +116,7 @@ inseam_without_docker() {
   inseam_append PANTS_FILTER_TARGET_TYPE -docker_image,_base_image,_registry_image,_deps_image
   inseam_append PANTS_TAG -docker
   if [[ -n $INSEAM_OTHERS ]]; then
-    inseam_say "no Docker Engine ($INSEAM_NO_DOCKER): images and the tests tagged 'docker' are" \
+    inseam_say "no Docker Engine ($INSEAM_NO_DOCKER): Docker images and the tests tagged 'docker' are" \
       "left out; to have them, $remedy."
   fi
 }

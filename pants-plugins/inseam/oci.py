@@ -168,7 +168,6 @@ async def fetch_compressors(
                 *(f"--index={index}" for index in python_repos.indexes),
                 *(f"--path-mapping={mapping}" for mapping in python_repos.path_mappings),
                 f"--python={python.path}",
-                "--no-pre-install-wheels",
                 "--layout=packed",
                 "--no-emit-warnings",
                 "--output-file=tools",
@@ -396,7 +395,17 @@ def _config(target: Target) -> dict[str, Any]:
 
 
 def image_references(target: Target, options: DockerOptions) -> tuple[str, ...]:
-    """The names, with tags, that the `oci_image` is to have."""
+    """The names, with tags, that the `oci_image` is to have.
+
+    Raises InseamError for one that no registry takes.
+    """
+    try:
+        return _references(target, options)
+    except (KeyError, ValueError) as error:
+        raise InseamError(f"{service_of(target.address)}: {error}") from error
+
+
+def _references(target: Target, options: DockerOptions) -> tuple[str, ...]:
     return references(
         target.address.spec_path,
         target.address.target_name,

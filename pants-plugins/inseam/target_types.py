@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Iterable, Optional, Tuple
+from typing import Any, Dict, Iterable, Optional, Tuple, Union
 
 from pants.backend.docker.registries import ALL_DEFAULT_REGISTRIES
 from pants.backend.docker.target_types import (
@@ -499,7 +499,9 @@ class PortsField(Field):
     )
 
     @classmethod
-    def compute_value(cls, raw_value: Any, address: Address) -> Tuple[str, ...]:
+    def compute_value(
+        cls, raw_value: Optional[Iterable[Union[int, str]]], address: Address
+    ) -> Tuple[str, ...]:
         value = super().compute_value(raw_value, address)
         if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
             raise InvalidFieldTypeException(
@@ -529,7 +531,7 @@ class EnvField(DictStringToStringField):
     )
 
     @classmethod
-    def compute_value(cls, raw_value: Any, address: Address) -> Any:
+    def compute_value(cls, raw_value: Optional[Dict[str, str]], address: Address) -> Any:
         value = super().compute_value(raw_value, address)
         for name, text in (value or {}).items():
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or re.search(r"[\0\n\r]", text):
@@ -597,7 +599,7 @@ class OciPlatformsField(StringSequenceField):
     )
 
     @classmethod
-    def compute_value(cls, raw_value: Any, address: Address) -> Any:
+    def compute_value(cls, raw_value: Optional[Iterable[str]], address: Address) -> Any:
         value = super().compute_value(raw_value, address) or ()
         unknown = sorted(set(value) - set(PlatformField.valid_choices))
         if unknown or len(set(value)) != len(value):

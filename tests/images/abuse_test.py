@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from inseam.testing import Container
-from inseam.testing.image import search_path
 
 from images import load, wire
 from images.processes import service_process
@@ -24,9 +23,7 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 @pytest.fixture(scope="module")
 def corpus() -> list[bytes]:
     """The inputs that once found something in the parser."""
-    path = "src/python/servicekit/fuzz_corpus.txt"
-    (file, *_) = (found for folder in search_path() if (found := folder.parent / path).is_file())
-    lines = Path(file).read_text().splitlines()
+    lines = Path("src/python/servicekit/fuzz_corpus.txt").read_text().splitlines()
     return [ast.literal_eval(line) for line in lines if line and not line.startswith("#")]
 
 

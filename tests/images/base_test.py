@@ -48,7 +48,7 @@ print(json.dumps([imported, failed, stale]))
 """
 
 
-@pytest.fixture()
+@pytest.fixture
 def python(container_engine: Engine, images: dict[str, Image]) -> Run:
     """What a program prints when a user without rights runs it in the image."""
 

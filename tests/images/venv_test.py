@@ -50,8 +50,8 @@ def test_its_configuration_names_the_interpreter(container: Container) -> None:
     config = dict(line.split(" = ", 1) for line in text.split("\n") if line)
     assert config["home"] == "/usr/bin"
     assert config["include-system-site-packages"] == "false"
-    version = python(container, "import platform; print(platform.python_version())")
-    assert config["version"] == version.strip()
+    version = python(container, "import platform; print(platform.python_version())").strip()
+    assert f"{version}.".startswith(f"{config['version']}.")
 
 
 def test_console_scripts_start_its_interpreter(container: Container) -> None:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-from typing import Iterable
+import re
+from typing import Iterable, Mapping, Sequence
+
+# OCI distribution-spec 1.1, "Pulling manifests": <name> and <reference> as a tag.
+_REPOSITORY = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*")
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 
 
 def references(
@@ -13,7 +18,7 @@ def references(
     repository: str,
     default_repository: str,
     registries: Iterable[str],
-    tags: Iterable[str],
+    tags: Sequence[str],
 ) -> tuple[str, ...]:
     """The names, with tags, of the image of the target `name` in the directory `spec_path`.
 
@@ -21,14 +26,35 @@ def references(
     {default_repository}, as in `docker_image`; so may default_repository, but for the last.
     registries: their addresses; with none the name has no registry.
 
-    Raises KeyError for another placeholder.
+    Raises ValueError for another placeholder, and for a name that no registry takes.
     """
     placeholders = {
         "directory": posixpath.basename(spec_path),
         "parent_directory": posixpath.basename(posixpath.dirname(spec_path)),
         "name": name,
     }
-    default = default_repository.format_map(placeholders)
-    path = repository.format_map({**placeholders, "default_repository": default}).lower()
+    default = _filled(default_repository, placeholders)
+    path = _filled(repository, {**placeholders, "default_repository": default}).lower()
+    if not _REPOSITORY.fullmatch(path):
+        raise ValueError(
+            f"the repository {path!r} is no name for an image: it may have lower-case letters,"
+            " digits, and single separators (. _ __ - /) between them."
+        )
+    for tag in tags:
+        if not _TAG.fullmatch(tag):
+            raise ValueError(
+                f"the tag {tag!r} is none: it may have up to 128 letters, digits and . _ -."
+                " Placeholders of `docker_image` that come from its Dockerfile have no value here."
+            )
     prefixes = [f"{registry}/" for registry in registries] or [""]
     return tuple(f"{prefix}{path}:{tag}" for prefix in prefixes for tag in tags)
+
+
+def _filled(template: str, placeholders: Mapping[str, str]) -> str:
+    try:
+        return template.format_map(placeholders)
+    except (KeyError, IndexError, ValueError) as error:
+        known = ", ".join(f"{{{name}}}" for name in placeholders)
+        raise ValueError(
+            f"the repository {template!r} has another placeholder than {known}."
+        ) from error

@@ -12,7 +12,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-
 from inseam.testing import container as module
 from inseam.testing.completed import EngineError
 from inseam.testing.container import NotHealthy, started
@@ -25,7 +24,7 @@ IMAGE = Image("sha256:1234", "app:latest")
 HEALTH = "--format={{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}"
 
 
-@pytest.fixture()
+@pytest.fixture
 def fake(tmp_path: Path) -> FakeEngine:
     fake = FakeEngine(tmp_path / "bin").install()
     fake.has_image(IMAGE.reference, ExposedPorts={"8000/tcp": {}, "53/udp": {}})
@@ -33,12 +32,12 @@ def fake(tmp_path: Path) -> FakeEngine:
     return fake
 
 
-@pytest.fixture()
+@pytest.fixture
 def engine(fake: FakeEngine) -> Engine:
     return Engine(str(fake.folder / "docker"))
 
 
-@pytest.fixture()
+@pytest.fixture
 def port() -> Iterator[int]:
     """Where a server answers 404 to everything."""
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any, Callable
 
 import pytest
-
 from inseam.testing import container
 from inseam.testing.container import Container, started
 from inseam.testing.engine import Engine, NoEngine, find_engine
@@ -34,7 +33,7 @@ def find_image(container_engine: Engine) -> Callable[[str], Image]:
     return find
 
 
-@pytest.fixture()
+@pytest.fixture
 def start_image(container_engine: Engine) -> Iterator[Callable[..., Container]]:
     """Starts images; their containers are removed when the test ends, however it ends.
 

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from inseam.testing.fake_engine import FakeEngine
 
 TESTS = """
@@ -47,7 +46,7 @@ def run(
     )
 
 
-@pytest.fixture()
+@pytest.fixture
 def fake(tmp_path: Path) -> FakeEngine:
     fake = FakeEngine(tmp_path / "bin").install()
     fake.has_image("sha256:1234")
