@@ -217,7 +217,7 @@ def test_an_image_for_two_platforms_runs_on_the_other_one(
         port = free.getsockname()[1]
     service = subprocess.Popen(
         ["chroot", str(root), "/qemu", "/opt/venv/bin/python", "/opt/venv/bin/entrypoint"],
-        env={"HOST": "127.0.0.1", "PORT": str(port)},
+        env={"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(port)},
         stdout=subprocess.DEVNULL,
     )
     try:
