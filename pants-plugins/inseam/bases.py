@@ -206,9 +206,7 @@ async def make_rootfs(request: RootfsRequest) -> Rootfs:
     minor = ".".join(target[PythonVersionField].value.split(".")[:2])
     path = target[DebianLockField].value
     listed = packages_path(target)
-    contents = await get_digest_contents(
-        await path_globs_to_digest(PathGlobs([path, listed]))
-    )
+    contents = await get_digest_contents(await path_globs_to_digest(PathGlobs([path, listed])))
     files = {file.path: file.content.decode() for file in contents}
     if path not in files:
         raise InseamError(

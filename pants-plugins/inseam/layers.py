@@ -167,8 +167,7 @@ async def _wheel_layers(
 ) -> tuple[LowerLayer, ...]:
     """The layers of the wheels that are in no shared one."""
     fetched = await concurrently(
-        fetched_wheel(FetchRequest(wheel, resolve, base.minor), **implicitly())
-        for wheel in wheels
+        fetched_wheel(FetchRequest(wheel, resolve, base.minor), **implicitly()) for wheel in wheels
     )
     by_distribution = {wheel.name: wheel for wheel in wheels}
     plans = split(
@@ -285,9 +284,7 @@ async def make_lower_layers(
 lower_layers = by_name(make_lower_layers)
 
 
-def check_shared(
-    wheels: Iterable[LockedWheel], shared: Iterable[SharedLayer], base: Base
-) -> None:
+def check_shared(wheels: Iterable[LockedWheel], shared: Iterable[SharedLayer], base: Base) -> None:
     """Raises InseamError if shared layers hold one distribution twice, other versions than the
     service needs, or wheels for another base."""
     needed = {wheel.name: wheel for wheel in wheels}

@@ -148,9 +148,7 @@ class Compressors:
 
 
 @rule(desc="Fetch compressors", level=LogLevel.DEBUG)
-async def fetch_compressors(
-    request: CompressorsRequest, python_repos: PythonRepos
-) -> Compressors:
+async def fetch_compressors(request: CompressorsRequest, python_repos: PythonRepos) -> Compressors:
     lock = pkgutil.get_data("inseam", _LOCK)
     assert lock is not None
     inputs = await create_digest(CreateDigest([FileContent(_LOCK, lock)]))
@@ -313,9 +311,7 @@ async def make_base_oci(request: BaseOciRequest) -> BaseOci:
     )
     folder = await add_prefix(AddPrefix(made.digest, "rootfs"))
     blob = await layer_blob(
-        BlobRequest(
-            LowerLayer("rootfs", folder), "rootfs.tar", request.compression, base.minor
-        ),
+        BlobRequest(LowerLayer("rootfs", folder), "rootfs.tar", request.compression, base.minor),
         **implicitly(),
     )
     config = {
@@ -527,9 +523,7 @@ async def make_oci_image(
         )
         layers += code.layers
     blobs = await concurrently(
-        layer_blob(
-            BlobRequest(layer, f"{layer.name}.tar", compression, base.minor), **implicitly()
-        )
+        layer_blob(BlobRequest(layer, f"{layer.name}.tar", compression, base.minor), **implicitly())
         for layer in layers
     )
     return await _assembled(
@@ -577,8 +571,7 @@ async def _indexed(
     )
     images = list(images)
     folders = await concurrently(
-        add_prefix(AddPrefix(image.digest, f"image{number}"))
-        for number, image in enumerate(images)
+        add_prefix(AddPrefix(image.digest, f"image{number}")) for number, image in enumerate(images)
     )
     result = await run_program(
         ProgramRequest(
@@ -849,9 +842,7 @@ class BaseOciFieldSet(RunFieldSet):
 
 @rule(level=LogLevel.DEBUG)
 async def rebase_on(field_set: BaseOciFieldSet) -> RunRequest:
-    base = await find_base(
-        BaseRequest(field_set.base.value, field_set.address), **implicitly()
-    )
+    base = await find_base(BaseRequest(field_set.base.value, field_set.address), **implicitly())
     image = await base_oci(BaseOciRequest(base, "gzip"), **implicitly())
     prepared = await call(
         CallRequest(

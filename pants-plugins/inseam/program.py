@@ -1,11 +1,11 @@
-"""Runs a program of `inseam.sandbox` in a Pants sandbox, under CPython of a wanted minor version."""
+"""Runs a program of `inseam.sandbox` in a Pants sandbox, by CPython of a wanted minor version."""
 
 from __future__ import annotations
 
 import ast
 import pkgutil
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ class Interpreter:
     append_only_caches: tuple[tuple[str, str], ...]
 
 
-@lru_cache(maxsize=None)
+@cache
 def program_sources(command: str) -> tuple[FileContent, ...]:
     """The files that the sandbox program `command` consists of, found by following its imports."""
     files = {
@@ -192,9 +192,7 @@ async def run_sandbox_program(request: ProgramRequest) -> ProgramResult:
             append_only_caches=dict(interpreter.append_only_caches),
             env={"PYTHONHASHSEED": "0", **dict(request.env)},
             cache_scope=(
-                ProcessCacheScope.SUCCESSFUL
-                if request.cacheable
-                else ProcessCacheScope.PER_SESSION
+                ProcessCacheScope.SUCCESSFUL if request.cacheable else ProcessCacheScope.PER_SESSION
             ),
         ),
         **implicitly(),

@@ -36,6 +36,8 @@ from inseam.target_types import (
     AppLayersField,
     AppLayerTarget,
     BaseImageTarget,
+    BaseOciField,
+    BaseOciTarget,
     DebianBaseTarget,
     DebianRootfsTarget,
     DepsImageField,
@@ -43,8 +45,6 @@ from inseam.target_types import (
     EnvField,
     ImageReferenceField,
     InitField,
-    BaseOciField,
-    BaseOciTarget,
     LayersBaseField,
     LayersServiceField,
     LayersSharedField,
@@ -70,8 +70,8 @@ from inseam.target_types import (
     ServiceDependenciesField,
     ServiceEntryPointField,
     ServiceHealthcheckField,
-    ServiceLayersField,
     ServiceLabelsField,
+    ServiceLayersField,
     ServiceRepositoryField,
     UserField,
     VenvLayersTarget,
@@ -189,9 +189,7 @@ async def generate_from_python_service(
         )
     )
     targets.append(generated(DepsImageTarget, "deps", {DepsImageField.alias: base}))
-    targets.append(
-        generated(AppLayerTarget, "app", {AppLayersField.alias: reference("layers")})
-    )
+    targets.append(generated(AppLayerTarget, "app", {AppLayersField.alias: reference("layers")}))
     config = ImageConfig(
         env=service[EnvField].value or {},
         user=service[UserField].value,

@@ -5,14 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Iterable, Optional, Tuple, Union
 
-from inseam.compat import (
-    CALL_BY_NAME,
-    environment_vars_subset,
-    execute_process,
-    hydrate_sources,
-    implicitly,
-)
-from inseam.program import InseamError
 from pants.backend.docker.package_types import BuiltDockerImage
 from pants.backend.docker.subsystems.docker_options import DockerOptions
 from pants.backend.python.target_types import ConsoleScript
@@ -46,6 +38,15 @@ from pants.option.option_types import ArgsListOption, SkipOption, StrListOption,
 from pants.option.subsystem import Subsystem
 from pants.util.logging import LogLevel
 from pants.util.strutil import softwrap
+
+from inseam.compat import (
+    CALL_BY_NAME,
+    environment_vars_subset,
+    execute_process,
+    hydrate_sources,
+    implicitly,
+)
+from inseam.program import InseamError
 
 if CALL_BY_NAME and not TYPE_CHECKING:
     from pants.backend.python.util_rules.pex import create_venv_pex, setup_venv_pex_process

@@ -15,6 +15,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import pytest
+
 from nested.checkout import Checkout, checkout
 
 

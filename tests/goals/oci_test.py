@@ -18,6 +18,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+
 from goals.conftest import Registry, image
 from nested.checkout import Checkout
 
@@ -35,9 +36,7 @@ def _check_store(repository: Checkout) -> None:
     described = image(repository)
     for layer in described["layers"]:
         assert (_store(repository) / layer["digest"].split(":")[1]).is_file()
-    index = json.loads(
-        (repository.root / "dist/src.python.catalog/app.oci/index.json").read_text()
-    )
+    index = json.loads((repository.root / "dist/src.python.catalog/app.oci/index.json").read_text())
     assert [entry["digest"] for entry in index["manifests"]] == [described["digest"]]
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from inseam.testing import Container
 
 from images import load, wire
 from images.processes import service_process
 from images.services import ask
+from inseam.testing import Container
 
 SEED = 5
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from inseam.testing import Container
-
 from images.services import ask
+from inseam.testing import Container
 
 
 def test_each_has_the_routes_of_the_kit(container: Container) -> None:

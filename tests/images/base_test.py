@@ -7,9 +7,9 @@ import os
 from typing import Callable
 
 import pytest
-from inseam.testing import Engine, Image
 
 from images.services import run_python
+from inseam.testing import Engine, Image
 
 Run = Callable[..., str]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from inseam.testing import Engine, Image
 
 from images.services import SERVICES, run_python
+from inseam.testing import Engine, Image
 
 _CODE = re.compile(r"# code object from '?([^'\n]+)'?")
 MODULES = {"service": "service.greeting", "catalog": "catalog.app", "reports": "reports.app"}

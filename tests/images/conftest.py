@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from inseam.testing import HARDENED, Container, Engine, Image, started
-from inseam.testing.image import find
 
 from images.services import SERVICES
+from inseam.testing import HARDENED, Container, Engine, Image, started
+from inseam.testing.image import find
 
 pytest_plugins = ["inseam.testing"]
 

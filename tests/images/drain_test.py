@@ -12,10 +12,10 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from inseam.testing import Container, Engine, Image, RunOptions, started
 
 from images import load, wire
 from images.services import SERVICES
+from inseam.testing import Container, Engine, Image, RunOptions, started
 
 BOOK = b'{"isbn": "9780131103627", "title": "C", "year": 1988}'
 TABLE = b"city,kwh\n" + b"Oslo,1\nBergen,2\n" * 1000

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from inseam.testing import HARDENED, Container
-
 from images.services import SERVICES, ask, python
+from inseam.testing import HARDENED, Container
 
 
 def test_it_runs_without_root_capabilities_or_new_privileges(container: Container) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 
-from inseam.testing import HARDENED, Container, Engine, Image, started
-
 from images.services import SERVICES
+from inseam.testing import HARDENED, Container, Engine, Image, started
 
 
 def test_the_engine_finds_each_healthy_by_the_intervals_of_its_image(

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from inseam.testing import Engine, Image
-from inseam.testing.image import search_path
 
 from images.services import SERVICES
+from inseam.testing import Engine, Image
+from inseam.testing.image import search_path
 
 MAX_SERVICE = 55_000_000  # bytes of the stdlib service's image
 MAX_BASE = 52_000_000

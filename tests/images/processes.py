@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from inseam.testing import Container
-
 from images.services import python
+from inseam.testing import Container
 
 _LIST = """
 import json, os

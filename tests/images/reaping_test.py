@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from inseam.testing import HARDENED, Container
 
 from images.processes import container_processes, service_process
 from images.services import PYTHON, SERVICES, ask, python
+from inseam.testing import HARDENED, Container
 
 # Leaves a process behind whose parent has ended, and tells its number.
 ORPHAN = """

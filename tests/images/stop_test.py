@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from inseam.testing import HARDENED, Container
 
 from images.services import SERVICES
+from inseam.testing import HARDENED, Container
 
 WITHIN = 2  # seconds, after which the engine kills it and the exit code is 137
 

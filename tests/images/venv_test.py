@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from inseam.testing import Container
-
 from images.services import python
+from inseam.testing import Container
 
 DISTRIBUTIONS = """
 import base64, hashlib, importlib.metadata, json, os

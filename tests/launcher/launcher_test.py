@@ -11,7 +11,7 @@ from launcher.conftest import PANTS_LOCK, Machine, executable, fake_pants_wheel
 
 def entry_of(machine: Machine) -> str:
     """The name of the one published installation."""
-    (entry,) = [path for path in machine.cache.glob("pants/2*") if path.is_symlink()]
+    (entry,) = (path for path in machine.cache.glob("pants/2*") if path.is_symlink())
     return entry.name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from nested.checkout import Checkout, checkout
 
 SERVICES = ("service", "catalog", "reports")

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nested.checkout import Checkout, checkout
 
 from layers.conftest import SERVICES
+from nested.checkout import Checkout, checkout
 
 MTIME_OWNER = (0, 0, 0, "", "")
 

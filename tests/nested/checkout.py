@@ -78,5 +78,7 @@ class Checkout:
 
 def checkout(root: Path, env: Mapping[str, str] | None = None, umask: int = 0o022) -> Checkout:
     """Copies the repository, which the test's sandbox holds, to `root`."""
-    shutil.copytree(Path.cwd(), root, ignore=shutil.ignore_patterns("__pycache__", "tests", ".*.d", "dist"))
+    shutil.copytree(
+        Path.cwd(), root, ignore=shutil.ignore_patterns("__pycache__", "tests", ".*.d", "dist")
+    )
     return Checkout(root, env or {}, umask)

@@ -43,7 +43,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
         yield registry
 
 
-@pytest.fixture()
+@pytest.fixture
 def proxy(registry: Registry, skopeo: str) -> Iterator[Proxy]:
     with in_front_of(registry) as proxy:
         yield proxy
@@ -69,7 +69,7 @@ def podman() -> str:
     return _engine("podman", "info")
 
 
-@pytest.fixture()
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder whose path has what paths may have."""
     path = tmp_path / "a b:c"

@@ -20,7 +20,7 @@ NAME = f"inseam-oci-lab-test-{os.getpid()}"
 HEALTHY_WITHIN = 20  # seconds
 
 
-@pytest.fixture()
+@pytest.fixture
 def name(request: pytest.FixtureRequest) -> Iterator[str]:
     """A name of an image that no other test uses; its tags are removed at the end."""
     name = f"{NAME}-{abs(hash(request.node.name)) % 10**6}"

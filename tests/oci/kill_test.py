@@ -12,9 +12,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
+
 from inseam.sandbox.image_metadata import read_metadata
 from inseam.sandbox.place import blobs_of, missing
-
 from oci import tiny
 from oci.programs import call, command, environment, run_program
 

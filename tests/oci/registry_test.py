@@ -15,8 +15,8 @@ from random import Random
 from typing import Any
 
 import pytest
-from inseam.sandbox.image_metadata import dump_metadata
 
+from inseam.sandbox.image_metadata import dump_metadata
 from oci import tiny
 from oci.programs import command, environment, run_program, succeed
 from oci.proxy import PASS, Answer, Proxy, Request
@@ -26,7 +26,7 @@ from oci.schema_test import make_index
 BIG = 3_000_000  # bytes of a layer that takes a while
 
 
-@pytest.fixture()
+@pytest.fixture
 def repository(request: pytest.FixtureRequest, registry: Registry, skopeo: str) -> str:
     """A repository that no other test uses."""
     return f"test/{abs(hash(request.node.name)) % 10**9:09d}-{os.getpid()}"
@@ -166,7 +166,7 @@ def pull(folder: Path, reference: str, *options: str) -> subprocess.CompletedPro
     return run_program("pull", *arguments, cwd=folder)
 
 
-@pytest.fixture()
+@pytest.fixture
 def base(folder: Path, registry: Registry, repository: str) -> str:
     """A base in the registry, by digest."""
     tiny.build(folder)

@@ -9,10 +9,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from inseam.sandbox.image_config import ImageConfig, dump_config
 from inseam.sandbox.image_metadata import read_metadata
 from inseam.sandbox.oci_testing import make_base, make_layer
-
 from oci.programs import run_program
 
 MINOR = "3.11"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from inseam.sandbox.tar_testing import read_layer
 
+from inseam.sandbox.tar_testing import read_layer
 from oci import tiny
 from oci.programs import call, succeed
 from oci.schemas import check_config, check_index, check_layout, check_manifest

@@ -17,7 +17,6 @@ from inseam.sandbox.image_config import (
 from inseam.sandbox.image_metadata import ImageMetadata, read_metadata
 from inseam.sandbox.oci_testing import RUNTIME
 from inseam.sandbox.tar import EXECUTABLE_MODE, Member, write_tar
-
 from oci.programs import succeed
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from nested.checkout import Checkout
 from nested.log import Log
-
 from scale.monorepo import Monorepo, bumps, generate
 
 COUNT = 8

@@ -41,7 +41,7 @@ def _key(text: str) -> Text:
     return (parts[0], *(part for part in parts[1:] if part != _END), _END)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def sort_key(version: str) -> Key:
     """A key that orders versions, for example `max(versions, key=sort_key)`.
 

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 # e_machine values of the ELF specification, by the name that `uname -m` gives such a machine.
-MACHINES = {3: "i686", 21: "ppc64le", 22: "s390x", 40: "armv7l", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
+MACHINES = {
+    3: "i686",
+    21: "ppc64le",
+    22: "s390x",
+    40: "armv7l",
+    62: "x86_64",
+    183: "aarch64",
+    243: "riscv64",
+}
 
 
 def machine(head: bytes) -> str | None:

@@ -20,7 +20,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "FIRST_DELAY", 0.0)
 
 
-@pytest.fixture()
+@pytest.fixture
 def mirror() -> Iterator[Mirror]:
     with serving() as running:
         running.files[f"packages/{NAME}"] = CONTENT

@@ -59,7 +59,7 @@ ARGUMENTS = (
 )
 
 
-@pytest.fixture()
+@pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ImageMetadata:
     write_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -16,7 +16,7 @@ from inseam.sandbox.program_testing import tree
 PLATFORMS = {"amd64": "linux/amd64", "arm64": "linux/arm64/v8"}
 
 
-@pytest.fixture()
+@pytest.fixture
 def folders(tmp_path: Path) -> list[Path]:
     for name, platform in PLATFORMS.items():
         make_base(tmp_path / f"base-{name}", platform=platform, content=name.encode())

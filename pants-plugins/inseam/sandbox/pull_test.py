@@ -52,7 +52,7 @@ class Registry:
         (self._folder / name).write_bytes(content)
 
 
-@pytest.fixture()
+@pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     folder = tmp_path / "registry"
     monkeypatch.setenv("PATH", f"{folder}/bin{os.pathsep}{os.environ['PATH']}")
@@ -195,7 +195,10 @@ def one_file_layer(folder: Path, path: str, media_type: str = GZIP_LAYER) -> Lay
 
 
 def test_an_interpreter_may_be_in_any_layer(tmp_path: Path) -> None:
-    layers = [one_file_layer(tmp_path, "etc/passwd"), one_file_layer(tmp_path, "usr/local/bin/python3.11")]
+    layers = [
+        one_file_layer(tmp_path, "etc/passwd"),
+        one_file_layer(tmp_path, "usr/local/bin/python3.11"),
+    ]
     check_interpreter("docker/base:slim", "python", layers, tmp_path, "/usr/local/bin/python3.11")
 
 

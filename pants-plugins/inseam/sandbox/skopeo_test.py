@@ -14,7 +14,7 @@ from inseam.sandbox.skopeo import Repository, Unanswered, authentication
 REPOSITORY = Repository("src:app", parse_reference("127.0.0.1:5000/app:1"), stall=0.3)
 
 
-@pytest.fixture()
+@pytest.fixture
 def skopeo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A program of that name, first on PATH; the test writes it."""
     path = tmp_path / "bin/skopeo"

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+
 from inseam.testing import container as module
 from inseam.testing.completed import EngineError
 from inseam.testing.container import NotHealthy, started

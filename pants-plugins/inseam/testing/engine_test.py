@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from inseam.testing.completed import EngineError
 from inseam.testing.engine import NoEngine, find_engine
 from inseam.testing.fake_engine import FakeEngine

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Callable
 
 import pytest
+
 from inseam.testing import container
 from inseam.testing.container import Container, started
 from inseam.testing.engine import Engine, NoEngine, find_engine

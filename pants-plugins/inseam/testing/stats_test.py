@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from inseam.testing import process, stats
 from inseam.testing.process import Process
 from inseam.testing.stats import Stats
