@@ -304,7 +304,7 @@ def test_a_shared_layer_holds_its_wheels_and_the_service_the_rest(runner: RuleRu
         (
             "venv_layer(name='deps', requirements=['words'])",
             ["3rdparty/layers:deps"],
-            ["two of its layers have the name 'deps'"],
+            ["the `venv_layer` 3rdparty/layers:deps has the name of another layer"],
         ),
         ("file(name='a', source='BUILD')", ["3rdparty/layers:a"], ["must be a `venv_layer`"]),
     ],

@@ -46,6 +46,9 @@ NETWORK_ENV = (
 # what a process is cached by: machines that share a remote cache may have it anywhere.
 _CACHE = "inseam_python"
 _CACHE_FOLDER = ".inseam_python"
+# How long a remote cache has to answer before a program is run beside it. Starting at once would
+# take the machine's cores for what is about to be found.
+_REMOTE_CACHE_HEAD_START_MILLIS = 1000
 PROGRAMS = "programs"
 _LINK = """\
 import os, sys
@@ -191,6 +194,7 @@ async def run_sandbox_program(request: ProgramRequest) -> ProgramResult:
             output_directories=[request.output],
             append_only_caches=dict(interpreter.append_only_caches),
             env={"PYTHONHASHSEED": "0", **dict(request.env)},
+            remote_cache_speculation_delay_millis=_REMOTE_CACHE_HEAD_START_MILLIS,
             cache_scope=(
                 ProcessCacheScope.SUCCESSFUL if request.cacheable else ProcessCacheScope.PER_SESSION
             ),

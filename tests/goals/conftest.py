@@ -26,7 +26,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     copied = checkout(root / "repository", {"DOCKER_CONFIG": str(root / "docker")})
     running = replace(copied, daemon=True)
     yield running
-    running.stop()
+    running.remove()
 
 
 def image(repository: Checkout, service: str = "catalog") -> dict[str, Any]:

@@ -59,7 +59,10 @@ def official_bootstrap(machine: Machine, *args: str, **env: str) -> Bootstrapped
 
 def images_are_left_out(result: Bootstrapped) -> bool:
     left_out = (result.env.get("PANTS_FILTER_TARGET_TYPE"), result.env.get("PANTS_TAG"))
-    assert left_out in (("+['-docker_image']", "+['-docker']"), (None, None))
+    assert left_out in (
+        ("+['-docker_image,_base_image,_registry_image,_deps_image']", "+['-docker']"),
+        (None, None),
+    )
     return left_out != (None, None)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from nested.checkout import Checkout, checkout
@@ -10,6 +12,8 @@ SERVICES = ("service", "catalog", "reports")
 
 
 @pytest.fixture(scope="session")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout as anybody has it."""
-    return checkout(tmp_path_factory.mktemp("plain") / "repository")
+    made = checkout(tmp_path_factory.mktemp("plain") / "repository")
+    yield made
+    made.remove()

@@ -48,6 +48,7 @@ def test_another_path_umask_time_zone_hash_seed_and_locale_give_the_same_bytes(
         found = {path.name: _sha256(path) for path in [*_tars(folder), folder / "layers.json"]}
         own = layers[name]
         assert found == {path.name: _sha256(path) for path in [*_tars(own), own / "layers.json"]}
+    other.remove()
 
 
 def test_layers_json_tells_the_truth(layers: dict[str, Path]) -> None:

@@ -65,6 +65,12 @@ class Checkout:
             except (ProcessLookupError, ValueError):
                 continue
 
+    def remove(self) -> None:
+        """Deletes it and its caches, which are large."""
+        self.stop()
+        for folder in (self.root, self.caches):
+            shutil.rmtree(folder, ignore_errors=True)
+
     def logged(self, *args: str) -> Log:
         """Runs ./pants and returns what it did."""
         return Log(self.pants("-ldebug", "--stats-log", *args).stderr)

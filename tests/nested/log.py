@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +11,7 @@ _SPAWNED = re.compile(
     r"spawned local process as \w+\(\d+\) for Process .*"
     r' description: "((?:[^"\\]|\\.)*)", level: '
 )
+_HIT = re.compile(r'remote cache hit for: "((?:[^"\\]|\\.)*)" digest=')
 _COUNTER = re.compile(r"^  (\w+): (\d+)$", re.MULTILINE)
 _WARNING = re.compile(r"^\S+ \[WARN\] (.*)$", re.MULTILINE)
 
@@ -32,6 +34,12 @@ class Log:
         but for those that look around on the machine."""
         found = (match[1] for match in _SPAWNED.finditer(self.text))
         return sorted(text for text in found if not _LOOKING_AROUND.match(text))
+
+    @cached_property
+    def made(self) -> list[str]:
+        """Those of `processes` whose result no remote cache gave while they ran."""
+        hits = Counter(match[1] for match in _HIT.finditer(self.text))
+        return sorted((Counter(self.processes) - hits).elements())
 
     @cached_property
     def counters(self) -> dict[str, int]:

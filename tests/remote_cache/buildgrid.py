@@ -47,6 +47,9 @@ instances:
 thread-pool-size: 20
 """
 
+# So that a test that is killed leaves no server behind.
+_DIES_WITH_ITS_PARENT = ("setpriv", "--pdeathsig=TERM") if shutil.which("setpriv") else ()
+
 
 class Unavailable(Exception):
     """BuildGrid can't be run here; the message says why."""
@@ -132,7 +135,7 @@ def serving(venv: Path, folder: Path) -> Iterator[Server]:
     config.write_text(_CONFIG.format(port=port, storage=folder / "storage"))
     with open(log, "wb") as output:
         process = subprocess.Popen(
-            [str(venv / "bin/bgd"), "server", "start", str(config)],
+            [*_DIES_WITH_ITS_PARENT, str(venv / "bin/bgd"), "server", "start", str(config)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

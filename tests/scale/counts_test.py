@@ -7,6 +7,7 @@ daemon runs and Pants remembers nothing, so that all that is saved is saved by t
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from nested.log import Log
 from scale.monorepo import Monorepo, bumps, generate
 
 COUNT = 8
-PACKAGE = ("--filter-target-type=_venv_layers", "package", "::")
+PACKAGE = ("--filter-target-type=_venv_layers,oci_image", "package", "::")
 
 
 class Built:
@@ -45,12 +46,28 @@ class Built:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    return Built(tmp_path_factory.mktemp("scale") / "repo")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    made = Built(tmp_path_factory.mktemp("scale") / "repo")
+    yield made
+    made.checkout.remove()
 
 
-def code_of(*services: str) -> list[str]:
-    return [f"Lay out the code of src/python/{service}:app" for service in services]
+def images_of(*services: str) -> list[str]:
+    return [
+        *(f"Lay out the code of src/python/{service}:app" for service in services),
+        *(f"Make the image of src/python/{service}:app" for service in services),
+    ]
+
+
+def writing(log: Log) -> set[str]:
+    """What was written to `dist` by processes of their own. How many of the images that share a
+    new blob take part in that depends on which is first."""
+    return {text for text in log.processes if text.startswith("Write ")}
+
+
+def making(log: Log) -> list[str]:
+    """The other processes."""
+    return [text for text in log.processes if text not in writing(log)]
 
 
 def changed(before: dict[str, Any], after: dict[str, Any]) -> set[tuple[str, str]]:
@@ -68,15 +85,15 @@ def test_each_wheel_is_fetched_and_laid_out_once_for_all_services(built: Built) 
     wheels = sorted(pin.url.rsplit("/", 1)[-1] for pin in pins)
     assert len(wheels) == 17
     processes = built.first.processes
-    assert [text for text in processes if text.startswith("Fetch ")] == [
+    assert [text for text in processes if text.startswith("Fetch ") and ".whl" in text] == [
         f"Fetch {wheel}" for wheel in wheels
     ]
-    assert [text for text in processes if text.endswith(".whl") and "Lay out" in text] == [
+    assert [text for text in processes if text.startswith("Lay out ") and ".whl" in text] == [
         f"Lay out {wheel}" for wheel in wheels
     ]
 
 
-def test_services_with_the_same_requirements_share_a_join(built: Built) -> None:
+def test_services_with_the_same_requirements_share_layers(built: Built) -> None:
     joins = [text for text in built.first.processes if text.startswith("Join ")]
     assert joins == [
         "Join the layer deps of 0 wheels",
@@ -87,14 +104,16 @@ def test_services_with_the_same_requirements_share_a_join(built: Built) -> None:
         "Join the layer pandas of 1 wheels",
         "Join the layer pyarrow of 1 wheels",
     ]
+    compressed = [text for text in built.first.processes if text.startswith("Compress ")]
+    assert compressed == [
+        *["Compress the layer deps"] * 4,
+        *(f"Compress the layer {name}" for name in ("numpy", "pandas", "pyarrow", "rootfs")),
+    ]
 
 
-def test_the_first_build_runs_nothing_else(built: Built) -> None:
-    code = [text for text in built.first.processes if "the code of" in text]
-    assert code == code_of(*(service.name for service in built.repo.services))
-    assert len(built.first.processes) == 17 + 17 + 7 + COUNT
-    # Two more look for the interpreter.
-    assert built.first.counters["local_execution_requests"] == len(built.first.processes) + 2
+def test_each_service_has_its_code_laid_out_and_its_image_made_once(built: Built) -> None:
+    names = [service.name for service in built.repo.services]
+    assert [text for text in built.first.processes if ":app" in text] == images_of(*names)
 
 
 def test_nothing_that_is_in_an_image_changed(built: Built) -> None:
@@ -105,7 +124,7 @@ def test_nothing_that_is_in_an_image_changed(built: Built) -> None:
 def test_one_service_edited(built: Built) -> None:
     before = built.layers()
     built.repo.edit("service_001")
-    assert built.package().processes == code_of("service_001")
+    assert built.package().processes == images_of("service_001")
     assert changed(before, built.layers()) == {("service_001", "app")}
 
 
@@ -116,35 +135,35 @@ def test_a_library_of_half_of_the_services_edited_and_an_edit_taken_back(built: 
     before = built.layers()
     built.repo.take_back("service_001")
     built.repo.edit("identity")
-    assert built.package().processes == code_of(*users)
+    assert built.package().processes == images_of(*users)
     apps = {(user, "app") for user in (*users, "service_001")}
     assert changed(before, built.layers()) == apps
 
 
 def test_one_small_wheel_bumped(built: Built) -> None:
-    users = [service.name for service in built.repo.users_of("click")]
-    assert 0 < len(users) < COUNT
-    before = built.layers()
-    built.repo.bump(bumps()["click"])
-    assert built.package().processes == [
-        "Fetch click-8.1.7-py3-none-any.whl",
-        "Join the layer deps of 11 wheels",
-        "Lay out click-8.1.7-py3-none-any.whl",
-        *code_of(*users),
-    ]
-    assert changed(before, built.layers()) == {(user, "deps") for user in users}
+    assert_bumped(built, "click", "deps", wheels=11)
 
 
 def test_one_large_wheel_bumped(built: Built) -> None:
-    users = [service.name for service in built.repo.users_of("numpy")]
+    assert_bumped(built, "numpy", "numpy", wheels=1)
+
+
+def assert_bumped(built: Built, distribution: str, layer: str, wheels: int) -> None:
+    """Asserts that a new version costs one wheel, one layer of that many wheels, and the images of
+    its users."""
+    users = [service.name for service in built.repo.users_of(distribution)]
     assert 0 < len(users) < COUNT
+    pin = bumps()[distribution]
+    wheel = pin.url.rsplit("/", 1)[-1]
     before = built.layers()
-    built.repo.bump(bumps()["numpy"])
-    wheel = bumps()["numpy"].url.rsplit("/", 1)[-1]
-    assert built.package().processes == [
+    built.repo.bump(pin)
+    log = built.package()
+    assert making(log) == [
+        f"Compress the layer {layer}",
         f"Fetch {wheel}",
-        "Join the layer numpy of 1 wheels",
+        f"Join the layer {layer} of {wheels} wheels",
         f"Lay out {wheel}",
-        *code_of(*users),
+        *images_of(*users),
     ]
-    assert changed(before, built.layers()) == {(user, "numpy") for user in users}
+    assert writing(log) <= {f"Write src.python.{user}/app.oci" for user in users}
+    assert changed(before, built.layers()) == {(user, layer) for user in users}

@@ -77,8 +77,9 @@ class Uv:
     tools: str
 
 
-# The last stage copies one package after the other, so that only the layers from the edited one
-# on are new: the finest that a Dockerfile can do.
+# What is best for uv: services with the same requirements share a file of them, so that one venv
+# is made for all; and the last stage copies one package after the other, so that only the layers
+# from the edited one on are new.
 _DOCKERFILE = """\
 FROM {tools} AS tools
 
@@ -90,7 +91,7 @@ RUN --mount=type=bind,from=tools,source=/uv,target=/uv \\
 RUN --mount=type=bind,from=tools,source=/uv,target=/uv \\
     --mount=type=bind,from=tools,source=/wheels,target=/wheels \\
     --mount=type=cache,target=/root/.cache/uv \\
-    --mount=type=bind,source={name}/requirements.txt,target=/requirements.txt \\
+    --mount=type=bind,source=requirements/{profile}.txt,target=/requirements.txt \\
     ["/uv/uv", "pip", "install", "-q", "--python", "/opt/venv/bin/python", "--no-deps", \\
      "--require-hashes", "--no-index", "--find-links", "/wheels", "-r", "/requirements.txt"]
 
@@ -125,9 +126,6 @@ root_patterns = ["/src/python"]
 [inseam]
 base = "//docker/base:debian"
 
-[docker]
-default_repository = "{repository}/{{directory}}"
-
 [python]
 interpreter_constraints = ["CPython==3.11.*"]
 pip_version = "latest"
@@ -151,6 +149,7 @@ python_service(
     entry_point="{name}.server:main",
     healthcheck="kit.healthcheck:main",
     ports=[8000],
+    repository="{repository}/{{directory}}",
 )
 """
 
@@ -263,7 +262,6 @@ class Monorepo:
 
     root: Path
     services: tuple[Service, ...]
-    uv: Uv | None
 
     @property
     def sources(self) -> Path:
@@ -272,6 +270,11 @@ class Monorepo:
     def users(self, library: str) -> tuple[Service, ...]:
         """The services that use a first-party library."""
         return tuple(service for service in self.services if library in service.libraries)
+
+    def write_dockerfiles(self, uv: Uv) -> None:
+        """Writes the Dockerfile of each service."""
+        for service in self.services:
+            write(self.sources / service.name / "Dockerfile", _dockerfile(service, uv))
 
     def edit(self, package: str) -> None:
         """Adds a line to a module of a service or library."""
@@ -335,7 +338,7 @@ class Monorepo:
         )
         for service in self.services:
             write(
-                self.sources / service.name / "requirements.txt",
+                self.sources / f"requirements/{service.profile.name}.txt",
                 "".join(
                     f"{pin.name}=={pin.version} --hash=sha256:{pin.sha256}\n"
                     for pin in self.pins(service)
@@ -350,15 +353,13 @@ def generate(
     origin: Path,
     plugin: Path | None = None,
     repository: str = "scale",
-    uv: Uv | None = None,
 ) -> Monorepo:
     """Lays out `count` services in the folder `root`.
 
     origin: a checkout of Inseam's repository, from which locks and launcher are copied. plugin:
     where the rule set lies, by default in `origin`. repository: what image names start with.
-    uv: what the Dockerfiles start from; without it there are none.
     """
-    repo = Monorepo(root, services(count), uv)
+    repo = Monorepo(root, services(count))
     for name in ("pants", ".pants.bootstrap", "docker/base/packages.ini"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(origin / name, root / name)
@@ -368,7 +369,7 @@ def generate(
     for name in ("pants.txt", "pex.txt", "debian-bookworm.json", "python-default.lock"):
         shutil.copy(origin / "lockfiles" / name, root / "lockfiles" / name)
     plugin = plugin or origin / "pants-plugins"
-    write(root / "pants.toml", _PANTS_TOML.format(plugin=plugin, repository=repository))
+    write(root / "pants.toml", _PANTS_TOML.format(plugin=plugin))
     write(root / "docker/base/BUILD", _DOCKER_BUILD)
     write(root / "3rdparty/python/BUILD", "python_requirements()\n")
     for library in LIBRARIES:
@@ -377,10 +378,8 @@ def generate(
     write(repo.sources / "kit/healthcheck.py", _HEALTHCHECK)
     for service in repo.services:
         folder = repo.sources / service.name
-        _write_package(folder, _SERVICE_BUILD.format(name=service.name))
+        _write_package(folder, _SERVICE_BUILD.format(name=service.name, repository=repository))
         write(folder / "server.py", _server(service))
-        if uv:
-            write(folder / "Dockerfile", _dockerfile(service, uv))
     repo._write_lock(repo._lock())
     write(repo.sources / ".dockerignore", "**/BUILD\n**/__pycache__\n")
     return repo
@@ -424,7 +423,11 @@ def _server(service: Service) -> str:
 def _dockerfile(service: Service, uv: Uv) -> str:
     copies = [f"COPY {package} /app/{package}" for package in service.packages]
     return _DOCKERFILE.format(
-        name=service.name, base=uv.base, tools=uv.tools, copies="\n".join(copies)
+        name=service.name,
+        profile=service.profile.name,
+        base=uv.base,
+        tools=uv.tools,
+        copies="\n".join(copies),
     )
 
 

@@ -67,6 +67,42 @@ def test_a_wheel_that_grows_a_little_moves_nothing() -> None:
     assert before == after
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"seven": 3 * MB}, id="a small one comes"),
+        pytest.param({"anyio": 0}, id="a small one goes"),
+        pytest.param({"anyio": 7 * MB}, id="a small one grows"),
+    ],
+)
+def test_a_change_of_a_small_wheel_changes_deps_only(change: dict[str, int]) -> None:
+    after = {name: size for name, size in {**SIZES, **change}.items() if size}
+    for max_layers in range(12):
+        assert layers(after, max_layers)[:-1] == layers(SIZES, max_layers)[:-1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"scipy": 37 * MB}, id="comes"),
+        pytest.param({"pandas": 0}, id="goes"),
+        pytest.param({"pyarrow": 9 * MB}, id="shrinks"),
+    ],
+)
+def test_a_change_of_a_large_wheel_changes_its_own_layer_only(change: dict[str, int]) -> None:
+    after = {name: size for name, size in {**SIZES, **change}.items() if size}
+    (changed,) = change
+    before = {plan for plan in layers(SIZES) if not plan.startswith(f"{changed}:")}
+    assert {plan for plan in layers(after) if not plan.startswith(f"{changed}:")} == before
+
+
+def test_with_few_layers_the_order_of_magnitude_counts_and_then_the_name() -> None:
+    sizes = {"z": 33 * MB, "y": 17 * MB, "x": 34 * MB, "w": 16 * MB}
+    own = [[plan[0] for plan in layers(sizes, 3 + budget)[:-1]] for budget in range(5)]
+    # From 16.8 to 33.5 MB is one order of magnitude, so y comes before the larger z.
+    assert own == [[], ["x"], ["x", "y"], ["x", "y", "z"], ["w", "x", "y", "z"]]
+
+
 def test_a_wheel_is_large_from_the_limit_on() -> None:
     assert layers({"a": 8 * MB, "b": 8 * MB - 1}) == ["a: a", "deps: b"]
 

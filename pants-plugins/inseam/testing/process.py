@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Process:
-    """pid, parent: in the host's numbering. rss: resident memory in bytes."""
+    """pid: in the host's numbering. parent: too, but Podman gives the container's own.
+
+    rss: resident memory in bytes.
+    """
 
     pid: int
     parent: int

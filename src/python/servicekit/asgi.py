@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from socket import socket
 from time import monotonic
 from typing import Any
@@ -80,8 +81,7 @@ async def _drain(
     deadline = monotonic() + settings.shutdown_timeout
     refuse_new(listener)
     await asyncio.sleep(SETTLE)
-    for each in server.servers:
-        each.close()
+    await _end_listening(server, listener)
     quiet = min(deadline, monotonic() + _QUIET)
     state = server.server_state
     while state.tasks or (state.connections and monotonic() < quiet):
@@ -93,6 +93,32 @@ async def _drain(
     loop = asyncio.get_running_loop()
     late = "the application's shutdown did not end by the deadline: ending at once"
     loop.call_later(max(1.0, deadline - monotonic()), lifecycle.abort, late, 1)
+
+
+async def _end_listening(server: uvicorn.Server, listener: socket) -> None:
+    """Closes the listener without losing what is in its backlog, as asyncio alone would.
+
+    asyncio also drops connections that it has accepted when their server closes before the next
+    turn of the loop has begun.
+    """
+    loop = asyncio.get_running_loop()
+    loop.remove_reader(listener)
+    await asyncio.sleep(0)
+    protocol = partial(
+        server.config.http_protocol_class,
+        config=server.config,
+        server_state=server.server_state,
+        app_state=server.lifespan.state,
+    )
+    clients = []
+    with suppress(BlockingIOError):
+        while True:
+            clients.append(listener.accept()[0])
+    for each in server.servers:
+        each.close()
+    for client in clients:
+        client.setblocking(False)
+        await loop.connect_accepted_socket(protocol, client)
 
 
 class _Server(uvicorn.Server):

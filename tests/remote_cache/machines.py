@@ -1,0 +1,56 @@
+"""Machines that share a remote cache: each has its checkout, its caches and its interpreter."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nested.checkout import Checkout
+from scale.monorepo import generate
+
+SERVICES = 2  # one with FastAPI, one without any requirement
+EVERYTHING = ("--filter-target-type=_venv_layers,oci_image", "package", "::")
+LAYERS = ("package", "src/python/service_000:app#layers")
+
+
+@contextmanager
+def machine(root: Path, address: str, python: str = "") -> Iterator[Checkout]:
+    """A machine whose checkout is at `root`, with nothing in its caches.
+
+    address: of its remote cache. python: a folder with the only CPython of the services' minor
+    version that it has.
+    """
+    generate(root, SERVICES, origin=Path.cwd())
+    shutil.copy("pants.remote.toml", root)
+    env = {"INSEAM_REMOTE_CACHE": address, "PANTS_CONFIG_FILES": "pants.remote.toml"}
+    if python:
+        env["PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH"] = f"['{python}']"
+    checkout = Checkout(root, env)
+    try:
+        yield checkout
+    finally:
+        checkout.remove()
+
+
+def another_python(folder: Path) -> str:
+    """A folder with a CPython of this one's minor version at another path and of other bytes."""
+    own = Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
+    folder.mkdir(parents=True)
+    copy = folder / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    copy.write_bytes(own.read_bytes() + b"another build")
+    copy.chmod(0o755)
+    return str(folder)
+
+
+def made(checkout: Checkout) -> dict[str, str]:
+    """What the machine has made, by the path of each description in `dist`."""
+    dist = checkout.root / "dist"
+    return {
+        path.relative_to(dist).as_posix(): path.read_text()
+        for name in ("layers.json", "image.json")
+        for path in dist.rglob(name)
+    }
