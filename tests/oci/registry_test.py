@@ -185,9 +185,20 @@ def test_a_base_is_pulled_without_its_layers(folder: Path, base: str) -> None:
 
 
 def test_a_base_is_pulled_with_its_layers_on_demand(folder: Path, base: str) -> None:
-    assert pull(folder, base, "--out=pulled", "--blobs").returncode == 0
+    interpreter = "--interpreter=/bin/pause"
+    assert pull(folder, base, "--out=pulled", "--blobs", interpreter).returncode == 0
     succeed("place", "--store=other/oci", "--layout=other/base", "pulled", cwd=folder)
     assert len(list((folder / "other/oci/blobs/sha256").iterdir())) == 3
+
+
+def test_a_base_without_the_interpreter_that_it_declares_is_refused(
+    folder: Path, base: str
+) -> None:
+    result = pull(folder, base, "--out=pulled", "--blobs")
+    assert result.returncode == 1
+    assert "docker:base" in result.stderr
+    assert "has no /usr/bin/python3.11" in result.stderr
+    assert not (folder / "pulled/index.json").exists()
 
 
 def test_an_image_on_a_pulled_base_is_pushed_without_its_blobs(
