@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,12 @@ class Build:
     def processes(self) -> list[str]:
         """Those whose result this machine made, but for those that each machine runs."""
         return [text for text in self.log.made if not text.startswith(OWN)]
+
+
+slow = pytest.mark.skipif(
+    "INSEAM_SLOW_TESTS" not in os.environ,
+    reason="takes many minutes; INSEAM_SLOW_TESTS=1 runs it",
+)
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +104,7 @@ def test_a_machine_with_another_path_and_another_python_makes_nothing_again(
         pytest.param(1_000_000, True, id="falls silent"),
     ],
 )
+@slow
 def test_a_cache_that_fails_while_it_is_read_does_no_harm(
     server: Server, first: Build, tmp_path: Path, limit: int, hangs: bool
 ) -> None:
@@ -106,11 +114,13 @@ def test_a_cache_that_fails_while_it_is_read_does_no_harm(
     assert_copes(build, first)
 
 
+@slow
 def test_an_address_where_nothing_listens_does_no_harm(first: Build, tmp_path: Path) -> None:
     build = build_layers(tmp_path / "repository", f"grpc://127.0.0.1:{free_port()}")
     assert_copes(build, first)
 
 
+@slow
 def test_a_server_that_is_killed_while_it_is_written_to_does_no_harm(
     buildgrid: Path, first: Build, tmp_path: Path
 ) -> None:
@@ -125,6 +135,7 @@ def test_a_server_that_is_killed_while_it_is_written_to_does_no_harm(
 
 
 @pytest.mark.parametrize("damage", ["lost", "changed"])
+@slow
 def test_blobs_that_the_server_damaged_are_made_again(
     buildgrid: Path, first: Build, tmp_path: Path, damage: str
 ) -> None:
