@@ -104,8 +104,10 @@ async def _end_listening(server: uvicorn.Server, listener: socket) -> None:
     loop = asyncio.get_running_loop()
     loop.remove_reader(listener)
     await asyncio.sleep(0)
+    # uvicorn declares the class as a plain Protocol, which takes no arguments.
+    protocol_class: Callable[..., asyncio.Protocol] = server.config.http_protocol_class
     protocol = partial(
-        server.config.http_protocol_class,
+        protocol_class,
         config=server.config,
         server_state=server.server_state,
         app_state=server.lifespan.state,
