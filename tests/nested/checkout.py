@@ -86,7 +86,16 @@ def checkout(root: Path, env: Mapping[str, str] | None = None, umask: int = 0o02
     """Copies the repository, which the test's sandbox holds, to `root`."""
     # The sandbox also holds the tests, their PEXes, and a link to the caches of Pants.
     beside = shutil.ignore_patterns(
-        "__pycache__", "tests", "dist", ".git", ".cache", ".tmp", ".pids", ".*.d", "*.pex", "*.pex_*"
+        "__pycache__",
+        "tests",
+        "dist",
+        ".git",
+        ".cache",
+        ".tmp",
+        ".pids",
+        ".*.d",
+        "*.pex",
+        "*.pex_*",
     )
     shutil.copytree(Path.cwd(), root, symlinks=True, ignore=beside)
     return Checkout(root, env or {}, umask)
