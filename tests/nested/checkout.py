@@ -82,20 +82,15 @@ class Checkout:
         return {name: exported / name / "app.layers" for name in services}
 
 
+_BESIDE = shutil.ignore_patterns("__pycache__", "tests", "dist", ".git", ".*.d", "*.pex", "*.pex_*")
+
+
+def _beside(folder: str, names: list[str]) -> set[str]:
+    """What is no part of the repository: tests, their PEXes, and links to the caches of Pants."""
+    return {*_BESIDE(folder, names), *(name for name in names if Path(folder, name).is_symlink())}
+
+
 def checkout(root: Path, env: Mapping[str, str] | None = None, umask: int = 0o022) -> Checkout:
     """Copies the repository, which the test's sandbox holds, to `root`."""
-    # The sandbox also holds the tests, their PEXes, and a link to the caches of Pants.
-    beside = shutil.ignore_patterns(
-        "__pycache__",
-        "tests",
-        "dist",
-        ".git",
-        ".cache",
-        ".tmp",
-        ".pids",
-        ".*.d",
-        "*.pex",
-        "*.pex_*",
-    )
-    shutil.copytree(Path.cwd(), root, symlinks=True, ignore=beside)
+    shutil.copytree(Path.cwd(), root, ignore=_beside)
     return Checkout(root, env or {}, umask)
