@@ -24,6 +24,7 @@ FAKE_NATIVE_CLIENT = """\
 #!/usr/bin/env bash
 printf 'native client: %s\\n' "$*"
 printf 'server: %s\\n' "$_PANTS_SERVER_EXE"
+if [[ -n ${PYTHONPATH+set} ]]; then printf 'path: %s\\n' "$PYTHONPATH"; fi
 """
 
 PANTS_LOCK = "lockfiles/pants.txt"

@@ -39,6 +39,12 @@ def test_later_calls_start_no_python_and_say_nothing(installed: Machine) -> None
     assert installed.python_calls() == before
 
 
+def test_pants_does_not_see_the_users_python_path(installed: Machine) -> None:
+    result = installed.pants("roots", PYTHONPATH="src/python:tests")
+    assert result.stdout.startswith("native client: roots"), result.stderr
+    assert "path:" not in result.stdout
+
+
 def test_runs_from_a_subdirectory_from_elsewhere_and_through_a_link(installed: Machine) -> None:
     subdirectory = installed.checkout / "lockfiles"
     assert installed.run("../pants", "roots", cwd=subdirectory).returncode == 0
