@@ -540,15 +540,38 @@ oci_image = by_name(make_oci_image)
 
 
 @dataclass(frozen=True)
-class PlacedRequest:
-    """The image at an address, in the folder of artifacts.
-
-    layout: its folder there.
-    """
+class PackagedRequest:
+    """The `oci_image` at an address, for all of its platforms; `layout` is its folder among the
+    artifacts."""
 
     address: Address
     platforms: tuple[str, ...]
     layout: str
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """An image as it is to be written to the folder of artifacts.
+
+    image: a digest with its description at the root, of one platform or an index of several;
+    documents: the files of that which say all, by path; images: of each platform.
+    """
+
+    image: Digest
+    documents: FrozenDict[str, bytes]
+    images: tuple[OciImage, ...]
+
+    @property
+    def minor(self) -> str:
+        """CPython that runs the programs, as "3.11"."""
+        return self.images[0].minor
+
+
+@dataclass(frozen=True)
+class PlacedRequest:
+    """An image that is to be in the folder of artifacts."""
+
+    packaged: PackagedRequest
 
 
 @dataclass(frozen=True)
@@ -564,7 +587,7 @@ class Placed:
 
 
 async def _indexed(
-    request: PlacedRequest, images: Iterable[OciImage], docker_options: DockerOptions
+    request: PackagedRequest, images: Iterable[OciImage], docker_options: DockerOptions
 ) -> Digest:
     wrapped = await resolve_target(
         WrappedTargetRequest(request.address, description_of_origin="an image"), **implicitly()
@@ -632,23 +655,17 @@ def _check_names(address: Address, names: ImageNames) -> None:
             )
 
 
-@rule(desc="Write an image", level=LogLevel.DEBUG)
-async def place_image(
-    request: PlacedRequest,
-    names: ImageNames,
-    dist_dir: DistDir,
-    docker_options: DockerOptions,
-    run_id: RunId,
-) -> Placed:
+@rule(desc="Package an image", level=LogLevel.DEBUG)
+async def package_image(
+    request: PackagedRequest, names: ImageNames, docker_options: DockerOptions
+) -> Packaged:
     _check_names(request.address, names)
-    # The parameter `run_id` makes this rule run once in each session: somebody may have removed
-    # files since the last one.
     platforms = request.platforms if len(request.platforms) > 1 else request.platforms[:1] or ("",)
     images = await concurrently(
         oci_image(OciImageRequest(request.address, platform), **implicitly())
         for platform in platforms
     )
-    image, minor = images[0].digest, images[0].minor
+    image = images[0].digest
     if len(images) > 1:
         image = await _indexed(request, images, docker_options)
     contents = await get_digest_contents(
@@ -656,16 +673,28 @@ async def place_image(
             DigestSubset(image, PathGlobs(["index.json", "image.json", "probes.yaml"]))
         )
     )
-    documents = {file.path: file.content for file in contents}
+    documents = FrozenDict({file.path: file.content for file in contents})
+    return Packaged(image, documents, tuple(images))
+
+
+packaged = by_name(package_image)
+
+
+@rule(desc="Write an image", level=LogLevel.DEBUG)
+async def place_image(request: PlacedRequest, dist_dir: DistDir, run_id: RunId) -> Placed:
+    # The parameter `run_id` makes this rule run once in each session: somebody may have removed
+    # files since the last one. See `_in_dist` for what that must not do.
+    made = await packaged(request.packaged, **implicitly())
+    documents, images, minor = dict(made.documents), made.images, made.minor
     dist = Path(get_buildroot(), dist_dir.relpath)
-    layout, store = dist / request.layout, dist / "oci"
+    layout, store = dist / request.packaged.layout, dist / "oci"
     result = Placed(str(layout), documents["image.json"], minor)
     if _is_placed(layout, store, documents):
         return result
     own = [one.digest for one in images]
     new = await concurrently(
         digest_subset_to_digest(DigestSubset(digest, PathGlobs(["blobs/**"])))
-        for digest in [image, *own]
+        for digest in [made.image, *own]
     )
     blobs = await digest_to_snapshot(await merge_digests(MergeDigests(new)))
     entries = await get_digest_entries(blobs.digest)
@@ -695,7 +724,7 @@ async def place_image(
     prefixed = await concurrently(
         add_prefix(AddPrefix(digest, prefix))
         for prefix, digest in [
-            ("image", image),
+            ("image", made.image),
             *((f"own{number}", digest) for number, digest in enumerate(own)),
             *((prefix, digest) for _, prefix, digest in named),
         ]
@@ -713,7 +742,7 @@ async def place_image(
             input=await merge_digests(MergeDigests(prefixed)),
             output="nothing",
             minor=minor,
-            description=f"Write {request.layout}",
+            description=f"Write {request.packaged.layout}",
             cacheable=False,
         ),
         **implicitly(),
@@ -724,6 +753,18 @@ async def place_image(
 placed = by_name(place_image)
 
 
+async def _in_dist(request: PackagedRequest) -> Placed:
+    """The image, written to the folder of artifacts.
+
+    A rule that calls this depends on the image directly, too. Otherwise Pants, which looks at all
+    that a rule depends on at once and stops at the first that changed, would see the new session,
+    stop looking at whether the image is still the same, and so make it anew.
+    """
+    await packaged(request, **implicitly())
+    image: Placed = await placed(PlacedRequest(request), **implicitly())
+    return image
+
+
 @dataclass(frozen=True)
 class OciFieldSet(PackageFieldSet, RunFieldSet):
     required_fields = (OciLayersField, OciRepositoryField)
@@ -732,17 +773,17 @@ class OciFieldSet(PackageFieldSet, RunFieldSet):
     platforms: OciPlatformsField
     output_path: OutputPathField
 
-    def placed_request(self) -> PlacedRequest:
-        return PlacedRequest(
+    def packaged_request(self) -> PackagedRequest:
+        return PackagedRequest(
             self.address,
             self.platforms.value,
             self.output_path.value_or_default(file_ending="oci"),
         )
 
 
-@rule(desc="Package an image", level=LogLevel.DEBUG)
+@rule(desc="Package an OCI image", level=LogLevel.DEBUG)
 async def package_oci_image(field_set: OciFieldSet) -> BuiltPackage:
-    image = await placed(field_set.placed_request(), **implicitly())
+    image = await _in_dist(field_set.packaged_request())
     relpath = field_set.output_path.value_or_default(file_ending="oci")
     metadata = json.loads(image.metadata)
     digest = await create_digest(
@@ -784,7 +825,7 @@ call = by_name(prepare_call)
 
 @rule(level=LogLevel.DEBUG)
 async def run_oci_image(field_set: OciFieldSet) -> RunRequest:
-    image = await placed(field_set.placed_request(), **implicitly())
+    image = await _in_dist(field_set.packaged_request())
     prepared = await call(CallRequest(("run_image", image.layout), image.minor), **implicitly())
     return RunRequest(digest=prepared.digest, args=prepared.argv)
 
@@ -806,13 +847,12 @@ class PublishOciFieldSet(PublishFieldSet[PublishOciImage]):
 @rule(desc="Push an image", level=LogLevel.DEBUG)
 async def publish_oci_image(request: PublishOciImage) -> PublishProcesses:
     field_set = request.field_set
-    image = await placed(
-        PlacedRequest(
+    image = await _in_dist(
+        PackagedRequest(
             field_set.address,
             field_set.platforms.value,
             field_set.output_path.value_or_default(file_ending="oci"),
-        ),
-        **implicitly(),
+        )
     )
     names = tuple(json.loads(image.metadata)["references"])
     if field_set.skip_push.value:
