@@ -28,11 +28,13 @@ from pants.engine.rules import collect_rules, rule
 from pants.engine.target import (
     GeneratedSources,
     GenerateSourcesRequest,
+    Target,
     TransitiveTargetsRequest,
     WrappedTargetRequest,
 )
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
+from pants.util.ordered_set import FrozenOrderedSet
 
 from inseam.bases import Base, BaseRequest, find_base
 from inseam.compat import (
@@ -192,23 +194,59 @@ async def _wheel_layers(
     return layers
 
 
-@rule(desc="Make the layers below a service's code", level=LogLevel.DEBUG)
-async def make_lower_layers(
-    request: ServiceLayersRequest, python_setup: PythonSetup, inseam: InseamSubsystem
-) -> LowerLayers:
+async def _check_layers(service: Address, layers: list[LowerLayer], base: Base) -> None:
+    """Raises InseamError if two layers have different files at one path."""
+    paths = await concurrently(
+        digest_subset_to_digest(DigestSubset(layer.digest, PathGlobs([f"{layer.name}/paths.txt"])))
+        for layer in layers
+    )
+    try:
+        await run_program(
+            ProgramRequest(
+                argv=("check_layers", *(layer.name for layer in layers)),
+                input=await merge_digests(MergeDigests(paths)),
+                output="nothing",
+                minor=base.minor,
+                description=f"Compare the layers {', '.join(layer.name for layer in layers)}",
+            ),
+            **implicitly(),
+        )
+    except InseamError as error:
+        raise InseamError(f"{service}: {error}") from error
+
+
+@dataclass(frozen=True)
+class ServiceClosure:
+    """What a service is made of.
+
+    entry_points: of the service, then of its healthcheck, as `module:function`. targets: all that
+    these need. requirements: of wheels, sorted.
+    """
+
+    base: Base
+    entry_points: tuple[str, ...]
+    targets: FrozenOrderedSet[Target]
+    requirements: tuple[str, ...]
+    resolve: str
+    shared: tuple[Address, ...]
+
+
+@rule(desc="Find what a service is made of", level=LogLevel.DEBUG)
+async def resolve_service(
+    request: ServiceLayersRequest, python_setup: PythonSetup
+) -> ServiceClosure:
     wrapped = await resolve_target(
         WrappedTargetRequest(request.address, description_of_origin="the layers"), **implicitly()
     )
     target = wrapped.target
-    service = service_of(target.address)
     base = await find_base(
         BaseRequest(target[LayersBaseField].value or "", target.address, request.platform),
         **implicitly(),
     )
     if target[InitField].value and base.has_init is False:
         raise InseamError(
-            f"{service}: `init=True` needs tini, which the base {base.address} does not have. Add"
-            " `init` to the `groups` of the base."
+            f"{service_of(target.address)}: `init=True` needs tini, which the base {base.address}"
+            " does not have. Add `init` to the `groups` of the base."
         )
     roots = await resolve_unparsed_address_inputs(
         target[LayersServiceField].to_unparsed_address_inputs(), **implicitly()
@@ -220,18 +258,59 @@ async def make_lower_layers(
         )
         for pex in pex_targets.roots
     )
-    resolve = pex_targets.roots[0][PythonResolveField].normalized_value(python_setup)
-    shared_addresses = await resolve_unparsed_address_inputs(
+    shared = await resolve_unparsed_address_inputs(
         target[LayersSharedField].to_unparsed_address_inputs(), **implicitly()
     )
+    return ServiceClosure(
+        base,
+        tuple(entry_point.val.spec for entry_point in entry_points),
+        pex_targets.closure,
+        requirement_strings(pex_targets.closure),
+        pex_targets.roots[0][PythonResolveField].normalized_value(python_setup),
+        tuple(shared),
+    )
+
+
+service_closure = by_name(resolve_service)
+
+
+@dataclass(frozen=True)
+class ServiceWheelsRequest:
+    """The layers of the wheels that `requirements` need of the lock of `resolve`.
+
+    shared: the `venv_layer`s that come first. platform: as of ServiceLayersRequest.
+    """
+
+    service: Address
+    requirements: tuple[str, ...]
+    resolve: str
+    base: Base
+    shared: tuple[Address, ...]
+    platform: str
+
+
+@dataclass(frozen=True)
+class ServiceWheels:
+    """The layers of a service's wheels, lowest first, the shared ones included."""
+
+    layers: tuple[LowerLayer, ...]
+    unneeded: tuple[Unneeded, ...]
+
+
+# Apart from the rule for a service's code, so that an edit of that does not even ask whether this
+# is still the same.
+@rule(desc="Make the layers of a service's wheels", level=LogLevel.DEBUG)
+async def make_service_wheels(
+    request: ServiceWheelsRequest, inseam: InseamSubsystem
+) -> ServiceWheels:
+    service, base, resolve = request.service, request.base, request.resolve
     try:
         locked = await closure_of(
-            ClosureRequest(requirement_strings(pex_targets.closure), resolve, base.platform),
-            **implicitly(),
+            ClosureRequest(request.requirements, resolve, base.platform), **implicitly()
         )
         shared = await concurrently(
             shared_layer(SharedLayerRequest(address, request.platform), **implicitly())
-            for address in shared_addresses
+            for address in request.shared
         )
         check_shared(locked.wheels, shared, base)
         held = {wheel.name for layer in shared for wheel in layer.wheels}
@@ -247,37 +326,59 @@ async def make_lower_layers(
         fetched_wheel(FetchRequest(wheel, resolve, base.minor), **implicitly())
         for _, wheel in extra
     )
-    sources = await _first_party(pex_targets.closure, inseam.large_wheel)
     layers = [*(layer.layer for layer in shared), *own]
+    names = [*(layer.name for layer in layers), *RESERVED]
+    for layer in shared:
+        if names.count(layer.layer.name) > 1:
+            raise InseamError(
+                f"{service}: the `venv_layer` {layer.address} has the name of another layer. Give"
+                " it another name."
+            )
+    if len(layers) > 1:
+        await _check_layers(service, layers, base)
+    return ServiceWheels(
+        tuple(layers),
+        tuple(
+            Unneeded(f"{wheel.name} {wheel.version}", file.size, layer.address)
+            for (layer, wheel), file in zip(extra, extra_files)
+        ),
+    )
+
+
+service_wheels = by_name(make_service_wheels)
+
+
+@rule(desc="Make the layers below a service's code", level=LogLevel.DEBUG)
+async def make_lower_layers(request: ServiceLayersRequest, inseam: InseamSubsystem) -> LowerLayers:
+    service = service_of(request.address)
+    closure = await service_closure(request, **implicitly())
+    wheels = await service_wheels(
+        ServiceWheelsRequest(
+            service,
+            closure.requirements,
+            closure.resolve,
+            closure.base,
+            closure.shared,
+            request.platform,
+        ),
+        **implicitly(),
+    )
+    sources = await _first_party(closure.targets, inseam.large_wheel)
+    layers = list(wheels.layers)
     if sources.data is not None:
         made = await run_program(
             ProgramRequest(
                 argv=("data", f"--target={service}", "--sources=sources", "--out=layers/data"),
                 input=sources.data,
                 output="layers",
-                minor=base.minor,
+                minor=closure.base.minor,
                 description=f"Lay out the data of {service}",
             ),
             **implicitly(),
         )
         layers.append(LowerLayer("data", made.digest))
-    names = [layer.name for layer in layers]
-    for layer in shared:
-        name = layer.layer.name
-        if names.count(name) > 1 or name in RESERVED:
-            raise InseamError(
-                f"{service}: the `venv_layer` {layer.address} has the name of another layer. Give"
-                " it another name."
-            )
     return LowerLayers(
-        tuple(layers),
-        base,
-        tuple(entry_point.val.spec for entry_point in entry_points),
-        sources.code,
-        tuple(
-            Unneeded(f"{wheel.name} {wheel.version}", file.size, layer.address)
-            for (layer, wheel), file in zip(extra, extra_files)
-        ),
+        tuple(layers), closure.base, closure.entry_points, sources.code, wheels.unneeded
     )
 
 

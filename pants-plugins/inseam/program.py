@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import pkgutil
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterable
 
 import installer
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.engine.fs import (
     EMPTY_DIGEST,
-    AddPrefix,
     CreateDigest,
     Digest,
     FileContent,
-    MergeDigests,
     RemovePrefix,
 )
 from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
 from pants.engine.rules import collect_rules, rule
 from pants.util.logging import LogLevel
 
+from inseam import sandbox
 from inseam.compat import (
     EnvironmentTarget,
-    add_prefix,
     by_name,
     create_digest,
     execute_process,
     find_interpreter,
     implicitly,
-    merge_digests,
     remove_prefix,
 )
 
@@ -42,23 +40,17 @@ NETWORK_ENV = (
     *(name for low in ("http_proxy", "https_proxy", "no_proxy") for name in (low, low.upper())),
 )
 
-# A link to the machine's interpreter lies in this named cache, so that its path is no part of
-# what a process is cached by: machines that share a remote cache may have it anywhere.
+# In this named cache lie a link to the machine's interpreter and the programs, with bytecode. So
+# neither the interpreter's path nor bytecode, which each machine may have otherwise, is part of
+# what a process is cached by; and no process has to copy and compile programs first.
 _CACHE = "inseam_python"
 _CACHE_FOLDER = ".inseam_python"
 # How long a remote cache has to answer before a program is run beside it. Starting at once would
 # take the machine's cores for what is about to be found.
 _REMOTE_CACHE_HEAD_START_MILLIS = 1000
 PROGRAMS = "programs"
-_LINK = """\
-import os, sys
-link = sys.argv[1]
-os.makedirs(os.path.dirname(link), exist_ok=True)
-temporary = f"{link}.{os.getpid()}"
-os.symlink(sys.executable, temporary)
-os.replace(temporary, link)
-"""
-_MAIN = "import sys\nfrom inseam.sandbox.command import run\nsys.exit(run(sys.argv[1:]))\n"
+MAIN = "__main__.py"
+_MAIN_TEXT = "import sys\nfrom inseam.sandbox.command import run\nsys.exit(run(sys.argv[1:]))\n"
 
 
 class InseamError(Exception):
@@ -112,7 +104,7 @@ class Interpreter:
 def program_sources(command: str) -> tuple[FileContent, ...]:
     """The files that the sandbox program `command` consists of, found by following its imports."""
     files = {
-        f"{PROGRAMS}/__main__.py": _MAIN.encode(),
+        f"{PROGRAMS}/{MAIN}": _MAIN_TEXT.encode(),
         f"{PROGRAMS}/inseam/__init__.py": b"",
         f"{PROGRAMS}/inseam/sandbox/__init__.py": b"",
     }
@@ -145,8 +137,32 @@ def _installer() -> dict[str, bytes]:
     }
 
 
+@cache
+def commands() -> tuple[str, ...]:
+    """The names of all sandbox programs."""
+    found = []
+    for module in pkgutil.iter_modules(sandbox.__path__):
+        source = pkgutil.get_data("inseam.sandbox", f"{module.name}.py") or b""
+        if b"\ndef main(" in source and not module.name.endswith(("_test", "_testing")):
+            found.append(module.name)
+    return tuple(sorted(found))
+
+
+@cache
+def program_version(command: str) -> str:
+    """A hash of all that the sandbox program `command` consists of."""
+    return _version(program_sources(command))
+
+
+def _version(files: Iterable[FileContent]) -> str:
+    hashed = hashlib.sha256()
+    for file in files:
+        hashed.update(f"{file.path}\0{len(file.content)}\0".encode() + file.content)
+    return hashed.hexdigest()[:24]
+
+
 @rule(desc="Find CPython for images", level=LogLevel.DEBUG)
-async def link_interpreter(
+async def prepare_interpreter(
     request: InterpreterRequest, environment: EnvironmentTarget
 ) -> Interpreter:
     try:
@@ -159,12 +175,27 @@ async def link_interpreter(
             f" images. Install it (on Debian and Ubuntu: apt-get install python{request.minor}; or"
             f" pyenv install {request.minor}), or add its folder to [python-bootstrap].search_path."
         ) from error
-    link = f"{_CACHE_FOLDER}/cpython-{request.minor}"
+    files = sorted(
+        {file for command in commands() for file in program_sources(command)},
+        key=lambda file: file.path,
+    )
+    name = f"cpython-{request.minor}"
     caches = {_CACHE: _CACHE_FOLDER}
     result = await execute_process(
         Process(
-            [python.path, "-sSBc", _LINK, link],
-            description=f"Link {python.path}",
+            [
+                python.path,
+                "-sSB",
+                f"{PROGRAMS}/{MAIN}",
+                "install_programs",
+                f"--programs={PROGRAMS}",
+                f"--cache={_CACHE_FOLDER}",
+                f"--interpreter={name}",
+                f"--name={PROGRAMS}-{_version(files)}-{request.minor}",
+                *(_installed(command, request.minor) for command in commands()),
+            ],
+            description=f"Install the programs for {python.path}",
+            input_digest=await create_digest(CreateDigest(files)),
             append_only_caches=caches,
             cache_scope=environment.executable_search_path_cache_scope(),
             level=LogLevel.DEBUG,
@@ -173,27 +204,37 @@ async def link_interpreter(
         ),
         **implicitly(),
     )
-    _check(result, f"Linking {python.path} failed")
-    return Interpreter(link, tuple(caches.items()))
+    _check(result, f"Installing the programs for {python.path} failed")
+    return Interpreter(f"{_CACHE_FOLDER}/{name}", tuple(caches.items()))
 
 
-link_python = by_name(link_interpreter)
+def _installed(command: str, minor: str) -> str:
+    """The folder of a program in the named cache."""
+    return f"{command}-{program_version(command)}-{minor}"
+
+
+prepared_interpreter = by_name(prepare_interpreter)
 
 
 @rule(level=LogLevel.DEBUG)
 async def run_sandbox_program(request: ProgramRequest) -> ProgramResult:
-    interpreter = await link_python(InterpreterRequest(request.minor), **implicitly())
-    programs = await create_digest(CreateDigest(program_sources(request.argv[0])))
-    libraries = await add_prefix(AddPrefix(request.libraries, PROGRAMS))
-    sandbox = await merge_digests(MergeDigests([programs, libraries, request.input]))
+    interpreter = await prepared_interpreter(InterpreterRequest(request.minor), **implicitly())
+    command = request.argv[0]
+    program = f"{_CACHE_FOLDER}/{_installed(command, request.minor)}/{MAIN}"
+    has_libraries = request.libraries != EMPTY_DIGEST
     result = await execute_process(
         Process(
-            [interpreter.path, "-sSB", PROGRAMS, *request.argv],
+            [interpreter.path, "-sSB", program, *request.argv],
             description=request.description,
-            input_digest=sandbox,
+            input_digest=request.input,
+            immutable_input_digests={"libraries": request.libraries} if has_libraries else {},
             output_directories=[request.output],
             append_only_caches=dict(interpreter.append_only_caches),
-            env={"PYTHONHASHSEED": "0", **dict(request.env)},
+            env={
+                "PYTHONHASHSEED": "0",
+                **({"PYTHONPATH": "libraries"} if has_libraries else {}),
+                **dict(request.env),
+            },
             remote_cache_speculation_delay_millis=_REMOTE_CACHE_HEAD_START_MILLIS,
             cache_scope=(
                 ProcessCacheScope.SUCCESSFUL if request.cacheable else ProcessCacheScope.PER_SESSION

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Iterable
 
 from packaging.requirements import Requirement
@@ -83,10 +83,23 @@ class LockedWheels:
     wheels: tuple[LockedWheel, ...]
 
 
+@dataclass(frozen=True)
+class LockRequest:
+    """The lock file of a resolve."""
+
+    resolve: str
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock file, read: the digest of the file, and its JSON."""
+
+    digest: Digest
+    content: dict[str, Any] = field(compare=False)
+
+
 @rule(desc="Read the lock", level=LogLevel.DEBUG)
-async def read_closure(request: ClosureRequest, python_setup: PythonSetup) -> LockedWheels:
-    if not request.requirements and not request.globs:
-        return LockedWheels(())
+async def read_lock(request: LockRequest, python_setup: PythonSetup) -> Lock:
     resolve = request.resolve
     path = python_setup.resolves[resolve]
     digest = await path_globs_to_digest(PathGlobs([path]))
@@ -97,7 +110,21 @@ async def read_closure(request: ClosureRequest, python_setup: PythonSetup) -> Lo
             f" generate-lockfiles --resolve={resolve}"
         )
     try:
-        lock = parse(contents[0].content, path, resolve)
+        return Lock(digest, parse(contents[0].content, path, resolve))
+    except LockError as error:
+        raise InseamError(str(error)) from error
+
+
+lock_of = by_name(read_lock)
+
+
+@rule(desc="Find the wheels of requirements", level=LogLevel.DEBUG)
+async def read_closure(request: ClosureRequest) -> LockedWheels:
+    if not request.requirements and not request.globs:
+        return LockedWheels(())
+    resolve = request.resolve
+    lock = (await lock_of(LockRequest(resolve), **implicitly())).content
+    try:
         found = {
             wheel.name: wheel
             for glob in request.globs

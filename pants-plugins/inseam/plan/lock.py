@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Iterable
 from urllib.parse import unquote, urlparse
 
@@ -63,11 +64,10 @@ def closure(
     rank = {tag: number for number, tag in enumerate(platform.tags())}
     markers = platform.markers()
     seen: dict[str, set[str]] = {}
-    queue = [(_requirement(root), "the service") for root in sorted(roots)]
+    needed_roots = [_requirement(root) for root in sorted(roots)]
+    queue = [(root, "the service") for root in needed_roots if _applies(root.marker, markers)]
     while queue:
         requirement, wanted_by = queue.pop()
-        if not _applies(requirement.marker, markers):
-            continue
         name = canonicalize_name(requirement.name)
         item = locked.get(name)
         if item is None:
@@ -87,7 +87,6 @@ def closure(
         for text in item["requires_dists"]:
             needed = _requirement(text)
             if _applies(needed.marker, markers, seen[name]):
-                needed.marker = None
                 queue.append((needed, f"{name} {item['version']}"))
     return tuple(_best_wheel(locked[name], rank, platform) for name in sorted(seen))
 
@@ -135,6 +134,8 @@ def _by_name(lock: dict[str, Any], platform: Platform, resolve: str) -> dict[str
     )
 
 
+# Many services need the same, and it takes a millisecond to understand each.
+@cache
 def _requirement(text: str) -> Requirement:
     try:
         return Requirement(text)

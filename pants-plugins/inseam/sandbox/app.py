@@ -20,15 +20,8 @@ from typing import Iterable, Iterator
 from inseam.sandbox.bytecode import cache_path, compile_source, minor_version
 from inseam.sandbox.command import Failure
 from inseam.sandbox.files import whole
-from inseam.sandbox.layer import (
-    LAYERS,
-    PATHS,
-    Installed,
-    Layer,
-    read_layers,
-    read_paths,
-    write_layers,
-)
+from inseam.sandbox.installed import InstalledFiles, module_stem
+from inseam.sandbox.layer import LAYERS, Layer, read_layers, write_layers
 from inseam.sandbox.tar import (
     EXECUTABLE_MODE,
     FILE_MODE,
@@ -88,7 +81,7 @@ def app_members(
     Raises Failure for an entry point that is not there, and where first-party code and a wheel
     give different content to one import path.
     """
-    installed = installed_files(target, below)
+    installed = InstalledFiles(below, site_packages(minor_version()))
     files = dict(files_below(sources))
     _check_collisions(target, files, installed)
     members = list(source_members(target, files))
@@ -96,24 +89,6 @@ def app_members(
     if healthcheck is not None:
         members.append(_launcher(target, HEALTHCHECK, "healthcheck", healthcheck, files, installed))
     return members
-
-
-def installed_files(target: str, below: list[Path]) -> dict[str, Installed]:
-    """What the layers in the folders `below` hold, by path.
-
-    Raises Failure where two of them have different content at one path.
-    """
-    installed: dict[str, Installed] = {}
-    for folder in below:
-        for path, file in read_paths(folder / PATHS).items():
-            known = installed.setdefault(path, file)
-            if known.digest != file.digest:
-                raise Failure(
-                    f"{target}: {known.owner} and {file.owner}, in different layers, both have"
-                    f" /{path}, with different content. Leave one of the two distributions out of"
-                    " the service's dependencies."
-                )
-    return installed
 
 
 def files_below(sources: Path) -> Iterator[tuple[str, Path]]:
@@ -143,15 +118,17 @@ def source_members(target: str, files: dict[str, Path]) -> Iterator[Member]:
             yield Member(f"{APP}/{cache_path(name, minor)}", compiled, owner=target)
 
 
-def _check_collisions(target: str, files: dict[str, Path], installed: dict[str, Installed]) -> None:
+def _check_collisions(target: str, files: dict[str, Path], installed: InstalledFiles) -> None:
     """site-packages comes before /app on sys.path: a wheel's file would win over ours."""
     site = site_packages(minor_version())
-    modules = installed_modules(installed)
+    shared = installed.top_level()
     for name, path in sorted(files.items()):
-        wheel = installed.get(f"{site}/{name}")
+        if name.split("/")[0].split(".")[0] not in shared:
+            continue
+        wheel = installed.find(f"{site}/{name}")
         if wheel is None:
             if name.endswith(".py"):
-                _check_shadow(target, name, files, modules, installed)
+                _check_shadow(target, name, files, installed)
         elif hashlib.sha256(path.read_bytes()).hexdigest() != wheel.digest:
             raise Failure(
                 f"{target}: the first-party file {name} has the import path of a file that"
@@ -164,40 +141,22 @@ def _check_shadow(
     target: str,
     name: str,
     files: dict[str, Path],
-    modules: dict[str, str],
-    installed: dict[str, Installed],
+    installed: InstalledFiles,
 ) -> None:
     """Raises Failure if a wheel's module, or a package of a wheel around it, comes before the
     first-party module in the file `name`."""
-    parts = _module_stem(name).split("/")
+    parts = module_stem(name).split("/")
     for length in range(1, len(parts) + 1):
         stem = "/".join(parts[:length])
-        path = modules.get(stem)
+        path = installed.modules.get(stem)
         ours = files.get(f"{stem}/__init__.py")
         if path is None or (ours and _NAMESPACE.search(ours.read_bytes())):
             continue
         raise Failure(
             f"{target}: the first-party file {name} could not be imported, because"
-            f" {installed[path].owner} installs /{path}, which comes before it. Rename"
+            f" {installed.files[path].owner} installs /{path}, which comes before it. Rename"
             f" {stem.replace('/', '.')}, or drop the requirement."
         )
-
-
-def installed_modules(installed: Iterable[str]) -> dict[str, str]:
-    """The modules in site-packages, with slashes for dots, and the image paths of their files."""
-    site = f"{site_packages(minor_version())}/"
-    return {
-        _module_stem(path[len(site) :]): path
-        for path in installed
-        if path.startswith(site) and path.endswith((".py", ".so"))
-    }
-
-
-def _module_stem(name: str) -> str:
-    """The module in the file `name`, with slashes for dots."""
-    folder, _, base = name.rpartition("/")
-    stem = base.split(".")[0]
-    return folder if stem == "__init__" else f"{folder}/{stem}".lstrip("/")
 
 
 def _launcher(
@@ -206,11 +165,12 @@ def _launcher(
     field: str,
     entry_point: str,
     files: dict[str, Path],
-    installed: dict[str, Installed],
+    installed: InstalledFiles,
 ) -> Member:
-    if path in installed:
+    wheel = installed.find(path)
+    if wheel is not None:
         raise Failure(
-            f"{target}: {installed[path].owner} installs /{path}, which is the place of the"
+            f"{target}: {wheel.owner} installs /{path}, which is the place of the"
             f" launcher for `{field}`. Drop that requirement."
         )
     module, _, attribute = entry_point.partition(":")
@@ -219,7 +179,7 @@ def _launcher(
     found = next((files[name] for name in candidates if name in files), None)
     if found is not None:
         _check_attribute(target, field, entry_point, found)
-    elif stem not in installed_modules(installed):
+    elif stem not in installed.modules:
         raise Failure(
             f"{target}: the module {module!r} of `{field}={entry_point!r}` is neither in the"
             " service's first-party code nor in its wheels. Check the spelling, and that the"

@@ -363,13 +363,6 @@ def test_a_wheel_cannot_have_the_place_of_a_launcher(tmp_path: Path, name: str) 
     assert f"other-1.0-py3-none-any.whl installs /opt/venv/bin/{name}" in why
 
 
-def test_wheels_of_two_layers_that_do_not_agree_are_both_named(tmp_path: Path) -> None:
-    one = deps(tmp_path, "shared", one={"x.txt": b"1"})
-    other = deps(tmp_path, "rest", two={"x.txt": b"2"})
-    why = refused(tmp_path, "in different layers", below=(one, other))
-    assert "one-1.0-py3-none-any.whl and two-1.0-py3-none-any.whl" in why
-
-
 def test_a_file_name_that_no_layer_can_hold_is_refused(tmp_path: Path) -> None:
     files = {**SOURCES, "a\nb.txt": b""}
     refused(tmp_path, "unusable path", files=files)

@@ -17,9 +17,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from inseam.sandbox.command import Failure
 from inseam.sandbox.descriptor import DESCRIPTOR, LayerBlob, read_json, read_layer
@@ -60,16 +59,14 @@ OWN_CONFIG = "org.inseam.config"
 BASE_LAYERS = "org.inseam.base.layers"
 
 
-@dataclass(frozen=True)
-class Base:
+class Base(NamedTuple):
     """An image that others stand on: what it is, and its configuration."""
 
     metadata: ImageMetadata
     configuration: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Assembled:
+class Assembled(NamedTuple):
     """An image without its layers' bytes."""
 
     metadata: ImageMetadata

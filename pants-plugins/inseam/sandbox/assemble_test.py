@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,7 +54,7 @@ def test_the_layers_bytes_are_never_read(tmp_path: Path) -> None:
 
 
 def test_labels_of_open_containers_are_annotations_too(tmp_path: Path) -> None:
-    config = replace(SERVICE, annotations={"org.opencontainers.image.vendor": "us", "x": "y"})
+    config = SERVICE._replace(annotations={"org.opencontainers.image.vendor": "us", "x": "y"})
     image = make_image(tmp_path, layers=[LAYER], config=config)
     assert json.loads(image.manifest.content)["annotations"] == {
         "org.opencontainers.image.title": "Größe",
@@ -65,7 +64,7 @@ def test_labels_of_open_containers_are_annotations_too(tmp_path: Path) -> None:
 
 
 def test_sizes_are_summed_if_they_are_known() -> None:
-    unknown = replace(LAYER, uncompressed_size=None)
+    unknown = LAYER._replace(uncompressed_size=None)
     platform = parse_platform("linux/amd64")
     two = assemble("x", ImageConfig(), [LAYER, LAYER], platform=platform).metadata
     assert (two.compressed_size, two.uncompressed_size) == (14, 18)
@@ -114,7 +113,7 @@ def test_image_and_base_are_for_one_platform(tmp_path: Path) -> None:
 
 
 def test_docker_mounts_no_more_than_127_layers() -> None:
-    layers = [replace(LAYER, digest=digest(b"%d" % number)) for number in range(128)]
+    layers = [LAYER._replace(digest=digest(b"%d" % number)) for number in range(128)]
     platform = parse_platform("linux/amd64")
     assert assemble("x", ImageConfig(), layers[:127], platform=platform)
     with pytest.raises(Failure, match="128 layers, but Docker mounts at most 127"):

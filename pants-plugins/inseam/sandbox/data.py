@@ -14,7 +14,8 @@ from pathlib import Path
 from inseam.sandbox.app import files_below, source_members
 from inseam.sandbox.command import Failure
 from inseam.sandbox.files import whole
-from inseam.sandbox.layer import LAYERS, PATHS, Installed, Layer, write_layers, write_paths
+from inseam.sandbox.installed import PATHS, Installed, write_paths
+from inseam.sandbox.layer import LAYERS, Layer, write_layers
 from inseam.sandbox.tar import TarError, read, write_tar
 
 NAME = "data"

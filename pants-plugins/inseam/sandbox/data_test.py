@@ -4,7 +4,8 @@ import tarfile
 from pathlib import Path
 
 from inseam.sandbox import data
-from inseam.sandbox.layer import LAYERS, PATHS, read_layers, read_paths
+from inseam.sandbox.installed import PATHS, read_paths
+from inseam.sandbox.layer import LAYERS, read_layers
 
 
 def test_large_files_lie_below_app_in_a_layer_of_their_own(tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from inseam.sandbox.command import Failure
 from inseam.sandbox.files import write_whole
+from inseam.sandbox.records import plain
 
 DESCRIPTOR = "descriptor.json"
 BLOBS = "blobs/sha256"
@@ -21,8 +21,7 @@ ZSTD_LAYER = "application/vnd.oci.image.layer.v1.tar+zstd"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-@dataclass(frozen=True)
-class LayerBlob:
+class LayerBlob(NamedTuple):
     """A layer as an image refers to it (OCI image-spec 1.1, descriptor.md, layer.md).
 
     name: "deps", "app", or the name of a shared layer. media_type, digest, size: those of the
@@ -64,7 +63,7 @@ def parse_layer(data: Any, what: str) -> LayerBlob:
 
 def write_layer(layer: LayerBlob, path: Path) -> None:
     """Writes a `descriptor.json`."""
-    write_whole(path, (json.dumps(asdict(layer), indent=2) + "\n").encode())
+    write_whole(path, (json.dumps(plain(layer), indent=2) + "\n").encode())
 
 
 def read_layer(path: Path) -> LayerBlob:

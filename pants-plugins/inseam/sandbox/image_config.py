@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from inseam.sandbox.command import Failure
 from inseam.sandbox.descriptor import LayerBlob
+from inseam.sandbox.records import plain
 
 EPOCH = "1970-01-01T00:00:00Z"
 
@@ -33,8 +33,7 @@ _INHERITED = (
 )
 
 
-@dataclass(frozen=True)
-class Healthcheck:
+class Healthcheck(NamedTuple):
     """A probe that Docker and podman run in the container, in exec form; times in seconds.
 
     start_period: for so long after the start, failures do not count. retries: failures in a row
@@ -58,8 +57,7 @@ class Healthcheck:
         }
 
 
-@dataclass(frozen=True)
-class ImageConfig:
+class ImageConfig(NamedTuple):
     """What an image says of itself beside its layers; where it is silent, its base has the word.
 
     user: "UID" or "UID:GID". ports: "8000" or "53/udp". entrypoint, cmd: in exec form; an image
@@ -68,22 +66,22 @@ class ImageConfig:
     """
 
     user: str = ""
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = {}
     ports: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] = ()
     working_dir: str = ""
     stop_signal: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str] = {}
     healthcheck: Healthcheck | None = None
     created: str = EPOCH
 
 
 def dump_config(config: ImageConfig) -> dict[str, Any]:
     """The JSON value of an ImageConfig, without what has its default."""
-    default = asdict(ImageConfig())
-    return {name: value for name, value in asdict(config).items() if value != default[name]}
+    default = plain(ImageConfig())
+    return {name: value for name, value in plain(config).items() if value != default[name]}
 
 
 def parse_config(data: Any, what: str) -> ImageConfig:
@@ -100,8 +98,7 @@ def parse_config(data: Any, what: str) -> ImageConfig:
         raise Failure(f"{what} is no image configuration: {error}") from None
 
 
-@dataclass(frozen=True)
-class Platform:
+class Platform(NamedTuple):
     """What an image runs on, by Go's names: GOOS, GOARCH and GOARM (image-index.md)."""
 
     os: str

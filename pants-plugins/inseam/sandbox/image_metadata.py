@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Mapping, NamedTuple
 
 from inseam.sandbox.command import Failure
 from inseam.sandbox.descriptor import LayerBlob, check_digest, parse_layer, read_json
 from inseam.sandbox.files import write_whole
+from inseam.sandbox.records import plain
 
 METADATA = "image.json"
 
 
-@dataclass(frozen=True)
-class BaseReference:
+class BaseReference(NamedTuple):
     """The image that another one stands on: name in a registry, "" for none, and digest."""
 
     name: str
     digest: str
 
 
-@dataclass(frozen=True)
-class ImageMetadata:
+class ImageMetadata(NamedTuple):
     """What an image is.
 
     target: its address in the repository. references: the names that it is to have, with tags.
@@ -43,7 +41,7 @@ class ImageMetadata:
     layers: tuple[LayerBlob, ...] = ()
     base: BaseReference | None = None
     base_layers: int = 0
-    runtime: Mapping[str, str] = field(default_factory=dict)
+    runtime: Mapping[str, str] = {}
     images: tuple[ImageMetadata, ...] = ()
 
     @property
@@ -72,7 +70,7 @@ class ImageMetadata:
 
 
 def _value(image: ImageMetadata) -> dict[str, Any]:
-    value = asdict(image)
+    value = plain(image)
     value["images"] = [_value(inner) for inner in image.images]
     if image.images:
         for name in ("config_digest", "platform", "layers", "base", "base_layers", "runtime"):

@@ -4,7 +4,6 @@ import gzip
 import io
 import json
 import tarfile
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -128,7 +127,7 @@ def test_an_entry_point_that_is_not_there_is_refused(tmp_path: Path) -> None:
             tmp_path / "out",
             entry_point="shop.server:serve",
             healthcheck=None,
-            config=replace(SERVICE, healthcheck=None),
+            config=SERVICE._replace(healthcheck=None),
             base=tmp_path / "base",
             below=[tmp_path / "deps"],
         )

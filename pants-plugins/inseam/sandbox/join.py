@@ -20,14 +20,8 @@ from typing import BinaryIO
 
 from inseam.sandbox.command import Failure
 from inseam.sandbox.files import whole
-from inseam.sandbox.layer import (
-    LAYERS,
-    PATHS,
-    Installed,
-    Layer,
-    write_layers,
-    write_paths,
-)
+from inseam.sandbox.installed import PATHS, Installed, write_paths
+from inseam.sandbox.layer import LAYERS, Layer, write_layers
 from inseam.sandbox.tar import (
     COPY_SIZE,
     END_OF_ARCHIVE,

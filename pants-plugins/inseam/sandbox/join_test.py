@@ -11,8 +11,9 @@ import pytest
 
 from inseam.sandbox.bytecode import cache_path, minor_version
 from inseam.sandbox.command import Failure
+from inseam.sandbox.installed import Installed, read_paths
 from inseam.sandbox.join import join
-from inseam.sandbox.layer import Installed, read_layers, read_paths
+from inseam.sandbox.layer import read_layers
 from inseam.sandbox.program_testing import SURROUNDINGS, run_program, tree
 from inseam.sandbox.tar_testing import LINK, TarEntry, read_layer
 from inseam.sandbox.unit import Wheel

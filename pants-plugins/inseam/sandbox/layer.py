@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, NamedTuple
 
 from inseam.sandbox.files import write_whole
+from inseam.sandbox.records import plain
 from inseam.sandbox.unit import Wheel
 
 LAYERS = "layers.json"
-PATHS = "paths.txt"
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """One layer of an image, uncompressed.
 
     name: "deps", "app", or the name of a shared layer. file: the tar's name, beside layers.json.
@@ -32,7 +30,7 @@ class Layer:
 
 def dump(layers: Iterable[Layer]) -> bytes:
     """The text of `layers.json`: an array in the order of the image, lowest layer first."""
-    return (json.dumps([asdict(layer) for layer in layers], indent=2) + "\n").encode()
+    return (json.dumps([plain(layer) for layer in layers], indent=2) + "\n").encode()
 
 
 def write_layers(layers: Iterable[Layer], path: Path) -> None:
@@ -52,37 +50,3 @@ def load(text: bytes) -> tuple[Layer, ...]:
 def read_layers(path: Path) -> tuple[Layer, ...]:
     """Reads a `layers.json`."""
     return load(path.read_bytes())
-
-
-@dataclass(frozen=True)
-class Installed:
-    """A file of a layer: hex sha256 of its content, and who installed it (a wheel)."""
-
-    digest: str
-    owner: str
-
-
-def write_paths(files: Mapping[str, Installed], path: Path) -> None:
-    """Writes what a layer holds, by owner: a line `= <owner>`, then, for each file, a line
-    `<digest> <path>`."""
-    lines = []
-    owner = None
-    for name, file in sorted(files.items(), key=lambda item: (item[1].owner, item[0])):
-        if file.owner != owner:
-            owner = file.owner
-            lines.append(f"= {owner}\n")
-        lines.append(f"{file.digest} {name}\n")
-    write_whole(path, "".join(lines).encode("utf-8", "surrogateescape"))
-
-
-def read_paths(path: Path) -> dict[str, Installed]:
-    """Reads what `write_paths` wrote: files by path."""
-    files: dict[str, Installed] = {}
-    owner = ""
-    for line in path.read_bytes().decode("utf-8", "surrogateescape").split("\n"):
-        head, _, name = line.partition(" ")
-        if head == "=":
-            owner = name
-        elif name:
-            files[name] = Installed(head, owner)
-    return files

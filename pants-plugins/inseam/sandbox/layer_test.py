@@ -3,16 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from inseam.sandbox.layer import (
-    Installed,
-    Layer,
-    dump,
-    load,
-    read_layers,
-    read_paths,
-    write_layers,
-    write_paths,
-)
+from inseam.sandbox.layer import Layer, dump, load, read_layers, write_layers
 from inseam.sandbox.unit import Wheel
 
 LAYERS = (
@@ -52,23 +43,3 @@ def test_others_can_read_them() -> None:
 
 def test_an_image_may_have_no_layers() -> None:
     assert load(dump([])) == ()
-
-
-def test_paths_are_read_as_they_were_written(tmp_path: Path) -> None:
-    files = {
-        "opt/venv/a b.py": Installed("ab" * 32, "a 1.whl"),
-        "opt/venv/ü\u2028\x85\x0c\r.txt": Installed("cd" * 32, "b.whl"),
-        "opt/venv/\udcff": Installed("ef" * 32, "a 1.whl"),
-        "= odd": Installed("01" * 32, "the venv"),
-    }
-    write_paths(files, tmp_path / "paths.txt")
-    assert read_paths(tmp_path / "paths.txt") == files
-
-
-def test_the_order_of_paths_does_not_matter(tmp_path: Path) -> None:
-    files = {
-        name: Installed("ab" * 32, owner) for name, owner in (("b", "x"), ("a", "y"), ("c", "x"))
-    }
-    write_paths(files, tmp_path / "one")
-    write_paths(dict(reversed(list(files.items()))), tmp_path / "other")
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from inseam.sandbox.command import Failure
 from inseam.sandbox.descriptor import LayerBlob, blob_path, check_digest
@@ -29,8 +28,7 @@ LAYER_NAME = "org.inseam.layer"
 LAYER_SIZE = "org.inseam.uncompressed-size"
 
 
-@dataclass(frozen=True)
-class Blob:
+class Blob(NamedTuple):
     """A JSON document of an image, with what its descriptor says."""
 
     media_type: str

@@ -20,7 +20,7 @@ from inseam.sandbox.image_config import (
     parse_platform,
 )
 from inseam.sandbox.image_metadata import ImageMetadata, read_metadata
-from inseam.sandbox.layer import PATHS
+from inseam.sandbox.installed import PATHS
 from inseam.sandbox.tar import Member, write_tar
 
 RUNTIME = {

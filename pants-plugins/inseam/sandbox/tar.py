@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
-from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import BinaryIO, Iterable, Mapping, Union
+from typing import BinaryIO, Iterable, Mapping, NamedTuple, Union
 
 BLOCK = 512
 END_OF_ARCHIVE = b"\0" * (2 * BLOCK)
@@ -27,8 +26,7 @@ class TarError(Exception):
     """A set of members that no layer can hold; the text names the path and the owners."""
 
 
-@dataclass(frozen=True)
-class Slice:
+class Slice(NamedTuple):
     """`size` bytes of the file `path` of the build machine, from byte `offset` on."""
 
     path: str
@@ -36,8 +34,7 @@ class Slice:
     size: int
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """One entry of a layer.
 
     path: relative POSIX path inside the image, without leading or trailing slash.
@@ -62,8 +59,7 @@ class Member:
         return len(self.content) if isinstance(self.content, bytes) else self.content.size
 
 
-@dataclass(frozen=True)
-class TarInfo:
+class TarInfo(NamedTuple):
     """What a written tar is: OCI image-spec `diff_id` (config.md, "Layer DiffID") and bytes."""
 
     diff_id: str

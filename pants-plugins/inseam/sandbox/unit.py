@@ -8,18 +8,17 @@ header and padding, in the wheel's own order, without directories and without en
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from inseam.sandbox.files import write_whole
+from inseam.sandbox.records import plain
 
 FRAGMENT = "unit.tar"
 INDEX = "unit.json"
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """One path of a unit.
 
     path: relative path in the image. start, end: the bytes of header, content and padding in the
@@ -32,8 +31,7 @@ class Piece:
     digest: str
 
 
-@dataclass(frozen=True)
-class Wheel:
+class Wheel(NamedTuple):
     """A distribution as the lock names it; sha256 is that of the wheel file, in hex."""
 
     name: str
@@ -41,8 +39,7 @@ class Wheel:
     sha256: str
 
 
-@dataclass(frozen=True)
-class Unit:
+class Unit(NamedTuple):
     """A wheel laid out under the venv: what it is, its pieces, and the machines of its ELF files
     by their ELF names (EM_X86_64 is "x86_64")."""
 
@@ -54,7 +51,7 @@ class Unit:
 
 def write_index(unit: Unit, directory: Path) -> None:
     """Writes `unit.json` below `directory`."""
-    data = asdict(unit)
+    data = plain(unit)
     data["pieces"] = [[p.path, p.start, p.end, p.digest] for p in unit.pieces]
     write_whole(directory / INDEX, json.dumps(data, separators=(",", ":")).encode())
 

@@ -1,0 +1,105 @@
+"""Says what the layers of wheels hold: the form of `paths.txt`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Iterable, Mapping, NamedTuple
+
+from inseam.sandbox.files import write_whole
+
+PATHS = "paths.txt"
+
+
+class Installed(NamedTuple):
+    """A file of a layer: hex sha256 of its content, and who installed it (a wheel)."""
+
+    digest: str
+    owner: str
+
+
+def write_paths(files: Mapping[str, Installed], path: Path) -> None:
+    """Writes what a layer holds, by owner: a line `= <owner>`, then, for each file, a line
+    `<digest> <path>`."""
+    lines = []
+    owner = None
+    for name, file in sorted(files.items(), key=lambda item: (item[1].owner, item[0])):
+        if file.owner != owner:
+            owner = file.owner
+            lines.append(f"= {owner}\n")
+        lines.append(f"{file.digest} {name}\n")
+    write_whole(path, "".join(lines).encode("utf-8", "surrogateescape"))
+
+
+def read_paths(path: Path) -> dict[str, Installed]:
+    """Reads what `write_paths` wrote: files by path."""
+    return _parse(path.read_bytes())
+
+
+def _parse(text: bytes) -> dict[str, Installed]:
+    files: dict[str, Installed] = {}
+    owner = ""
+    for line in text.decode("utf-8", "surrogateescape").split("\n"):
+        head, _, name = line.partition(" ")
+        if head == "=":
+            owner = name
+        elif name:
+            files[name] = Installed(head, owner)
+    return files
+
+
+class InstalledFiles:
+    """The files of several layers, which agree on each path.
+
+    There may be ten thousand of them, and most code has no name in common with any. So they are
+    read only as far as somebody asks.
+
+    site: the folder of site-packages, as a relative path in the image.
+    """
+
+    def __init__(self, folders: Iterable[Path], site: str) -> None:
+        self._texts = [(folder / PATHS).read_bytes() for folder in folders]
+        self._site = site
+        self._files: dict[str, Installed] | None = None
+        self._modules: dict[str, str] | None = None
+
+    @property
+    def files(self) -> dict[str, Installed]:
+        """All of them, by path."""
+        if self._files is None:
+            self._files = {}
+            for text in self._texts:
+                self._files.update(_parse(text))
+        return self._files
+
+    @property
+    def modules(self) -> dict[str, str]:
+        """The modules in site-packages, with slashes for dots, and the paths of their files."""
+        if self._modules is None:
+            start = f"{self._site}/"
+            self._modules = {
+                module_stem(path[len(start) :]): path
+                for path in self.files
+                if path.startswith(start) and path.endswith((".py", ".so"))
+            }
+        return self._modules
+
+    def find(self, path: str) -> Installed | None:
+        """The file at a path, if there is one."""
+        wanted = f" {path}\n".encode("utf-8", "surrogateescape")
+        return self.files[path] if any(wanted in text for text in self._texts) else None
+
+    def top_level(self) -> frozenset[str]:
+        """The names that site-packages gives to `import`, and some that nobody could import."""
+        name = re.compile(
+            b"^[0-9a-f]+ " + re.escape(f"{self._site}/").encode() + b"([^/.\n]*)", re.M
+        )
+        found = {match for text in self._texts for match in name.findall(text)}
+        return frozenset(match.decode("utf-8", "surrogateescape") for match in found)
+
+
+def module_stem(name: str) -> str:
+    """The module in the file `name`, with slashes for dots."""
+    folder, _, base = name.rpartition("/")
+    stem = base.split(".")[0]
+    return folder if stem == "__init__" else f"{folder}/{stem}".lstrip("/")
