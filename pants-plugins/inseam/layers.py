@@ -412,20 +412,21 @@ def check_shared(wheels: Iterable[LockedWheel], shared: Iterable[SharedLayer], b
                 )
 
 
+async def _metadata(layer: LowerLayer) -> Digest:
+    """A digest with `layers.json` and `paths.txt` of a layer at its root."""
+    files = await digest_subset_to_digest(
+        DigestSubset(
+            layer.digest, PathGlobs([f"{layer.name}/layers.json", f"{layer.name}/paths.txt"])
+        )
+    )
+    return await remove_prefix(RemovePrefix(files, layer.name))
+
+
 @rule(desc="Lay out a service's code", level=LogLevel.DEBUG)
 async def make_app_layer(request: ServiceLayersRequest) -> AppLayer:
     service = service_of(request.address)
     lower = await lower_layers(request, **implicitly())
-    metadata = await concurrently(
-        digest_subset_to_digest(
-            DigestSubset(
-                layer.digest,
-                PathGlobs([f"{layer.name}/layers.json", f"{layer.name}/paths.txt"]),
-            )
-        )
-        for layer in lower.layers
-    )
-    inputs = await merge_digests(MergeDigests([lower.sources, *metadata]))
+    metadata = await concurrently(_metadata(layer) for layer in lower.layers)
     app = await run_program(
         ProgramRequest(
             argv=(
@@ -437,9 +438,10 @@ async def make_app_layer(request: ServiceLayersRequest) -> AppLayer:
                 *(f"--healthcheck={spec}" for spec in lower.entry_points[1:]),
                 *(layer.name for layer in lower.layers),
             ),
-            input=inputs,
+            input=lower.sources,
             output="app",
             minor=lower.base.minor,
+            shared=tuple((layer.name, digest) for layer, digest in zip(lower.layers, metadata)),
             description=f"Lay out the code of {service}",
         ),
         **implicitly(),

@@ -7,7 +7,7 @@ import os
 import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any, Iterable, Sequence
 
 from pants.backend.docker.subsystems.docker_options import DockerOptions
 from pants.backend.python.subsystems.repos import PythonRepos
@@ -415,12 +415,27 @@ def _references(target: Target, options: DockerOptions) -> tuple[str, ...]:
     )
 
 
+async def _described(blob: LayerBlob, layer: LowerLayer, *, paths: bool) -> Digest:
+    """What an image has to know of a layer: a digest with `descriptor.json` and, if `paths` is
+    true, `paths.txt`."""
+    descriptor = await digest_subset_to_digest(
+        DigestSubset(blob.digest, PathGlobs([f"{blob.name}/descriptor.json"]))
+    )
+    found = EMPTY_DIGEST
+    if paths:
+        found = await digest_subset_to_digest(
+            DigestSubset(layer.digest, PathGlobs([f"{layer.name}/paths.txt"]))
+        )
+    merged = await merge_digests(MergeDigests([descriptor, found]))
+    return await remove_prefix(RemovePrefix(merged, layer.name))
+
+
 async def _assembled(
     target: Target,
     base: Base,
     start: BaseOci,
     layers: list[LowerLayer],
-    blobs: Iterable[LayerBlob],
+    blobs: Sequence[LayerBlob],
     code: LowerLayers | None,
     compression: str,
     docker_options: DockerOptions,
@@ -428,17 +443,9 @@ async def _assembled(
 ) -> OciImage:
     service = service_of(target.address)
     written = await create_digest(CreateDigest([_json("config.json", _config(target))]))
-    descriptors = await concurrently(
-        digest_subset_to_digest(
-            DigestSubset(blob.digest, PathGlobs([f"{blob.name}/descriptor.json"]))
-        )
-        for blob in blobs
+    shared = await concurrently(
+        _described(blob, layer, paths=code is not None) for blob, layer in zip(blobs, layers)
     )
-    paths = await concurrently(
-        digest_subset_to_digest(DigestSubset(layer.digest, PathGlobs([f"{layer.name}/paths.txt"])))
-        for layer in layers
-    )
-    base_documents = start.image
     common = (
         f"--target={service}",
         "--config=config.json",
@@ -449,11 +456,10 @@ async def _assembled(
     names = [layer.name for layer in layers]
     if code is None:
         argv = ("assemble", *common, *names)
-        libraries = EMPTY_DIGEST
-        inputs = [written, base_documents, *descriptors]
+        libraries, inputs = EMPTY_DIGEST, written
     else:
-        tools = await compressors(CompressorsRequest(base.minor), **implicitly())
-        libraries = tools.digest
+        libraries = (await compressors(CompressorsRequest(base.minor), **implicitly())).digest
+        inputs = await merge_digests(MergeDigests([written, code.sources]))
         argv = (
             "image",
             *common,
@@ -463,14 +469,17 @@ async def _assembled(
             *(f"--healthcheck={spec}" for spec in code.entry_points[1:]),
             *names,
         )
-        inputs = [written, base_documents, code.sources, *descriptors, *paths]
     result = await run_program(
         ProgramRequest(
             argv=argv,
-            input=await merge_digests(MergeDigests(inputs)),
+            input=inputs,
             output="image",
             minor=base.minor,
             libraries=libraries,
+            shared=(
+                ("base", await remove_prefix(RemovePrefix(start.image, "base"))),
+                *zip(names, shared),
+            ),
             description=f"Make the image of {service}" + (f" for {platform}" if platform else ""),
         ),
         **implicitly(),

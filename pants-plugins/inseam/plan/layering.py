@@ -11,7 +11,7 @@ from typing import Mapping
 
 DEPS = "deps"
 # Names of layers, or of folders beside them in a sandbox, that no wheel's layer can have.
-RESERVED = frozenset({DEPS, "app", "data", "base", "rootfs", "sources", "programs", "image"})
+RESERVED = frozenset({DEPS, "app", "data", "base", "rootfs", "sources", "libraries", "image"})
 APP_LAYERS = 2  # first-party code, and large first-party data
 
 
