@@ -89,7 +89,7 @@ def test_a_machine_with_another_path_and_another_python_makes_nothing_again(
     python = another_python(tmp_path / "bin")
     with machine(tmp_path / "elsewhere/deeper/project", server.address, python) as second:
         build = Build(second.logged(*EVERYTHING), made(second))
-    assert f"Link {python}/" in build.log.text
+    assert f"Install the programs for {python}/" in build.log.text
     assert build.processes == []
     assert build.log.counters["remote_cache_requests_cached"] >= len(first.processes)
     assert build.log.counters["remote_cache_read_errors"] == 0

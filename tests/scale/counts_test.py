@@ -145,12 +145,15 @@ def test_one_small_wheel_bumped(built: Built) -> None:
 
 
 def test_one_large_wheel_bumped(built: Built) -> None:
-    assert_bumped(built, "numpy", "numpy", wheels=1)
+    compared = ("numpy, deps", "numpy, pandas, pyarrow, deps")
+    assert_bumped(built, "numpy", "numpy", wheels=1, compared=compared)
 
 
-def assert_bumped(built: Built, distribution: str, layer: str, wheels: int) -> None:
-    """Asserts that a new version costs one wheel, one layer of that many wheels, and the images of
-    its users."""
+def assert_bumped(
+    built: Built, distribution: str, layer: str, wheels: int, compared: tuple[str, ...] = ()
+) -> None:
+    """Asserts that a new version costs one wheel, one layer of that many wheels, a comparison of
+    each set of layers that it is one of, and the images of its users."""
     users = [service.name for service in built.repo.users_of(distribution)]
     assert 0 < len(users) < COUNT
     pin = bumps()[distribution]
@@ -159,6 +162,7 @@ def assert_bumped(built: Built, distribution: str, layer: str, wheels: int) -> N
     built.repo.bump(pin)
     log = built.package()
     assert making(log) == [
+        *(f"Compare the layers {layers}" for layers in compared),
         f"Compress the layer {layer}",
         f"Fetch {wheel}",
         f"Join the layer {layer} of {wheels} wheels",
