@@ -70,7 +70,7 @@ class ImageMetadata(NamedTuple):
 
 
 def _value(image: ImageMetadata) -> dict[str, Any]:
-    value = plain(image)
+    value: dict[str, Any] = plain(image)
     value["images"] = [_value(inner) for inner in image.images]
     if image.images:
         for name in ("config_digest", "platform", "layers", "base", "base_layers", "runtime"):
