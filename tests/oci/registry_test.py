@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -41,7 +40,7 @@ def push(
 
 def rewritten(layout: Path, **changes: Any) -> None:
     """Changes a layout's image.json."""
-    image = replace(tiny.metadata(layout), **changes)
+    image = tiny.metadata(layout)._replace(**changes)
     (layout / "image.json").write_bytes(dump_metadata(image))
 
 
