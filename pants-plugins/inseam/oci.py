@@ -762,13 +762,18 @@ async def place_image(request: PlacedRequest, dist_dir: DistDir, run_id: RunId) 
 placed = by_name(place_image)
 
 
-async def _in_dist(request: PackagedRequest) -> Placed:
+async def _in_dist(field_set: OciFieldSet | PublishOciFieldSet) -> Placed:
     """The image, written to the folder of artifacts.
 
     A rule that calls this depends on the image directly, too. Otherwise Pants, which looks at all
     that a rule depends on at once and stops at the first that changed, would see the new session,
     stop looking at whether the image is still the same, and so make it anew.
     """
+    request = PackagedRequest(
+        field_set.address,
+        field_set.platforms.value,
+        field_set.output_path.value_or_default(file_ending="oci"),
+    )
     await packaged(request, **implicitly())
     image: Placed = await placed(PlacedRequest(request), **implicitly())
     return image
@@ -782,17 +787,10 @@ class OciFieldSet(PackageFieldSet, RunFieldSet):
     platforms: OciPlatformsField
     output_path: OutputPathField
 
-    def packaged_request(self) -> PackagedRequest:
-        return PackagedRequest(
-            self.address,
-            self.platforms.value,
-            self.output_path.value_or_default(file_ending="oci"),
-        )
-
 
 @rule(desc="Package an OCI image", level=LogLevel.DEBUG)
 async def package_oci_image(field_set: OciFieldSet) -> BuiltPackage:
-    image = await _in_dist(field_set.packaged_request())
+    image = await _in_dist(field_set)
     relpath = field_set.output_path.value_or_default(file_ending="oci")
     metadata = json.loads(image.metadata)
     digest = await create_digest(
@@ -834,7 +832,7 @@ call = by_name(prepare_call)
 
 @rule(level=LogLevel.DEBUG)
 async def run_oci_image(field_set: OciFieldSet) -> RunRequest:
-    image = await _in_dist(field_set.packaged_request())
+    image = await _in_dist(field_set)
     prepared = await call(CallRequest(("run_image", image.layout), image.minor), **implicitly())
     return RunRequest(digest=prepared.digest, args=prepared.argv)
 
@@ -856,13 +854,7 @@ class PublishOciFieldSet(PublishFieldSet[PublishOciImage]):
 @rule(desc="Push an image", level=LogLevel.DEBUG)
 async def publish_oci_image(request: PublishOciImage) -> PublishProcesses:
     field_set = request.field_set
-    image = await _in_dist(
-        PackagedRequest(
-            field_set.address,
-            field_set.platforms.value,
-            field_set.output_path.value_or_default(file_ending="oci"),
-        )
-    )
+    image = await _in_dist(field_set)
     names = tuple(json.loads(image.metadata)["references"])
     if field_set.skip_push.value:
         reason = f"(by `skip_push` on {field_set.address}, or [inseam].publish)"

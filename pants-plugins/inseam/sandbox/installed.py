@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Iterable, Mapping, NamedTuple
 
@@ -60,29 +61,21 @@ class InstalledFiles:
     def __init__(self, folders: Iterable[Path], site: str) -> None:
         self._texts = [(folder / PATHS).read_bytes() for folder in folders]
         self._site = site
-        self._files: dict[str, Installed] | None = None
-        self._modules: dict[str, str] | None = None
 
-    @property
+    @cached_property
     def files(self) -> dict[str, Installed]:
         """All of them, by path."""
-        if self._files is None:
-            self._files = {}
-            for text in self._texts:
-                self._files.update(_parse(text))
-        return self._files
+        return {path: file for text in self._texts for path, file in _parse(text).items()}
 
-    @property
+    @cached_property
     def modules(self) -> dict[str, str]:
         """The modules in site-packages, with slashes for dots, and the paths of their files."""
-        if self._modules is None:
-            start = f"{self._site}/"
-            self._modules = {
-                module_stem(path[len(start) :]): path
-                for path in self.files
-                if path.startswith(start) and path.endswith((".py", ".so"))
-            }
-        return self._modules
+        start = f"{self._site}/"
+        return {
+            module_stem(path[len(start) :]): path
+            for path in self.files
+            if path.startswith(start) and path.endswith((".py", ".so"))
+        }
 
     def find(self, path: str) -> Installed | None:
         """The file at a path, if there is one."""

@@ -51,7 +51,7 @@ class Unit(NamedTuple):
 
 def write_index(unit: Unit, directory: Path) -> None:
     """Writes `unit.json` below `directory`."""
-    data = plain(unit)
+    data = plain(unit._replace(pieces=()))
     data["pieces"] = [[p.path, p.start, p.end, p.digest] for p in unit.pieces]
     write_whole(directory / INDEX, json.dumps(data, separators=(",", ":")).encode())
 
