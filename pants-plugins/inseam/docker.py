@@ -7,9 +7,11 @@ it, nothing is sent; so an edit of a service costs a build with the `app` layer 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any
 
+from pants.backend.docker.goals import package_image
 from pants.backend.docker.package_types import BuiltDockerImage
 from pants.backend.docker.subsystems.docker_options import DockerOptions
 from pants.backend.docker.util_rules.docker_binary import DockerBinary
@@ -223,7 +225,26 @@ async def package_deps_image(field_set: DepsImageFieldSet) -> BuiltPackage:
     return _built(await deps_image(request, **implicitly()))
 
 
+def find_every_image_id() -> None:
+    """Makes Pants find the ID of each image that BuildKit writes.
+
+    BuildKit adds the time to its line, `writing image sha256:... 0.1s done`, when that took over
+    10 ms. Pants 2.17 doesn't know that line and takes the ID for "<unknown>", so that tests of the
+    image are cached whatever is in it. Does nothing on a version of Pants that reads the line.
+    """
+    parse = package_image.parse_image_id_from_docker_build_output
+    if parse(b"#1 writing image sha256:0 0.1s done") == "sha256:0":
+        return
+
+    def parse_whatever_the_time(*outputs: bytes) -> str:
+        line = rb"(writing image sha256:\w+) [0-9.]+s done"
+        return parse(*(re.sub(line, rb"\1 done", output) for output in outputs))
+
+    package_image.parse_image_id_from_docker_build_output = parse_whatever_the_time
+
+
 def rules() -> list[Any]:
+    find_every_image_id()
     return [
         *collect_rules(),
         UnionRule(PackageFieldSet, BaseImageFieldSet),

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pants.backend.docker.goals import package_image
 from pants.backend.docker.util_rules.docker_binary import DockerBinary
 from pants.engine.addresses import Address
 from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
@@ -12,6 +13,7 @@ from pants.engine.fs import CreateDigest, Digest, MergeDigests
 from pants.engine.process import FallibleProcessResult, Process
 from pants.testutil.rule_runner import MockGet, run_rule_with_mocks
 
+from inseam import docker
 from inseam.docker import EngineImageRequest, StartImage, make_engine_image
 from inseam.program import InseamError
 
@@ -121,3 +123,19 @@ def test_without_an_engine_the_error_names_the_service_and_the_next_step() -> No
     assert text.startswith("src/shop:app: `docker build` of inseam/deps:")
     assert "docker info" in text.replace("\n", " ")
     assert text.endswith("Cannot connect to the Docker daemon.")
+
+
+@pytest.mark.parametrize(
+    "output, image_id",
+    [
+        ("#5 writing image sha256:12ab\n#5 writing image sha256:12ab done\n", "sha256:12ab"),
+        ("#5 writing image sha256:12ab\n#5 writing image sha256:12ab 0.0s done\n", "sha256:12ab"),
+        ("#5 writing image sha256:12ab 12.3s done\n#5 DONE 12.5s\n", "sha256:12ab"),
+        ("Successfully built 12ab\n", "12ab"),
+        ("#5 ERROR: no space left on device\n", "<unknown>"),
+    ],
+)
+def test_an_image_id_is_found_however_long_its_writing_took(output: str, image_id: str) -> None:
+    docker.rules()
+    parse = package_image.parse_image_id_from_docker_build_output
+    assert parse(b"", output.encode()) == image_id

@@ -10,11 +10,16 @@ import pytest
 from inseam.testing.image import Image, ImageNotFound, find
 
 
-def describe(folder: Path, version: int = 1, tags: tuple[str, ...] = ("app:latest",)) -> None:
+def describe(
+    folder: Path,
+    version: int = 1,
+    tags: tuple[str, ...] = ("app:latest",),
+    image_id: str = "sha256:1234",
+) -> None:
     """What Pants writes for a docker_image (DockerInfoV1)."""
     registry: dict[str, object] = {"alias": None, "address": None, "repository": "app"}
     registry["tags"] = [{"template": tag, "tag": tag, "name": tag} for tag in tags]
-    info = {"version": version, "image_id": "sha256:1234", "registries": [registry]}
+    info = {"version": version, "image_id": image_id, "registries": [registry]}
     folder.mkdir(parents=True)
     (folder / "app.docker-info.json").write_text(json.dumps(info))
 
@@ -52,4 +57,10 @@ def test_it_is_said_how_to_get_one_that_is_missing(tmp_path: Path) -> None:
 def test_a_format_of_the_future_is_not_guessed_at(tmp_path: Path) -> None:
     describe(tmp_path / "x", version=2)
     with pytest.raises(ImageNotFound, match="has version 2"):
+        find("x:app", [tmp_path])
+
+
+def test_an_id_that_pants_did_not_find_is_said_to_be_missing(tmp_path: Path) -> None:
+    describe(tmp_path / "x", image_id="<unknown>")
+    with pytest.raises(ImageNotFound, match="--docker-build-verbose"):
         find("x:app", [tmp_path])
