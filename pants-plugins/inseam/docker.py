@@ -88,7 +88,8 @@ async def make_engine_image(
     env = {**docker.extra_env, **variables}
     dockerfile = "\n".join([f"FROM {request.start}", *layer_instructions(request.tars), ""])
     content = hashlib.sha256(f"{dockerfile}\n{request.context.fingerprint}".encode())
-    tag = f"{request.name}:{content.hexdigest()[:32]}"
+    version = content.hexdigest()[:32]
+    tag = f"{request.name}:{version}"
     found = await execute_process(
         Process(
             [docker.path, "image", "inspect", "--format={{.Id}}", tag],
@@ -104,13 +105,15 @@ async def make_engine_image(
         return StartImage(tag)
     written = await create_digest(CreateDigest([FileContent("Dockerfile", dockerfile.encode())]))
     context = await merge_digests(MergeDigests([request.context, written]))
+    # A folder's name of its own, for the reason that is given for the `context_root` of `#image`.
+    folder = await add_prefix(AddPrefix(context, version))
     built = await execute_process(
         # Not DockerBinary.build_image, whose parameters are others in each version of Pants.
         Process(
-            [docker.path, "build", "--tag", tag, "--file", "Dockerfile", "."],
+            [docker.path, "build", "--tag", tag, "--file", f"{version}/Dockerfile", version],
             description=f"Build {tag} in the Docker engine",
             env=env,
-            input_digest=context,
+            input_digest=folder,
             immutable_input_digests=docker.extra_input_digests,
             cache_scope=ProcessCacheScope.PER_SESSION,
         ),

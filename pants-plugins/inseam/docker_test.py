@@ -9,7 +9,7 @@ from pants.backend.docker.goals import package_image
 from pants.backend.docker.util_rules.docker_binary import DockerBinary
 from pants.engine.addresses import Address
 from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
-from pants.engine.fs import CreateDigest, Digest, MergeDigests
+from pants.engine.fs import AddPrefix, CreateDigest, Digest, MergeDigests
 from pants.engine.process import FallibleProcessResult, Process
 from pants.testutil.rule_runner import MockGet, run_rule_with_mocks
 
@@ -34,6 +34,7 @@ class Engine:
     running: bool = True
     calls: list[Process] = field(default_factory=list)
     dockerfiles: list[str] = field(default_factory=list)
+    contexts: list[AddPrefix] = field(default_factory=list)
 
     def run(self, process: Process) -> Any:
         self.calls.append(process)
@@ -49,6 +50,10 @@ class Engine:
         for file in request:
             self.dockerfiles.append(getattr(file, "content", b"").decode())
         return Digest("cd" * 32, 8)
+
+    def put_below(self, request: AddPrefix) -> Digest:
+        self.contexts.append(request)
+        return Digest("fe" * 32, 10)
 
 
 def made(engine: Engine, request: EngineImageRequest = REQUEST) -> str:
@@ -69,6 +74,7 @@ def made(engine: Engine, request: EngineImageRequest = REQUEST) -> str:
             MockGet(FallibleProcessResult, (Process,), engine.run),
             MockGet(Digest, (CreateDigest,), engine.create),
             MockGet(Digest, (MergeDigests,), lambda _: Digest("ef" * 32, 9)),
+            MockGet(Digest, (AddPrefix,), engine.put_below),
         ],
     )
     return result.name
@@ -86,7 +92,7 @@ def test_an_image_that_the_engine_lacks_is_built_from_the_tars() -> None:
     assert name.startswith("inseam/deps:")
     assert engine.dockerfiles == ["FROM inseam/debian:1234\nADD a/a.tar /\nADD deps/deps.tar /\n"]
     build = engine.calls[1]
-    assert build.input_digest == Digest("ef" * 32, 9)
+    assert build.input_digest == Digest("fe" * 32, 10)
     assert dict(build.env) == {"PATH": "/bin", "DOCKER_HOST": "x"}
 
 
@@ -114,6 +120,18 @@ def test_the_tag_is_a_hash_of_what_is_in_the_image(other: EngineImageRequest) ->
 def test_who_wants_an_image_does_not_matter() -> None:
     other = replace(REQUEST, of=Address("src/other", target_name="app"))
     assert made(Engine(), other) == made(Engine())
+
+
+def test_each_image_has_a_build_context_of_its_own_name() -> None:
+    """Docker takes a file of one context for that of another one with the same name."""
+    other = replace(REQUEST, context=Digest("ba" * 32, 7))
+    engine = Engine()
+    names = [made(engine, request) for request in (REQUEST, other)]
+    builds = [call for call in engine.calls if call.argv[1] == "build"]
+    folders = [name.split(":")[1] for name in names]
+    assert engine.contexts == [AddPrefix(Digest("ef" * 32, 9), folder) for folder in folders]
+    assert [build.argv[-1] for build in builds] == folders
+    assert [build.argv[-2] for build in builds] == [f"{folder}/Dockerfile" for folder in folders]
 
 
 def test_without_an_engine_the_error_names_the_service_and_the_next_step() -> None:

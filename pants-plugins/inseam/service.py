@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pants.backend.docker.target_types import (
+    DockerImageContextRootField,
     DockerImageRegistriesField,
     DockerImageSkipPushField,
     DockerImageTagsField,
@@ -205,9 +206,11 @@ async def generate_from_python_service(
             {
                 Dependencies.alias: [reference("app")],
                 "source": None,
-                "instructions": instructions(
-                    reference("deps"), [f"{layer_folder(address)}/app.tar"], config
-                ),
+                # Docker tells builds from each other by the folder that it is given. Of two builds
+                # with one folder's name it takes a file from the first for the second as well, if
+                # path, size and time of change are equal; and these Dockerfiles have one name.
+                DockerImageContextRootField.alias: layer_folder(address),
+                "instructions": instructions(reference("deps"), ["app.tar"], config),
                 DockerImageTagsField.alias: service[DockerImageTagsField].value,
                 ServiceRepositoryField.alias: service[ServiceRepositoryField].value,
                 DockerImageRegistriesField.alias: service[DockerImageRegistriesField].value,
