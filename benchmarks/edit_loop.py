@@ -14,10 +14,10 @@ from typing import Callable
 import measuring
 from measuring import Series
 from pants_runs import Pants
-from uv_images import Docker, uv_image
+from uv_images import Docker, prepare
 from workplace import ORIGIN, base_image
 
-from scale.monorepo import TABLE, Uv, generate
+from scale.monorepo import TABLE, generate
 
 KINDS = {
     "uv": "uv Dockerfile, docker build",
@@ -34,8 +34,8 @@ def measure(work: Path, rounds: int) -> dict[str, Series]:
     (service,) = (service for service in repo.services if service.profile is TABLE)
     pants = Pants(repo.root, work / "caches")
     try:
-        tools = uv_image(docker, repo.pins(service), work / "tools")
-        repo.write_dockerfiles(Uv(base_image(pants), tools))
+        pins = repo.pins(service)
+        repo.write_dockerfiles(prepare(docker, base_image(pants), pins, work / "tools"))
 
         def package(kind: str) -> Callable[[], float]:
             target = f"src/python/{service.name}:app#{kind}"

@@ -2,8 +2,9 @@
 
 For each size, OCI images of all services are packaged with a warm daemon: nothing changed, one
 service edited, a library of half of the services edited, a small wheel bumped, a large one bumped.
-With --against the same services are built from Dockerfiles for uv in the same run, after the same
-changes, four at a time; and as Docker images by Inseam.
+With --against the same services are built in the same run, after the same changes, as Docker images
+by Inseam, and four at a time from two kinds of Dockerfiles for uv: those of uv's own guide, for a
+workspace with one lock; and tuned ones, for which services share files of requirements.
 """
 
 from __future__ import annotations
@@ -23,13 +24,16 @@ from typing import Any, Callable
 import measuring
 from measuring import megabytes
 from pants_runs import Pants
-from uv_images import Docker, image_name, uv_image
+from uv_images import TUNED, Docker, prepare
+from uv_workspace import Workspace
 from workplace import ORIGIN, base_image
 
-from scale.monorepo import Monorepo, Uv, bumps, generate
+from scale.monorepo import Monorepo, bumps, generate
 
 OCI = "oci_image"
 DOCKER = "docker_image"
+UV = "uv"
+WORKSPACE = "uv workspace"
 AT_A_TIME = 4  # builds of Dockerfiles
 
 # The changes, with how often each is made in a run. A bump can be made once for each other
@@ -66,17 +70,24 @@ class Cell:
 Table = dict[str, dict[str, Cell]]  # by change, by kind of build
 
 
-def package(pants: Pants, kind: str) -> measuring.Run:
-    return pants.run(f"--filter-target-type={kind}", "package", "::", memory=True)
+def package(pants: Pants, kind: str, *, memory: bool = False) -> measuring.Run:
+    return pants.run(f"--filter-target-type={kind}", "package", "::", memory=memory)
 
 
-def measure(repo: Monorepo, builds: dict[str, Callable[[], measuring.Run]], rounds: int) -> Table:
+def measure(
+    repo: Monorepo,
+    builds: dict[str, Callable[[], measuring.Run]],
+    rounds: int,
+    *,
+    after_change: Callable[[], None] = lambda: None,
+) -> Table:
     """Builds all kinds, in turn, after each change."""
     results: Table = {}
     for change, times in changes(repo, rounds).items():
         cells = results.setdefault(change, {kind: Cell() for kind in builds})
         for number, make in enumerate(times):
             make()
+            after_change()
             order = list(builds)
             for kind in order[number % len(order) :] + order[: number % len(order)]:
                 run = builds[kind]()
@@ -133,7 +144,7 @@ def alone(size: int, work: Path, caches: Path, rounds: int) -> dict[str, Any]:
         first = package(pants, OCI)
         package(pants, OCI)
         sizes = unique_bytes(repo)
-        table = measure(repo, {OCI: lambda: package(pants, OCI)}, rounds)
+        table = measure(repo, {OCI: lambda: package(pants, OCI, memory=True)}, rounds)
     finally:
         pants.close()
         shutil.rmtree(repo.root)
@@ -147,26 +158,33 @@ def against(size: int, work: Path, caches: Path, rounds: int) -> dict[str, Any]:
     # Each kind of image has caches of its own, so that none finds what another has made.
     pants = {kind: Pants(repo.root, caches / kind, name=kind) for kind in (OCI, DOCKER)}
 
-    def uv() -> measuring.Run:
-        return measuring.Run(docker.build_all(repo, AT_A_TIME))
-
     try:
         pins = {pin for service in repo.services for pin in repo.pins(service)}
-        tools = uv_image(docker, pins, work / "tools")
-        repo.write_dockerfiles(Uv(base_image(pants[DOCKER]), tools))
+        tools = work / "tools"
+        uv = prepare(docker, base_image(pants[DOCKER]), pins, tools)
+        repo.take_wheels_from(tools / "wheels")
+        repo.write_dockerfiles(uv)
+        TUNED.tell_apart(repo)
+        workspace = Workspace(repo, uv, tools / "wheels", tools / "uv/uv")
         builds = {
             OCI: lambda: package(pants[OCI], OCI),
             DOCKER: lambda: package(pants[DOCKER], DOCKER),
-            "uv": uv,
+            UV: lambda: docker.build_all(repo, AT_A_TIME),
+            WORKSPACE: lambda: workspace.build_all(docker, AT_A_TIME),
         }
         first = {kind: build().seconds for kind, build in builds.items()}
         for build in builds.values():
             build()
         layers: dict[str, int] = {}
         for service in repo.services:
-            layers.update(docker.layers(image_name(service)))
+            layers.update(docker.layers(TUNED.image(service)))
         sizes = {**unique_bytes(repo), "distinct layers of uv": sum(layers.values())}
-        table = measure(repo, builds, rounds)
+
+        def lock() -> None:
+            repo.take_wheels_from(tools / "wheels")
+            workspace.lock()
+
+        table = measure(repo, builds, rounds, after_change=lock)
     finally:
         for one in pants.values():
             one.close()
@@ -216,13 +234,16 @@ BYTES = ("images apart", "distinct layers", "distinct files")
 def show_against(result: dict[str, Any]) -> None:
     rows = []
     for change, cells in result["changes"].items():
-        uv = statistics.median(cells["uv"]["seconds"])
-        row = [change, f"{uv:.2f}"]
-        for kind in (OCI, DOCKER):
-            own = statistics.median(cells[kind]["seconds"])
-            row += [f"{own:.2f}", f"{own / uv:.2f}"]
+        seconds = {kind: statistics.median(cell["seconds"]) for kind, cell in cells.items()}
+        row = [change, *(f"{value:.2f}" for value in seconds.values())]
+        row += [
+            f"{seconds[own] / seconds[theirs]:.2f}"
+            for own in (OCI, DOCKER)
+            for theirs in (WORKSPACE, UV)
+        ]
         rows.append(row)
-    head = (f"{result['services']} services", "uv s", "#oci s", "of uv", "#image s", "of uv")
+    head = [f"{result['services']} services", *(f"{kind}: s" for kind in seconds)]
+    head += [f"{own} of {theirs}" for own in ("#oci", "#image") for theirs in (WORKSPACE, UV)]
     print(measuring.table(head, rows))
     print()
     ours, theirs = (result["bytes"][f"distinct layers{of}"] for of in ("", " of uv"))

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import subprocess
 import sys
 import time
 import zipfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import measuring
 from measuring import Run
 
-from scale.monorepo import Monorepo, Pin, Service, bumps
+from scale.monorepo import Monorepo, Pin, Service, Uv, bumps
 
 UV = "uv==0.13.9"
 TOOLS = "inseam-bench/tools:latest"
+BASE = "inseam-bench/base:latest"
 # The wheels that a Dockerfile may install: for CPython 3.11 on x86-64 with glibc.
 _PLATFORM = (
     "--only-binary=:all:",
@@ -33,6 +36,33 @@ _PLATFORM = (
 )
 
 
+@dataclass(frozen=True)
+class Dockerfiles:
+    """The Dockerfiles of a monorepo that are built alike.
+
+    kind: what they and their images are called. file: their name, in each service's folder.
+    """
+
+    kind: str
+    file: str
+
+    def image(self, service: Service) -> str:
+        return f"inseam-bench/{self.kind}-{service.name.replace('_', '-')}:latest"
+
+
+    def tell_apart(self, repo: Monorepo) -> None:
+        """Gives each Dockerfile a time of change of its own.
+
+        Docker takes one for another whose path in its folder, size and time of change are equal.
+        """
+        for number, service in enumerate(repo.services, 1):
+            path = repo.sources / service.name / self.file
+            os.utime(path, ns=(number * 1000, number * 1000))
+
+
+TUNED = Dockerfiles("uv", "Dockerfile")
+
+
 class Docker:
     """The Docker client that can build with BuildKit."""
 
@@ -43,18 +73,18 @@ class Docker:
     def run(self, *args: str, cwd: Path = Path("/")) -> Run:
         return measuring.run([self.client, *args], cwd, self._env)
 
-    def build(self, repo: Monorepo, service: Service) -> Run:
+    def build(self, repo: Monorepo, service: Service, files: Dockerfiles = TUNED) -> Run:
         """Builds the image of one service."""
-        file = f"--file={service.name}/Dockerfile"
-        name = f"--tag={image_name(service)}"
+        file = f"--file={service.name}/{files.file}"
+        name = f"--tag={files.image(service)}"
         return self.run("build", "-q", file, name, ".", cwd=repo.sources)
 
-    def build_all(self, repo: Monorepo, parallel: int) -> float:
-        """Builds the images of all services, so many at a time: wall time in seconds."""
+    def build_all(self, repo: Monorepo, parallel: int, files: Dockerfiles = TUNED) -> Run:
+        """Builds the images of all services, so many at a time."""
         start = time.monotonic()
         with ThreadPoolExecutor(parallel) as pool:
-            list(pool.map(lambda service: self.build(repo, service), repo.services))
-        return time.monotonic() - start
+            list(pool.map(lambda service: self.build(repo, service, files), repo.services))
+        return Run(time.monotonic() - start)
 
     def layers(self, image: str) -> dict[str, int]:
         """Size in bytes of each layer of an image, by diff ID."""
@@ -68,10 +98,6 @@ class Docker:
         if len(found) != len(sizes):
             raise SystemExit(f"{image} has {len(found)} layers, but {len(sizes)} steps made one")
         return dict(zip(found, sizes))
-
-
-def image_name(service: Service) -> str:
-    return f"inseam-bench/uv-{service.name.replace('_', '-')}:latest"
 
 
 def _find_client() -> str:
@@ -88,8 +114,22 @@ def _find_client() -> str:
     raise SystemExit("No Docker client that can build with BuildKit is on PATH.")
 
 
-def uv_image(docker: Docker, pins: Iterable[Pin], folder: Path) -> str:
-    """Builds the image with uv, and the wheels of the pins and of `bumps()`; returns its name."""
+def prepare(docker: Docker, base: str, pins: Iterable[Pin], folder: Path) -> Uv:
+    """What Dockerfiles for uv start from, with the wheels of the pins and of `bumps()`.
+
+    Nothing that an earlier run has built or unpacked is used again: a base of this run's own makes
+    all steps on it new. The wheels and uv also lie below the folder: `wheels` and `uv/uv`.
+    """
+    run = secrets.token_hex(8)
+    tools = _tools(docker, pins, folder)
+    (folder / "base").mkdir()
+    (folder / "base/Dockerfile").write_text(f"FROM {base}\nLABEL run={run}\n")
+    docker.run("build", "-q", f"--tag={BASE}", ".", cwd=folder / "base")
+    return Uv(BASE, tools, f"inseam-bench-{run}")
+
+
+def _tools(docker: Docker, pins: Iterable[Pin], folder: Path) -> str:
+    """Builds the image with uv and the wheels; returns its name."""
     wheels = folder / "wheels"
     wheels.mkdir(parents=True)
     lists: list[list[Pin]] = [[]]

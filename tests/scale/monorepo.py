@@ -70,11 +70,13 @@ class Uv:
     """What the Dockerfiles for uv start from.
 
     base: the image that services run on. tools: an image with `/uv/uv`, and below `/wheels` all
-    wheels, so that no build depends on how fast a package index is.
+    wheels, so that no build depends on how fast a package index is. cache: ID of the cache mount in
+    which uv keeps wheels that it has unpacked.
     """
 
     base: str
     tools: str
+    cache: str
 
 
 # What is best for uv: services with the same requirements share a file of them, so that one venv
@@ -86,11 +88,11 @@ FROM {tools} AS tools
 FROM {base} AS build
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_CONFIG=1
 RUN --mount=type=bind,from=tools,source=/uv,target=/uv \\
-    --mount=type=cache,target=/root/.cache/uv \\
+    --mount=type=cache,id={cache},target=/root/.cache/uv \\
     ["/uv/uv", "venv", "-q", "--python", "/usr/bin/python3.11", "/opt/venv"]
 RUN --mount=type=bind,from=tools,source=/uv,target=/uv \\
     --mount=type=bind,from=tools,source=/wheels,target=/wheels \\
-    --mount=type=cache,target=/root/.cache/uv \\
+    --mount=type=cache,id={cache},target=/root/.cache/uv \\
     --mount=type=bind,source=requirements/{profile}.txt,target=/requirements.txt \\
     ["/uv/uv", "pip", "install", "-q", "--python", "/opt/venv/bin/python", "--no-deps", \\
      "--require-hashes", "--no-index", "--find-links", "/wheels", "-r", "/requirements.txt"]
@@ -323,6 +325,17 @@ class Monorepo:
         ]
         self._write_lock(lock)
 
+    def take_wheels_from(self, folder: Path) -> None:
+        """Makes the lock name the files in a folder of this machine, for the wheels that are there,
+        so that no build depends on how fast a package index is."""
+        lock = self._lock()
+        for item in _requirements(lock):
+            for artifact in item["artifacts"]:
+                wheel = folder / artifact["url"].rsplit("/", 1)[-1]
+                if wheel.is_file():
+                    artifact["url"] = wheel.as_uri()
+        self._write_lock(lock)
+
     def _lock(self) -> dict[str, Any]:
         text = (self.root / "lockfiles/python-default.lock").read_text()
         lines = [line for line in text.splitlines() if not line.startswith("//")]
@@ -427,6 +440,7 @@ def _dockerfile(service: Service, uv: Uv) -> str:
         profile=service.profile.name,
         base=uv.base,
         tools=uv.tools,
+        cache=uv.cache,
         copies="\n".join(copies),
     )
 

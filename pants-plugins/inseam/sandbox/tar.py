@@ -9,7 +9,6 @@ a value too long or too large for its ustar field needs.
 from __future__ import annotations
 
 import hashlib
-import tarfile
 from pathlib import PurePosixPath
 from typing import BinaryIO, Iterable, Mapping, NamedTuple, Union
 
@@ -20,6 +19,10 @@ COPY_SIZE = 1 << 20
 FILE_MODE = 0o644
 EXECUTABLE_MODE = 0o755
 DIRECTORY_MODE = 0o755
+
+# What the fields of a ustar header can hold: bytes of a path, and of a file.
+_LONGEST = 100
+_LARGEST = 8**11 - 1
 
 
 class TarError(Exception):
@@ -83,18 +86,68 @@ def check_member(member: Member) -> None:
 
 
 def header(member: Member) -> bytes:
-    """The tar header of a member, with a pax header in front where ustar is too small."""
-    info = tarfile.TarInfo(member.path)
-    info.mtime = 0
-    info.uid = info.gid = 0
-    info.uname = info.gname = ""
+    """The tar header of a member, with a pax header in front where ustar is too small.
+
+    The bytes are those of the standard library's `tarfile`, which takes longer to be imported than
+    a service's layer to be written.
+    """
+    size = 0
     if member.link is not None:
-        info.type, info.linkname, info.mode = tarfile.SYMTYPE, member.link, 0o777
+        kind, mode = b"2", 0o777
     elif member.directory:
-        info.type, info.mode = tarfile.DIRTYPE, member.mode
+        kind, mode = b"5", member.mode
     else:
-        info.type, info.mode, info.size = tarfile.REGTYPE, member.mode, member.size
-    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+        kind, mode, size = b"0", member.mode, member.size
+    path = member.path + "/" if member.directory else member.path
+    link = member.link or ""
+    records = [
+        (key, value)
+        for key, value in (("path", path), ("linkpath", link))
+        if len(value) > _LONGEST or not value.isascii()
+    ]
+    if size > _LARGEST:
+        records.append(("size", str(size)))
+        size = 0
+    plain = _ustar(path, kind, mode, size, link)
+    return (_pax(records) if records else b"") + plain
+
+
+def _ustar(path: str, kind: bytes, mode: int, size: int, link: str = "") -> bytes:
+    """A header block of POSIX.1-2001 ustar, whose size is below 8 GiB."""
+    start = b"%s%07o\0000000000\0000000000\0%011o\00000000000000\0" % (
+        path.encode("ascii", "replace")[:_LONGEST].ljust(_LONGEST, b"\0"),
+        mode & 0o7777,
+        size,
+    )
+    end = kind + link.encode("ascii", "replace")[:_LONGEST].ljust(_LONGEST, b"\0") + b"ustar\x0000"
+    checksum = 8 * ord(" ") + sum(start) + sum(end)  # as if its own field held spaces
+    return (start + b"%06o\0 " % checksum + end).ljust(BLOCK, b"\0")
+
+
+def _pax(records: Iterable[tuple[str, str]]) -> bytes:
+    """A pax header block, and its records, for the member whose header follows."""
+    data = b"".join(
+        _pax_record(key.encode(), value.encode("utf-8", "surrogateescape"))
+        for key, value in _with_charset(records)
+    )
+    return _ustar("././@PaxHeader", b"x", 0, len(data)) + data + padding(len(data))
+
+
+def _with_charset(records: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The records, after one that says so if a value is no UTF-8."""
+    found = list(records)
+    if any("\udc80" <= letter <= "\udcff" for _, value in found for letter in value):
+        found.insert(0, ("hdrcharset", "BINARY"))
+    return found
+
+
+def _pax_record(key: bytes, value: bytes) -> bytes:
+    """`<length> <key>=<value>` and a line's end; the length counts its own digits."""
+    rest = b" " + key + b"=" + value + b"\n"
+    length = len(rest)
+    while len(str(length)) + len(rest) != length:
+        length = len(str(length)) + len(rest)
+    return str(length).encode() + rest
 
 
 def padding(size: int) -> bytes:

@@ -77,6 +77,37 @@ def test_a_file_larger_than_ustar_can_say_has_its_size_in_a_pax_header() -> None
     assert pax_records(data[512:1024].rstrip(b"\0")) == {"size": str(larger)}
 
 
+@pytest.mark.parametrize(
+    "member",
+    [
+        *MEMBERS,
+        Member("x" * 100, b"1", 0o4755),
+        Member("x" * 101),
+        Member("x" * 99, directory=True),
+        Member("x" * 100, directory=True, mode=0o1777),
+        Member("x/" * 40 + "y" * 87),
+        Member("x" * 980 + "ü"),
+        Member("l", link="x" * 100),
+        Member("l", link="x" * 101),
+        Member("l" * 500, link="ü"),
+        Member("not-utf-8-\udcff"),
+        Member("x", Slice("", 0, 8**11 - 1)),
+        Member("ü" * 200, Slice("", 0, 8**11), 0o600),
+    ],
+    ids=lambda member: f"{member.path[:20]}-{len(member.path)}",
+)
+def test_a_header_is_what_the_standard_library_writes(member: Member) -> None:
+    info = tarfile.TarInfo(member.path)
+    info.mode = member.mode
+    if member.link is not None:
+        info.type, info.linkname, info.mode = tarfile.SYMTYPE, member.link, 0o777
+    elif member.directory:
+        info.type = tarfile.DIRTYPE
+    else:
+        info.size = member.size
+    assert header(member) == info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+
+
 def test_standard_tools_read_what_was_written(tmp_path: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(written(*MEMBERS))) as archive:
         assert {info.name for info in archive} >= {member.path for member in MEMBERS}
