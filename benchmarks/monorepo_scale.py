@@ -166,7 +166,7 @@ def against(size: int, work: Path, caches: Path, rounds: int) -> dict[str, Any]:
         repo.write_dockerfiles(uv)
         TUNED.tell_apart(repo)
         workspace = Workspace(repo, uv, tools / "wheels", tools / "uv/uv")
-        builds = {
+        builds: dict[str, Callable[[], measuring.Run]] = {
             OCI: lambda: package(pants[OCI], OCI),
             DOCKER: lambda: package(pants[DOCKER], DOCKER),
             UV: lambda: docker.build_all(repo, AT_A_TIME),

@@ -49,7 +49,6 @@ class Dockerfiles:
     def image(self, service: Service) -> str:
         return f"inseam-bench/{self.kind}-{service.name.replace('_', '-')}:latest"
 
-
     def tell_apart(self, repo: Monorepo) -> None:
         """Gives each Dockerfile a time of change of its own.
 

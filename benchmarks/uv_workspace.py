@@ -79,9 +79,10 @@ class Workspace:
         self._repo, self._wheels, self._program = repo, wheels, program
         for service in repo.services:
             folder = repo.sources / service.name
+            requirements = _quoted(service.profile.requirements)
             write(
                 folder / "pyproject.toml",
-                _MEMBER.format(name=_name(service), requirements=_quoted(service.profile.requirements)),
+                _MEMBER.format(name=_name(service), requirements=requirements),
             )
             write(
                 folder / DOCUMENTED.file,
@@ -105,10 +106,11 @@ class Workspace:
         }
         sources = self._repo.sources
         write(sources / "pyproject.toml", _ROOT.format(pins=_quoted(sorted(pins))))
-        # Apart from the sources: the lock says that the wheels are beside it, as they are in builds.
+        # Apart from the sources: the lock says that the wheels lie beside it, as in builds.
         with tempfile.TemporaryDirectory(prefix="inseam-uv-lock-") as name:
             folder = Path(name)
-            for path in ("pyproject.toml", *(f"{s.name}/pyproject.toml" for s in self._repo.services)):
+            members = [f"{service.name}/pyproject.toml" for service in self._repo.services]
+            for path in ("pyproject.toml", *members):
                 write(folder / path, (sources / path).read_text())
             (folder / "wheels").symlink_to(self._wheels)
             measuring.run(

@@ -15,10 +15,12 @@ from pants.backend.python.util_rules.python_sources import PythonSourceFilesRequ
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import (
+    EMPTY_DIGEST,
     AddPrefix,
     CreateDigest,
     Digest,
     DigestSubset,
+    FileContent,
     FileEntry,
     MergeDigests,
     PathGlobs,
@@ -44,6 +46,7 @@ from inseam.compat import (
     create_digest,
     digest_subset_to_digest,
     digest_to_snapshot,
+    get_digest_contents,
     get_digest_entries,
     implicitly,
     merge_digests,
@@ -55,9 +58,15 @@ from inseam.compat import (
     strip_python_sources,
     transitive_targets,
 )
+from inseam.compressors import CompressorsRequest, compressors
 from inseam.plan.layering import DEPS, RESERVED, split
 from inseam.plan.lock import LockedWheel
 from inseam.program import InseamError, ProgramRequest, run_program
+from inseam.sandbox.app import ENTRY_POINT, HEALTHCHECK
+from inseam.sandbox.installed import NAMES, PATHS, first_name, load_names
+from inseam.sandbox.layer import LAYERS
+from inseam.sandbox.layer import dump as dump_layers
+from inseam.sandbox.layer import load as load_layers
 from inseam.service import layer_folder
 from inseam.subsystem import InseamSubsystem
 from inseam.target_types import (
@@ -111,6 +120,7 @@ class LowerLayers:
 
     entry_points: of the service, then of its healthcheck, as `module:function`. sources: a digest
     with the first-party files that are not in the layer `data`, in the folder `sources`.
+    namesakes: those of the layers that have a name which the code has, or looks for, too.
     """
 
     layers: tuple[LowerLayer, ...]
@@ -118,19 +128,32 @@ class LowerLayers:
     entry_points: tuple[str, ...]
     sources: Digest
     unneeded: tuple[Unneeded, ...]
+    namesakes: tuple[LowerLayer, ...]
+
+
+@dataclass(frozen=True)
+class AppLayerRequest:
+    """The code of a service; compression: "gzip" or "zstd" for a blob, "" for a tar."""
+
+    service: ServiceLayersRequest
+    compression: str = ""
 
 
 @dataclass(frozen=True)
 class AppLayer:
-    """A digest with `app.tar`, and `layers.json` of all layers, at its root."""
+    """A digest, at whose root are `app.tar` and `layers.json` with this one layer; or, of a blob,
+    `descriptor.json` and the blob below `blobs/sha256`."""
 
     digest: Digest
 
 
 @dataclass(frozen=True)
 class _Sources:
+    """names: first names of the paths of the code."""
+
     code: Digest
     data: Digest | None
+    names: frozenset[str]
 
 
 async def _first_party(closure: Any, large: int) -> _Sources:
@@ -147,9 +170,10 @@ async def _first_party(closure: Any, large: int) -> _Sources:
         and not entry.path.endswith(".py")
         and entry.file_digest.serialized_bytes_length >= large
     ]
-    if not data:
-        return _Sources(await add_prefix(AddPrefix(digest, "sources")), None)
     apart = {entry.path for entry in data}
+    names = frozenset(first_name(entry.path) for entry in entries if entry.path not in apart)
+    if not data:
+        return _Sources(await add_prefix(AddPrefix(digest, "sources")), None, names)
     code_digest = await create_digest(
         CreateDigest(entry for entry in entries if entry.path not in apart)
     )
@@ -157,6 +181,30 @@ async def _first_party(closure: Any, large: int) -> _Sources:
     return _Sources(
         await add_prefix(AddPrefix(code_digest, "sources")),
         await add_prefix(AddPrefix(data_digest, "sources")),
+        names,
+    )
+
+
+async def _namesakes(
+    layers: Iterable[LowerLayer], names: frozenset[str], entry_points: Iterable[str]
+) -> tuple[LowerLayer, ...]:
+    """The layers with a name that the code has, too, or in which an entry point may be.
+
+    Most services have no such layer. What they are made from then doesn't say which wheels are
+    below, and their code is laid out once, whatever versions the lock has.
+    """
+    layers = list(layers)
+    modules = (spec.partition(":")[0] for spec in entry_points)
+    wanted = {*names, ENTRY_POINT, HEALTHCHECK, *(first_name(module) for module in modules)}
+    found = await concurrently(
+        digest_subset_to_digest(DigestSubset(layer.digest, PathGlobs([f"{layer.name}/{NAMES}"])))
+        for layer in layers
+    )
+    texts = await concurrently(get_digest_contents(digest) for digest in found)
+    return tuple(
+        layer
+        for layer, files in zip(layers, texts)
+        if any(wanted & load_names(file.content) for file in files)
     )
 
 
@@ -378,7 +426,12 @@ async def make_lower_layers(request: ServiceLayersRequest, inseam: InseamSubsyst
         )
         layers.append(LowerLayer("data", made.digest))
     return LowerLayers(
-        tuple(layers), closure.base, closure.entry_points, sources.code, wheels.unneeded
+        tuple(layers),
+        closure.base,
+        closure.entry_points,
+        sources.code,
+        wheels.unneeded,
+        await _namesakes(wheels.layers, sources.names, closure.entry_points),
     )
 
 
@@ -412,21 +465,23 @@ def check_shared(wheels: Iterable[LockedWheel], shared: Iterable[SharedLayer], b
                 )
 
 
-async def _metadata(layer: LowerLayer) -> Digest:
-    """A digest with `layers.json` and `paths.txt` of a layer at its root."""
-    files = await digest_subset_to_digest(
-        DigestSubset(
-            layer.digest, PathGlobs([f"{layer.name}/layers.json", f"{layer.name}/paths.txt"])
-        )
+async def _subset(layer: LowerLayer, file: str) -> Digest:
+    """A digest with one file of a layer at its root."""
+    found = await digest_subset_to_digest(
+        DigestSubset(layer.digest, PathGlobs([f"{layer.name}/{file}"]))
     )
-    return await remove_prefix(RemovePrefix(files, layer.name))
+    return await remove_prefix(RemovePrefix(found, layer.name))
 
 
 @rule(desc="Lay out a service's code", level=LogLevel.DEBUG)
-async def make_app_layer(request: ServiceLayersRequest) -> AppLayer:
-    service = service_of(request.address)
-    lower = await lower_layers(request, **implicitly())
-    metadata = await concurrently(_metadata(layer) for layer in lower.layers)
+async def make_app_layer(request: AppLayerRequest) -> AppLayer:
+    service = service_of(request.service.address)
+    lower = await lower_layers(request.service, **implicitly())
+    minor = lower.base.minor
+    paths = await concurrently(_subset(layer, PATHS) for layer in lower.namesakes)
+    libraries = EMPTY_DIGEST
+    if request.compression:
+        libraries = (await compressors(CompressorsRequest(minor), **implicitly())).digest
     app = await run_program(
         ProgramRequest(
             argv=(
@@ -436,13 +491,19 @@ async def make_app_layer(request: ServiceLayersRequest) -> AppLayer:
                 "--out=app",
                 f"--entry-point={lower.entry_points[0]}",
                 *(f"--healthcheck={spec}" for spec in lower.entry_points[1:]),
-                *(layer.name for layer in lower.layers),
+                *([f"--format={request.compression}"] if request.compression else []),
+                *(layer.name for layer in lower.namesakes),
             ),
             input=lower.sources,
             output="app",
-            minor=lower.base.minor,
-            shared=tuple((layer.name, digest) for layer, digest in zip(lower.layers, metadata)),
-            description=f"Lay out the code of {service}",
+            minor=minor,
+            libraries=libraries,
+            shared=tuple((layer.name, digest) for layer, digest in zip(lower.namesakes, paths)),
+            description=(
+                f"Lay out and compress the code of {service}"
+                if request.compression
+                else f"Lay out the code of {service}"
+            ),
         ),
         **implicitly(),
     )
@@ -457,6 +518,24 @@ def service_of(generated: Address) -> Address:
     return generated.maybe_convert_to_target_generator()
 
 
+async def _layers_json(lower: LowerLayers, app: AppLayer) -> Digest:
+    """A digest with the `layers.json` of a whole service at its root."""
+    digests = await concurrently(_subset(layer, LAYERS) for layer in lower.layers)
+    contents = await concurrently(
+        get_digest_contents(digest)
+        for digest in [
+            *digests,
+            await digest_subset_to_digest(DigestSubset(app.digest, PathGlobs([LAYERS]))),
+        ]
+    )
+    layers = [layer for files in contents for file in files for layer in load_layers(file.content)]
+    return await create_digest(CreateDigest([FileContent(LAYERS, dump_layers(layers))]))
+
+
+async def _app_tar(app: AppLayer) -> Digest:
+    return await digest_subset_to_digest(DigestSubset(app.digest, PathGlobs(["app.tar"])))
+
+
 class GenerateLayers(GenerateSourcesRequest):
     input = LayersSourcesField
     output = LAYER_FILES
@@ -466,17 +545,11 @@ class GenerateLayers(GenerateSourcesRequest):
 async def generate_layers(request: GenerateLayers) -> GeneratedSources:
     address = request.protocol_target.address
     lower = await lower_layers(ServiceLayersRequest(address), **implicitly())
-    app = await app_layer(ServiceLayersRequest(address), **implicitly())
-    tars = await concurrently(
-        digest_subset_to_digest(
-            DigestSubset(layer.digest, PathGlobs([f"{layer.name}/{layer.name}.tar"]))
-        )
-        for layer in lower.layers
+    app = await app_layer(AppLayerRequest(ServiceLayersRequest(address)), **implicitly())
+    tars = await concurrently(_subset(layer, f"{layer.name}.tar") for layer in lower.layers)
+    merged = await merge_digests(
+        MergeDigests([await _app_tar(app), await _layers_json(lower, app), *tars])
     )
-    flat = await concurrently(
-        remove_prefix(RemovePrefix(tar, layer.name)) for layer, tar in zip(lower.layers, tars)
-    )
-    merged = await merge_digests(MergeDigests([app.digest, *flat]))
     digest = await add_prefix(AddPrefix(merged, layer_folder(service_of(address))))
     return GeneratedSources(await digest_to_snapshot(digest))
 
@@ -498,10 +571,9 @@ async def generate_app_layer(request: GenerateAppLayer) -> GeneratedSources:
         ),
         **implicitly(),
     )
-    app = await app_layer(ServiceLayersRequest(addresses[0]), **implicitly())
-    tar = await digest_subset_to_digest(DigestSubset(app.digest, PathGlobs(["app.tar"])))
+    app = await app_layer(AppLayerRequest(ServiceLayersRequest(addresses[0])), **implicitly())
     folder = layer_folder(service_of(request.protocol_target.address))
-    digest = await add_prefix(AddPrefix(tar, folder))
+    digest = await add_prefix(AddPrefix(await _app_tar(app), folder))
     return GeneratedSources(await digest_to_snapshot(digest))
 
 
@@ -516,10 +588,9 @@ class LayersFieldSet(PackageFieldSet):
 async def package_layers(field_set: LayersFieldSet) -> BuiltPackage:
     service = service_of(field_set.address)
     lower = await lower_layers(ServiceLayersRequest(field_set.address), **implicitly())
-    app = await app_layer(ServiceLayersRequest(field_set.address), **implicitly())
-    metadata = await digest_subset_to_digest(DigestSubset(app.digest, PathGlobs(["layers.json"])))
+    app = await app_layer(AppLayerRequest(ServiceLayersRequest(field_set.address)), **implicitly())
     folder = f"{service.spec_path.replace('/', '.') or '.'}/{service.target_name}.layers"
-    digest = await add_prefix(AddPrefix(metadata, folder))
+    digest = await add_prefix(AddPrefix(await _layers_json(lower, app), folder))
     lines = tuple(
         f"{item.layer} holds {item.distribution} ({item.size:,} bytes), which {service} does not"
         " need"

@@ -14,6 +14,7 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.layers import (
     AppLayer,
+    AppLayerRequest,
     GenerateAppLayer,
     GenerateLayers,
     LayersFieldSet,
@@ -41,13 +42,16 @@ SERVICE = """
 python_sources()
 python_service(name="app", entry_point="shop.server:main", healthcheck="probe.py:main")
 """
+FROM_A_WHEEL = """
+python_service(name="app", entry_point="greet:hello", dependencies=["3rdparty:greet"])
+"""
 SERVER = "import greet\ndef main():\n    print(greet.hello())\n"
 
 
 def queries() -> list[QueryRule]:
     return [
         QueryRule(LowerLayers, [ServiceLayersRequest]),
-        QueryRule(AppLayer, [ServiceLayersRequest]),
+        QueryRule(AppLayer, [AppLayerRequest]),
         QueryRule(GeneratedSources, [GenerateLayers]),
         QueryRule(GeneratedSources, [GenerateAppLayer]),
         QueryRule(BuiltPackage, [LayersFieldSet]),
@@ -113,7 +117,8 @@ def lower(runner: RuleRunner) -> LowerLayers:
 
 
 def app(runner: RuleRunner) -> dict[str, bytes]:
-    return files_of(runner, runner.request(AppLayer, [ServiceLayersRequest(SHOP)]).digest)
+    layer = runner.request(AppLayer, [AppLayerRequest(ServiceLayersRequest(SHOP))])
+    return files_of(runner, layer.digest)
 
 
 def exported(runner: RuleRunner) -> dict[str, bytes]:
@@ -123,13 +128,19 @@ def exported(runner: RuleRunner) -> dict[str, bytes]:
     return files_of(runner, snapshot.digest)
 
 
+def described(runner: RuleRunner) -> list[dict[str, Any]]:
+    """What `layers.json` says of the whole service."""
+    layers: list[dict[str, Any]] = json.loads(exported(runner)["src/shop/app.layers/layers.json"])
+    return layers
+
+
 def _empty(runner: RuleRunner) -> Any:
     return runner.make_snapshot({})
 
 
 def refused(runner: RuleRunner, *texts: str) -> None:
     """Checks that the layers are refused by an error with the texts, which names the service."""
-    error = failure(runner, AppLayer, ServiceLayersRequest(SHOP))
+    error = failure(runner, AppLayer, AppLayerRequest(ServiceLayersRequest(SHOP)))
     for text in ("src/shop:app: ", *texts):
         assert text in error
 
@@ -230,8 +241,7 @@ def test_large_resources_are_in_a_layer_below_the_code_whatever_their_names(
 def test_large_wheels_are_in_layers_of_their_own(runner: RuleRunner) -> None:
     set_options(runner, "--inseam-large-wheel=50")
     assert [layer.name for layer in lower(runner).layers] == ["greet", "words", "deps"]
-    layers = json.loads(app(runner)["layers.json"])
-    assert [layer["name"] for layer in layers] == ["greet", "words", "deps", "app"]
+    assert [layer["name"] for layer in described(runner)] == ["greet", "words", "deps", "app"]
 
 
 def test_requirements_of_another_platform_are_left_out(runner: RuleRunner) -> None:
@@ -257,6 +267,35 @@ def test_other_distributions_of_the_lock_do_not_matter(runner: RuleRunner) -> No
     assert lower(runner) == before
 
 
+def test_wheels_that_share_no_name_with_the_code_do_not_matter_to_it(runner: RuleRunner) -> None:
+    request = AppLayerRequest(ServiceLayersRequest(SHOP))
+    before, code = lower(runner), runner.request(AppLayer, [request])
+    wheel = build_wheel(Path(runner.build_root, "wheels"), "words", "2.0", files={"words.py": b""})
+    write_lock(runner, words=locked(wheel))
+    after = lower(runner)
+    assert before.namesakes == after.namesakes == ()
+    assert before.layers != after.layers
+    # Down to the requests of processes: it is not even looked up anew.
+    assert before.sources == after.sources
+    assert runner.request(AppLayer, [request]) == code
+
+
+def test_layers_that_share_a_name_with_the_code_are_compared_with_it(runner: RuleRunner) -> None:
+    set_options(runner, "--inseam-large-wheel=50")
+    assert lower(runner).namesakes == ()
+    runner.write_files({"src/words/extra.py": "", "src/words/BUILD": "python_sources()\n"})
+    runner.write_files({"src/shop/server.py": "import words.extra\n" + SERVER})
+    assert [layer.name for layer in lower(runner).namesakes] == ["words"]
+    refused(runner, "words/extra.py", "words-1.0")
+
+
+def test_an_entry_point_may_be_in_a_wheel(runner: RuleRunner) -> None:
+    set_options(runner, "--inseam-large-wheel=50")
+    runner.write_files({"src/shop/BUILD": FROM_A_WHEEL})
+    assert [layer.name for layer in lower(runner).namesakes] == ["greet"]
+    assert app(runner)
+
+
 def test_the_place_of_the_repository_and_its_store_do_not_matter(runner: RuleRunner) -> None:
     other = rule_runner(*queries(), isolated_local_store=True)
     assert other.build_root != runner.build_root
@@ -280,7 +319,7 @@ def test_a_shared_layer_holds_its_wheels_and_the_service_the_rest(runner: RuleRu
     )
     found = lower(runner)
     assert [layer.name for layer in found.layers] == ["common", "deps"]
-    common, deps = json.loads(app(runner)["layers.json"])[:2]
+    common, deps = described(runner)[:2]
     assert [wheel["name"] for wheel in common["wheels"]] == ["big", "words"]
     assert [wheel["name"] for wheel in deps["wheels"]] == ["greet"]
     (unneeded,) = found.unneeded

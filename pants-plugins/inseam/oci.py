@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterable, Sequence
+from typing import Any, Mapping
 
 from pants.backend.docker.subsystems.docker_options import DockerOptions
-from pants.backend.python.subsystems.repos import PythonRepos
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.backend.python.util_rules.pex_cli import PexCliProcess
 from pants.base.build_environment import get_buildroot
 from pants.core.goals.package import (
     BuiltPackage,
@@ -57,9 +54,7 @@ from inseam.compat import (
     concurrently,
     create_digest,
     digest_subset_to_digest,
-    digest_to_snapshot,
     environment_vars_subset,
-    execute_pex_cli,
     find_interpreter,
     get_digest_contents,
     get_digest_entries,
@@ -69,7 +64,14 @@ from inseam.compat import (
     resolve_target,
     resolve_unparsed_address_inputs,
 )
-from inseam.layers import LowerLayers, ServiceLayersRequest, lower_layers, service_of
+from inseam.compressors import CompressorsRequest, compressors
+from inseam.layers import (
+    AppLayerRequest,
+    ServiceLayersRequest,
+    app_layer,
+    lower_layers,
+    service_of,
+)
 from inseam.plan.dockerfile import environment
 from inseam.plan.references import references
 from inseam.program import (
@@ -80,8 +82,19 @@ from inseam.program import (
     program_sources,
     run_program,
 )
+from inseam.sandbox.assemble import assemble, image_files, parse_base
 from inseam.sandbox.command import Failure
-from inseam.sandbox.image_metadata import load_metadata, read_metadata
+from inseam.sandbox.descriptor import BLOBS, DESCRIPTOR, LayerBlob, blob_path, parse_layer
+from inseam.sandbox.image_config import (
+    INTERPRETER_LABEL,
+    LIBC_LABEL,
+    PYTHON_LABEL,
+    Healthcheck,
+    ImageConfig,
+    parse_platform,
+)
+from inseam.sandbox.image_metadata import METADATA, load_metadata, read_metadata
+from inseam.sandbox.index import index_files
 from inseam.sandbox.place import blobs_of, missing, place_contents
 from inseam.subsystem import InseamSubsystem
 from inseam.target_types import (
@@ -107,7 +120,6 @@ from inseam.target_types import (
 )
 from inseam.wheels import LowerLayer, SharedLayerRequest, shared_layer
 
-_LOCK = "compressors.lock"
 # Bytes of documents and of the app layer up to which an image is written by the rule itself.
 _SMALL = 32_000_000
 # Programs that talk to registries, Docker and podman find them, and credentials, by these.
@@ -124,78 +136,9 @@ CLIENT_ENV = (
 )
 
 
-def _json(path: str, value: Any) -> FileContent:
-    return FileContent(path, json.dumps(value, sort_keys=True).encode())
-
-
 # -----------------------------------------------------------------------------------------------
 # Layers
 # -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class CompressorsRequest:
-    """The compressors that CPython `minor` can import on this machine."""
-
-    minor: str
-
-
-@dataclass(frozen=True)
-class Compressors:
-    """A digest with their modules at its root."""
-
-    digest: Digest
-
-
-@rule(desc="Fetch compressors", level=LogLevel.DEBUG)
-async def fetch_compressors(request: CompressorsRequest, python_repos: PythonRepos) -> Compressors:
-    lock = pkgutil.get_data("inseam", _LOCK)
-    assert lock is not None
-    inputs = await create_digest(CreateDigest([FileContent(_LOCK, lock)]))
-    python = await find_interpreter(
-        InterpreterConstraints([f"CPython=={request.minor}.*"]), **implicitly()
-    )
-    result = await execute_pex_cli(
-        PexCliProcess(
-            subcommand=(),
-            extra_args=(
-                "deflate",
-                "zstandard",
-                f"--lock={_LOCK}",
-                "--no-pypi",
-                *(f"--index={index}" for index in python_repos.indexes),
-                *(f"--path-mapping={mapping}" for mapping in python_repos.path_mappings),
-                f"--python={python.path}",
-                "--layout=packed",
-                "--no-emit-warnings",
-                "--output-file=tools",
-            ),
-            additional_input_digest=inputs,
-            output_directories=("tools/.deps",),
-            description=f"Fetch the compressors of layers for CPython {request.minor}",
-        )
-    )
-    if result.exit_code != 0:
-        raise InseamError(
-            "The compressors of layers (deflate and zstandard) could not be fetched. See to the"
-            " network and the package index.\n" + result.stderr.decode(errors="replace").strip()
-        )
-    wheels = await remove_prefix(RemovePrefix(result.output_digest, "tools/.deps"))
-    files = await digest_to_snapshot(wheels)
-    unpacked = await run_program(
-        ProgramRequest(
-            argv=("unpack", "libraries", *files.files),
-            input=wheels,
-            output="libraries",
-            minor=request.minor,
-            description="Unpack the compressors of layers",
-        ),
-        **implicitly(),
-    )
-    return Compressors(unpacked.digest)
-
-
-compressors = by_name(fetch_compressors)
 
 
 @dataclass(frozen=True)
@@ -209,15 +152,23 @@ class BlobRequest:
 
 
 @dataclass(frozen=True)
-class LayerBlob:
-    """A digest with `descriptor.json` and the blob, below a folder with the layer's name."""
+class CompressedLayer:
+    """The blob of a layer: a digest with it in a folder with the layer's name, and what
+    `descriptor.json` says of it."""
 
-    name: str
     digest: Digest
+    blob: LayerBlob
+
+
+async def _described(digest: Digest, path: str) -> LayerBlob:
+    """What the `descriptor.json` at a path of the digest says."""
+    found = await digest_subset_to_digest(DigestSubset(digest, PathGlobs([path])))
+    (file,) = await get_digest_contents(found)
+    return parse_layer(json.loads(file.content), path)
 
 
 @rule(desc="Compress a layer", level=LogLevel.DEBUG)
-async def compress_layer(request: BlobRequest) -> LayerBlob:
+async def compress_layer(request: BlobRequest) -> CompressedLayer:
     libraries = await compressors(CompressorsRequest(request.minor), **implicitly())
     name = request.layer.name
     tar = f"{name}/{request.file}"
@@ -240,7 +191,7 @@ async def compress_layer(request: BlobRequest) -> LayerBlob:
         ),
         **implicitly(),
     )
-    return LayerBlob(name, result.digest)
+    return CompressedLayer(result.digest, await _described(result.digest, f"{name}/{DESCRIPTOR}"))
 
 
 layer_blob = by_name(compress_layer)
@@ -261,11 +212,32 @@ class BaseOciRequest:
 
 @dataclass(frozen=True)
 class BaseOci:
-    """The image of a base: a digest with its description in the folder `base`, and one with the
-    blobs of its layers in the folder `rootfs`."""
+    """The image of a base.
+
+    image: a digest with its description in the folder `base`. blobs: one with the blobs of its
+    layers in the folder `rootfs`. metadata: its `image.json`. configuration: of the OCI image.
+    """
 
     image: Digest
     blobs: Digest
+    metadata: bytes
+    configuration: bytes
+
+
+async def _written(files: Mapping[str, bytes]) -> Digest:
+    """A digest with files of that content, by path."""
+    digest: Digest = await create_digest(
+        CreateDigest(FileContent(path, content) for path, content in files.items())
+    )
+    return digest
+
+
+async def _content(digest: Digest, path: str) -> bytes:
+    """The content of one file."""
+    found = await digest_subset_to_digest(DigestSubset(digest, PathGlobs([path])))
+    (file,) = await get_digest_contents(found)
+    content: bytes = file.content
+    return content
 
 
 async def _pulled(base: Base, target: Target, platform: str, glibc: str) -> BaseOci:
@@ -293,7 +265,14 @@ async def _pulled(base: Base, target: Target, platform: str, glibc: str) -> Base
     )
     # Blobs of layers and of documents lie side by side; each is looked up by its digest.
     blobs = await remove_prefix(RemovePrefix(result.digest, "base"))
-    return BaseOci(result.digest, await add_prefix(AddPrefix(blobs, "rootfs")))
+    metadata = await _content(blobs, METADATA)
+    config = blob_path(Path(), load_metadata(metadata).config_digest).as_posix()
+    return BaseOci(
+        result.digest,
+        await add_prefix(AddPrefix(blobs, "rootfs")),
+        metadata,
+        await _content(blobs, config),
+    )
 
 
 @rule(desc="Make the image of a base", level=LogLevel.DEBUG)
@@ -314,37 +293,24 @@ async def make_base_oci(request: BaseOciRequest) -> BaseOci:
         BlobRequest(LowerLayer("rootfs", folder), "rootfs.tar", request.compression, base.minor),
         **implicitly(),
     )
-    config = {
-        "env": {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-        "user": "65532:65532",
-        "labels": {
-            "org.inseam.python": base.platform.python,
-            "org.inseam.interpreter": base.interpreter,
-            "org.inseam.libc": f"glibc {glibc}",
+    config = ImageConfig(
+        env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+        user="65532:65532",
+        labels={
+            PYTHON_LABEL: base.platform.python,
+            INTERPRETER_LABEL: base.interpreter,
+            LIBC_LABEL: f"glibc {glibc}",
         },
-    }
-    written = await create_digest(CreateDigest([_json("config.json", config)]))
-    descriptor = await digest_subset_to_digest(
-        DigestSubset(blob.digest, PathGlobs(["rootfs/descriptor.json"]))
     )
-    result = await run_program(
-        ProgramRequest(
-            argv=(
-                "assemble",
-                f"--target={base.address}",
-                "--config=config.json",
-                f"--platform={platform}",
-                "--out=images/base",
-                "rootfs",
-            ),
-            input=await merge_digests(MergeDigests([written, descriptor])),
-            output="images",
-            minor=base.minor,
-            description=f"Describe the image of {base.address}",
-        ),
-        **implicitly(),
+    image = assemble(str(base.address), config, [blob.blob], platform=parse_platform(platform))
+    files = image_files(image, config)
+    written = await _written(files)
+    return BaseOci(
+        await add_prefix(AddPrefix(written, "base")),
+        blob.digest,
+        files[METADATA],
+        image.configuration.content,
     )
-    return BaseOci(result.digest, blob.digest)
 
 
 base_oci = by_name(make_base_oci)
@@ -365,29 +331,29 @@ class OciImageRequest:
 
 @dataclass(frozen=True)
 class OciImage:
-    """An image: a digest with its description (layout, documents, `image.json`), its new layers'
-    blobs included, at the root, and digests whose folders, with these names, hold other blobs."""
+    """An image: its description (layout, documents, `image.json`) by path, the blob of its code in
+    a digest with `blobs` at its root, and digests with the blobs of its other layers, each below a
+    folder with a name."""
 
-    digest: Digest
+    files: FrozenDict[str, bytes]
+    code: Digest
     blobs: tuple[tuple[str, Digest], ...]
     minor: str
 
 
-def _config(target: Target) -> dict[str, Any]:
+def _config(target: Target) -> ImageConfig:
     probe = target[OciHealthcheckField].value
-    config = {
-        "user": target[UserField].value,
-        "env": environment(target[EnvField].value or {}),
-        "ports": list(target[PortsField].value),
-        "entrypoint": list(target[OciEntryPointField].value or ()),
-        "cmd": list(target[ServiceArgsField].value or ()),
-        "working_dir": target[OciWorkingDirField].value or "",
-        "stop_signal": "SIGTERM",
-        "labels": dict(target[OciLabelsField].value or {}),
-    }
-    if probe:
-        config["healthcheck"] = {"command": list(probe)}
-    return config
+    return ImageConfig(
+        user=target[UserField].value,
+        env=environment(target[EnvField].value or {}),
+        ports=tuple(target[PortsField].value),
+        entrypoint=tuple(target[OciEntryPointField].value or ()),
+        cmd=tuple(target[ServiceArgsField].value or ()),
+        working_dir=target[OciWorkingDirField].value or "",
+        stop_signal="SIGTERM",
+        labels=dict(target[OciLabelsField].value or {}),
+        healthcheck=Healthcheck(tuple(probe)) if probe else None,
+    )
 
 
 def image_references(target: Target, options: DockerOptions) -> tuple[str, ...]:
@@ -413,79 +379,6 @@ def _references(target: Target, options: DockerOptions) -> tuple[str, ...]:
         ],
         tags=target[OciTagsField].value,
     )
-
-
-async def _described(blob: LayerBlob, layer: LowerLayer, *, paths: bool) -> Digest:
-    """What an image has to know of a layer: a digest with `descriptor.json` and, if `paths` is
-    true, `paths.txt`."""
-    descriptor = await digest_subset_to_digest(
-        DigestSubset(blob.digest, PathGlobs([f"{blob.name}/descriptor.json"]))
-    )
-    found = EMPTY_DIGEST
-    if paths:
-        found = await digest_subset_to_digest(
-            DigestSubset(layer.digest, PathGlobs([f"{layer.name}/paths.txt"]))
-        )
-    merged = await merge_digests(MergeDigests([descriptor, found]))
-    return await remove_prefix(RemovePrefix(merged, layer.name))
-
-
-async def _assembled(
-    target: Target,
-    base: Base,
-    start: BaseOci,
-    layers: list[LowerLayer],
-    blobs: Sequence[LayerBlob],
-    code: LowerLayers | None,
-    compression: str,
-    docker_options: DockerOptions,
-    platform: str,
-) -> OciImage:
-    service = service_of(target.address)
-    written = await create_digest(CreateDigest([_json("config.json", _config(target))]))
-    shared = await concurrently(
-        _described(blob, layer, paths=code is not None) for blob, layer in zip(blobs, layers)
-    )
-    common = (
-        f"--target={service}",
-        "--config=config.json",
-        "--base=base",
-        "--out=image",
-        *(f"--reference={name}" for name in image_references(target, docker_options)),
-    )
-    names = [layer.name for layer in layers]
-    if code is None:
-        argv = ("assemble", *common, *names)
-        libraries, inputs = EMPTY_DIGEST, written
-    else:
-        libraries = (await compressors(CompressorsRequest(base.minor), **implicitly())).digest
-        inputs = await merge_digests(MergeDigests([written, code.sources]))
-        argv = (
-            "image",
-            *common,
-            f"--format={compression}",
-            "--sources=sources",
-            f"--entry-point={code.entry_points[0]}",
-            *(f"--healthcheck={spec}" for spec in code.entry_points[1:]),
-            *names,
-        )
-    result = await run_program(
-        ProgramRequest(
-            argv=argv,
-            input=inputs,
-            output="image",
-            minor=base.minor,
-            libraries=libraries,
-            shared=(
-                ("base", await remove_prefix(RemovePrefix(start.image, "base"))),
-                *zip(names, shared),
-            ),
-            description=f"Make the image of {service}" + (f" for {platform}" if platform else ""),
-        ),
-        **implicitly(),
-    )
-    folders = [("rootfs", start.blobs), *((blob.name, blob.digest) for blob in blobs)]
-    return OciImage(result.digest, tuple(folders), base.minor)
 
 
 @rule(desc="Make an image", level=LogLevel.DEBUG)
@@ -525,19 +418,40 @@ async def make_oci_image(
         if item.target not in services
     )
     layers = [layer.layer for layer in shared]
-    code = None
     if services:
-        code = await lower_layers(
+        lower = await lower_layers(
             ServiceLayersRequest(services[0].address, request.platform), **implicitly()
         )
-        layers += code.layers
+        layers += lower.layers
     blobs = await concurrently(
         layer_blob(BlobRequest(layer, f"{layer.name}.tar", compression, base.minor), **implicitly())
         for layer in layers
     )
-    return await _assembled(
-        target, base, start, layers, blobs, code, compression, docker_options, request.platform
-    )
+    described = [layer.blob for layer in blobs]
+    folders = [("rootfs", start.blobs), *((layer.blob.name, layer.digest) for layer in blobs)]
+    code = EMPTY_DIGEST
+    if services:
+        app = await app_layer(
+            AppLayerRequest(
+                ServiceLayersRequest(services[0].address, request.platform), compression
+            ),
+            **implicitly(),
+        )
+        described.append(await _described(app.digest, DESCRIPTOR))
+        code = await digest_subset_to_digest(DigestSubset(app.digest, PathGlobs([f"{BLOBS}/*"])))
+    config = _config(target)
+    try:
+        image = assemble(
+            str(service_of(address)),
+            config,
+            described,
+            references=image_references(target, docker_options),
+            base=parse_base(start.metadata, start.configuration),
+        )
+    except Failure as error:
+        raise InseamError(str(error)) from error
+    files = FrozenDict(image_files(image, config))
+    return OciImage(files, code, tuple(folders), base.minor)
 
 
 oci_image = by_name(make_oci_image)
@@ -562,12 +476,11 @@ class PackagedRequest:
 class Packaged:
     """An image as it is to be written to the folder of artifacts.
 
-    image: a digest with its description at the root, of one platform or an index of several;
-    documents: the files of that which say all, by path; images: of each platform.
+    files: its description by path, of one platform or an index of several. images: of each
+    platform.
     """
 
-    image: Digest
-    documents: FrozenDict[str, bytes]
+    files: FrozenDict[str, bytes]
     images: tuple[OciImage, ...]
 
     @property
@@ -595,40 +508,14 @@ class Placed:
     minor: str
 
 
-async def _indexed(
-    request: PackagedRequest, images: Iterable[OciImage], docker_options: DockerOptions
-) -> Digest:
-    wrapped = await resolve_target(
-        WrappedTargetRequest(request.address, description_of_origin="an image"), **implicitly()
-    )
-    images = list(images)
-    folders = await concurrently(
-        add_prefix(AddPrefix(image.digest, f"image{number}")) for number, image in enumerate(images)
-    )
-    result = await run_program(
-        ProgramRequest(
-            argv=(
-                "index",
-                f"--target={service_of(request.address)}",
-                "--out=index",
-                *(f"--reference={n}" for n in image_references(wrapped.target, docker_options)),
-                *(f"image{number}" for number in range(len(images))),
-            ),
-            input=await merge_digests(MergeDigests(folders)),
-            output="index",
-            minor=images[0].minor,
-            description=f"Index the images of {service_of(request.address)}",
-        ),
-        **implicitly(),
-    )
-    digest: Digest = result.digest
-    return digest
-
-
-def _is_placed(layout: Path, store: Path, documents: dict[str, bytes]) -> bool:
-    """Whether a layout already says what `documents` say, and has all its blobs."""
+def _is_placed(layout: Path, store: Path, files: Mapping[str, bytes]) -> bool:
+    """Whether a layout already says what these files say, and has all its blobs."""
     try:
-        if any((layout / name).read_bytes() != text for name, text in documents.items()):
+        if any(
+            (layout / path).read_bytes() != content
+            for path, content in files.items()
+            if not path.startswith(f"{BLOBS}/")
+        ):
             return False
         if os.path.realpath(layout / "blobs") != os.path.realpath(store / "blobs"):
             return False
@@ -674,16 +561,22 @@ async def package_image(
         oci_image(OciImageRequest(request.address, platform), **implicitly())
         for platform in platforms
     )
-    image = images[0].digest
+    files = images[0].files
     if len(images) > 1:
-        image = await _indexed(request, images, docker_options)
-    contents = await get_digest_contents(
-        await digest_subset_to_digest(
-            DigestSubset(image, PathGlobs(["index.json", "image.json", "probes.yaml"]))
+        wrapped = await resolve_target(
+            WrappedTargetRequest(request.address, description_of_origin="an image"), **implicitly()
         )
-    )
-    documents = FrozenDict({file.path: file.content for file in contents})
-    return Packaged(image, documents, tuple(images))
+        try:
+            files = FrozenDict(
+                index_files(
+                    str(service_of(request.address)),
+                    [image.files for image in images],
+                    references=image_references(wrapped.target, docker_options),
+                )
+            )
+        except Failure as error:
+            raise InseamError(str(error)) from error
+    return Packaged(files, tuple(images))
 
 
 packaged = by_name(package_image)
@@ -694,33 +587,28 @@ async def place_image(request: PlacedRequest, dist_dir: DistDir, run_id: RunId) 
     # The parameter `run_id` makes this rule run once in each session: somebody may have removed
     # files since the last one. See `_in_dist` for what that must not do.
     made = await packaged(request.packaged, **implicitly())
-    documents, images, minor = dict(made.documents), made.images, made.minor
+    files, images, minor = made.files, made.images, made.minor
     dist = Path(get_buildroot(), dist_dir.relpath)
     layout, store = dist / request.packaged.layout, dist / "oci"
-    result = Placed(str(layout), documents["image.json"], minor)
-    if _is_placed(layout, store, documents):
+    result = Placed(str(layout), files[METADATA], minor)
+    if _is_placed(layout, store, files):
         return result
-    own = [one.digest for one in images]
-    new = await concurrently(
-        digest_subset_to_digest(DigestSubset(digest, PathGlobs(["blobs/**"])))
-        for digest in [made.image, *own]
-    )
-    blobs = await digest_to_snapshot(await merge_digests(MergeDigests(new)))
-    entries = await get_digest_entries(blobs.digest)
-    own_size = sum(
+    code = await merge_digests(MergeDigests(image.code for image in images))
+    entries = await get_digest_entries(code)
+    size = sum(
         entry.file_digest.serialized_bytes_length
         for entry in entries
         if isinstance(entry, FileEntry)
     )
-    wanted = blobs_of(load_metadata(documents["image.json"]))
-    lacking = {digest.partition(":")[2] for digest in missing(store, wanted.items())}
-    held = {path.rpartition("/")[2] for path in blobs.files}
-    if own_size < _SMALL and lacking <= held:
+    wanted = blobs_of(load_metadata(files[METADATA]))
+    held = {*files, *(entry.path for entry in entries if isinstance(entry, FileEntry))}
+    lacking = missing(store, wanted.items())
+    if size < _SMALL and all(blob_path(Path(), blob).as_posix() in held for blob in lacking):
         # An edit. The few kilobytes of it take no process.
-        files = await get_digest_contents(blobs.digest)
+        contents = await get_digest_contents(code)
         try:
             place_contents(
-                {**documents, **{file.path: file.content for file in files}}, store, layout
+                {**files, **{file.path: file.content for file in contents}}, store, layout
             )
         except Failure as error:
             raise InseamError(str(error)) from error
@@ -733,8 +621,8 @@ async def place_image(request: PlacedRequest, dist_dir: DistDir, run_id: RunId) 
     prefixed = await concurrently(
         add_prefix(AddPrefix(digest, prefix))
         for prefix, digest in [
-            ("image", made.image),
-            *((f"own{number}", digest) for number, digest in enumerate(own)),
+            ("image", await _written(files)),
+            ("code", code),
             *((prefix, digest) for _, prefix, digest in named),
         ]
     )
@@ -745,7 +633,7 @@ async def place_image(request: PlacedRequest, dist_dir: DistDir, run_id: RunId) 
                 f"--store={store}",
                 f"--layout={layout}",
                 "image",
-                *(f"own{number}" for number in range(len(own))),
+                "code",
                 *(folder for folder, _, _ in named),
             ),
             input=await merge_digests(MergeDigests(prefixed)),

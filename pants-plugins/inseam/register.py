@@ -7,7 +7,18 @@ from typing import Any
 
 from pants.engine.target import Target
 
-from inseam import bases, docker, layers, locks, oci, program, service, structure, wheels
+from inseam import (
+    bases,
+    compressors,
+    docker,
+    layers,
+    locks,
+    oci,
+    program,
+    service,
+    structure,
+    wheels,
+)
 from inseam import target_types as types
 from inseam.subsystem import InseamSubsystem
 
@@ -38,6 +49,7 @@ def rules() -> list[Any]:
         *service.rules(),
         *bases.rules(),
         *program.rules(),
+        *compressors.rules(),
         *wheels.rules(),
         *layers.rules(),
         *docker.rules(),

@@ -41,6 +41,10 @@ class Log:
         hits = Counter(match[1] for match in _HIT.finditer(self.text))
         return sorted((Counter(self.processes) - hits).elements())
 
+    def started(self, rule: str) -> int:
+        """How often the rule with this description began, which must have level debug or lower."""
+        return len(re.findall(rf" Starting: {re.escape(rule)}$", self.text, re.MULTILINE))
+
     @cached_property
     def counters(self) -> dict[str, int]:
         """Pants' own counters, like `local_execution_requests`."""

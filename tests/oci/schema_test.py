@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from inseam.sandbox.files import write_files
+from inseam.sandbox.index import index_files
+from inseam.sandbox.program_testing import tree
 from inseam.sandbox.tar_testing import read_layer
 from oci import tiny
 from oci.programs import call, succeed
@@ -67,8 +70,8 @@ def make_index(folder: Path) -> Path:
     for architecture in ("amd64", "arm64"):
         (folder / architecture).mkdir()
         tiny.build(folder / architecture, architecture=architecture)
-    images = ["amd64/image", "arm64/image"]
-    succeed("index", "--target=src:app", "--out=index", "--reference=a:1", *images, cwd=folder)
+    images = [tree(folder / architecture / "image") for architecture in ("amd64", "arm64")]
+    write_files(folder / "index", index_files("src:app", images, references=["a:1"]))
     parts = [f"{name}/{part}" for name in ("amd64", "arm64") for part in ("rootfs", "deps", "app")]
     succeed("place", "--store=dist/oci", "--layout=dist/index", "index", *parts, cwd=folder)
     return folder / "dist/index"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import struct
 from pathlib import Path
 from typing import Mapping, Sequence
 
-from inseam.sandbox.image_config import (
-    Healthcheck,
-    ImageConfig,
-    dump_config,
-)
+from inseam.sandbox.assemble import assemble, read_base, write_image
+from inseam.sandbox.descriptor import DESCRIPTOR, read_layer
+from inseam.sandbox.image_config import Healthcheck, ImageConfig, parse_platform
 from inseam.sandbox.image_metadata import ImageMetadata, read_metadata
 from inseam.sandbox.oci_testing import RUNTIME
 from inseam.sandbox.tar import EXECUTABLE_MODE, Member, write_tar
@@ -99,19 +96,19 @@ def build(
         write_layer(folder / f"{name}.tar", content)
         options = [f"--tar={name}.tar", f"--out={name}", f"--format={format}"]
         succeed("compress", *options, cwd=folder)
-    (folder / "base.json").write_text(json.dumps({"labels": RUNTIME}))
-    (folder / "service.json").write_text(json.dumps(dump_config(SERVICE)))
-    succeed(
-        *("assemble", "--target=docker:base", "--config=base.json", f"--out={base}"),
-        *(f"--platform=linux/{architecture}", "rootfs"),
-        cwd=folder,
+    found = {name: read_layer(folder / name / DESCRIPTOR) for name in layers}
+    config = ImageConfig(labels=RUNTIME)
+    on = parse_platform(f"linux/{architecture}")
+    below = assemble("docker:base", config, [found["rootfs"]], platform=on)
+    write_image(below, config, folder / base)
+    image = assemble(
+        target,
+        SERVICE,
+        [found["deps"], found["app"]],
+        base=read_base(folder / base),
+        references=references,
     )
-    names = [f"--reference={name}" for name in references]
-    succeed(
-        *("assemble", f"--target={target}", "--config=service.json", "--out=image"),
-        *(f"--base={base}", *names, "deps", "app"),
-        cwd=folder,
-    )
+    write_image(image, SERVICE, folder / "image")
     sources = ("image", "rootfs", "deps", "app")
     succeed("place", "--store=dist/oci", "--layout=dist/app", *sources, cwd=folder)
     return folder / "dist/app"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     made.checkout.remove()
 
 
-def images_of(*services: str) -> list[str]:
+def code_of(*services: str) -> list[str]:
+    """What lays out the code of services, for images with a daemon and for those without."""
     return [
+        *(f"Lay out and compress the code of src/python/{service}:app" for service in services),
         *(f"Lay out the code of src/python/{service}:app" for service in services),
-        *(f"Make the image of src/python/{service}:app" for service in services),
     ]
 
 
@@ -111,9 +113,9 @@ def test_services_with_the_same_requirements_share_layers(built: Built) -> None:
     ]
 
 
-def test_each_service_has_its_code_laid_out_and_its_image_made_once(built: Built) -> None:
+def test_each_service_has_its_code_laid_out_once_for_each_kind_of_image(built: Built) -> None:
     names = [service.name for service in built.repo.services]
-    assert [text for text in built.first.processes if ":app" in text] == images_of(*names)
+    assert [text for text in built.first.processes if ":app" in text] == code_of(*names)
 
 
 def test_nothing_that_is_in_an_image_changed(built: Built) -> None:
@@ -124,7 +126,7 @@ def test_nothing_that_is_in_an_image_changed(built: Built) -> None:
 def test_one_service_edited(built: Built) -> None:
     before = built.layers()
     built.repo.edit("service_001")
-    assert built.package().processes == images_of("service_001")
+    assert built.package().processes == code_of("service_001")
     assert changed(before, built.layers()) == {("service_001", "app")}
 
 
@@ -135,7 +137,7 @@ def test_a_library_of_half_of_the_services_edited_and_an_edit_taken_back(built: 
     before = built.layers()
     built.repo.take_back("service_001")
     built.repo.edit("identity")
-    assert built.package().processes == images_of(*users)
+    assert built.package().processes == code_of(*users)
     apps = {(user, "app") for user in (*users, "service_001")}
     assert changed(before, built.layers()) == apps
 
@@ -152,8 +154,9 @@ def test_one_large_wheel_bumped(built: Built) -> None:
 def assert_bumped(
     built: Built, distribution: str, layer: str, wheels: int, compared: tuple[str, ...] = ()
 ) -> None:
-    """Asserts that a new version costs one wheel, one layer of that many wheels, a comparison of
-    each set of layers that it is one of, and the images of its users."""
+    """Asserts that a new version costs one wheel, one layer of that many wheels, and a comparison
+    of each set of layers that it is one of: its users' code is not laid out anew, and no process
+    makes their images."""
     users = [service.name for service in built.repo.users_of(distribution)]
     assert 0 < len(users) < COUNT
     pin = bumps()[distribution]
@@ -167,7 +170,15 @@ def assert_bumped(
         f"Fetch {wheel}",
         f"Join the layer {layer} of {wheels} wheels",
         f"Lay out {wheel}",
-        *images_of(*users),
     ]
     assert writing(log) <= {f"Write src.python.{user}/app.oci" for user in users}
     assert changed(before, built.layers()) == {(user, layer) for user in users}
+
+
+def test_a_daemon_that_has_nothing_to_do_asks_for_no_image(built: Built) -> None:
+    checkout = replace(built.checkout, daemon=True)
+    first, again = (checkout.logged(*PACKAGE) for _ in range(2))
+    checkout.stop()
+    assert first.processes == again.processes == []
+    assert first.started("Make an image") == COUNT
+    assert again.started("Make an image") == 0

@@ -1,10 +1,14 @@
-"""Lays out a service's first-party code as its `app` layer, and completes its `layers.json`.
+"""Lays out a service's first-party code as its `app` layer.
 
 Usage: python programs app --target ADDRESS --sources DIR --out OUT --entry-point MODULE:FUNCTION
-                           [--healthcheck MODULE:FUNCTION] [LAYER...]
+                           [--healthcheck MODULE:FUNCTION] [--format gzip|zstd] [--level N]
+                           [LAYER...]
 
-DIR holds the sources as they are imported, LAYER... are folders that `join` wrote, lowest first.
-Writes `app.tar`, and `layers.json` with all layers, to the folder OUT.
+DIR holds the sources as they are imported. LAYER... are folders that `join` wrote, of the layers
+below with which the code may share a name; of these, only `paths.txt` is read.
+
+Writes `app.tar`, and `layers.json` with this one layer, to the folder OUT; with --format, what
+`compress` makes of that instead: `descriptor.json` and the blob.
 """
 
 from __future__ import annotations
@@ -14,14 +18,17 @@ import ast
 import hashlib
 import os
 import re
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterable, Iterator
+from typing import BinaryIO, Iterable, Iterator, cast
 
 from inseam.sandbox.bytecode import cache_path, compile_source, minor_version
 from inseam.sandbox.command import Failure
+from inseam.sandbox.compress import MEDIA_TYPES, LayerWriter
+from inseam.sandbox.descriptor import DESCRIPTOR, LayerBlob, write_layer
 from inseam.sandbox.files import whole
-from inseam.sandbox.installed import InstalledFiles, module_stem
-from inseam.sandbox.layer import LAYERS, Layer, read_layers, write_layers
+from inseam.sandbox.installed import InstalledFiles, first_name, module_stem
+from inseam.sandbox.layer import LAYERS, Layer, write_layers
 from inseam.sandbox.tar import (
     EXECUTABLE_MODE,
     FILE_MODE,
@@ -30,11 +37,11 @@ from inseam.sandbox.tar import (
     TarError,
     write_tar,
 )
-from inseam.sandbox.venv import APP, VENV, launcher, site_packages
+from inseam.sandbox.venv import APP, SCRIPTS, launcher, site_packages
 
 NAME = "app"
-ENTRY_POINT = f"{VENV}/bin/entrypoint"
-HEALTHCHECK = f"{VENV}/bin/healthcheck"
+ENTRY_POINT = f"{SCRIPTS}/entrypoint"
+HEALTHCHECK = f"{SCRIPTS}/healthcheck"
 
 # The ways for a package to say that its modules may lie in several places of the path.
 _NAMESPACE = re.compile(rb"extend_path|declare_namespace")
@@ -48,24 +55,54 @@ def app_layer(
     entry_point: str,
     healthcheck: str | None,
     below: list[Path],
-) -> tuple[Layer, ...]:
-    """Writes the app layer of `target` and the `layers.json` of the whole service.
+) -> Layer:
+    """Writes the app layer of `target`, as a tar, to the folder `out`.
 
     Raises Failure as `app_members` does.
     """
-    layers = [layer for folder in below for layer in read_layers(folder / LAYERS)]
     members = app_members(
         target, sources, entry_point=entry_point, healthcheck=healthcheck, below=below
     )
     tar = out / f"{NAME}.tar"
+    with _naming(target), whole(tar) as file:
+        info = write_tar(members, file)
+    layer = Layer(NAME, tar.name, info.diff_id, info.size)
+    write_layers([layer], out / LAYERS)
+    return layer
+
+
+def app_blob(
+    target: str,
+    sources: Path,
+    out: Path,
+    *,
+    entry_point: str,
+    healthcheck: str | None,
+    below: list[Path],
+    format: str = "gzip",
+    level: int | None = None,
+) -> LayerBlob:
+    """Writes the app layer of `target`, compressed as by `compress`, to the folder `out`.
+
+    Raises Failure as `app_members` and `LayerWriter` do.
+    """
+    members = app_members(
+        target, sources, entry_point=entry_point, healthcheck=healthcheck, below=below
+    )
+    writer = LayerWriter(NAME, out, format=format, level=level)
+    with _naming(target), writer:
+        write_tar(members, cast(BinaryIO, writer))
+    write_layer(writer.layer, out / DESCRIPTOR)
+    return writer.layer
+
+
+@contextmanager
+def _naming(target: str) -> Iterator[None]:
+    """Makes a TarError a Failure that names the target."""
     try:
-        with whole(tar) as target_file:
-            info = write_tar(members, target_file)
+        yield
     except TarError as error:
         raise Failure(f"{target}: {error}") from error
-    layers.append(Layer(NAME, tar.name, info.diff_id, info.size))
-    write_layers(layers, out / LAYERS)
-    return tuple(layers)
 
 
 def app_members(
@@ -76,7 +113,7 @@ def app_members(
     healthcheck: str | None,
     below: list[Path],
 ) -> list[Member]:
-    """The members of the app layer of `target`, for which `below` need only have a `paths.txt`.
+    """The members of the app layer of `target`; `below`: as LAYER... of the program.
 
     Raises Failure for an entry point that is not there, and where first-party code and a wheel
     give different content to one import path.
@@ -123,7 +160,7 @@ def _check_collisions(target: str, files: dict[str, Path], installed: InstalledF
     site = site_packages(minor_version())
     shared = installed.top_level()
     for name, path in sorted(files.items()):
-        if name.split("/")[0].split(".")[0] not in shared:
+        if first_name(name) not in shared:
             continue
         wheel = installed.find(f"{site}/{name}")
         if wheel is None:
@@ -240,13 +277,17 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--entry-point", required=True)
     parser.add_argument("--healthcheck")
+    parser.add_argument("--format", choices=sorted(MEDIA_TYPES))
+    parser.add_argument("--level", type=int)
     parser.add_argument("layers", nargs="*", type=Path)
     options = parser.parse_args(argv)
-    app_layer(
-        options.target,
-        options.sources,
-        options.out,
-        entry_point=options.entry_point,
-        healthcheck=options.healthcheck,
-        below=options.layers,
-    )
+    common = {
+        "entry_point": options.entry_point,
+        "healthcheck": options.healthcheck,
+        "below": options.layers,
+    }
+    paths = (options.target, options.sources, options.out)
+    if options.format:
+        app_blob(*paths, **common, format=options.format, level=options.level)
+    else:
+        app_layer(*paths, **common)

@@ -6,14 +6,18 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Mapping, Union
 
 import pytest
 
-from inseam.sandbox.app import app_layer, main
+from inseam.sandbox.app import app_blob, app_layer, main
 from inseam.sandbox.bytecode import cache_path, compile_source, minor_version
 from inseam.sandbox.command import Failure
+from inseam.sandbox.compress import compress
+from inseam.sandbox.descriptor import blob_path
+from inseam.sandbox.descriptor import read_layer as read_blob_descriptor
 from inseam.sandbox.join import join
 from inseam.sandbox.layer import Layer, read_layers
 from inseam.sandbox.program_testing import SURROUNDINGS, run_program, tree
@@ -64,7 +68,7 @@ def app(
     below: tuple[Path, ...] = (),
 ) -> dict[str, TarEntry]:
     """The members of the app layer."""
-    layers = app_layer(
+    layer = app_layer(
         TARGET,
         write(folder / "sources", files),
         folder / "out",
@@ -72,11 +76,9 @@ def app(
         healthcheck=healthcheck,
         below=list(below),
     )
-    assert read_layers(folder / "out/layers.json") == layers
+    assert read_layers(folder / "out/layers.json") == (layer,)
     data = (folder / "out/app.tar").read_bytes()
-    assert layers[-1] == Layer(
-        "app", "app.tar", "sha256:" + hashlib.sha256(data).hexdigest(), len(data)
-    )
+    assert layer == Layer("app", "app.tar", "sha256:" + hashlib.sha256(data).hexdigest(), len(data))
     return read_layer(data)
 
 
@@ -137,16 +139,6 @@ def test_without_a_healthcheck_there_is_no_launcher_for_it(tmp_path: Path) -> No
     assert "opt/venv/bin/healthcheck" not in app(tmp_path)
 
 
-def test_the_layers_are_completed_in_the_order_of_the_image(tmp_path: Path) -> None:
-    shared = deps(tmp_path, "shared", numpy={"numpy/__init__.py": b""})
-    rest = deps(tmp_path, "rest", anyio={"anyio.py": b""})
-    app(tmp_path, below=(shared, rest))
-    layers = read_layers(tmp_path / "out/layers.json")
-    assert [layer.name for layer in layers] == ["shared", "rest", "app"]
-    assert layers[0] == read_layers(shared / "layers.json")[0]
-    assert layers[-1].wheels == ()
-
-
 def test_the_service_runs_from_its_layers(tmp_path: Path) -> None:
     files = {
         "shop/server.py": b"import anyio, sys\ndef main():\n    print(anyio.x)\n    return 3\n",
@@ -169,22 +161,64 @@ def test_the_service_runs_from_its_layers(tmp_path: Path) -> None:
 
 def test_neither_surroundings_nor_place_change_a_byte(tmp_path: Path) -> None:
     below = deps(tmp_path, anyio={"anyio.py": b""})
-    results = []
+    results: list[dict[str, bytes]] = []
+    compressed: list[dict[str, bytes]] = []
     for number, (env, umask) in enumerate(SURROUNDINGS):
         cwd = tmp_path / f"checkout {number}"
         # Files come from a directory in the order in which they were made there.
         order = list(SOURCES)[number:] + list(SOURCES)[:number]
         write(cwd / "sources", {name: SOURCES[name] for name in order})
         shutil.copytree(below, cwd / "deps")
-        result = run_program(
-            "app", f"--target={TARGET}", "--sources=sources", "--out=app",
-            "--entry-point=shop.server:main", "--healthcheck=shop.healthcheck:main", "deps",
-            cwd=cwd, env=env, umask=umask,
-        )  # fmt: skip
-        assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-        results.append(tree(cwd / "app"))
+        for out, options, seen in (
+            ("app", [], results),
+            ("blob", ["--format=gzip"], compressed),
+        ):
+            if options and find_spec("deflate") is None:
+                continue
+            result = run_program(
+                "app", f"--target={TARGET}", "--sources=sources", f"--out={out}", *options,
+                "--entry-point=shop.server:main", "--healthcheck=shop.healthcheck:main", "deps",
+                cwd=cwd, env=env, umask=umask,
+            )  # fmt: skip
+            assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+            seen.append(tree(cwd / out))
     assert results[0].keys() == {"app.tar", "layers.json"}
     assert results[0] == results[1] == results[2]
+    if compressed:
+        assert len(compressed[0]) == 2
+        assert compressed[0] == compressed[1] == compressed[2]
+
+
+@pytest.mark.skipif(find_spec("deflate") is None, reason="the distribution deflate is missing")
+def test_a_blob_is_what_the_tar_gives_when_it_is_compressed(tmp_path: Path) -> None:
+    app(tmp_path)
+    expected = compress(tmp_path / "out/app.tar", tmp_path / "out")
+    found = app_blob(
+        TARGET,
+        tmp_path / "sources",
+        tmp_path / "blob",
+        entry_point="shop.server:main",
+        healthcheck=None,
+        below=[],
+    )
+    assert found == expected == read_blob_descriptor(tmp_path / "blob/descriptor.json")
+    path = blob_path(Path(), found.digest)
+    assert (tmp_path / "blob" / path).read_bytes() == (tmp_path / "out" / path).read_bytes()
+
+
+@pytest.mark.skipif(find_spec("deflate") is None, reason="the distribution deflate is missing")
+def test_nothing_is_left_of_a_blob_that_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "sources", SOURCES)
+    with pytest.raises(Failure, match=f"{TARGET}: .*function that its module does not define"):
+        app_blob(
+            TARGET,
+            tmp_path / "sources",
+            tmp_path / "out",
+            entry_point="shop.server:serve",
+            healthcheck=None,
+            below=[],
+        )
+    assert not (tmp_path / "out").exists()
 
 
 # --- Entry points -----------------------------------------------------------------------------

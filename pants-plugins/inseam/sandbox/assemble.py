@@ -1,52 +1,42 @@
 """Makes an image of layers from their descriptors alone.
 
-Usage: python programs assemble --target ADDRESS --config CONFIG --out OUT [--platform PLATFORM]
-                                [--base BASE] [--reference NAME:TAG]... [LAYER...]
-
-CONFIG is a file with an `ImageConfig`. BASE is the folder of another image: that which this
-program, `image` or `pull` wrote. Of it, only `image.json` and the blob of its configuration are
-read. LAYER... are folders with a `descriptor.json`, lowest layer first. PLATFORM is needed without
-a base.
-
-Writes to the folder OUT: `oci-layout`, `index.json`, the manifest and the configuration below
-`blobs/sha256`, `image.json` (`ImageMetadata`), and `probes.yaml` if the image has a healthcheck.
-Together with the layers' blobs that is an OCI image layout.
+That is a few kilobytes of JSON, so no process is started for it: rules and other programs call it.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any, Mapping, NamedTuple, Sequence
 
 from inseam.sandbox.command import Failure
-from inseam.sandbox.descriptor import DESCRIPTOR, LayerBlob, read_json, read_layer
-from inseam.sandbox.files import write_whole
+from inseam.sandbox.descriptor import LayerBlob
+from inseam.sandbox.files import write_files
 from inseam.sandbox.image_config import (
     RUNTIME_LABELS,
     ImageConfig,
     Platform,
     configuration,
     dump_config,
-    parse_config,
     parse_platform,
 )
 from inseam.sandbox.image_metadata import (
+    METADATA,
     BaseReference,
     ImageMetadata,
+    dump_metadata,
+    load_metadata,
     read_metadata,
-    write_metadata,
 )
 from inseam.sandbox.oci_layout import (
     CONFIG_TYPE,
     Blob,
+    blob_files,
+    entry_files,
     json_blob,
     layer_entry,
     manifest,
     read_blob,
-    write_blobs,
-    write_entry,
 )
 from inseam.sandbox.probes import PROBES, probes
 
@@ -75,7 +65,8 @@ class Assembled(NamedTuple):
 
 
 def read_base(folder: Path) -> Base:
-    """Reads the image in `folder`; raises Failure if it is not complete."""
+    """Reads the image in `folder`, of which `image.json` and the blob of its configuration have to
+    be there; raises Failure if one is not."""
     metadata = read_metadata(folder)
     if metadata.images:
         platforms = ", ".join(image.platform for image in metadata.images)
@@ -84,6 +75,11 @@ def read_base(folder: Path) -> Base:
             " platform."
         )
     return Base(metadata, json.loads(read_blob(folder, metadata.config_digest)))
+
+
+def parse_base(metadata: bytes, configuration: bytes) -> Base:
+    """An image of the texts of its `image.json` and of its configuration."""
+    return Base(load_metadata(metadata), json.loads(configuration))
 
 
 def assemble(
@@ -175,34 +171,24 @@ def _annotations(
     return {**found, **config.annotations}
 
 
-def write_image(image: Assembled, config: ImageConfig, out: Path) -> None:
-    """Writes the layout, `image.json` and `probes.yaml` to the folder `out`."""
-    write_blobs(out, [image.configuration, image.manifest])
+def image_files(image: Assembled, config: ImageConfig) -> dict[str, bytes]:
+    """What an image is beside its layers' blobs: content by path.
+
+    These are `oci-layout`, `index.json`, the manifest and the configuration below `blobs/sha256`,
+    `image.json` (`ImageMetadata`), and `probes.yaml` if the image has a healthcheck. Together with
+    the layers' blobs that is an OCI image layout.
+    """
     metadata = image.metadata
-    write_entry(out, metadata.descriptor(), metadata.references)
+    files = {
+        **blob_files([image.configuration, image.manifest]),
+        **entry_files(metadata.descriptor(), metadata.references),
+        METADATA: dump_metadata(metadata),
+    }
     if config.healthcheck is not None:
-        write_whole(out / PROBES, probes(metadata.target, config.healthcheck).encode())
-    write_metadata(metadata, out)
+        files[PROBES] = probes(metadata.target, config.healthcheck).encode()
+    return files
 
 
-def main(argv: list[str]) -> None:
-    """See the module's text."""
-    parser = argparse.ArgumentParser(prog="assemble", description=__doc__)
-    parser.add_argument("--target", required=True)
-    parser.add_argument("--config", required=True, type=Path)
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--platform")
-    parser.add_argument("--base", type=Path)
-    parser.add_argument("--reference", action="append", default=[])
-    parser.add_argument("layers", nargs="*", type=Path)
-    options = parser.parse_args(argv)
-    config = parse_config(read_json(options.config), str(options.config))
-    image = assemble(
-        options.target,
-        config,
-        [read_layer(folder / DESCRIPTOR) for folder in options.layers],
-        references=options.reference,
-        base=read_base(options.base) if options.base else None,
-        platform=parse_platform(options.platform) if options.platform else None,
-    )
-    write_image(image, config, options.out)
+def write_image(image: Assembled, config: ImageConfig, out: Path) -> None:
+    """Writes the files of an image to the folder `out`."""
+    write_files(out, image_files(image, config))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Iterator
+from typing import BinaryIO, Iterator, Mapping
 
 
 @contextmanager
@@ -26,3 +26,9 @@ def write_whole(path: Path, data: bytes) -> None:
     """Writes `data` to `path`, whole or not at all."""
     with whole(path) as out:
         out.write(data)
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Writes files, by path in the folder, each whole or not at all."""
+    for path, content in files.items():
+        write_whole(folder / path, content)

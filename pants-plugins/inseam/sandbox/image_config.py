@@ -138,7 +138,7 @@ def configuration(
     below = base.get("config") or {}
     execution = {name: below[name] for name in _INHERITED if below.get(name)}
     env = dict(entry.partition("=")[::2] for entry in execution.get("Env", ()))
-    env.update(config.env)
+    env.update(sorted(config.env.items()))
     labels = {**execution.get("Labels", {}), **runtime, **config.labels}
     ports: dict[str, Any] = {port if "/" in port else f"{port}/tcp": {} for port in config.ports}
     own: dict[str, Any] = {

@@ -53,7 +53,7 @@ def test_an_image_says_all_that_it_is_told() -> None:
     execution = of(SERVICE, base={})["config"]
     assert execution == {
         "User": "65532:65532",
-        "Env": ["PATH=/opt/venv/bin:/usr/bin", "LANG=C.UTF-8"],
+        "Env": ["LANG=C.UTF-8", "PATH=/opt/venv/bin:/usr/bin"],
         "ExposedPorts": {"8000/tcp": {}, "53/udp": {}},
         "Entrypoint": ["/opt/venv/bin/entrypoint"],
         "Cmd": ["--verbose"],

@@ -8,7 +8,6 @@ from typing import Any, Mapping, NamedTuple
 
 from inseam.sandbox.command import Failure
 from inseam.sandbox.descriptor import LayerBlob, check_digest, parse_layer, read_json
-from inseam.sandbox.files import write_whole
 from inseam.sandbox.records import plain
 
 METADATA = "image.json"
@@ -85,11 +84,6 @@ def _value(image: ImageMetadata) -> dict[str, Any]:
 def dump_metadata(image: ImageMetadata) -> bytes:
     """The text of `image.json`."""
     return (json.dumps(_value(image), indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def write_metadata(image: ImageMetadata, folder: Path) -> None:
-    """Writes `image.json` to the folder."""
-    write_whole(folder / METADATA, dump_metadata(image))
 
 
 def read_metadata(folder: Path) -> ImageMetadata:

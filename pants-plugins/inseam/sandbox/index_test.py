@@ -7,9 +7,8 @@ import pytest
 
 from inseam.sandbox.command import Failure
 from inseam.sandbox.image_metadata import read_metadata
-from inseam.sandbox.index import make_index
 from inseam.sandbox.oci_layout import read_blob
-from inseam.sandbox.oci_testing import make_base, make_image, make_layer
+from inseam.sandbox.oci_testing import make_base, make_image, make_index, make_layer
 from inseam.sandbox.place import blobs_of, missing, place
 from inseam.sandbox.program_testing import tree
 
@@ -68,5 +67,5 @@ def test_two_images_for_one_platform_are_refused(tmp_path: Path, folders: list[P
 
 def test_an_index_of_indexes_is_refused(tmp_path: Path, folders: list[Path]) -> None:
     make_index("//:app", folders, tmp_path / "index")
-    with pytest.raises(Failure, match="holds an index"):
+    with pytest.raises(Failure, match="is an index"):
         make_index("//:app", [tmp_path / "index"], tmp_path / "two")

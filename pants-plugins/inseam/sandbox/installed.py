@@ -1,4 +1,4 @@
-"""Says what the layers of wheels hold: the form of `paths.txt`."""
+"""Says what the layers of wheels hold: the forms of `paths.txt` and `names.txt`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Iterable, Mapping, NamedTuple
 from inseam.sandbox.files import write_whole
 
 PATHS = "paths.txt"
+NAMES = "names.txt"
 
 
 class Installed(NamedTuple):
@@ -47,6 +48,31 @@ def _parse(text: bytes) -> dict[str, Installed]:
         elif name:
             files[name] = Installed(head, owner)
     return files
+
+
+def first_name(path: str) -> str:
+    """What the first part of a relative path is called, up to a dot: of a module's path the name
+    by which `import` finds it."""
+    return path.partition("/")[0].partition(".")[0]
+
+
+def write_names(files: Iterable[str], site: str, scripts: str, path: Path) -> None:
+    """Writes by what names the files of a layer, by path, could get into the way of others: a line
+    with the first name of each in the folder `site`, and one with the path of each in the folder
+    `scripts`."""
+    names = set()
+    for file in files:
+        if file.startswith(f"{site}/"):
+            names.add(first_name(file[len(site) + 1 :]))
+        elif file.startswith(f"{scripts}/"):
+            names.add(file)
+    text = "".join(f"{name}\n" for name in sorted(names))
+    write_whole(path, text.encode("utf-8", "surrogateescape"))
+
+
+def load_names(text: bytes) -> frozenset[str]:
+    """Reads the text of a `names.txt`."""
+    return frozenset(text.decode("utf-8", "surrogateescape").split("\n")[:-1])
 
 
 class InstalledFiles:

@@ -2,7 +2,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inseam.sandbox.installed import PATHS, Installed, InstalledFiles, read_paths, write_paths
+from inseam.sandbox.installed import (
+    PATHS,
+    Installed,
+    InstalledFiles,
+    first_name,
+    load_names,
+    read_paths,
+    write_names,
+    write_paths,
+)
 
 SITE = "opt/venv/lib/python3.11/site-packages"
 
@@ -80,3 +89,28 @@ def test_top_level_names_are_those_before_the_first_dot_or_slash(tmp_path: Path)
 def test_the_venv_itself_gives_no_names(tmp_path: Path) -> None:
     folder = layer(tmp_path / "one", "opt/venv/pyvenv.cfg", "opt/venv/bin/python")
     assert InstalledFiles([folder], SITE).top_level() == frozenset()
+
+
+def test_names_are_those_that_code_could_have_too(tmp_path: Path) -> None:
+    files = (
+        "opt/venv/bin/tool",
+        "opt/venv/lib/other.py",
+        f"{SITE}/pkg/__init__.py",
+        f"{SITE}/pkg/inner.py",
+        f"{SITE}/fast.cpython-311-x86_64-linux-gnu.so",
+        f"{SITE}/\u00fc\udcff.py",
+    )
+    write_names(files, SITE, "opt/venv/bin", tmp_path / "names.txt")
+    names = load_names((tmp_path / "names.txt").read_bytes())
+    assert names == {"opt/venv/bin/tool", "pkg", "fast", "\u00fc\udcff"}
+
+
+def test_a_layer_of_nothing_has_no_names(tmp_path: Path) -> None:
+    write_names((), SITE, "opt/venv/bin", tmp_path / "names.txt")
+    assert load_names((tmp_path / "names.txt").read_bytes()) == frozenset()
+
+
+def test_the_first_name_of_a_path_is_what_import_looks_for() -> None:
+    assert [first_name(path) for path in ("a/b.py", "a.py", "a.cpython-311.so", "a.b/c", "")] == [
+        "a", "a", "a", "a", "",
+    ]  # fmt: skip

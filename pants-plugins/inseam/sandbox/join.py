@@ -4,9 +4,9 @@ Usage: python programs join --name NAME --out OUT [--venv-interpreter PATH --ven
                             [--machine NAME] [UNIT...]
 
 Merges the units in the folders UNIT by path, copying their bytes as they are, and writes
-`NAME.tar`, `layers.json` (with this one layer) and `paths.txt` to the folder OUT. With the
---venv options the layer also holds what makes a venv of the wheels. A wheel with ELF files is
-refused if none of them is for --machine.
+`NAME.tar`, `layers.json` (with this one layer), `paths.txt` and `names.txt` to the folder OUT.
+With the --venv options the layer also holds what makes a venv of the wheels. A wheel with ELF
+files is refused if none of them is for --machine.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from inseam.sandbox.bytecode import minor_version
 from inseam.sandbox.command import Failure
 from inseam.sandbox.files import whole
-from inseam.sandbox.installed import PATHS, Installed, write_paths
+from inseam.sandbox.installed import NAMES, PATHS, Installed, write_names, write_paths
 from inseam.sandbox.layer import LAYERS, Layer, write_layers
 from inseam.sandbox.tar import (
     COPY_SIZE,
@@ -33,7 +34,7 @@ from inseam.sandbox.tar import (
     with_directories,
 )
 from inseam.sandbox.unit import FRAGMENT, Piece, Unit, read_index
-from inseam.sandbox.venv import skeleton
+from inseam.sandbox.venv import SCRIPTS, site_packages, skeleton
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def join(
     wheels = tuple(sorted((unit.wheel for unit in indexes), key=lambda wheel: wheel.name))
     layer = Layer(name, tar.name, info.diff_id, info.size, wheels)
     write_paths(files, out / PATHS)
+    write_names(files, site_packages(minor_version()), SCRIPTS, out / NAMES)
     write_layers([layer], out / LAYERS)
     return layer
 

@@ -9,7 +9,6 @@ from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from inseam.sandbox.command import Failure
 from inseam.sandbox.descriptor import LayerBlob, blob_path, check_digest
-from inseam.sandbox.files import write_whole
 from inseam.sandbox.image_config import Platform
 
 INDEX = "index.json"
@@ -85,14 +84,13 @@ def index(
     return json_blob(INDEX_TYPE, value)
 
 
-def write_blobs(folder: Path, blobs: Sequence[Blob]) -> None:
-    """Writes documents below the layout `folder`, each under its digest."""
-    for blob in blobs:
-        write_whole(blob_path(folder, blob.digest), blob.content)
+def blob_files(blobs: Iterable[Blob]) -> dict[str, bytes]:
+    """Documents by path in a layout, each under its digest."""
+    return {blob_path(Path(), blob.digest).as_posix(): blob.content for blob in blobs}
 
 
-def write_entry(folder: Path, entry: Mapping[str, Any], references: Sequence[str]) -> None:
-    """Makes `folder` the layout of one image, whose descriptor is `entry`.
+def entry_files(entry: Mapping[str, Any], references: Sequence[str]) -> dict[str, bytes]:
+    """What makes a folder the layout of one image, whose descriptor is `entry`, by path.
 
     references: the image's names; the layout tells the first one.
     """
@@ -102,8 +100,7 @@ def write_entry(folder: Path, entry: Mapping[str, Any], references: Sequence[str
         annotations = {CONTAINERD_NAME: name, REF_NAME: tag or "latest"}
         entry = {**entry, "annotations": annotations}
     top = json_blob(INDEX_TYPE, {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [entry]})
-    write_whole(folder / LAYOUT, LAYOUT_TEXT)
-    write_whole(folder / INDEX, top.content)
+    return {LAYOUT: LAYOUT_TEXT, INDEX: top.content}
 
 
 def read_blob(folder: Path, digest: str) -> bytes:

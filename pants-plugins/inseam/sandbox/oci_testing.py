@@ -6,11 +6,11 @@ import gzip
 import hashlib
 import io
 from pathlib import Path
-from typing import Sequence
+from typing import Iterable, Sequence
 
 from inseam.sandbox.assemble import Assembled, assemble, read_base, write_image
 from inseam.sandbox.descriptor import DESCRIPTOR, GZIP_LAYER, LayerBlob, blob_path, write_layer
-from inseam.sandbox.files import write_whole
+from inseam.sandbox.files import write_files, write_whole
 from inseam.sandbox.image_config import (
     INTERPRETER_LABEL,
     LIBC_LABEL,
@@ -20,7 +20,9 @@ from inseam.sandbox.image_config import (
     parse_platform,
 )
 from inseam.sandbox.image_metadata import ImageMetadata, read_metadata
+from inseam.sandbox.index import index_files
 from inseam.sandbox.installed import PATHS
+from inseam.sandbox.program_testing import tree
 from inseam.sandbox.tar import Member, write_tar
 
 RUNTIME = {
@@ -99,6 +101,15 @@ def make_base(
         target="docker/base:debian",
     )
     return read_metadata(folder)
+
+
+def make_index(
+    target: str, folders: Iterable[Path], out: Path, references: Sequence[str] = ()
+) -> ImageMetadata:
+    """Writes the index of the images in `folders` to the folder `out`."""
+    images = [tree(folder) for folder in folders]
+    write_files(out, index_files(target, images, references=references))
+    return read_metadata(out)
 
 
 def make_service(folder: Path, *, references: Sequence[str] = ("registry.example/app:1",)) -> Path:

@@ -31,6 +31,7 @@ from inseam.sandbox.descriptor import (
     blob_path,
     check_digest,
 )
+from inseam.sandbox.files import write_files
 from inseam.sandbox.image_config import (
     INTERPRETER_LABEL,
     LIBC_LABEL,
@@ -38,15 +39,15 @@ from inseam.sandbox.image_config import (
     Platform,
     parse_platform,
 )
-from inseam.sandbox.image_metadata import ImageMetadata, write_metadata
+from inseam.sandbox.image_metadata import METADATA, ImageMetadata, dump_metadata
 from inseam.sandbox.oci_layout import (
     CONFIG_TYPE,
     INDEX_TYPE,
     MANIFEST_TYPE,
     Blob,
+    blob_files,
+    entry_files,
     parse_layer_entry,
-    write_blobs,
-    write_entry,
 )
 from inseam.sandbox.reference import parse_reference
 from inseam.sandbox.skopeo import (
@@ -120,9 +121,12 @@ def pull(
         layers=layers,
         runtime=runtime,
     )
-    write_blobs(out, [config, manifest])
-    write_entry(out, metadata.descriptor(), metadata.references)
-    write_metadata(metadata, out)
+    files = {
+        **blob_files([config, manifest]),
+        **entry_files(metadata.descriptor(), metadata.references),
+        METADATA: dump_metadata(metadata),
+    }
+    write_files(out, files)
     return metadata
 
 

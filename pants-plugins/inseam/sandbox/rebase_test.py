@@ -8,8 +8,7 @@ from inseam.sandbox.command import Failure, run
 from inseam.sandbox.descriptor import BLOBS
 from inseam.sandbox.image_config import INTERPRETER_LABEL, LIBC_LABEL, PYTHON_LABEL
 from inseam.sandbox.image_metadata import read_metadata
-from inseam.sandbox.index import make_index
-from inseam.sandbox.oci_testing import RUNTIME, make_base, make_image, make_layer
+from inseam.sandbox.oci_testing import RUNTIME, make_base, make_image, make_index, make_layer
 from inseam.sandbox.program_testing import tree
 from inseam.sandbox.rebase import rebase
 

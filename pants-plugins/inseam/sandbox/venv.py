@@ -7,6 +7,7 @@ import posixpath
 from inseam.sandbox.tar import EXECUTABLE_MODE, Member
 
 VENV = "opt/venv"
+SCRIPTS = f"{VENV}/bin"
 APP = "app"
 
 _SCRIPT = """\

@@ -63,8 +63,8 @@ def read(file: Path) -> Image:
         raise ImageNotFound(f"{file} has version {info.get('version')!r}, and only 1 is known")
     if info["image_id"] == "<unknown>":
         raise ImageNotFound(
-            f"Pants did not find the image's ID in what `docker build` printed, and {file} has none:"
-            " package the image again with --docker-build-verbose to see what it printed"
+            f"Pants did not find the image's ID in what `docker build` printed, and {file}"
+            " has none: package the image again with --docker-build-verbose to see what it printed"
         )
     names = [tag["name"] for registry in info["registries"] for tag in registry["tags"]]
     return Image(info["image_id"], names[0] if names else "")
