@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Iterable
 
 from pants.backend.python.subsystems.setup import PythonSetup
@@ -59,12 +61,16 @@ from inseam.compat import (
     transitive_targets,
 )
 from inseam.compressors import CompressorsRequest, compressors
+from inseam.plan.code import split_code
 from inseam.plan.layering import DEPS, RESERVED, split
 from inseam.plan.lock import LockedWheel
 from inseam.program import InseamError, ProgramRequest, run_program
-from inseam.sandbox.app import ENTRY_POINT, HEALTHCHECK
+from inseam.sandbox.code import BLOB, INDEX, LAUNCHERS, TAR, Code, joined, modules_of
+from inseam.sandbox.code import NAME as CODE_LAYER
+from inseam.sandbox.compress import MEDIA_TYPES
+from inseam.sandbox.descriptor import DESCRIPTOR, LayerBlob, blob_path, dump_layer
 from inseam.sandbox.installed import NAMES, PATHS, first_name, load_names
-from inseam.sandbox.layer import LAYERS
+from inseam.sandbox.layer import LAYERS, Layer
 from inseam.sandbox.layer import dump as dump_layers
 from inseam.sandbox.layer import load as load_layers
 from inseam.service import layer_folder
@@ -115,18 +121,36 @@ class Unneeded:
 
 
 @dataclass(frozen=True)
+class Unit:
+    """First-party files that one process lays out: `name` and `at` as of `plan.code.CodeUnit`.
+
+    sources: the files, in the folder `sources`. entry_points: `field=module:function` of what it
+    is asked to check; ends: whether it is the unit that makes the launchers.
+    """
+
+    name: str
+    at: str
+    sources: Digest
+    entry_points: tuple[str, ...]
+    ends: bool
+
+
+@dataclass(frozen=True)
 class LowerLayers:
     """What is below a service's code, lowest first, and what its last layer is made of.
 
-    entry_points: of the service, then of its healthcheck, as `module:function`. sources: a digest
-    with the first-party files that are not in the layer `data`, in the folder `sources`.
-    namesakes: those of the layers that have a name which the code has, or looks for, too.
+    entry_points: `field=module:function` of the service, then of its healthcheck. sources: a digest
+    with the first-party files that are not in the layer `data`, in the folder `sources`; units:
+    the same, as they are laid out. elsewhere: those of the entry points whose modules are not among
+    them. namesakes: those of the layers that have a name which the code has, or looks for, too.
     """
 
     layers: tuple[LowerLayer, ...]
     base: Base
     entry_points: tuple[str, ...]
     sources: Digest
+    units: tuple[Unit, ...]
+    elsewhere: tuple[str, ...]
     unneeded: tuple[Unneeded, ...]
     namesakes: tuple[LowerLayer, ...]
 
@@ -149,44 +173,73 @@ class AppLayer:
 
 @dataclass(frozen=True)
 class _Sources:
-    """names: first names of the paths of the code."""
+    """First-party files: the entries of code, and a digest with the large ones of data in the
+    folder `sources`, None if there are none."""
 
-    code: Digest
+    code: tuple[FileEntry, ...]
     data: Digest | None
-    names: frozenset[str]
+
+
+async def _below_sources(entries: Iterable[FileEntry]) -> Digest:
+    digest = await create_digest(CreateDigest(entries))
+    prefixed: Digest = await add_prefix(AddPrefix(digest, "sources"))
+    return prefixed
 
 
 async def _first_party(closure: Any, large: int) -> _Sources:
-    """First-party files, as they are imported, in the folder `sources`: those that are smaller
-    than `large` bytes, and the others."""
+    """First-party files, as they are imported; data are those of `large` bytes or more that are no
+    Python."""
     prepared = await prepare_python_sources(PythonSourceFilesRequest(closure), **implicitly())
     stripped = await strip_python_sources(prepared)
-    digest = stripped.stripped_source_files.snapshot.digest
-    entries = await get_digest_entries(digest)
+    entries = await get_digest_entries(stripped.stripped_source_files.snapshot.digest)
+    files = [entry for entry in entries if isinstance(entry, FileEntry)]
     data = [
         entry
-        for entry in entries
-        if isinstance(entry, FileEntry)
-        and not entry.path.endswith(".py")
-        and entry.file_digest.serialized_bytes_length >= large
+        for entry in files
+        if not entry.path.endswith(".py") and entry.file_digest.serialized_bytes_length >= large
     ]
-    apart = {entry.path for entry in data}
-    names = frozenset(first_name(entry.path) for entry in entries if entry.path not in apart)
     if not data:
-        return _Sources(await add_prefix(AddPrefix(digest, "sources")), None, names)
-    code_digest = await create_digest(
-        CreateDigest(entry for entry in entries if entry.path not in apart)
+        return _Sources(tuple(files), None)
+    apart = {entry.path for entry in data}
+    code = tuple(entry for entry in files if entry.path not in apart)
+    return _Sources(code, await _below_sources(data))
+
+
+async def _units(code: Iterable[FileEntry], entry_points: tuple[str, ...]) -> tuple[Unit, ...]:
+    """What lays out a service's code. A unit that has nothing to do with the service's entry points
+    does not know of the service, so that all who have the same files share it."""
+    by_path = {entry.path: entry for entry in code}
+    units = split_code(by_path)
+    inside = [
+        tuple(spec for spec in entry_points if _modules(spec).intersection(unit.paths))
+        for unit in units
+    ]
+    main = next((n for n, specs in enumerate(inside) if entry_points[0] in specs), None)
+    digests = await concurrently(
+        _below_sources(by_path[path] for path in unit.paths) for unit in units
     )
-    data_digest = await create_digest(CreateDigest(data))
-    return _Sources(
-        await add_prefix(AddPrefix(code_digest, "sources")),
-        await add_prefix(AddPrefix(data_digest, "sources")),
-        names,
-    )
+    found = [
+        Unit(
+            unit.name,
+            unit.at,
+            digest,
+            entry_points if number == main else inside[number],
+            number == main,
+        )
+        for number, (unit, digest) in enumerate(zip(units, digests))
+    ]
+    if main is None:
+        found.append(Unit("no package", "", EMPTY_DIGEST, entry_points, True))
+    return tuple(found)
+
+
+def _modules(entry_point: str) -> set[str]:
+    """The files in which an entry point, `field=module:function`, can be."""
+    return set(modules_of(entry_point.partition("=")[2]))
 
 
 async def _namesakes(
-    layers: Iterable[LowerLayer], names: frozenset[str], entry_points: Iterable[str]
+    layers: Iterable[LowerLayer], names: Iterable[str], entry_points: Iterable[str]
 ) -> tuple[LowerLayer, ...]:
     """The layers with a name that the code has, too, or in which an entry point may be.
 
@@ -194,8 +247,8 @@ async def _namesakes(
     below, and their code is laid out once, whatever versions the lock has.
     """
     layers = list(layers)
-    modules = (spec.partition(":")[0] for spec in entry_points)
-    wanted = {*names, ENTRY_POINT, HEALTHCHECK, *(first_name(module) for module in modules)}
+    modules = (entry_point.partition("=")[2].partition(":")[0] for entry_point in entry_points)
+    wanted = {*names, *LAUNCHERS.values(), *(first_name(module) for module in modules)}
     found = await concurrently(
         digest_subset_to_digest(DigestSubset(layer.digest, PathGlobs([f"{layer.name}/{NAMES}"])))
         for layer in layers
@@ -425,13 +478,18 @@ async def make_lower_layers(request: ServiceLayersRequest, inseam: InseamSubsyst
             **implicitly(),
         )
         layers.append(LowerLayer("data", made.digest))
+    entry_points = tuple(f"{field}={spec}" for field, spec in zip(LAUNCHERS, closure.entry_points))
+    paths = {entry.path for entry in sources.code}
+    names = (first_name(path) for path in paths)
     return LowerLayers(
         tuple(layers),
         closure.base,
-        closure.entry_points,
-        sources.code,
+        entry_points,
+        await _below_sources(sources.code),
+        await _units(sources.code, entry_points),
+        tuple(entry_point for entry_point in entry_points if not _modules(entry_point) & paths),
         wheels.unneeded,
-        await _namesakes(wheels.layers, sources.names, closure.entry_points),
+        await _namesakes(wheels.layers, names, entry_points),
     )
 
 
@@ -473,41 +531,81 @@ async def _subset(layer: LowerLayer, file: str) -> Digest:
     return await remove_prefix(RemovePrefix(found, layer.name))
 
 
+async def _check_code(lower: LowerLayers) -> None:
+    """Raises InseamError if code and wheels hide each other, or have no entry point."""
+    paths = await concurrently(_subset(layer, PATHS) for layer in lower.namesakes)
+    await run_program(
+        ProgramRequest(
+            argv=(
+                "check_code",
+                "--sources=sources",
+                *(f"--entry-point={entry_point}" for entry_point in lower.entry_points),
+                *(layer.name for layer in lower.namesakes),
+            ),
+            input=lower.sources,
+            output="nothing",
+            minor=lower.base.minor,
+            shared=tuple((layer.name, digest) for layer, digest in zip(lower.namesakes, paths)),
+            description="Compare code with "
+            + (", ".join(layer.name for layer in lower.namesakes) or "its entry points"),
+        ),
+        **implicitly(),
+    )
+
+
+async def _laid_out(unit: Unit, format: str, minor: str) -> Code:
+    libraries = await compressors(CompressorsRequest(minor), **implicitly())
+    result = await run_program(
+        ProgramRequest(
+            argv=(
+                "code",
+                "--sources=sources",
+                f"--at={unit.at}",
+                "--out=code",
+                f"--format={format}",
+                *(f"--entry-point={entry_point}" for entry_point in unit.entry_points),
+                *(["--ends"] if unit.ends else []),
+            ),
+            input=unit.sources,
+            output="code",
+            minor=minor,
+            libraries=libraries.digest,
+            description=f"Lay out the code in {unit.name}",
+        ),
+        **implicitly(),
+    )
+    contents = {file.path: file.content for file in await get_digest_contents(result.digest)}
+    return Code(contents[INDEX], contents[TAR], contents[BLOB])
+
+
 @rule(desc="Lay out a service's code", level=LogLevel.DEBUG)
 async def make_app_layer(request: AppLayerRequest) -> AppLayer:
     service = service_of(request.service.address)
     lower = await lower_layers(request.service, **implicitly())
     minor = lower.base.minor
-    paths = await concurrently(_subset(layer, PATHS) for layer in lower.namesakes)
-    libraries = EMPTY_DIGEST
-    if request.compression:
-        libraries = (await compressors(CompressorsRequest(minor), **implicitly())).digest
-    app = await run_program(
-        ProgramRequest(
-            argv=(
-                "app",
-                f"--target={service}",
-                "--sources=sources",
-                "--out=app",
-                f"--entry-point={lower.entry_points[0]}",
-                *(f"--healthcheck={spec}" for spec in lower.entry_points[1:]),
-                *([f"--format={request.compression}"] if request.compression else []),
-                *(layer.name for layer in lower.namesakes),
-            ),
-            input=lower.sources,
-            output="app",
-            minor=minor,
-            libraries=libraries,
-            shared=tuple((layer.name, digest) for layer, digest in zip(lower.namesakes, paths)),
-            description=(
-                f"Lay out and compress the code of {service}"
-                if request.compression
-                else f"Lay out the code of {service}"
-            ),
-        ),
-        **implicitly(),
-    )
-    return AppLayer(app.digest)
+    # For a tar, too, so that both kinds of image are made of the same units.
+    format = request.compression or "gzip"
+    try:
+        if lower.namesakes or lower.elsewhere:
+            await _check_code(lower)
+        codes = await concurrently(_laid_out(unit, format, minor) for unit in lower.units)
+    except InseamError as error:
+        raise InseamError(f"{service}: {error}") from error
+    # A few kilobytes, which are only put one after the other: that takes no process.
+    tar, blob = joined(codes)
+    diff_id = f"sha256:{hashlib.sha256(tar).hexdigest()}"
+    if not request.compression:
+        layer = Layer(CODE_LAYER, f"{CODE_LAYER}.tar", diff_id, len(tar))
+        files = [FileContent(layer.file, tar), FileContent(LAYERS, dump_layers([layer]))]
+    else:
+        digest = f"sha256:{hashlib.sha256(blob).hexdigest()}"
+        media_type = MEDIA_TYPES[request.compression]
+        described = LayerBlob(CODE_LAYER, media_type, digest, len(blob), diff_id, len(tar))
+        files = [
+            FileContent(DESCRIPTOR, dump_layer(described)),
+            FileContent(blob_path(Path(), digest).as_posix(), blob),
+        ]
+    return AppLayer(await create_digest(CreateDigest(files)))
 
 
 app_layer = by_name(make_app_layer)

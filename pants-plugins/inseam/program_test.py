@@ -40,7 +40,7 @@ def write(folder: Path, command: str) -> None:
 
 
 def test_the_programs_are_found() -> None:
-    assert {"app", "fetch_wheel", "join", "rootfs", "wheel"} <= set(COMMANDS)
+    assert {"code", "fetch_wheel", "join", "rootfs", "wheel"} <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -79,7 +79,7 @@ def test_only_programs_that_read_wheels_bring_the_installer() -> None:
 
     assert brings("wheel")
     assert not brings("join")
-    assert not brings("app")
+    assert not brings("code")
 
 
 def test_the_sources_of_a_program_are_always_in_the_same_order() -> None:

@@ -27,9 +27,12 @@ from inseam.subsystem import InseamSubsystem
 PYTHON_VERSION = ".".join(map(str, sys.version_info[:3]))
 MINOR = ".".join(map(str, sys.version_info[:2]))
 
-# How Pants finds its PEX tool, which it uses to look for interpreters.
+# How Pants finds its PEX tool, which it uses to look for interpreters, and where that finds the
+# compressors of layers.
 _ENV = {
     *PYTHON_BOOTSTRAP_ENV,
+    "PANTS_PYTHON_REPOS_INDEXES",
+    "PANTS_PYTHON_REPOS_PATH_MAPPINGS",
     "PANTS_PEX_CLI_KNOWN_VERSIONS",
     "PANTS_PEX_CLI_URL_TEMPLATE",
     "PANTS_PEX_CLI_VERSION",
@@ -79,7 +82,7 @@ def set_options(runner: RuleRunner, *args: str, base: str = "//:base") -> None:
             "--python-resolves={'services': 'services.lock', 'other': 'other.lock'}",
             f"--python-interpreter-constraints=CPython=={MINOR}.*",
             f"--python-bootstrap-search-path=['{interpreters}']",
-            f"--python-repos-path-mappings=['WHEELS|{runner.build_root}/wheels']",
+            f"--python-repos-path-mappings=+['WHEELS|{runner.build_root}/wheels']",
             *args,
         ],
         env_inherit=_ENV,

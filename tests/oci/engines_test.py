@@ -102,8 +102,7 @@ def edit(folder: Path, reference: str) -> None:
     """Changes the app layer."""
     tiny.write_layer(folder / "app.tar", {"app/x": os.urandom(500)})
     succeed("compress", "--tar=app.tar", "--out=app2", cwd=folder)
-    options = ["--target=src/tiny:app", "--config=service.json", "--base=base", "--out=image2"]
-    succeed("assemble", *options, f"--reference={reference}", "deps", "app2", cwd=folder)
+    tiny.put_on(folder, "base", "image2", layers=("deps", "app2"), references=[reference])
     succeed("place", "--store=dist/oci", "--layout=dist/app", "image2", "app2", cwd=folder)
 
 

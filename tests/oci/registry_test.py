@@ -91,8 +91,7 @@ def test_an_edit_sends_only_the_small_layer(
     tiny.write_layer(folder / "app.tar", {"app/x": b"edited"})
     shutil.rmtree(folder / "app")
     succeed("compress", "--tar=app.tar", "--out=app", cwd=folder)
-    options = ["--target=src/tiny:app", "--config=service.json", "--base=base", "--out=image"]
-    succeed("assemble", *options, "deps", "app", cwd=folder)
+    tiny.put_on(folder, "base", "image")
     succeed("place", "--store=dist/oci", "--layout=dist/app", "image", "app", cwd=folder)
     after = tiny.metadata(folder / "dist/app")
     assert after.layers[:-1] == before.layers[:-1]
@@ -204,8 +203,7 @@ def test_an_image_on_a_pulled_base_is_pushed_without_its_blobs(
     folder: Path, base: str, registry: Registry, repository: str
 ) -> None:
     assert pull(folder, base, "--out=pulled").returncode == 0
-    options = ["--target=src/tiny:app", "--config=service.json", "--base=pulled", "--out=image2"]
-    succeed("assemble", *options, "deps", "app", cwd=folder)
+    tiny.put_on(folder, "pulled", "image2")
     placing = ["--store=thin/oci", "--layout=dist/app", "--without-base", "image2", "deps", "app"]
     shutil.rmtree(folder / "dist/app")
     succeed("place", *placing, cwd=folder)
@@ -216,8 +214,7 @@ def test_an_image_on_a_pulled_base_is_pushed_without_its_blobs(
 
 def test_an_image_on_a_rebased_registry_base_equals_a_build(folder: Path, base: str) -> None:
     assert pull(folder, base, "--out=pulled").returncode == 0
-    options = ["--target=src/tiny:app", "--config=service.json", "--base=pulled", "--out=built"]
-    succeed("assemble", *options, "deps", "app", cwd=folder)
+    tiny.put_on(folder, "pulled", "built")
     succeed("rebase", "--base=pulled", "--out=rebased", "dist/app", cwd=folder)
     assert tiny.metadata(folder / "rebased") == tiny.metadata(folder / "built")
 

@@ -62,8 +62,8 @@ def test_images_are_the_same(tmp_path: Path, pythons: list[str]) -> None:
         package.mkdir(parents=True)
         (package / "server.py").write_text("def main():\n    return {1: 'a', 2: {'b', 'c'}}\n")
         result = run_program(
-            *("app", "--target=src:app", "--sources=sources", "--entry-point=shop.server:main"),
-            *("--format=gzip", "--out=out"),
+            *("code", "--sources=sources", "--out=out", "--ends"),
+            "--entry-point=entry_point=shop.server:main",
             cwd=folder,
             python=python,
         )

@@ -96,22 +96,34 @@ def build(
         write_layer(folder / f"{name}.tar", content)
         options = [f"--tar={name}.tar", f"--out={name}", f"--format={format}"]
         succeed("compress", *options, cwd=folder)
-    found = {name: read_layer(folder / name / DESCRIPTOR) for name in layers}
     config = ImageConfig(labels=RUNTIME)
     on = parse_platform(f"linux/{architecture}")
-    below = assemble("docker:base", config, [found["rootfs"]], platform=on)
-    write_image(below, config, folder / base)
-    image = assemble(
-        target,
-        SERVICE,
-        [found["deps"], found["app"]],
-        base=read_base(folder / base),
-        references=references,
-    )
-    write_image(image, SERVICE, folder / "image")
+    rootfs = read_layer(folder / "rootfs" / DESCRIPTOR)
+    write_image(assemble("docker:base", config, [rootfs], platform=on), config, folder / base)
+    put_on(folder, base, "image", references=references, target=target)
     sources = ("image", "rootfs", "deps", "app")
     succeed("place", "--store=dist/oci", "--layout=dist/app", *sources, cwd=folder)
     return folder / "dist/app"
+
+
+def put_on(
+    folder: Path,
+    base: str,
+    out: str,
+    *,
+    layers: Sequence[str] = ("deps", "app"),
+    references: Sequence[str] = (),
+    target: str = "src/tiny:app",
+) -> None:
+    """Describes, in `folder`/`out`, the image of layers that `compress` described, on a base."""
+    image = assemble(
+        target,
+        SERVICE,
+        [read_layer(folder / name / DESCRIPTOR) for name in layers],
+        base=read_base(folder / base),
+        references=references,
+    )
+    write_image(image, SERVICE, folder / out)
 
 
 def metadata(layout: Path) -> ImageMetadata:

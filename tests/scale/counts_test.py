@@ -16,7 +16,7 @@ import pytest
 
 from nested.checkout import Checkout
 from nested.log import Log
-from scale.monorepo import Monorepo, bumps, generate
+from scale.monorepo import LIBRARIES, Monorepo, bumps, generate
 
 COUNT = 8
 PACKAGE = ("--filter-target-type=_venv_layers,oci_image", "package", "::")
@@ -53,12 +53,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     made.checkout.remove()
 
 
-def code_of(*services: str) -> list[str]:
-    """What lays out the code of services, for images with a daemon and for those without."""
-    return [
-        *(f"Lay out and compress the code of src/python/{service}:app" for service in services),
-        *(f"Lay out the code of src/python/{service}:app" for service in services),
-    ]
+def code_in(*packages: str) -> list[str]:
+    """What lays out first-party packages, for images with a daemon and for those without."""
+    return [f"Lay out the code in {package}" for package in packages]
 
 
 def writing(log: Log) -> set[str]:
@@ -113,9 +110,10 @@ def test_services_with_the_same_requirements_share_layers(built: Built) -> None:
     ]
 
 
-def test_each_service_has_its_code_laid_out_once_for_each_kind_of_image(built: Built) -> None:
+def test_each_package_is_laid_out_once_for_all_services(built: Built) -> None:
     names = [service.name for service in built.repo.services]
-    assert [text for text in built.first.processes if ":app" in text] == code_of(*names)
+    laid_out = [text for text in built.first.processes if text.startswith("Lay out the code ")]
+    assert laid_out == code_in(*sorted([*LIBRARIES, *names]))
 
 
 def test_nothing_that_is_in_an_image_changed(built: Built) -> None:
@@ -126,7 +124,7 @@ def test_nothing_that_is_in_an_image_changed(built: Built) -> None:
 def test_one_service_edited(built: Built) -> None:
     before = built.layers()
     built.repo.edit("service_001")
-    assert built.package().processes == code_of("service_001")
+    assert built.package().processes == code_in("service_001")
     assert changed(before, built.layers()) == {("service_001", "app")}
 
 
@@ -137,7 +135,7 @@ def test_a_library_of_half_of_the_services_edited_and_an_edit_taken_back(built: 
     before = built.layers()
     built.repo.take_back("service_001")
     built.repo.edit("identity")
-    assert built.package().processes == code_of(*users)
+    assert built.package().processes == code_in("identity")
     apps = {(user, "app") for user in (*users, "service_001")}
     assert changed(before, built.layers()) == apps
 

@@ -73,14 +73,56 @@ def _missing(distribution: str, error: ImportError) -> Failure:
     )
 
 
+class Compressor:
+    """Compresses what is written to it, to `out`, which is called with bytes.
+
+    format, level: None stands for the format's default. What is written up to `end` is one or more
+    gzip members, or one zstd frame; several of them, one after the other, are valid again (RFC
+    1952, 2.2; RFC 8878, 3.1).
+    """
+
+    def __init__(
+        self, out: Callable[[bytes], object], format: str = "gzip", level: int | None = None
+    ) -> None:
+        level = LEVELS[format] if level is None else level
+        if not 1 <= level <= HIGHEST[format]:
+            raise Failure(f"{format} has the levels 1 to {HIGHEST[format]}, not {level}.")
+        self._compress, self._flush = _gzip(level) if format == "gzip" else _zstd(level)
+        self._out = out
+        self._chunk = bytearray()
+        self._written = False
+
+    def write(self, data: bytes) -> int:
+        """Takes the next bytes."""
+        view = memoryview(data)
+        while view:
+            taken = CHUNK - len(self._chunk)
+            self._chunk += view[:taken]
+            view = view[taken:]
+            if len(self._chunk) == CHUNK:
+                self._end_chunk()
+        return len(data)
+
+    def _end_chunk(self) -> None:
+        self._out(self._compress(self._chunk))
+        self._chunk.clear()
+        self._written = True
+
+    def end(self) -> None:
+        """Writes what is left."""
+        if self._chunk or not self._written:
+            self._end_chunk()
+        self._out(self._flush())
+
+
 class LayerWriter:
     """Compresses the tar that is written to it, to a blob below the folder `out`.
 
     A context manager: when the block ends well the blob appears under the name of its digest and
     `layer` describes it; otherwise nothing remains.
 
-    name: of the layer. format, level: None stands for the format's default. diff_id: what the
-    tar's digest must be, if that is known; the block's end raises Failure for another.
+    name: of the layer. format, level: as of Compressor. diff_id: what the tar's digest must be, if
+    that is known; the block's end raises Failure for another.
     """
 
     def __init__(
@@ -92,15 +134,11 @@ class LayerWriter:
         level: int | None = None,
         diff_id: str | None = None,
     ) -> None:
-        level = LEVELS[format] if level is None else level
-        if not 1 <= level <= HIGHEST[format]:
-            raise Failure(f"{format} has the levels 1 to {HIGHEST[format]}, not {level}.")
-        self._compress, self._flush = _gzip(level) if format == "gzip" else _zstd(level)
+        self._compressor = Compressor(self._out, format, level)
         self._name = name
         self._media_type = MEDIA_TYPES[format]
         self._wanted = diff_id
         self._folder = out
-        self._chunk = bytearray()
         self._tar, self._blob = hashlib.sha256(), hashlib.sha256()
         self._tar_size = self._blob_size = 0
         self._layer: LayerBlob | None = None
@@ -122,18 +160,7 @@ class LayerWriter:
         """Takes the next bytes of the tar."""
         self._tar.update(data)
         self._tar_size += len(data)
-        view = memoryview(data)
-        while view:
-            taken = CHUNK - len(self._chunk)
-            self._chunk += view[:taken]
-            view = view[taken:]
-            if len(self._chunk) == CHUNK:
-                self._end_chunk()
-        return len(data)
-
-    def _end_chunk(self) -> None:
-        self._out(self._compress(self._chunk))
-        self._chunk.clear()
+        return self._compressor.write(data)
 
     def _out(self, data: bytes) -> None:
         self._file.write(data)
@@ -149,9 +176,7 @@ class LayerWriter:
         try:
             with self._file:
                 if kind is None:
-                    if self._chunk or not self._tar_size:
-                        self._end_chunk()
-                    self._out(self._flush())
+                    self._compressor.end()
             if kind is None:
                 self._layer = self._finish()
         finally:

@@ -2,41 +2,32 @@
 
 Usage: python programs data --target ADDRESS --sources DIR --out OUT
 
-Writes `data.tar`, `layers.json` (with this one layer) and `paths.txt` to the folder OUT.
+Writes `data.tar`, and `layers.json` with this one layer, to the folder OUT.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 from pathlib import Path
 
-from inseam.sandbox.app import files_below, source_members
+from inseam.sandbox.code import files_below, source_members
 from inseam.sandbox.command import Failure
 from inseam.sandbox.files import whole
-from inseam.sandbox.installed import PATHS, Installed, write_paths
 from inseam.sandbox.layer import LAYERS, Layer, write_layers
-from inseam.sandbox.tar import TarError, read, write_tar
+from inseam.sandbox.tar import TarError, write_tar
 
 NAME = "data"
 
 
 def data_layer(target: str, sources: Path, out: Path) -> Layer:
     """Writes the data layer of `target`: the files below `sources`, at their place in /app."""
-    members = list(source_members(target, dict(files_below(sources))))
+    members = list(source_members(dict(files_below(sources))))
     tar = out / f"{NAME}.tar"
     try:
         with whole(tar) as file:
             info = write_tar(members, file)
     except TarError as error:
         raise Failure(f"{target}: {error}") from error
-    paths = {}
-    for member in members:
-        digest = hashlib.sha256()
-        for piece in read(member.content):
-            digest.update(piece)
-        paths[member.path] = Installed(digest.hexdigest(), member.owner)
-    write_paths(paths, out / PATHS)
     layer = Layer(NAME, tar.name, info.diff_id, info.size)
     write_layers([layer], out / LAYERS)
     return layer

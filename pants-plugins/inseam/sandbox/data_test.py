@@ -4,7 +4,6 @@ import tarfile
 from pathlib import Path
 
 from inseam.sandbox import data
-from inseam.sandbox.installed import PATHS, read_paths
 from inseam.sandbox.layer import LAYERS, read_layers
 
 
@@ -20,7 +19,3 @@ def test_large_files_lie_below_app_in_a_layer_of_their_own(tmp_path: Path) -> No
         files = {member.name: member for member in tar if member.isfile()}
     assert list(files) == ["app/model/weights.bin"]
     assert (files["app/model/weights.bin"].mtime, files["app/model/weights.bin"].mode) == (0, 0o644)
-    installed = read_paths(out / PATHS)
-    assert [(path, file.owner) for path, file in installed.items()] == [
-        ("app/model/weights.bin", "src:app")
-    ]

@@ -61,9 +61,14 @@ def parse_layer(data: Any, what: str) -> LayerBlob:
     return layer
 
 
+def dump_layer(layer: LayerBlob) -> bytes:
+    """The text of a `descriptor.json`."""
+    return (json.dumps(plain(layer), indent=2) + "\n").encode()
+
+
 def write_layer(layer: LayerBlob, path: Path) -> None:
     """Writes a `descriptor.json`."""
-    write_whole(path, (json.dumps(plain(layer), indent=2) + "\n").encode())
+    write_whole(path, dump_layer(layer))
 
 
 def read_layer(path: Path) -> LayerBlob:

@@ -223,13 +223,18 @@ def write_tar(members: Iterable[Member], out: BinaryIO) -> TarInfo:
     ordered = with_directories(members)
     writer = HashingWriter(out)
     for member in ordered:
-        writer.write(header(member))
-        if not member.directory and member.link is None:
-            for piece in read(member.content):
-                writer.write(piece)
-            writer.write(padding(member.size))
+        for piece in entry(member):
+            writer.write(piece)
     writer.write(END_OF_ARCHIVE)
     return writer.info()
+
+
+def entry(member: Member) -> Iterable[bytes]:
+    """Yields what a tar holds for a member: header, content and padding."""
+    yield header(member)
+    if not member.directory and member.link is None:
+        yield from read(member.content)
+        yield padding(member.size)
 
 
 class HashingWriter:

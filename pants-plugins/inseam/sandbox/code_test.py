@@ -1,34 +1,47 @@
 from __future__ import annotations
 
-import hashlib
+import gzip
+import io
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Mapping, Union
 
 import pytest
 
-from inseam.sandbox.app import app_blob, app_layer, main
 from inseam.sandbox.bytecode import cache_path, compile_source, minor_version
+from inseam.sandbox.check_code import check_code
+from inseam.sandbox.code import (
+    BLOB,
+    INDEX,
+    LAUNCHERS,
+    TAR,
+    Code,
+    files_below,
+    joined,
+    lay_out,
+    source_members,
+)
 from inseam.sandbox.command import Failure
-from inseam.sandbox.compress import compress
-from inseam.sandbox.descriptor import blob_path
-from inseam.sandbox.descriptor import read_layer as read_blob_descriptor
 from inseam.sandbox.join import join
-from inseam.sandbox.layer import Layer, read_layers
 from inseam.sandbox.program_testing import SURROUNDINGS, run_program, tree
+from inseam.sandbox.tar import write_tar
 from inseam.sandbox.tar_testing import TarEntry, read_layer
-from inseam.sandbox.venv import console_script, site_packages
-from inseam.sandbox.wheel import lay_out
+from inseam.sandbox.venv import console_script, launcher, site_packages
+from inseam.sandbox.wheel import lay_out as lay_out_wheel
 from inseam.sandbox.wheel_testing import File, build_wheel
+
+pytestmark = pytest.mark.skipif(
+    find_spec("deflate") is None, reason="the distribution deflate is not installed"
+)
 
 SITE = site_packages(minor_version())
 VENV = ("/usr/bin/python3.11", "{}.{}.7".format(*minor_version()))
-TARGET = "src/python/shop:app"
 
 SOURCES: dict[str, Union[bytes, File]] = {
     "shop/__init__.py": b"",
@@ -55,9 +68,41 @@ def deps(folder: Path, name: str = "deps", **wheels: Mapping[str, bytes]) -> Pat
     units = []
     for wheel, files in wheels.items():
         units.append(folder / name / "units" / wheel)
-        lay_out(build_wheel(folder / name / "wheels", wheel, files=files), units[-1])
+        lay_out_wheel(build_wheel(folder / name / "wheels", wheel, files=files), units[-1])
     join(name, units, folder / name / "layer", venv=VENV)
     return folder / name / "layer"
+
+
+def laid_out(
+    folder: Path, sources: Path, entry_points: Mapping[str, str], namespace: str = ""
+) -> tuple[bytes, bytes]:
+    """The app layer of the sources, laid out in units as rules do it: its tar and its blob.
+
+    namespace: a top-level folder of which each entry is a unit.
+    """
+    units: dict[tuple[str, str], list[str]] = {}
+    for path in files_below(sources):
+        name = path[0]
+        first, _, rest = name.partition("/")
+        if first == namespace:
+            unit = first, rest.partition("/")[0] if "/" in rest else ""
+        else:
+            unit = "", first if rest else ""
+        units.setdefault(unit, []).append(name)
+    codes = []
+    for number, ((at, _), paths) in enumerate(units.items()):
+        part = folder / f"unit-{number}"
+        for name in paths:
+            (part / "sources" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(sources / name, part / "sources" / name)
+        lay_out(part / "sources", at, part / "out", entry_points=entry_points)
+        codes.append(read_code(part / "out"))
+    lay_out(folder / "nothing", "", folder / "ends", entry_points=entry_points, ends=True)
+    return joined([*codes, read_code(folder / "ends")])
+
+
+def read_code(folder: Path) -> Code:
+    return Code(*((folder / name).read_bytes() for name in (INDEX, TAR, BLOB)))
 
 
 def app(
@@ -66,27 +111,25 @@ def app(
     entry_point: str = "shop.server:main",
     healthcheck: str | None = None,
     below: tuple[Path, ...] = (),
+    namespace: str = "",
 ) -> dict[str, TarEntry]:
     """The members of the app layer."""
-    layer = app_layer(
-        TARGET,
-        write(folder / "sources", files),
-        folder / "out",
-        entry_point=entry_point,
-        healthcheck=healthcheck,
-        below=list(below),
-    )
-    assert read_layers(folder / "out/layers.json") == (layer,)
-    data = (folder / "out/app.tar").read_bytes()
-    assert layer == Layer("app", "app.tar", "sha256:" + hashlib.sha256(data).hexdigest(), len(data))
-    return read_layer(data)
+    for name in ("sources", "code"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    sources = write(folder / "sources", files)
+    entry_points = {"entry_point": entry_point}
+    if healthcheck:
+        entry_points["healthcheck"] = healthcheck
+    check_code(sources, entry_points, list(below))
+    tar, blob = laid_out(folder / "code", sources, entry_points, namespace)
+    assert gzip.decompress(blob) == tar
+    (folder / "app.tar").write_bytes(tar)
+    return read_layer(tar)
 
 
 def refused(folder: Path, why: str, **arguments: Any) -> str:
     with pytest.raises(Failure, match=why) as failure:
         app(folder, **arguments)
-    assert str(failure.value).startswith(f"{TARGET}: ")
-    assert not os.path.exists(folder / "out") or os.listdir(folder / "out") == []
     return str(failure.value)
 
 
@@ -145,7 +188,7 @@ def test_the_service_runs_from_its_layers(tmp_path: Path) -> None:
     }
     below = deps(tmp_path, anyio={"anyio.py": b"x = 'from the wheel'\n"})
     app(tmp_path, files, below=(below,))
-    for tar in (below / "deps.tar", tmp_path / "out/app.tar"):
+    for tar in (below / "deps.tar", tmp_path / "app.tar"):
         with tarfile.open(tar) as archive:
             archive.extractall(tmp_path / "root")
     root = tmp_path / "root"
@@ -160,65 +203,65 @@ def test_the_service_runs_from_its_layers(tmp_path: Path) -> None:
 
 
 def test_neither_surroundings_nor_place_change_a_byte(tmp_path: Path) -> None:
-    below = deps(tmp_path, anyio={"anyio.py": b""})
     results: list[dict[str, bytes]] = []
-    compressed: list[dict[str, bytes]] = []
     for number, (env, umask) in enumerate(SURROUNDINGS):
         cwd = tmp_path / f"checkout {number}"
         # Files come from a directory in the order in which they were made there.
         order = list(SOURCES)[number:] + list(SOURCES)[:number]
         write(cwd / "sources", {name: SOURCES[name] for name in order})
-        shutil.copytree(below, cwd / "deps")
-        for out, options, seen in (
-            ("app", [], results),
-            ("blob", ["--format=gzip"], compressed),
-        ):
-            if options and find_spec("deflate") is None:
-                continue
-            result = run_program(
-                "app", f"--target={TARGET}", "--sources=sources", f"--out={out}", *options,
-                "--entry-point=shop.server:main", "--healthcheck=shop.healthcheck:main", "deps",
-                cwd=cwd, env=env, umask=umask,
-            )  # fmt: skip
-            assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-            seen.append(tree(cwd / out))
-    assert results[0].keys() == {"app.tar", "layers.json"}
+        result = run_program(
+            "code", "--sources=sources", "--out=code", "--entry-point=entry_point=shop.server:main",
+            "--entry-point=healthcheck=shop.healthcheck:main", "--ends",
+            cwd=cwd, env=env, umask=umask,
+        )  # fmt: skip
+        assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+        results.append(tree(cwd / "code"))
+    assert results[0].keys() == {INDEX, TAR, BLOB}
     assert results[0] == results[1] == results[2]
-    if compressed:
-        assert len(compressed[0]) == 2
-        assert compressed[0] == compressed[1] == compressed[2]
 
 
-@pytest.mark.skipif(find_spec("deflate") is None, reason="the distribution deflate is missing")
-def test_a_blob_is_what_the_tar_gives_when_it_is_compressed(tmp_path: Path) -> None:
-    app(tmp_path)
-    expected = compress(tmp_path / "out/app.tar", tmp_path / "out")
-    found = app_blob(
-        TARGET,
-        tmp_path / "sources",
-        tmp_path / "blob",
-        entry_point="shop.server:main",
-        healthcheck=None,
-        below=[],
-    )
-    assert found == expected == read_blob_descriptor(tmp_path / "blob/descriptor.json")
-    path = blob_path(Path(), found.digest)
-    assert (tmp_path / "blob" / path).read_bytes() == (tmp_path / "out" / path).read_bytes()
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"m.py": b"main = 1\n", "n.py": b"", "m/x.txt": b"", "m-n/a.txt": b"", "m.n/b.py": b""},
+        {"c/a/x.py": b"", "c/b/y.py": b"", "c/__init__.py": b"", "m.py": b"main = 1\n"},
+        {"m.py": b"main = 1\n", "c/__init__.py": b"", "c/a/b/x.py": b"", "c/a/y.txt": b""},
+    ],
+)
+def test_the_pieces_make_the_layer_that_is_written_at_once(
+    tmp_path: Path, files: dict[str, bytes]
+) -> None:
+    app(tmp_path, files, "m:main", namespace="c")
+    members = [
+        *source_members(dict(files_below(tmp_path / "sources"))),
+        launcher(LAUNCHERS["entry_point"], "m:main", ""),
+    ]
+    whole = io.BytesIO()
+    write_tar(members, whole)
+    assert (tmp_path / "app.tar").read_bytes() == whole.getvalue()
 
 
-@pytest.mark.skipif(find_spec("deflate") is None, reason="the distribution deflate is missing")
-def test_nothing_is_left_of_a_blob_that_is_refused(tmp_path: Path) -> None:
+def test_a_unit_that_is_not_about_entry_points_does_not_know_of_them(tmp_path: Path) -> None:
+    write(tmp_path / "sources", {"kit/http.py": b"x = 1\n"})
+    for out, entry_points in (("one", {}), ("other", {"entry_point": "shop.server:main"})):
+        lay_out(tmp_path / "sources", "", tmp_path / out, entry_points=entry_points)
+    assert tree(tmp_path / "one") == tree(tmp_path / "other")
+
+
+def test_zstd_makes_the_same_layer(tmp_path: Path) -> None:
+    if find_spec("zstandard") is None:
+        pytest.skip("the distribution zstandard is not installed")
     write(tmp_path / "sources", SOURCES)
-    with pytest.raises(Failure, match=f"{TARGET}: .*function that its module does not define"):
-        app_blob(
-            TARGET,
-            tmp_path / "sources",
-            tmp_path / "out",
-            entry_point="shop.server:serve",
-            healthcheck=None,
-            below=[],
-        )
-    assert not (tmp_path / "out").exists()
+    codes = {}
+    for format in ("gzip", "zstd"):
+        out = tmp_path / format
+        lay_out(tmp_path / "sources", "", out, ends=True, format=format)
+        codes[format] = read_code(out)
+    assert codes["gzip"].tar == codes["zstd"].tar
+    decompressor = import_module("zstandard").ZstdDecompressor()
+    tar, blob = joined([codes["zstd"]])
+    read = decompressor.stream_reader(blob, read_across_frames=True).read()
+    assert read == tar
 
 
 # --- Entry points -----------------------------------------------------------------------------
@@ -402,21 +445,20 @@ def test_a_file_name_that_no_layer_can_hold_is_refused(tmp_path: Path) -> None:
     refused(tmp_path, "unusable path", files=files)
 
 
-def test_the_program_says_what_is_wrong_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "program, spec, why",
+    [
+        (("code", "--out=out"), "shop.server:x", "`entry_point='shop.server:x'` names a function"),
+        (("check_code",), "shop.x:main", "the module 'shop.x' of `entry_point="),
+    ],
+)
+def test_the_programs_say_what_is_wrong_and_leave_nothing(
+    tmp_path: Path, program: tuple[str, ...], spec: str, why: str
 ) -> None:
     write(tmp_path / "sources", SOURCES)
-    monkeypatch.chdir(tmp_path)
-    arguments = [
-        f"--target={TARGET}",
-        "--sources=sources",
-        "--out=out",
-        "--entry-point=shop.x:main",
-    ]
-    with pytest.raises(Failure):
-        main(arguments)
-    result = run_program("app", *arguments, cwd=tmp_path)
+    arguments = ("--sources=sources", f"--entry-point=entry_point={spec}")
+    result = run_program(*program, *arguments, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr.startswith(f"{TARGET}: the module 'shop.x' of `entry_point=")
+    assert result.stderr.startswith(why)
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()

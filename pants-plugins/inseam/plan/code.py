@@ -1,0 +1,88 @@
+"""Splits a service's first-party code into what is laid out apart from the rest."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple
+
+# Each unit costs a process, once. Services share these processes as far as they share code.
+MOST_UNITS = 16
+
+# What a folder may hold that is there for the folders below it.
+_OF_A_NAMESPACE = {"__init__.py", "py.typed"}
+
+
+class CodeUnit(NamedTuple):
+    """Files that are laid out together.
+
+    name: the path of the folder that holds them; of files right in a folder that has others below
+    it, apart from this unit, that folder's path and "/"; "/" for files at the top. at: the folder
+    whose entries become pieces of the layer, "" for the top. paths: sorted.
+    """
+
+    name: str
+    at: str
+    paths: tuple[str, ...]
+
+
+class _Folder:
+    """A folder's files, by path, and the folders in it, by name."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.files: list[str] = []
+        self.folders: dict[str, _Folder] = {}
+
+    def inner(self, name: str) -> _Folder:
+        """The folder of that name in it, made if need be."""
+        path = f"{self.path}/{name}".lstrip("/")
+        return self.folders.setdefault(name, _Folder(path))
+
+    def everything(self) -> Iterable[str]:
+        """The files in it and below it."""
+        yield from self.files
+        for folder in self.folders.values():
+            yield from folder.everything()
+
+    @property
+    def is_namespace(self) -> bool:
+        """Whether it is there for the folders below it."""
+        names = {path.rpartition("/")[2] for path in self.files}
+        return bool(self.folders) and names <= _OF_A_NAMESPACE
+
+
+def split_code(paths: Iterable[str], most: int = MOST_UNITS) -> tuple[CodeUnit, ...]:
+    """The units of the files with these paths, as they are imported, sorted by name.
+
+    A unit is a top-level package with all that is in it, so that a library is the same unit for
+    each service that uses the same modules of it. A package that holds no more than other packages,
+    as `company` does if all is below `company.libs.db` and the like, is split further, as long as
+    there are at most `most` units; those nearest to the top first.
+    """
+    top = _Folder("")
+    for path in paths:
+        *folders, _ = path.split("/")
+        folder = top
+        for name in folders:
+            folder = folder.inner(name)
+        folder.files.append(path)
+    units: list[CodeUnit] = []
+    count = _count(top)
+    queue = deque([(top, "")])
+    while queue:
+        folder, at = queue.popleft()
+        if folder is top or (folder.is_namespace and count - 1 + _count(folder) <= most):
+            count += _count(folder) - 1 if folder is not top else 0
+            if folder.files:
+                name = f"{folder.path}/"
+                units.append(CodeUnit(name, folder.path, tuple(sorted(folder.files))))
+            queue.extend((folder.folders[name], folder.path) for name in sorted(folder.folders))
+        else:
+            units.append(CodeUnit(folder.path, at, tuple(sorted(folder.everything()))))
+    return tuple(sorted(units))
+
+
+def _count(folder: _Folder) -> int:
+    """How many units a folder is if it is split."""
+    return len(folder.folders) + bool(folder.files)
