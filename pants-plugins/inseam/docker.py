@@ -34,6 +34,7 @@ from pants.util.logging import LogLevel
 
 from inseam.bases import RootfsRequest, rootfs
 from inseam.compat import (
+    CALL_BY_NAME,
     add_prefix,
     by_name,
     create_digest,
@@ -235,6 +236,8 @@ def find_every_image_id() -> None:
     10 ms. Pants 2.17 doesn't know that line and takes the ID for "<unknown>", so that tests of the
     image are cached whatever is in it. Does nothing on a version of Pants that reads the line.
     """
+    if CALL_BY_NAME:
+        return
     parse = package_image.parse_image_id_from_docker_build_output
     if parse(b"#1 writing image sha256:0 0.1s done") == "sha256:0":
         return

@@ -2,7 +2,7 @@
 
 Usage: python programs place --store STORE --layout LAYOUT [--without-base] IMAGE [FOLDER...]
 
-IMAGE is the folder of an image, from `image`, `assemble`, `index` or `rebase`. FOLDER... hold
+IMAGE is the folder of an image, from `assemble`, `index` or `rebase`. FOLDER... hold
 further blobs of it, below `blobs/sha256`: what `compress` wrote, and other images' folders.
 
 Copies the blobs that are not there yet to STORE/blobs/sha256, and makes LAYOUT the OCI image

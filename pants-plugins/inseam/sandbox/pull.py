@@ -6,7 +6,7 @@ Usage: python programs pull --target ADDRESS --platform PLATFORM [--python VERSI
 
 Of an index the image for PLATFORM is taken. Writes to the folder OUT: `oci-layout`, `index.json`,
 the blobs of manifest and configuration, and `image.json` (`ImageMetadata`), so that it can be the
-BASE of `image`, `assemble` and `rebase`. With --blobs the layers' blobs are there too. --python,
+BASE of `assemble` and `rebase`. With --blobs the layers' blobs are there too. --python,
 --interpreter and --libc become labels of the images that stand on this one, for `rebase`.
 Everything is checked against its digest; a Docker manifest is left as it is.
 """

@@ -2,7 +2,7 @@
 
 Usage: python programs rebase --base BASE --out OUT [--reference NAME:TAG]... IMAGE
 
-IMAGE is the layout of an image that `image` or `assemble` made, BASE the folder of the new base.
+IMAGE is the layout of an image that `assemble` made, BASE the folder of the new base.
 Writes to the folder OUT what `assemble` writes: the image that a build on the new base gives, to
 the byte, if that build makes the same layers. Refused if the layers cannot run on the new base:
 other platform, other minor version or path of the interpreter, other libc or an older one.
