@@ -1,7 +1,7 @@
 """Rules that put bases and third-party layers into the Docker engine, each once.
 
 An image that services start from has a tag that is a hash of what is in it. Where the engine has
-it, nothing is sent; so an edit of a service costs a build with the `app` layer alone.
+it, nothing is sent; so an edit of a service costs a build with the layers of its code alone.
 """
 
 from __future__ import annotations

@@ -65,8 +65,18 @@ from inseam.plan.code import split_code
 from inseam.plan.layering import DEPS, RESERVED, split
 from inseam.plan.lock import LockedWheel
 from inseam.program import InseamError, ProgramRequest, run_program
-from inseam.sandbox.code import BLOB, INDEX, LAUNCHERS, TAR, Code, joined, modules_of
-from inseam.sandbox.code import NAME as CODE_LAYER
+from inseam.sandbox.code import (
+    BLOB,
+    INDEX,
+    LAUNCHERS,
+    LIBRARIES,
+    TAR,
+    Code,
+    joined,
+    modules_of,
+    no_code,
+)
+from inseam.sandbox.code import NAME as APP_LAYER
 from inseam.sandbox.compress import MEDIA_TYPES
 from inseam.sandbox.descriptor import DESCRIPTOR, LayerBlob, blob_path, dump_layer
 from inseam.sandbox.installed import NAMES, PATHS, first_name, load_names
@@ -125,14 +135,14 @@ class Unit:
     """First-party files that one process lays out: `name` and `at` as of `plan.code.CodeUnit`.
 
     sources: the files, in the folder `sources`. entry_points: `field=module:function` of what it
-    is asked to check; ends: whether it is the unit that makes the launchers.
+    is asked to check; launchers: whether it makes launchers of these.
     """
 
     name: str
     at: str
     sources: Digest
     entry_points: tuple[str, ...]
-    ends: bool
+    launchers: bool
 
 
 @dataclass(frozen=True)
@@ -156,19 +166,41 @@ class LowerLayers:
 
 
 @dataclass(frozen=True)
-class AppLayerRequest:
-    """The code of a service; compression: "gzip" or "zstd" for a blob, "" for a tar."""
+class CodeLayerRequest:
+    """A layer of first-party code: its name, and what is laid out in it.
+
+    compression: "gzip" or "zstd" for a blob, "" for a tar. minor: CPython version, as "3.11".
+    """
+
+    name: str
+    units: tuple[Unit, ...]
+    compression: str
+    minor: str
+
+
+@dataclass(frozen=True)
+class CodeLayer:
+    """A digest, at whose root are `<name>.tar` and `layers.json` with this one layer; or, for a
+    blob, `descriptor.json` and the blob below `blobs/sha256`."""
+
+    name: str
+    digest: Digest
+
+
+@dataclass(frozen=True)
+class CodeLayersRequest:
+    """The layers of a service's code; compression: as of CodeLayerRequest."""
 
     service: ServiceLayersRequest
     compression: str = ""
 
 
 @dataclass(frozen=True)
-class AppLayer:
-    """A digest, at whose root are `app.tar` and `layers.json` with this one layer; or, of a blob,
-    `descriptor.json` and the blob below `blobs/sha256`."""
+class CodeLayers:
+    """The layers of a service's code, lowest first: `libs`, if there is any code beside the package
+    with the entry point, and `app`, with that package and the launchers."""
 
-    digest: Digest
+    layers: tuple[CodeLayer, ...]
 
 
 @dataclass(frozen=True)
@@ -564,7 +596,7 @@ async def _laid_out(unit: Unit, format: str, minor: str) -> Code:
                 "--out=code",
                 f"--format={format}",
                 *(f"--entry-point={entry_point}" for entry_point in unit.entry_points),
-                *(["--ends"] if unit.ends else []),
+                *(["--launchers"] if unit.launchers else []),
             ),
             input=unit.sources,
             output="code",
@@ -578,37 +610,53 @@ async def _laid_out(unit: Unit, format: str, minor: str) -> Code:
     return Code(contents[INDEX], contents[TAR], contents[BLOB])
 
 
-@rule(desc="Lay out a service's code", level=LogLevel.DEBUG)
-async def make_app_layer(request: AppLayerRequest) -> AppLayer:
-    service = service_of(request.service.address)
-    lower = await lower_layers(request.service, **implicitly())
-    minor = lower.base.minor
+@rule(desc="Join a layer of code", level=LogLevel.DEBUG)
+async def make_code_layer(request: CodeLayerRequest) -> CodeLayer:
     # For a tar, too, so that both kinds of image are made of the same units.
     format = request.compression or "gzip"
-    try:
-        if lower.namesakes or lower.elsewhere:
-            await _check_code(lower)
-        codes = await concurrently(_laid_out(unit, format, minor) for unit in lower.units)
-    except InseamError as error:
-        raise InseamError(f"{service}: {error}") from error
+    codes = await concurrently(_laid_out(unit, format, request.minor) for unit in request.units)
     # A few kilobytes, which are only put one after the other: that takes no process.
     tar, blob = joined(codes)
-    diff_id = f"sha256:{hashlib.sha256(tar).hexdigest()}"
+    name, diff_id = request.name, f"sha256:{hashlib.sha256(tar).hexdigest()}"
     if not request.compression:
-        layer = Layer(CODE_LAYER, f"{CODE_LAYER}.tar", diff_id, len(tar))
+        layer = Layer(name, f"{name}.tar", diff_id, len(tar))
         files = [FileContent(layer.file, tar), FileContent(LAYERS, dump_layers([layer]))]
     else:
         digest = f"sha256:{hashlib.sha256(blob).hexdigest()}"
         media_type = MEDIA_TYPES[request.compression]
-        described = LayerBlob(CODE_LAYER, media_type, digest, len(blob), diff_id, len(tar))
+        described = LayerBlob(name, media_type, digest, len(blob), diff_id, len(tar))
         files = [
             FileContent(DESCRIPTOR, dump_layer(described)),
             FileContent(blob_path(Path(), digest).as_posix(), blob),
         ]
-    return AppLayer(await create_digest(CreateDigest(files)))
+    return CodeLayer(name, await create_digest(CreateDigest(files)))
 
 
-app_layer = by_name(make_app_layer)
+code_layer = by_name(make_code_layer)
+
+
+@rule(desc="Make the layers of a service's code", level=LogLevel.DEBUG)
+async def make_code_layers(request: CodeLayersRequest) -> CodeLayers:
+    service = service_of(request.service.address)
+    lower = await lower_layers(request.service, **implicitly())
+    own = tuple(unit for unit in lower.units if unit.launchers)
+    others = tuple(unit for unit in lower.units if not unit.launchers)
+    try:
+        if lower.namesakes or lower.elsewhere:
+            await _check_code(lower)
+        layers = await concurrently(
+            code_layer(
+                CodeLayerRequest(name, units, request.compression, lower.base.minor), **implicitly()
+            )
+            for name, units in ((LIBRARIES, others), (APP_LAYER, own))
+            if units
+        )
+    except InseamError as error:
+        raise InseamError(f"{service}: {error}") from error
+    return CodeLayers(tuple(layers))
+
+
+code_layers = by_name(make_code_layers)
 
 
 def service_of(generated: Address) -> Address:
@@ -616,22 +664,30 @@ def service_of(generated: Address) -> Address:
     return generated.maybe_convert_to_target_generator()
 
 
-async def _layers_json(lower: LowerLayers, app: AppLayer) -> Digest:
+async def _layers_json(lower: LowerLayers, code: CodeLayers) -> Digest:
     """A digest with the `layers.json` of a whole service at its root."""
-    digests = await concurrently(_subset(layer, LAYERS) for layer in lower.layers)
-    contents = await concurrently(
-        get_digest_contents(digest)
-        for digest in [
-            *digests,
-            await digest_subset_to_digest(DigestSubset(app.digest, PathGlobs([LAYERS]))),
+    digests = await concurrently(
+        [
+            *(_subset(layer, LAYERS) for layer in lower.layers),
+            *(
+                digest_subset_to_digest(DigestSubset(layer.digest, PathGlobs([LAYERS])))
+                for layer in code.layers
+            ),
         ]
     )
+    contents = await concurrently(get_digest_contents(digest) for digest in digests)
     layers = [layer for files in contents for file in files for layer in load_layers(file.content)]
     return await create_digest(CreateDigest([FileContent(LAYERS, dump_layers(layers))]))
 
 
-async def _app_tar(app: AppLayer) -> Digest:
-    return await digest_subset_to_digest(DigestSubset(app.digest, PathGlobs(["app.tar"])))
+async def _code_tars(code: CodeLayers) -> Digest:
+    """A digest with the tars of a service's code at its root."""
+    tars = await concurrently(
+        digest_subset_to_digest(DigestSubset(layer.digest, PathGlobs([f"{layer.name}.tar"])))
+        for layer in code.layers
+    )
+    merged: Digest = await merge_digests(MergeDigests(tars))
+    return merged
 
 
 class GenerateLayers(GenerateSourcesRequest):
@@ -643,10 +699,10 @@ class GenerateLayers(GenerateSourcesRequest):
 async def generate_layers(request: GenerateLayers) -> GeneratedSources:
     address = request.protocol_target.address
     lower = await lower_layers(ServiceLayersRequest(address), **implicitly())
-    app = await app_layer(AppLayerRequest(ServiceLayersRequest(address)), **implicitly())
+    code = await code_layers(CodeLayersRequest(ServiceLayersRequest(address)), **implicitly())
     tars = await concurrently(_subset(layer, f"{layer.name}.tar") for layer in lower.layers)
     merged = await merge_digests(
-        MergeDigests([await _app_tar(app), await _layers_json(lower, app), *tars])
+        MergeDigests([await _code_tars(code), await _layers_json(lower, code), *tars])
     )
     digest = await add_prefix(AddPrefix(merged, layer_folder(service_of(address))))
     return GeneratedSources(await digest_to_snapshot(digest))
@@ -658,7 +714,7 @@ class GenerateAppLayer(GenerateSourcesRequest):
     exportable = False
 
 
-@rule(desc="Make the app layer for a build context", level=LogLevel.DEBUG)
+@rule(desc="Make the layers of code for a build context", level=LogLevel.DEBUG)
 async def generate_app_layer(request: GenerateAppLayer) -> GeneratedSources:
     layers = request.protocol_target[AppLayersField].value
     addresses = await resolve_unparsed_address_inputs(
@@ -669,9 +725,14 @@ async def generate_app_layer(request: GenerateAppLayer) -> GeneratedSources:
         ),
         **implicitly(),
     )
-    app = await app_layer(AppLayerRequest(ServiceLayersRequest(addresses[0])), **implicitly())
+    code = await code_layers(CodeLayersRequest(ServiceLayersRequest(addresses[0])), **implicitly())
+    tars = [await _code_tars(code)]
+    if len(code.layers) == 1:
+        # The Dockerfile, which is written before anybody knows of this, adds both.
+        nothing = FileContent(f"{LIBRARIES}.tar", no_code())
+        tars.append(await create_digest(CreateDigest([nothing])))
     folder = layer_folder(service_of(request.protocol_target.address))
-    digest = await add_prefix(AddPrefix(await _app_tar(app), folder))
+    digest = await add_prefix(AddPrefix(await merge_digests(MergeDigests(tars)), folder))
     return GeneratedSources(await digest_to_snapshot(digest))
 
 
@@ -686,9 +747,11 @@ class LayersFieldSet(PackageFieldSet):
 async def package_layers(field_set: LayersFieldSet) -> BuiltPackage:
     service = service_of(field_set.address)
     lower = await lower_layers(ServiceLayersRequest(field_set.address), **implicitly())
-    app = await app_layer(AppLayerRequest(ServiceLayersRequest(field_set.address)), **implicitly())
+    code = await code_layers(
+        CodeLayersRequest(ServiceLayersRequest(field_set.address)), **implicitly()
+    )
     folder = f"{service.spec_path.replace('/', '.') or '.'}/{service.target_name}.layers"
-    digest = await add_prefix(AddPrefix(await _layers_json(lower, app), folder))
+    digest = await add_prefix(AddPrefix(await _layers_json(lower, code), folder))
     lines = tuple(
         f"{item.layer} holds {item.distribution} ({item.size:,} bytes), which {service} does not"
         " need"

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from pants.core.goals.package import BuiltPackage
 from pants.engine.addresses import Address
+from pants.engine.fs import Digest
 from pants.engine.internals.scheduler import ExecutionError
 from pants.engine.target import GeneratedSources
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.layers import (
-    AppLayer,
-    AppLayerRequest,
+    CodeLayers,
+    CodeLayersRequest,
     GenerateAppLayer,
     GenerateLayers,
     LayersFieldSet,
@@ -51,7 +52,7 @@ SERVER = "import greet\ndef main():\n    print(greet.hello())\n"
 def queries() -> list[QueryRule]:
     return [
         QueryRule(LowerLayers, [ServiceLayersRequest]),
-        QueryRule(AppLayer, [AppLayerRequest]),
+        QueryRule(CodeLayers, [CodeLayersRequest]),
         QueryRule(GeneratedSources, [GenerateLayers]),
         QueryRule(GeneratedSources, [GenerateAppLayer]),
         QueryRule(BuiltPackage, [LayersFieldSet]),
@@ -117,8 +118,9 @@ def lower(runner: RuleRunner) -> LowerLayers:
 
 
 def app(runner: RuleRunner) -> dict[str, bytes]:
-    layer = runner.request(AppLayer, [AppLayerRequest(ServiceLayersRequest(SHOP))])
-    return files_of(runner, layer.digest)
+    code = runner.request(CodeLayers, [CodeLayersRequest(ServiceLayersRequest(SHOP))])
+    assert code.layers[-1].name == "app"
+    return files_of(runner, code.layers[-1].digest)
 
 
 def exported(runner: RuleRunner) -> dict[str, bytes]:
@@ -140,7 +142,7 @@ def _empty(runner: RuleRunner) -> Any:
 
 def refused(runner: RuleRunner, *texts: str) -> None:
     """Checks that the layers are refused by an error with the texts, which names the service."""
-    error = failure(runner, AppLayer, AppLayerRequest(ServiceLayersRequest(SHOP)))
+    error = failure(runner, CodeLayers, CodeLayersRequest(ServiceLayersRequest(SHOP)))
     for text in ("src/shop:app: ", *texts):
         assert text in error
 
@@ -176,9 +178,11 @@ def test_a_build_context_gets_the_code_alone(runner: RuleRunner) -> None:
     target = runner.get_target(Address("src/shop", target_name="app", generated_name="app"))
     assert target.has_field(AppSourcesField)
     request = GenerateAppLayer(_empty(runner), target)
-    assert runner.request(GeneratedSources, [request]).snapshot.files == (
-        "src/shop/app.layers/app.tar",
-    )
+    snapshot = runner.request(GeneratedSources, [request]).snapshot
+    files = files_of(runner, snapshot.digest)
+    assert set(files) == {f"src/shop/app.layers/{name}.tar" for name in ("app", "libs")}
+    # There is no library, but the Dockerfile adds the layer.
+    assert tar_files(files["src/shop/app.layers/libs.tar"]) == {}
 
 
 def test_package_writes_the_description_of_the_layers(runner: RuleRunner) -> None:
@@ -260,6 +264,35 @@ def test_an_edit_of_the_code_leaves_the_layers_below_alone(runner: RuleRunner) -
     assert app(runner)["app.tar"] != code["app.tar"]
 
 
+def code(runner: RuleRunner, service: str) -> dict[str, Digest]:
+    """The layers of a service's code, by name."""
+    address = Address(f"src/{service}", target_name="app", generated_name="layers")
+    request = CodeLayersRequest(ServiceLayersRequest(address), "gzip")
+    return {layer.name: layer.digest for layer in runner.request(CodeLayers, [request]).layers}
+
+
+def test_services_share_the_layer_of_the_libraries_that_they_share(runner: RuleRunner) -> None:
+    files = {"src/kit/BUILD": "python_sources()\n", "src/kit/http.py": "x = 1\n"}
+    for name in ("one", "two"):
+        files[f"src/{name}/BUILD"] = SERVICE.replace("shop.", f"{name}.")
+        files[f"src/{name}/server.py"] = "import kit.http\ndef main(): ...\n"
+        files[f"src/{name}/probe.py"] = "def main(): ...\n"
+    runner.write_files(files)
+    one, two = code(runner, "one"), code(runner, "two")
+    assert list(one) == list(two) == ["libs", "app"]
+    assert one["libs"] == two["libs"]
+    assert one["app"] != two["app"]
+    assert list(code(runner, "shop")) == ["app"]
+    runner.write_files({"src/kit/http.py": "x = 2\n"})
+    after = code(runner, "one")
+    assert after["app"] == one["app"]
+    assert after["libs"] == code(runner, "two")["libs"] != one["libs"]
+    runner.write_files({"src/one/probe.py": "def main(): pass\n"})
+    assert code(runner, "one")["libs"] == after["libs"]
+    assert code(runner, "one")["app"] != after["app"]
+    assert code(runner, "two")["app"] == two["app"]
+
+
 def test_other_distributions_of_the_lock_do_not_matter(runner: RuleRunner) -> None:
     before = lower(runner)
     wheel = build_wheel(Path(runner.build_root, "wheels"), "new", files={"new.py": b""})
@@ -268,8 +301,8 @@ def test_other_distributions_of_the_lock_do_not_matter(runner: RuleRunner) -> No
 
 
 def test_wheels_that_share_no_name_with_the_code_do_not_matter_to_it(runner: RuleRunner) -> None:
-    request = AppLayerRequest(ServiceLayersRequest(SHOP))
-    before, code = lower(runner), runner.request(AppLayer, [request])
+    request = CodeLayersRequest(ServiceLayersRequest(SHOP))
+    before, code = lower(runner), runner.request(CodeLayers, [request])
     wheel = build_wheel(Path(runner.build_root, "wheels"), "words", "2.0", files={"words.py": b""})
     write_lock(runner, words=locked(wheel))
     after = lower(runner)
@@ -277,7 +310,7 @@ def test_wheels_that_share_no_name_with_the_code_do_not_matter_to_it(runner: Rul
     assert before.layers != after.layers
     # Down to the requests of processes: it is not even looked up anew.
     assert before.sources == after.sources
-    assert runner.request(AppLayer, [request]) == code
+    assert runner.request(CodeLayers, [request]) == code
 
 
 def test_layers_that_share_a_name_with_the_code_are_compared_with_it(runner: RuleRunner) -> None:

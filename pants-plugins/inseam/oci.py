@@ -66,9 +66,10 @@ from inseam.compat import (
 )
 from inseam.compressors import CompressorsRequest, compressors
 from inseam.layers import (
-    AppLayerRequest,
+    CodeLayer,
+    CodeLayersRequest,
     ServiceLayersRequest,
-    app_layer,
+    code_layers,
     lower_layers,
     service_of,
 )
@@ -331,7 +332,7 @@ class OciImageRequest:
 
 @dataclass(frozen=True)
 class OciImage:
-    """An image: its description (layout, documents, `image.json`) by path, the blob of its code in
+    """An image: its description (layout, documents, `image.json`) by path, the blobs of its code in
     a digest with `blobs` at its root, and digests with the blobs of its other layers, each below a
     folder with a name."""
 
@@ -429,16 +430,16 @@ async def make_oci_image(
     )
     described = [layer.blob for layer in blobs]
     folders = [("rootfs", start.blobs), *((layer.blob.name, layer.digest) for layer in blobs)]
-    code = EMPTY_DIGEST
+    code: tuple[CodeLayer, ...] = ()
     if services:
-        app = await app_layer(
-            AppLayerRequest(
-                ServiceLayersRequest(services[0].address, request.platform), compression
-            ),
-            **implicitly(),
-        )
-        described.append(await _described(app.digest, DESCRIPTOR))
-        code = await digest_subset_to_digest(DigestSubset(app.digest, PathGlobs([f"{BLOBS}/*"])))
+        service = ServiceLayersRequest(services[0].address, request.platform)
+        made = await code_layers(CodeLayersRequest(service, compression), **implicitly())
+        code = made.layers
+    described += await concurrently(_described(layer.digest, DESCRIPTOR) for layer in code)
+    own = await concurrently(
+        digest_subset_to_digest(DigestSubset(layer.digest, PathGlobs([f"{BLOBS}/*"])))
+        for layer in code
+    )
     config = _config(target)
     try:
         image = assemble(
@@ -451,7 +452,8 @@ async def make_oci_image(
     except Failure as error:
         raise InseamError(str(error)) from error
     files = FrozenDict(image_files(image, config))
-    return OciImage(files, code, tuple(folders), base.minor)
+    merged = await merge_digests(MergeDigests(own))
+    return OciImage(files, merged, tuple(folders), base.minor)
 
 
 oci_image = by_name(make_oci_image)

@@ -210,7 +210,7 @@ async def generate_from_python_service(
                 # with one folder's name it takes a file from the first for the second as well, if
                 # path, size and time of change are equal; and these Dockerfiles have one name.
                 DockerImageContextRootField.alias: layer_folder(address),
-                "instructions": instructions(reference("deps"), ["app.tar"], config),
+                "instructions": instructions(reference("deps"), ["libs.tar", "app.tar"], config),
                 DockerImageTagsField.alias: service[DockerImageTagsField].value,
                 ServiceRepositoryField.alias: service[ServiceRepositoryField].value,
                 DockerImageRegistriesField.alias: service[DockerImageRegistriesField].value,

@@ -116,7 +116,9 @@ def test_what_follows_from_the_smallest_declaration(runner: RuleRunner) -> None:
     assert image["output_path"] == "src.shop/app.docker-info.json"
     assert image["dependencies"] == ("src/shop:app#app",)
     text = "\n".join(image["instructions"])
-    assert text.startswith("ARG BASE_IMAGE=src/shop:app#deps\nFROM ${BASE_IMAGE}\nADD app.tar /\n")
+    assert text.startswith(
+        "ARG BASE_IMAGE=src/shop:app#deps\nFROM ${BASE_IMAGE}\nADD libs.tar /\nADD app.tar /\n"
+    )
     # Docker takes files of two services for each other's where this is the same.
     assert image["context_root"] == "src/shop/app.layers"
     assert "USER 65532:65532" in text

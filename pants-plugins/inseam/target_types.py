@@ -309,9 +309,9 @@ class VenvLayersTarget(Target):
     help = _text(
         """
         The layers of a service above its base: shared ones, one for each large wheel, `deps`, a
-        venv with the rest of the third-party closure, `data`, large first-party resources, and
-        `app`, the first-party code. `package` writes their `layers.json`, `export-codegen` the
-        tars as well.
+        venv with the rest of the third-party closure, `data`, large first-party resources, `libs`,
+        first-party code that is not of the service itself, and `app`, that of the service.
+        `package` writes their `layers.json`, `export-codegen` the tars as well.
         """
     )
 
@@ -321,19 +321,19 @@ class AppSourcesField(SourcesField):
     expected_num_files = 0
     uses_source_roots = False
     default = None
-    help = "Made by Inseam: the tar of the `app` layer."
+    help = "Made by Inseam: the tars of the layers `libs` and `app`."
 
 
 class AppLayersField(StringField, AsyncFieldMixin):
     alias = "_layers"
     value: str
-    help = "The `#layers` that the layer belongs to."
+    help = "The `#layers` that the code belongs to."
 
 
 class AppLayerTarget(Target):
     alias = "_app_layer"
     core_fields = (*COMMON_TARGET_FIELDS, AppSourcesField, AppLayersField, Dependencies)
-    help = "The `app` layer of a service: all that its image's build context holds."
+    help = "The code of a service, as layers: all that its image's build context holds."
 
 
 class DepsImageField(StringField, AsyncFieldMixin):

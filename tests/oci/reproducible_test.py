@@ -62,7 +62,7 @@ def test_images_are_the_same(tmp_path: Path, pythons: list[str]) -> None:
         package.mkdir(parents=True)
         (package / "server.py").write_text("def main():\n    return {1: 'a', 2: {'b', 'c'}}\n")
         result = run_program(
-            *("code", "--sources=sources", "--out=out", "--ends"),
+            *("code", "--sources=sources", "--out=out", "--launchers"),
             "--entry-point=entry_point=shop.server:main",
             cwd=folder,
             python=python,

@@ -136,8 +136,8 @@ def test_a_library_of_half_of_the_services_edited_and_an_edit_taken_back(built: 
     built.repo.take_back("service_001")
     built.repo.edit("identity")
     assert built.package().processes == code_in("identity")
-    apps = {(user, "app") for user in (*users, "service_001")}
-    assert changed(before, built.layers()) == apps
+    libraries = {(user, "libs") for user in users}
+    assert changed(before, built.layers()) == {*libraries, ("service_001", "app")}
 
 
 def test_one_small_wheel_bumped(built: Built) -> None:

@@ -11,8 +11,10 @@ from typing import Mapping
 
 DEPS = "deps"
 # Names of layers, or of folders beside them in a sandbox, that no wheel's layer can have.
-RESERVED = frozenset({DEPS, "app", "data", "base", "rootfs", "sources", "libraries", "image"})
-APP_LAYERS = 2  # first-party code, and large first-party data
+RESERVED = frozenset(
+    {DEPS, "app", "libs", "data", "base", "rootfs", "sources", "libraries", "image"}
+)
+APP_LAYERS = 3  # the service's package, other first-party code, and large first-party data
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,17 @@
-"""Lays out first-party code as pieces of a tar, from which the layer `app` of services is joined.
+"""Lays out first-party code as pieces of a tar, from which the layers of services are joined.
 
 Usage: python programs code --sources DIR --at FOLDER --out OUT [--entry-point FIELD=SPEC]...
-                            [--ends] [--format gzip|zstd] [--level N]
+                            [--launchers] [--format gzip|zstd] [--level N]
 
 DIR holds sources as they are imported; all of them lie below DIR/FOLDER. Each name in that folder
 becomes a piece: the members below it, with bytecode, each with header and padding. So do the
-folders above it, which have no more than a header. Writes to the folder OUT `code.tar`, all pieces
-in their order in a layer; `code.blob`, each of them compressed on its own; and `code.json`, which
-says where each is.
+folders above it, /app at least, which have no more than a header, and the end of an archive. Writes
+to the folder OUT `code.tar`, all pieces in their order in a layer; `code.blob`, each of them
+compressed on its own; and `code.json`, which says where each is.
 
 SPEC, `module:function`, is an entry point that the target's FIELD names; it must be there if its
-module is among the sources. With --ends there is a piece with the launchers of all entry points and
-the end of the archive, too.
+module is among the sources. With --launchers there is a piece with the launchers of all entry
+points, too.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from inseam.sandbox.command import Failure
 from inseam.sandbox.compress import MEDIA_TYPES, Compressor
 from inseam.sandbox.files import whole, write_whole
 from inseam.sandbox.tar import (
+    DIRECTORY_MODE,
     END_OF_ARCHIVE,
     EXECUTABLE_MODE,
     FILE_MODE,
@@ -41,8 +42,9 @@ from inseam.sandbox.tar import (
 )
 from inseam.sandbox.venv import APP, SCRIPTS, VENV, launcher
 
-# The layer that is joined from the pieces.
+# The layers that are joined from the pieces: the package with a service's entry point, and others.
 NAME = "app"
+LIBRARIES = "libs"
 OWNER = "first-party code"
 # Where the launcher of the entry point lies that a field of a service names.
 LAUNCHERS = {
@@ -54,10 +56,12 @@ TAR = "code.tar"
 BLOB = "code.blob"
 INDEX = "code.json"
 
+_END = ""  # path of the piece that ends an archive
+
 
 class Piece(NamedTuple):
-    """A part of a layer: the path in the image of what it begins with, and which bytes of the tar
-    and of the blob it is."""
+    """A part of a layer: the path in the image of what it begins with ("" for the archive's end),
+    and which bytes of the tar and of the blob it is."""
 
     path: str
     start: int
@@ -80,7 +84,7 @@ def lay_out(
     out: Path,
     *,
     entry_points: Mapping[str, str] = {},
-    ends: bool = False,
+    launchers: bool = False,
     format: str = "gzip",
     level: int | None = None,
 ) -> None:
@@ -94,36 +98,37 @@ def lay_out(
     top = f"{APP}/{at}".rstrip("/")
     try:
         members = with_directories(source_members(files))
-        launchers = [launcher(LAUNCHERS[name], spec, "") for name, spec in entry_points.items()]
-        tail = with_directories(launchers) if ends else []
+        starters = [launcher(LAUNCHERS[name], spec, "") for name, spec in entry_points.items()]
     except TarError as error:
         raise Failure(str(error)) from error
-    groups: dict[str, list[Member]] = {}
+    groups: dict[str, list[Member]] = {APP: []}
     for member in members:
         inner = member.path[len(top) + 1 :]
         path = f"{top}/{inner.partition('/')[0]}" if inner else member.path
         groups.setdefault(path, []).append(member)
-    if tail:
-        groups[VENV.partition("/")[0]] = tail
+    groups[APP] = groups[APP] or [Member(APP, mode=DIRECTORY_MODE, directory=True)]
+    if launchers:
+        groups[VENV.partition("/")[0]] = with_directories(starters)
+    texts = {path: [text for one in group for text in entry(one)] for path, group in groups.items()}
+    texts[_END] = [END_OF_ARCHIVE]
     pieces = []
     with whole(out / TAR) as tar_file, whole(out / BLOB) as blob_file:
         tar, blob = HashingWriter(tar_file), HashingWriter(blob_file)
-        for path, group in groups.items():
+        for path, parts in texts.items():
             start, blob_start = tar.size, blob.size
             compressor = Compressor(blob.write, format, level)
-            texts = [text for member in group for text in entry(member)]
-            for text in [*texts, *([END_OF_ARCHIVE] if group is tail else [])]:
-                tar.write(text)
-                compressor.write(text)
+            for part in parts:
+                tar.write(part)
+                compressor.write(part)
             compressor.end()
             pieces.append(Piece(path, start, tar.size, blob_start, blob.size))
     write_whole(out / INDEX, json.dumps(pieces, separators=(",", ":")).encode())
 
 
 def joined(codes: Iterable[Code]) -> tuple[bytes, bytes]:
-    """The layer that the pieces of several runs make: its tar, and its blob.
+    """The layer that the pieces of one or more runs make: its tar, and its blob.
 
-    One of the runs must have been with --ends. A piece that several have is taken once.
+    A piece that several have, such as a folder above two packages, is taken once.
     """
     found: dict[str, tuple[memoryview, memoryview]] = {}
     for code in codes:
@@ -133,8 +138,15 @@ def joined(codes: Iterable[Code]) -> tuple[bytes, bytes]:
                 tar[piece.start : piece.end],
                 blob[piece.blob_start : piece.blob_end],
             )
+    end = found.pop(_END)
     pieces = [found[path] for path in sorted(found, key=lambda path: path.split("/"))]
-    return b"".join(tar for tar, _ in pieces), b"".join(blob for _, blob in pieces)
+    return b"".join(tar for tar, _ in [*pieces, end]), b"".join(blob for _, blob in [*pieces, end])
+
+
+def no_code() -> bytes:
+    """The tar of a layer that holds no more than the folder of code: Docker takes what has no
+    member for no archive."""
+    return b"".join(entry(Member(APP, mode=DIRECTORY_MODE, directory=True))) + END_OF_ARCHIVE
 
 
 def files_below(sources: Path) -> Iterator[tuple[str, Path]]:
@@ -227,7 +239,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--at", default="")
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--entry-point", action="append", default=[])
-    parser.add_argument("--ends", action="store_true")
+    parser.add_argument("--launchers", action="store_true")
     parser.add_argument("--format", choices=sorted(MEDIA_TYPES), default="gzip")
     parser.add_argument("--level", type=int)
     options = parser.parse_args(argv)
@@ -236,7 +248,7 @@ def main(argv: list[str]) -> None:
         options.at,
         options.out,
         entry_points=dict(item.split("=", 1) for item in options.entry_point),
-        ends=options.ends,
+        launchers=options.launchers,
         format=options.format,
         level=options.level,
     )

@@ -25,12 +25,13 @@ from inseam.sandbox.code import (
     files_below,
     joined,
     lay_out,
+    no_code,
     source_members,
 )
 from inseam.sandbox.command import Failure
 from inseam.sandbox.join import join
 from inseam.sandbox.program_testing import SURROUNDINGS, run_program, tree
-from inseam.sandbox.tar import write_tar
+from inseam.sandbox.tar import Member, write_tar
 from inseam.sandbox.tar_testing import TarEntry, read_layer
 from inseam.sandbox.venv import console_script, launcher, site_packages
 from inseam.sandbox.wheel import lay_out as lay_out_wheel
@@ -97,8 +98,8 @@ def laid_out(
             shutil.copy(sources / name, part / "sources" / name)
         lay_out(part / "sources", at, part / "out", entry_points=entry_points)
         codes.append(read_code(part / "out"))
-    lay_out(folder / "nothing", "", folder / "ends", entry_points=entry_points, ends=True)
-    return joined([*codes, read_code(folder / "ends")])
+    lay_out(folder / "none", "", folder / "starters", entry_points=entry_points, launchers=True)
+    return joined([*codes, read_code(folder / "starters")])
 
 
 def read_code(folder: Path) -> Code:
@@ -211,7 +212,7 @@ def test_neither_surroundings_nor_place_change_a_byte(tmp_path: Path) -> None:
         write(cwd / "sources", {name: SOURCES[name] for name in order})
         result = run_program(
             "code", "--sources=sources", "--out=code", "--entry-point=entry_point=shop.server:main",
-            "--entry-point=healthcheck=shop.healthcheck:main", "--ends",
+            "--entry-point=healthcheck=shop.healthcheck:main", "--launchers",
             cwd=cwd, env=env, umask=umask,
         )  # fmt: skip
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
@@ -233,12 +234,20 @@ def test_the_pieces_make_the_layer_that_is_written_at_once(
 ) -> None:
     app(tmp_path, files, "m:main", namespace="c")
     members = [
+        Member("app", mode=0o755, directory=True),
         *source_members(dict(files_below(tmp_path / "sources"))),
         launcher(LAUNCHERS["entry_point"], "m:main", ""),
     ]
     whole = io.BytesIO()
     write_tar(members, whole)
     assert (tmp_path / "app.tar").read_bytes() == whole.getvalue()
+
+
+def test_where_there_is_no_code_there_is_its_folder(tmp_path: Path) -> None:
+    lay_out(tmp_path / "none", "", tmp_path / "out")
+    tar, blob = joined([read_code(tmp_path / "out")])
+    assert tar == no_code() == gzip.decompress(blob)
+    assert set(read_layer(tar)) == {"app"}
 
 
 def test_a_unit_that_is_not_about_entry_points_does_not_know_of_them(tmp_path: Path) -> None:
@@ -255,7 +264,7 @@ def test_zstd_makes_the_same_layer(tmp_path: Path) -> None:
     codes = {}
     for format in ("gzip", "zstd"):
         out = tmp_path / format
-        lay_out(tmp_path / "sources", "", out, ends=True, format=format)
+        lay_out(tmp_path / "sources", "", out, launchers=True, format=format)
         codes[format] = read_code(out)
     assert codes["gzip"].tar == codes["zstd"].tar
     decompressor = import_module("zstandard").ZstdDecompressor()
@@ -370,7 +379,7 @@ def test_an_entry_point_that_does_not_compile_is_refused(
 def test_a_wheel_may_have_the_entry_point(tmp_path: Path, file: str) -> None:
     below = deps(tmp_path, gunicorn={file: b""})
     layer = app(tmp_path, {}, "gunicorn:main", below=(below,))
-    assert set(layer) == {"opt", "opt/venv", "opt/venv/bin", "opt/venv/bin/entrypoint"}
+    assert set(layer) == {"app", "opt", "opt/venv", "opt/venv/bin", "opt/venv/bin/entrypoint"}
 
 
 @pytest.mark.parametrize(
