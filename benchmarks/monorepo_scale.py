@@ -1,7 +1,8 @@
 """Measures monorepos of many services: what is built again after a change, and what it costs.
 
 For each size, OCI images of all services are packaged with a warm daemon: nothing changed, one
-service edited, a library of half of the services edited, a small wheel bumped, a large one bumped.
+service edited, a library of half of the services edited, a small wheel bumped, a large one bumped,
+a label of all images changed, so that each is assembled again of layers that stay.
 With --against the same services are built in the same run, after the same changes, as Docker images
 by Inseam, and four at a time from two kinds of Dockerfiles for uv: those of uv's own guide, for a
 workspace with one lock; and tuned ones, for which services share files of requirements.
@@ -25,7 +26,7 @@ import measuring
 from measuring import megabytes
 from pants_runs import Pants
 from uv_images import TUNED, Docker, prepare
-from uv_workspace import Workspace
+from uv_workspace import DOCUMENTED, Workspace
 from workplace import ORIGIN, base_image
 
 from scale.monorepo import Monorepo, bumps, generate
@@ -52,6 +53,7 @@ def changes(repo: Monorepo, rounds: int) -> dict[str, list[Callable[[], None]]]:
         "library of half of them edited": [lambda: repo.edit("identity")] * rounds,
         "small wheel bumped": [partial(repo.bump, pins[name]) for name in SMALL],
         "large wheel bumped": [partial(repo.bump, pins[name]) for name in LARGE],
+        "label of all images": [partial(repo.release, f"r{number}") for number in range(rounds)],
     }
 
 
@@ -164,8 +166,16 @@ def against(size: int, work: Path, caches: Path, rounds: int) -> dict[str, Any]:
         uv = prepare(docker, base_image(pants[DOCKER]), pins, tools)
         repo.take_wheels_from(tools / "wheels")
         repo.write_dockerfiles(uv)
-        TUNED.tell_apart(repo)
         workspace = Workspace(repo, uv, tools / "wheels", tools / "uv/uv")
+
+        def ready() -> None:
+            """Does for uv what a change asks for, and is not measured."""
+            repo.take_wheels_from(tools / "wheels")
+            workspace.lock()
+            for files in (TUNED, DOCUMENTED):
+                files.tell_apart(repo)
+
+        ready()
         builds: dict[str, Callable[[], measuring.Run]] = {
             OCI: lambda: package(pants[OCI], OCI),
             DOCKER: lambda: package(pants[DOCKER], DOCKER),
@@ -180,11 +190,7 @@ def against(size: int, work: Path, caches: Path, rounds: int) -> dict[str, Any]:
             layers.update(docker.layers(TUNED.image(service)))
         sizes = {**unique_bytes(repo), "distinct layers of uv": sum(layers.values())}
 
-        def lock() -> None:
-            repo.take_wheels_from(tools / "wheels")
-            workspace.lock()
-
-        table = measure(repo, builds, rounds, after_change=lock)
+        table = measure(repo, builds, rounds, after_change=ready)
     finally:
         for one in pants.values():
             one.close()

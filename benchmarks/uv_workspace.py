@@ -57,6 +57,7 @@ COPY --from=build /app/.venv /app/.venv
 COPY . /app
 ENV PATH=/app/.venv/bin:/usr/bin:/bin PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 \\
     PYTHONUNBUFFERED=1
+LABEL release="1"
 USER 65532:65532
 EXPOSE 8000
 STOPSIGNAL SIGTERM
@@ -94,7 +95,6 @@ class Workspace:
                     cache=uv.cache,
                 ),
             )
-        DOCUMENTED.tell_apart(repo)
         self.lock()
 
     def lock(self) -> None:
