@@ -293,6 +293,35 @@ def test_services_share_the_layer_of_the_libraries_that_they_share(runner: RuleR
     assert code(runner, "two")["app"] == two["app"]
 
 
+def test_packages_of_a_namespace_are_laid_out_apart(runner: RuleRunner) -> None:
+    runner.write_files(
+        {
+            "src/company/libs/db/BUILD": "python_sources()\n",
+            "src/company/libs/db/__init__.py": "",
+            "src/company/libs/db/pool.py": "x = 1\n",
+            "src/company/services/ad/BUILD": (
+                "python_sources()\n"
+                "python_service(name='app', entry_point='company.services.ad.main:main')\n"
+            ),
+            "src/company/services/ad/main.py": "from company.libs.db import pool\nmain = pool\n",
+        }
+    )
+    address = Address("src/company/services/ad", target_name="app", generated_name="layers")
+    found = runner.request(LowerLayers, [ServiceLayersRequest(address)])
+    assert [(unit.name, unit.at, unit.launchers) for unit in found.units] == [
+        ("company/libs/db", "company/libs", False),
+        ("company/services/ad", "company/services", True),
+    ]
+    request = CodeLayersRequest(ServiceLayersRequest(address))
+    made = runner.request(CodeLayers, [request]).layers
+    names = {
+        layer.name: set(tar_files(files_of(runner, layer.digest)[f"{layer.name}.tar"]))
+        for layer in made
+    }
+    assert "app/company/libs/db/pool.py" in names["libs"]
+    assert {"app/company/services/ad/main.py", "opt/venv/bin/entrypoint"} <= names["app"]
+
+
 def test_other_distributions_of_the_lock_do_not_matter(runner: RuleRunner) -> None:
     before = lower(runner)
     wheel = build_wheel(Path(runner.build_root, "wheels"), "new", files={"new.py": b""})
