@@ -154,7 +154,7 @@ python_service(
     healthcheck="kit.healthcheck:main",
     ports=[8000],
     repository="{repository}/{{directory}}",
-    image_labels={{"release": "1"}},
+    labels={{"release": "1"}},
 )
 """
 
