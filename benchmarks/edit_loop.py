@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Callable
 
@@ -32,10 +33,12 @@ def measure(work: Path, rounds: int) -> dict[str, Series]:
     repo = generate(work / "repository", 3, origin=ORIGIN, repository="inseam-bench")
     docker = Docker()
     (service,) = (service for service in repo.services if service.profile is TABLE)
-    pants = Pants(repo.root, work / "caches")
-    try:
-        pins = repo.pins(service)
-        repo.write_dockerfiles(prepare(docker, base_image(pants), pins, work / "tools"))
+    with ExitStack() as afterwards:
+        pants = Pants(repo.root, work / "caches")
+        afterwards.callback(pants.close)
+        uv = prepare(docker, base_image(pants), repo.pins(service), work / "tools")
+        afterwards.callback(docker.remove, uv)
+        repo.write_dockerfiles(uv)
 
         def package(kind: str) -> Callable[[], float]:
             target = f"src/python/{service.name}:app#{kind}"
@@ -58,9 +61,7 @@ def measure(work: Path, rounds: int) -> dict[str, Series]:
                 if number:
                     for what, value in seconds.items():
                         series[f"{kind}, {what}"].seconds.append(value)
-        return series
-    finally:
-        pants.close()
+    return series
 
 
 def main() -> None:

@@ -15,8 +15,10 @@ import hashlib
 import json
 import shutil
 import statistics
+import sys
 import tarfile
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -93,6 +95,7 @@ def measure(
             order = list(builds)
             for kind in order[number % len(order) :] + order[: number % len(order)]:
                 run = builds[kind]()
+                print(f"{change}, {kind}: {run.seconds:.2f} s", file=sys.stderr, flush=True)
                 cells[kind].seconds.append(run.seconds)
                 cells[kind].peaks.append(run.peak)
     return results
@@ -160,10 +163,13 @@ def against(size: int, work: Path, caches: Path, rounds: int) -> dict[str, Any]:
     # Each kind of image has caches of its own, so that none finds what another has made.
     pants = {kind: Pants(repo.root, caches / kind, name=kind) for kind in (OCI, DOCKER)}
 
-    try:
+    with ExitStack() as afterwards:
+        for one in pants.values():
+            afterwards.callback(one.close)
         pins = {pin for service in repo.services for pin in repo.pins(service)}
         tools = work / "tools"
         uv = prepare(docker, base_image(pants[DOCKER]), pins, tools)
+        afterwards.callback(docker.remove, uv)
         repo.take_wheels_from(tools / "wheels")
         repo.write_dockerfiles(uv)
         workspace = Workspace(repo, uv, tools / "wheels", tools / "uv/uv")
@@ -191,9 +197,6 @@ def against(size: int, work: Path, caches: Path, rounds: int) -> dict[str, Any]:
         sizes = {**unique_bytes(repo), "distinct layers of uv": sum(layers.values())}
 
         table = measure(repo, builds, rounds, after_change=ready)
-    finally:
-        for one in pants.values():
-            one.close()
     return {"services": size, "first": first, "bytes": sizes, "changes": _plain(table)}
 
 

@@ -11,6 +11,7 @@ import argparse
 import shutil
 import statistics
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Callable
 
@@ -35,11 +36,15 @@ def measure(work: Path, rounds: int) -> tuple[dict[str, Series], dict[str, list[
     repo = generate(work / "repository", 3, origin=ORIGIN, repository="inseam-bench")
     docker = Docker()
     (service,) = (service for service in repo.services if service.profile is TABLE)
-    pants = Pants(repo.root, work / "caches")
     (work / "registry").mkdir()
-    with running(program, work / "registry") as registry, forwarding(registry.port) as forwarder:
-        pins = repo.pins(service)
-        repo.write_dockerfiles(prepare(docker, base_image(pants), pins, work / "tools"))
+    with ExitStack() as afterwards:
+        registry = afterwards.enter_context(running(program, work / "registry"))
+        forwarder = afterwards.enter_context(forwarding(registry.port))
+        pants = Pants(repo.root, work / "caches")
+        afterwards.callback(pants.close)
+        uv = prepare(docker, base_image(pants), repo.pins(service), work / "tools")
+        afterwards.callback(docker.remove, uv)
+        repo.write_dockerfiles(uv)
         option = (
             f"--docker-registries={{'here': {{'address': '{forwarder.host}', 'default': True}}}}"
         )
@@ -59,18 +64,14 @@ def measure(work: Path, rounds: int) -> tuple[dict[str, Series], dict[str, list[
         publish: dict[str, Callable[[], float]] = {"inseam": with_inseam, "uv": with_uv}
         seconds = {kind: Series(name) for kind, name in KINDS.items()}
         sent: dict[str, list[int]] = {kind: [] for kind in KINDS}
-        try:
-            for number in range(rounds + 2):
-                for kind in sorted(KINDS, reverse=number % 2 == 1):
-                    repo.edit(service.name)
-                    before = forwarder.sent
-                    took = publish[kind]()
-                    if number > 1:
-                        seconds[kind].seconds.append(took)
-                        sent[kind].append(forwarder.sent - before)
-        finally:
-            pants.close()
-            docker.run("image", "rm", pushed)
+        for number in range(rounds + 2):
+            for kind in sorted(KINDS, reverse=number % 2 == 1):
+                repo.edit(service.name)
+                before = forwarder.sent
+                took = publish[kind]()
+                if number > 1:
+                    seconds[kind].seconds.append(took)
+                    sent[kind].append(forwarder.sent - before)
     return seconds, sent
 
 

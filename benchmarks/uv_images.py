@@ -22,6 +22,7 @@ from scale.monorepo import Monorepo, Pin, Service, Uv, bumps
 UV = "uv==0.13.9"
 TOOLS = "inseam-bench/tools:latest"
 BASE = "inseam-bench/base:latest"
+_RUN = "org.inseam.benchmark"  # label of the images of one run
 # The wheels that a Dockerfile may install: for CPython 3.11 on x86-64 with glibc.
 _PLATFORM = (
     "--only-binary=:all:",
@@ -86,6 +87,15 @@ class Docker:
             list(pool.map(lambda service: self.build(repo, service, files), repo.services))
         return Run(time.monotonic() - start)
 
+    def remove(self, uv: Uv) -> None:
+        """Removes all images that were built on what `prepare` returned, the replaced ones too."""
+        label = f"--filter=label={_RUN}={uv.cache}"
+        ids = sorted({*self.run("images", "--all", "--quiet", label).output.split()})
+        if ids:
+            subprocess.run(
+                [self.client, "rmi", "--force", *ids], stdout=subprocess.DEVNULL, check=False
+            )
+
     def layers(self, image: str) -> dict[str, int]:
         """Size in bytes of each layer of an image, by diff ID."""
         diff_ids = self.run("image", "inspect", "--format={{json .RootFS.Layers}}", image).output
@@ -120,12 +130,12 @@ def prepare(docker: Docker, base: str, pins: Iterable[Pin], folder: Path) -> Uv:
     Nothing that an earlier run has built or unpacked is used again: a base of this run's own makes
     all steps on it new. The wheels and uv also lie below the folder: `wheels` and `uv/uv`.
     """
-    run = secrets.token_hex(8)
+    run = f"inseam-bench-{secrets.token_hex(8)}"
     tools = _tools(docker, pins, folder)
     (folder / "base").mkdir()
-    (folder / "base/Dockerfile").write_text(f"FROM {base}\nLABEL run={run}\n")
+    (folder / "base/Dockerfile").write_text(f"FROM {base}\nLABEL {_RUN}={run}\n")
     docker.run("build", "-q", f"--tag={BASE}", ".", cwd=folder / "base")
-    return Uv(BASE, tools, f"inseam-bench-{run}")
+    return Uv(BASE, tools, run)
 
 
 def _tools(docker: Docker, pins: Iterable[Pin], folder: Path) -> str:
