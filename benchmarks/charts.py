@@ -82,7 +82,7 @@ def monorepo(result: dict[str, Any]) -> str:
         for change, cells in result["against"]["changes"].items()
     ]
     title = f"All images of {result['against']['services']} services, after a change"
-    return bars(title, "s", ("uv Dockerfiles", "Inseam #oci", "Inseam #image"), groups)
+    return bars(title, "s", ("uv Dockerfiles, tuned", "Inseam #oci", "Inseam #image"), groups)
 
 
 def growth(result: dict[str, Any]) -> str:
@@ -111,11 +111,12 @@ def cold_start(result: dict[str, Any]) -> str:
     return bars(title, "s", series, [Group("reports", values)])
 
 
+# By name: how it is drawn, of which benchmark, and what of its result that takes.
 PICTURES = {
-    "edit-loop": (edit_loop, "edit"),
-    "monorepo": (monorepo, "scale"),
-    "growth": (growth, "scale"),
-    "cold-start": (cold_start, "cold"),
+    "edit-loop": (edit_loop, "edit", "seconds"),
+    "monorepo": (monorepo, "scale", "against"),
+    "growth": (growth, "scale", "alone"),
+    "cold-start": (cold_start, "cold", "seconds"),
 }
 
 
@@ -126,10 +127,11 @@ def main() -> None:
     parser.add_argument("--cold", type=Path, help="of cold_start.py")
     parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
     options = parser.parse_args()
-    for name, (draw, source) in PICTURES.items():
+    for name, (draw, source, part) in PICTURES.items():
         path = getattr(options, source)
-        if path:
-            (options.out / f"{name}.svg").write_text(draw(json.loads(path.read_text())))
+        result = json.loads(path.read_text()) if path else {}
+        if result.get(part):
+            (options.out / f"{name}.svg").write_text(draw(result))
 
 
 if __name__ == "__main__":
