@@ -34,10 +34,14 @@ def test_the_probe_tells_healthy_from_not(container: Container) -> None:
     assert (status.exit_code, status.stdout.split(":")[0]) == (1, "bad status")
 
 
+def lasting(container: Container) -> int:
+    """How many processes stay: at any one moment, the engine's own probe may be running, too."""
+    return min(len(container.processes()) for _ in range(8))
+
+
 def test_probes_leave_no_process(container: Container) -> None:
-    before = len(container.processes())
+    before = lasting(container)
     for _ in range(5):
         container.exec("/opt/venv/bin/healthcheck").checked()
-    after = container.processes()
-    assert len(after) == before
-    assert not any(process.zombie for process in after)
+    assert lasting(container) == before
+    assert not any(process.zombie for process in container.processes())
