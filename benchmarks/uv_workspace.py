@@ -15,7 +15,7 @@ import measuring
 from measuring import Run
 from uv_images import Docker, Dockerfiles
 
-from scale.monorepo import Monorepo, Service, Uv, write
+from scale.monorepo import DOCKERFILE_END, Monorepo, Service, Uv, write
 
 _ROOT = """\
 [tool.uv]
@@ -55,16 +55,7 @@ RUN --mount=type=bind,from=tools,source=/uv,target=/uv \\
 FROM {base}
 COPY --from=build /app/.venv /app/.venv
 COPY . /app
-ENV PATH=/app/.venv/bin:/usr/bin:/bin PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 \\
-    PYTHONUNBUFFERED=1
-LABEL release="1"
-USER 65532:65532
-EXPOSE 8000
-STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \\
-    CMD ["/app/.venv/bin/python", "-m", "kit.healthcheck"]
-ENTRYPOINT ["/app/.venv/bin/python", "-m", "{package}.server"]
-"""
+{end}"""
 
 
 DOCUMENTED = Dockerfiles("uv-workspace", "workspace.Dockerfile")
@@ -89,7 +80,7 @@ class Workspace:
                 folder / DOCUMENTED.file,
                 _DOCKERFILE.format(
                     name=_name(service),
-                    package=service.name,
+                    end=DOCKERFILE_END.format(name=service.name, venv="/app/.venv"),
                     base=uv.base,
                     tools=uv.tools,
                     cache=uv.cache,

@@ -149,16 +149,15 @@ class Unit:
 class LowerLayers:
     """What is below a service's code, lowest first, and what its last layer is made of.
 
-    entry_points: `field=module:function` of the service, then of its healthcheck. sources: a digest
-    with the first-party files that are not in the layer `data`, in the folder `sources`; units:
-    the same, as they are laid out. elsewhere: those of the entry points whose modules are not among
-    them. namesakes: those of the layers that have a name which the code has, or looks for, too.
+    entry_points: `field=module:function` of the service, then of its healthcheck. units: the
+    first-party files that are not in the layer `data`. elsewhere: those of the entry points whose
+    modules are not among them. namesakes: those of the layers that have a name which the code has,
+    or looks for, too.
     """
 
     layers: tuple[LowerLayer, ...]
     base: Base
     entry_points: tuple[str, ...]
-    sources: Digest
     units: tuple[Unit, ...]
     elsewhere: tuple[str, ...]
     unneeded: tuple[Unneeded, ...]
@@ -517,7 +516,6 @@ async def make_lower_layers(request: ServiceLayersRequest, inseam: InseamSubsyst
         tuple(layers),
         closure.base,
         entry_points,
-        await _below_sources(sources.code),
         await _units(sources.code, entry_points),
         tuple(entry_point for entry_point in entry_points if not _modules(entry_point) & paths),
         wheels.unneeded,
@@ -574,7 +572,7 @@ async def _check_code(lower: LowerLayers) -> None:
                 *(f"--entry-point={entry_point}" for entry_point in lower.entry_points),
                 *(layer.name for layer in lower.namesakes),
             ),
-            input=lower.sources,
+            input=await merge_digests(MergeDigests(unit.sources for unit in lower.units)),
             output="nothing",
             minor=lower.base.minor,
             shared=tuple((layer.name, digest) for layer, digest in zip(lower.namesakes, paths)),

@@ -338,7 +338,7 @@ def test_wheels_that_share_no_name_with_the_code_do_not_matter_to_it(runner: Rul
     assert before.namesakes == after.namesakes == ()
     assert before.layers != after.layers
     # Down to the requests of processes: it is not even looked up anew.
-    assert before.sources == after.sources
+    assert before.units == after.units
     assert runner.request(CodeLayers, [request]) == code
 
 

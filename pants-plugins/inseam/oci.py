@@ -161,11 +161,17 @@ class CompressedLayer:
     blob: LayerBlob
 
 
-async def _described(digest: Digest, path: str) -> LayerBlob:
-    """What the `descriptor.json` at a path of the digest says."""
+async def _content(digest: Digest, path: str) -> bytes:
+    """The content of one file."""
     found = await digest_subset_to_digest(DigestSubset(digest, PathGlobs([path])))
     (file,) = await get_digest_contents(found)
-    return parse_layer(json.loads(file.content), path)
+    content: bytes = file.content
+    return content
+
+
+async def _described(digest: Digest, path: str) -> LayerBlob:
+    """What the `descriptor.json` at a path of the digest says."""
+    return parse_layer(json.loads(await _content(digest, path)), path)
 
 
 @rule(desc="Compress a layer", level=LogLevel.DEBUG)
@@ -231,14 +237,6 @@ async def _written(files: Mapping[str, bytes]) -> Digest:
         CreateDigest(FileContent(path, content) for path, content in files.items())
     )
     return digest
-
-
-async def _content(digest: Digest, path: str) -> bytes:
-    """The content of one file."""
-    found = await digest_subset_to_digest(DigestSubset(digest, PathGlobs([path])))
-    (file,) = await get_digest_contents(found)
-    content: bytes = file.content
-    return content
 
 
 async def _pulled(base: Base, target: Target, platform: str, glibc: str) -> BaseOci:

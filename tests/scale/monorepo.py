@@ -80,6 +80,19 @@ class Uv:
     cache: str
 
 
+# How each image for uv runs, wherever its venv is.
+DOCKERFILE_END = """\
+ENV PATH={venv}/bin:/usr/bin:/bin PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 \\
+    PYTHONUNBUFFERED=1
+LABEL release="1"
+USER 65532:65532
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \\
+    CMD ["{venv}/bin/python", "-m", "kit.healthcheck"]
+ENTRYPOINT ["{venv}/bin/python", "-m", "{name}.server"]
+"""
+
 # What is best for uv: services with the same requirements share a file of them, so that one venv
 # is made for all; and the last stage copies one package after the other, so that only the layers
 # from the edited one on are new.
@@ -101,16 +114,7 @@ RUN --mount=type=bind,from=tools,source=/uv,target=/uv \\
 FROM {base}
 COPY --from=build /opt/venv /opt/venv
 {copies}
-ENV PATH=/opt/venv/bin:/usr/bin:/bin PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 \\
-    PYTHONUNBUFFERED=1
-LABEL release="1"
-USER 65532:65532
-EXPOSE 8000
-STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \\
-    CMD ["/opt/venv/bin/python", "-m", "kit.healthcheck"]
-ENTRYPOINT ["/opt/venv/bin/python", "-m", "{name}.server"]
-"""
+{end}"""
 
 _PANTS_TOML = """\
 [GLOBAL]
@@ -453,6 +457,7 @@ def _dockerfile(service: Service, uv: Uv) -> str:
         tools=uv.tools,
         cache=uv.cache,
         copies="\n".join(copies),
+        end=DOCKERFILE_END.format(name=service.name, venv="/opt/venv"),
     )
 
 

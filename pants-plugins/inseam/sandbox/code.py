@@ -57,6 +57,7 @@ BLOB = "code.blob"
 INDEX = "code.json"
 
 _END = ""  # path of the piece that ends an archive
+_FOLDER = Member(APP, mode=DIRECTORY_MODE, directory=True)
 
 
 class Piece(NamedTuple):
@@ -106,7 +107,7 @@ def lay_out(
         inner = member.path[len(top) + 1 :]
         path = f"{top}/{inner.partition('/')[0]}" if inner else member.path
         groups.setdefault(path, []).append(member)
-    groups[APP] = groups[APP] or [Member(APP, mode=DIRECTORY_MODE, directory=True)]
+    groups[APP] = groups[APP] or [_FOLDER]
     if launchers:
         groups[VENV.partition("/")[0]] = with_directories(starters)
     texts = {path: [text for one in group for text in entry(one)] for path, group in groups.items()}
@@ -146,7 +147,7 @@ def joined(codes: Iterable[Code]) -> tuple[bytes, bytes]:
 def no_code() -> bytes:
     """The tar of a layer that holds no more than the folder of code: Docker takes what has no
     member for no archive."""
-    return b"".join(entry(Member(APP, mode=DIRECTORY_MODE, directory=True))) + END_OF_ARCHIVE
+    return b"".join(entry(_FOLDER)) + END_OF_ARCHIVE
 
 
 def files_below(sources: Path) -> Iterator[tuple[str, Path]]:
