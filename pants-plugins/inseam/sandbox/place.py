@@ -19,6 +19,7 @@ import errno
 import hashlib
 import os
 import re
+import threading
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Iterable, Mapping, Sequence
@@ -36,6 +37,7 @@ from inseam.sandbox.oci_layout import INDEX, LAYOUT, LAYOUT_TEXT
 from inseam.sandbox.probes import PROBES
 from inseam.sandbox.tar import COPY_SIZE
 
+_TURN = threading.Lock()
 _TEMPORARY = re.compile(r"\..+\.(\d+)")  # of `files.whole`, too
 
 
@@ -116,10 +118,12 @@ def place_contents(files: Mapping[str, bytes], store: Path, layout: Path) -> lis
     """Does what `place` does, for an image whose other blobs are in the store already.
 
     files: content by path of what is in the image's folder. It takes no process to write the few
-    kilobytes of an edit.
+    kilobytes of an edit. Threads take turns: a rule whose inputs change while it writes is run anew
+    before it has ended, and what is newer has to be written last.
     """
     metadata = load_metadata(files[METADATA])
-    return _place(metadata, _Contents(files), store, layout, without_base=False)
+    with _TURN:
+        return _place(metadata, _Contents(files), store, layout, without_base=False)
 
 
 def _place(

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -194,3 +195,24 @@ def test_two_runs_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     assert [process.wait() for process in processes] == [0] * 6
     assert tree(tmp_path / "store/blobs") == tree(tmp_path / "app0/blobs")
     assert len(blobs(tmp_path / "store")) == 4
+
+
+def test_threads_that_place_one_image_do_not_meet(tmp_path: Path) -> None:
+    """A rule may be run anew, in another thread, before it has ended."""
+    images = []
+    for number in range(2):
+        layer = make_layer(tmp_path / f"app-{number}", "app", {"app/x.py": b"%d" % number})
+        make_image(tmp_path / f"image-{number}", layers=[layer])
+        images.append({**tree(tmp_path / f"app-{number}"), **tree(tmp_path / f"image-{number}")})
+
+    def write(number: int) -> None:
+        for _ in range(50):
+            place_contents(images[number % 2], tmp_path / "store", tmp_path / "layout")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    image = read_metadata(tmp_path / "layout")
+    index = json.loads((tmp_path / "layout/index.json").read_bytes())
+    assert [entry["digest"] for entry in index["manifests"]] == [image.digest]
+    assert not missing(tmp_path / "layout", blobs_of(image).items())
+    assert not [path for path in (tmp_path / "layout").iterdir() if path.name.startswith(".")]
