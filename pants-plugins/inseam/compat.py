@@ -7,6 +7,7 @@ parser follows like any other awaited helper.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Callable, Coroutine, Iterable, TypeVar, get_type_hints
 
 from packaging.version import Version
@@ -18,13 +19,20 @@ CALL_BY_NAME = Version("2.30.0.dev0") <= PANTS_SEMVER
 
 if not TYPE_CHECKING and CALL_BY_NAME:
     from pants.backend.python.target_types_rules import resolve_pex_entry_point
-    from pants.backend.python.util_rules.pex import find_interpreter
+    from pants.backend.python.util_rules import pex
+    from pants.backend.python.util_rules.pex import (
+        PexRequest,
+        VenvPex,
+        find_interpreter,
+        setup_venv_pex_process,
+    )
     from pants.backend.python.util_rules.pex_cli import PexCliProcess
     from pants.backend.python.util_rules.python_sources import (
         prepare_python_sources,
         strip_python_sources,
     )
     from pants.core.environments.target_types import EnvironmentTarget
+    from pants.core.goals.test import build_runtime_package_dependencies
     from pants.core.util_rules.env_vars import environment_vars_subset
     from pants.engine.internals.graph import (
         hydrate_sources,
@@ -55,9 +63,13 @@ if not TYPE_CHECKING and CALL_BY_NAME:
         """Runs PEX, whatever its exit code."""
         return await execute_process(**implicitly({request: PexCliProcess}))
 
+    async def create_venv_pex(request: PexRequest) -> VenvPex:
+        return await pex.create_venv_pex(**implicitly({request: PexRequest}))
+
 else:
     from pants.backend.python.target_types import ResolvedPexEntryPoint, ResolvePexEntryPointRequest
     from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+    from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
     from pants.backend.python.util_rules.pex_cli import PexCliProcess
     from pants.backend.python.util_rules.pex_environment import PythonExecutable
     from pants.backend.python.util_rules.python_sources import (
@@ -65,6 +77,7 @@ else:
         PythonSourceFilesRequest,
         StrippedPythonSourceFiles,
     )
+    from pants.core.goals.test import BuildPackageDependenciesRequest, BuiltPackageDependencies
     from pants.core.util_rules.environments import EnvironmentTarget
     from pants.engine.addresses import Addresses, UnparsedAddressInputs
     from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
@@ -141,6 +154,17 @@ else:
                 coroutine.close()
         return tuple(results)
 
+    async def build_runtime_package_dependencies(
+        request: BuildPackageDependenciesRequest,
+    ) -> BuiltPackageDependencies:
+        return await Get(BuiltPackageDependencies, BuildPackageDependenciesRequest, request)
+
+    async def create_venv_pex(request: PexRequest) -> VenvPex:
+        return await Get(VenvPex, PexRequest, request)
+
+    async def setup_venv_pex_process(request: VenvPexProcess, **_: Any) -> Process:
+        return await Get(Process, VenvPexProcess, request)
+
     async def resolve_pex_entry_point(
         request: ResolvePexEntryPointRequest, **_: Any
     ) -> ResolvedPexEntryPoint:
@@ -208,12 +232,36 @@ else:
         return await Get(Digest, RemovePrefix, request)
 
 
+def patch_image_id_parser(package_image: Any) -> None:
+    """Makes Pants find the ID of each image that BuildKit writes.
+
+    BuildKit adds the time to its line, `writing image sha256:... 0.1s done`, when that took over
+    10 ms. Pants 2.17 does not know that line and takes the ID for "<unknown>", so that tests of the
+    image are cached whatever is in it. Does nothing on a version of Pants that reads the line.
+
+    package_image: the module `pants.backend.docker.goals.package_image`.
+    """
+    if CALL_BY_NAME:
+        return
+    parse = package_image.parse_image_id_from_docker_build_output
+    if parse(b"#1 writing image sha256:0 0.1s done") == "sha256:0":
+        return
+
+    def parse_whatever_the_time(*outputs: bytes) -> str:
+        line = rb"(writing image sha256:\w+) [0-9.]+s done"
+        return str(parse(*(re.sub(line, rb"\1 done", output) for output in outputs)))
+
+    package_image.parse_image_id_from_docker_build_output = parse_whatever_the_time
+
+
 __all__ = [
     "EnvironmentTarget",
     "add_prefix",
+    "build_runtime_package_dependencies",
     "by_name",
     "concurrently",
     "create_digest",
+    "create_venv_pex",
     "digest_subset_to_digest",
     "digest_to_snapshot",
     "environment_vars_subset",
@@ -225,12 +273,14 @@ __all__ = [
     "hydrate_sources",
     "implicitly",
     "merge_digests",
+    "patch_image_id_parser",
     "path_globs_to_digest",
     "prepare_python_sources",
     "remove_prefix",
     "resolve_pex_entry_point",
     "resolve_target",
     "resolve_unparsed_address_inputs",
+    "setup_venv_pex_process",
     "strip_python_sources",
     "transitive_targets",
 ]

@@ -7,53 +7,81 @@ from typing import Any
 
 from pants.engine.target import Target
 
-from inseam import (
-    bases,
+from inseam.rules import (
+    base,
+    code_layers,
     compressors,
+    debian_lock,
+    dist,
     docker,
+    generate,
+    image,
     layers,
-    locks,
-    oci,
-    program,
+    process,
     service,
-    structure,
+    wheel_layers,
     wheels,
 )
-from inseam import target_types as types
+from inseam.rules.goals import export_codegen, package, publish, rebase, run, test
 from inseam.subsystem import InseamSubsystem
+from inseam.targets.base import (
+    BaseImageTarget,
+    DebianBaseTarget,
+    DebianRootfsTarget,
+    RegistryBaseTarget,
+    RegistryImageTarget,
+)
+from inseam.targets.checks import ImageStructureTarget
+from inseam.targets.image import OciImageTarget
+from inseam.targets.layer import (
+    AppLayerTarget,
+    DepsImageTarget,
+    VenvLayersTarget,
+    VenvLayerTarget,
+)
+from inseam.targets.service import PythonServiceTarget
+
+_MODULES = (
+    process,
+    compressors,
+    layers,
+    generate,
+    base,
+    debian_lock,
+    wheels,
+    wheel_layers,
+    service,
+    code_layers,
+    docker,
+    image,
+    dist,
+    export_codegen,
+    package,
+    publish,
+    rebase,
+    run,
+    test,
+)
 
 
 def target_types() -> list[type[Target]]:
     return [
-        types.PythonServiceTarget,
-        types.VenvLayersTarget,
-        types.AppLayerTarget,
-        types.DepsImageTarget,
-        types.VenvLayerTarget,
-        types.DebianBaseTarget,
-        types.DebianRootfsTarget,
-        types.RegistryBaseTarget,
-        types.RegistryImageTarget,
-        types.BaseImageTarget,
-        types.OciImageTarget,
-        types.BaseOciTarget,
-        *structure.target_types(),
+        PythonServiceTarget,
+        VenvLayersTarget,
+        AppLayerTarget,
+        DepsImageTarget,
+        VenvLayerTarget,
+        DebianBaseTarget,
+        DebianRootfsTarget,
+        RegistryBaseTarget,
+        RegistryImageTarget,
+        BaseImageTarget,
+        OciImageTarget,
+        ImageStructureTarget,
     ]
 
 
 # Pants asks twice in each run, and finding them takes it ten milliseconds.
 @cache
 def rules() -> list[Any]:
-    return [
-        *InseamSubsystem.rules(),
-        *service.rules(),
-        *bases.rules(),
-        *program.rules(),
-        *compressors.rules(),
-        *wheels.rules(),
-        *layers.rules(),
-        *docker.rules(),
-        *oci.rules(),
-        *structure.rules(),
-        *locks.rules(),
-    ]
+    return [*InseamSubsystem.rules(), *(rule for module in _MODULES for rule in module.rules())]

@@ -57,6 +57,10 @@ class InseamSubsystem(Subsystem):
             """
         ),
     )
+    registry_timeout = IntOption(
+        default=60,
+        help="Seconds to wait for each answer of a registry when an image is pushed.",
+    )
     publish = EnumOption(
         default=PublishedImage.oci,
         help=softwrap(

@@ -146,7 +146,7 @@ def test_the_engine_holds_what_pants_built(
     described = json.loads((folder / "layers.json").read_text())
     assert len(described) == len(layers[name]) - 1
     for description, held in zip(described, layers[name][1:]):
-        file = folder / description["file"]
+        file = folder / f"{description['name']}.tar"
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         assert description["diff_id"] == f"sha256:{digest}"
         assert description["size"] == file.stat().st_size

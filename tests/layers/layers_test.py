@@ -32,7 +32,7 @@ def _described(folder: Path) -> list[dict[str, Any]]:
 
 
 def _tars(folder: Path) -> list[Path]:
-    return [folder / layer["file"] for layer in _described(folder)]
+    return [folder / f"{layer['name']}.tar" for layer in _described(folder)]
 
 
 def _sha256(path: Path) -> str:
@@ -56,10 +56,10 @@ def test_layers_json_tells_the_truth(layers: dict[str, Path]) -> None:
         described = _described(folder)
         assert {path.name for path in folder.iterdir()} == {
             "layers.json",
-            *(layer["file"] for layer in described),
+            *(f"{layer['name']}.tar" for layer in described),
         }
         for layer in described:
-            tar = folder / layer["file"]
+            tar = folder / f"{layer['name']}.tar"
             assert layer["diff_id"] == f"sha256:{_sha256(tar)}"
             assert layer["size"] == tar.stat().st_size
 

@@ -1,4 +1,4 @@
-"""Whatever ends `place`, the store holds whole blobs only, and the next run succeeds."""
+"""Whatever ends `export`, the store holds whole blobs only, and the next run succeeds."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from random import Random
 
 import pytest
 
-from inseam.sandbox.image_metadata import read_metadata
-from inseam.sandbox.place import blobs_of, missing
+from inseam.formats.oci.metadata import read_metadata
+from inseam.formats.oci.store import blobs_of, missing
 from oci import tiny
 from oci.programs import call, command, environment, run_program
 
-PLACE = ("place", "--store=store", "--layout=app", "image", "rootfs", "deps", "app_")
+EXPORT = ("export", "--store=store", "--layout=app", "image", "rootfs", "deps", "app_")
 
 
 def check_store(folder: Path) -> None:
@@ -37,12 +37,12 @@ def test_a_run_that_is_killed_at_any_moment(folder: Path) -> None:
     os.rename(folder / "app", folder / "app_")
     source = Random(4711)
     for _ in range(15):
-        process = subprocess.Popen(command(*PLACE), cwd=folder, env=environment())
+        process = subprocess.Popen(command(*EXPORT), cwd=folder, env=environment())
         time.sleep(source.uniform(0.03, 0.15))
         process.send_signal(signal.SIGKILL)
         process.wait()
         check_store(folder)
-        result = run_program(*PLACE, cwd=folder)
+        result = run_program(*EXPORT, cwd=folder)
         assert result.returncode == 0, result.stderr
         check_store(folder)
         assert (folder / "app/index.json").exists()
@@ -60,14 +60,14 @@ def test_a_full_disk(folder: Path) -> None:
     if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("only root may mount a small file system")
     try:
-        result = run_program(*PLACE, cwd=folder)
+        result = run_program(*EXPORT, cwd=folder)
         assert result.returncode == 1
         assert "src/tiny:app: there is no space left" in result.stderr
         assert "free some, then run the same again" in result.stderr
         check_store(folder)
         assert not (folder / "app/index.json").exists()
         call(["mount", "-o", "remount,size=20m", str(folder / "store")])
-        result = run_program(*PLACE, cwd=folder)
+        result = run_program(*EXPORT, cwd=folder)
         assert result.returncode == 0, result.stderr
         check_store(folder)
     finally:

@@ -1,4 +1,4 @@
-"""Runs the sandbox programs as processes, for these tests."""
+"""Runs the programs as processes, for these tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Mapping, Sequence
 
-MAIN = "import sys; from inseam.sandbox.command import run; sys.exit(run(sys.argv[1:]))"
 _MODULES = ("inseam", "deflate", "zstandard")
 
 
@@ -25,7 +24,7 @@ def search_path() -> str:
 
 def command(*argv: str, python: str = sys.executable) -> list[str]:
     """What starts a program."""
-    return [python, "-sSB", "-c", MAIN, *argv]
+    return [python, "-sSBm", "inseam.programs", *argv]
 
 
 def environment(env: Mapping[str, str] = {}) -> dict[str, str]:

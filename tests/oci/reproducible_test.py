@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inseam.sandbox.program_testing import tree
+from inseam.programs.program_testing import tree
 from oci.programs import run_program
 
 MINOR = "3.11"
@@ -50,7 +50,7 @@ def test_layers_are_compressed_alike(tmp_path: Path, pythons: list[str], format:
         options = ["--tar=deps.tar", "--out=out", f"--format={format}"]
         result = run_program("compress", *options, cwd=folder, python=python)
         assert result.returncode == 0, result.stderr
-        digests.add((folder / "out/descriptor.json").read_bytes())
+        digests.add((folder / "out/layer.json").read_bytes())
     assert len(digests) == 1
 
 
@@ -62,7 +62,7 @@ def test_images_are_the_same(tmp_path: Path, pythons: list[str]) -> None:
         package.mkdir(parents=True)
         (package / "server.py").write_text("def main():\n    return {1: 'a', 2: {'b', 'c'}}\n")
         result = run_program(
-            *("code", "--sources=sources", "--out=out", "--launchers"),
+            *("code", "--sources=sources", "--out=out", "--console-scripts"),
             "--entry-point=entry_point=shop.server:main",
             cwd=folder,
             python=python,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 import pytest
 
-from inseam.sandbox.files import write_files
-from inseam.sandbox.index import index_files
-from inseam.sandbox.program_testing import tree
-from inseam.sandbox.tar_testing import read_layer
+from inseam.formats.files import write_files
+from inseam.formats.oci.index import index_files
+from inseam.formats.tar_testing import read_layer
+from inseam.programs.program_testing import tree
 from oci import tiny
 from oci.programs import call, succeed
 from oci.schemas import check_config, check_index, check_layout, check_manifest
@@ -47,7 +47,7 @@ def test_an_image_is_valid(folder: Path, format: str) -> None:
 
 def test_a_base_alone_is_valid(folder: Path) -> None:
     tiny.build(folder)
-    succeed("place", "--store=dist/oci", "--layout=dist/base", "base", "rootfs", cwd=folder)
+    succeed("export", "--store=dist/oci", "--layout=dist/base", "base", "rootfs", cwd=folder)
     check_image(folder / "dist/base", tiny.metadata(folder / "dist/base").digest)
 
 
@@ -65,15 +65,15 @@ def test_an_index_of_two_platforms_is_valid(folder: Path, tmp_path: Path, skopeo
         assert json.loads(call([skopeo, *options]))["Architecture"] == architecture
 
 
-def make_index(folder: Path) -> Path:
-    """A placed index of an image for amd64 and one for arm64."""
+def make_index(folder: Path, references: Sequence[str] = ("a:1",)) -> Path:
+    """An exported index of an image for amd64 and one for arm64."""
     for architecture in ("amd64", "arm64"):
         (folder / architecture).mkdir()
         tiny.build(folder / architecture, architecture=architecture)
     images = [tree(folder / architecture / "image") for architecture in ("amd64", "arm64")]
-    write_files(folder / "index", index_files("src:app", images, references=["a:1"]))
+    write_files(folder / "index", index_files("src:app", images, references=references))
     parts = [f"{name}/{part}" for name in ("amd64", "arm64") for part in ("rootfs", "deps", "app")]
-    succeed("place", "--store=dist/oci", "--layout=dist/index", "index", *parts, cwd=folder)
+    succeed("export", "--store=dist/oci", "--layout=dist/index", "index", *parts, cwd=folder)
     return folder / "dist/index"
 
 
@@ -84,12 +84,12 @@ def test_skopeo_reads_the_layout(folder: Path, tmp_path: Path, skopeo: str) -> N
     for name in (f"oci:{tmp_path / 'link'}", f"oci:{tmp_path / 'link'}:1"):
         found = json.loads(call([skopeo, "inspect", name]))
         assert found["Digest"] == image.digest
-        assert found["Layers"] == [layer.digest for layer in image.layers]
+        assert found["Layers"] == [layer.descriptor.digest for layer in image.layers]
         assert found["Labels"]["org.opencontainers.image.title"] == "tiny"
 
 
 def test_every_header_of_every_layer_keeps_the_rules(folder: Path) -> None:
     layout = tiny.build(folder)
     for layer in tiny.metadata(layout).layers:
-        blob = (layout / "blobs/sha256" / layer.digest[7:]).read_bytes()
+        blob = (layout / "blobs/sha256" / layer.descriptor.digest[7:]).read_bytes()
         assert read_layer(gzip.decompress(blob))

@@ -8,13 +8,15 @@ import struct
 from pathlib import Path
 from typing import Mapping, Sequence
 
-from inseam.sandbox.assemble import assemble, read_base, write_image
-from inseam.sandbox.descriptor import DESCRIPTOR, read_layer
-from inseam.sandbox.image_config import Healthcheck, ImageConfig, parse_platform
-from inseam.sandbox.image_metadata import ImageMetadata, read_metadata
-from inseam.sandbox.oci_testing import RUNTIME
-from inseam.sandbox.tar import EXECUTABLE_MODE, Member, write_tar
+from inseam.formats.oci.assemble import assemble, read_base, write_image
+from inseam.formats.oci.config import Healthcheck, ImageConfig, Runtime, parse_platform
+from inseam.formats.oci.layer import read_layer
+from inseam.formats.oci.metadata import METADATA, ImageMetadata, dump_metadata, read_metadata
+from inseam.formats.tar import EXECUTABLE_MODE, Member, write_tar
 from oci.programs import succeed
+
+# Of the base; any program of it will do as the interpreter.
+RUNTIME = Runtime("3.11.2", "/bin/pause", "glibc 2.36")
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 ARCHITECTURE = ARCHITECTURES.get(platform.machine(), "")
@@ -80,7 +82,7 @@ def build(
     base: str = "base",
     target: str = "src/tiny:app",
 ) -> Path:
-    """Builds a service of three layers with the programs, and places it in `folder`/dist/app.
+    """Builds a service of three layers with the programs, and exports it to `folder`/dist/app.
 
     large: bytes of the layer `deps`, which cannot be compressed.
     """
@@ -96,13 +98,13 @@ def build(
         write_layer(folder / f"{name}.tar", content)
         options = [f"--tar={name}.tar", f"--out={name}", f"--format={format}"]
         succeed("compress", *options, cwd=folder)
-    config = ImageConfig(labels=RUNTIME)
+    config = ImageConfig(labels=RUNTIME.labels())
     on = parse_platform(f"linux/{architecture}")
-    rootfs = read_layer(folder / "rootfs" / DESCRIPTOR)
+    rootfs = read_layer(folder / "rootfs")
     write_image(assemble("docker:base", config, [rootfs], platform=on), config, folder / base)
     put_on(folder, base, "image", references=references, target=target)
     sources = ("image", "rootfs", "deps", "app")
-    succeed("place", "--store=dist/oci", "--layout=dist/app", *sources, cwd=folder)
+    succeed("export", "--store=dist/oci", "--layout=dist/app", *sources, cwd=folder)
     return folder / "dist/app"
 
 
@@ -119,11 +121,18 @@ def put_on(
     image = assemble(
         target,
         SERVICE,
-        [read_layer(folder / name / DESCRIPTOR) for name in layers],
+        [read_layer(folder / name) for name in layers],
         base=read_base(folder / base),
         references=references,
     )
     write_image(image, SERVICE, folder / out)
+
+
+def rename(layout: Path, *references: str) -> None:
+    """Gives the image in a layout other names."""
+    image = metadata(layout)
+    if image.references != references:
+        (layout / METADATA).write_bytes(dump_metadata(image._replace(references=references)))
 
 
 def metadata(layout: Path) -> ImageMetadata:

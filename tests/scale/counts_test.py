@@ -55,7 +55,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
 
 def code_in(*packages: str) -> list[str]:
     """What lays out first-party packages, for images with a daemon and for those without."""
-    return [f"Lay out the code in {package}" for package in packages]
+    return [f"Compile the code in {package}" for package in packages]
 
 
 def writing(log: Log) -> set[str]:
@@ -79,7 +79,7 @@ def changed(before: dict[str, Any], after: dict[str, Any]) -> set[tuple[str, str
     }
 
 
-def test_each_wheel_is_fetched_and_laid_out_once_for_all_services(built: Built) -> None:
+def test_each_wheel_is_fetched_and_compiled_once_for_all_services(built: Built) -> None:
     pins = {pin for service in built.repo.services for pin in built.repo.pins(service)}
     wheels = sorted(pin.url.rsplit("/", 1)[-1] for pin in pins)
     assert len(wheels) == 17
@@ -87,21 +87,21 @@ def test_each_wheel_is_fetched_and_laid_out_once_for_all_services(built: Built) 
     assert [text for text in processes if text.startswith("Fetch ") and ".whl" in text] == [
         f"Fetch {wheel}" for wheel in wheels
     ]
-    assert [text for text in processes if text.startswith("Lay out ") and ".whl" in text] == [
-        f"Lay out {wheel}" for wheel in wheels
+    assert [text for text in processes if text.startswith("Install ") and ".whl" in text] == [
+        f"Install {wheel}" for wheel in wheels
     ]
 
 
 def test_services_with_the_same_requirements_share_layers(built: Built) -> None:
-    joins = [text for text in built.first.processes if text.startswith("Join ")]
-    assert joins == [
-        "Join the layer deps of 0 wheels",
-        "Join the layer deps of 11 wheels",
-        "Join the layer deps of 3 wheels",
-        "Join the layer deps of 4 wheels",
-        "Join the layer numpy of 1 wheels",
-        "Join the layer pandas of 1 wheels",
-        "Join the layer pyarrow of 1 wheels",
+    merges = [text for text in built.first.processes if text.startswith("Merge ")]
+    assert merges == [
+        "Merge 0 wheels into the layer deps",
+        "Merge 11 wheels into the layer deps",
+        "Merge 3 wheels into the layer deps",
+        "Merge 4 wheels into the layer deps",
+        "Merge 1 wheels into the layer numpy",
+        "Merge 1 wheels into the layer pandas",
+        "Merge 1 wheels into the layer pyarrow",
     ]
     compressed = [text for text in built.first.processes if text.startswith("Compress ")]
     assert compressed == [
@@ -110,10 +110,10 @@ def test_services_with_the_same_requirements_share_layers(built: Built) -> None:
     ]
 
 
-def test_each_package_is_laid_out_once_for_all_services(built: Built) -> None:
+def test_each_package_is_compiled_once_for_all_services(built: Built) -> None:
     names = [service.name for service in built.repo.services]
-    laid_out = [text for text in built.first.processes if text.startswith("Lay out the code ")]
-    assert laid_out == code_in(*sorted([*LIBRARIES, *names]))
+    compiled = [text for text in built.first.processes if text.startswith("Compile the code ")]
+    assert compiled == code_in(*sorted([*LIBRARIES, *names]))
 
 
 def test_nothing_that_is_in_an_image_changed(built: Built) -> None:
@@ -166,8 +166,8 @@ def assert_bumped(
         *(f"Compare the layers {layers}" for layers in compared),
         f"Compress the layer {layer}",
         f"Fetch {wheel}",
-        f"Join the layer {layer} of {wheels} wheels",
-        f"Lay out {wheel}",
+        f"Merge {wheels} wheels into the layer {layer}",
+        f"Install {wheel}",
     ]
     assert writing(log) <= {f"Write src.python.{user}/app.oci" for user in users}
     assert changed(before, built.layers()) == {(user, layer) for user in users}

@@ -1,4 +1,4 @@
-"""Splits a service's first-party code into what is laid out apart from the rest."""
+"""Splits a service's first-party code into units that are compiled separately."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _OF_A_NAMESPACE = {"__init__.py", "py.typed"}
 
 
 class CodeUnit(NamedTuple):
-    """Files that are laid out together.
+    """Files that are compiled together.
 
     name: the path of the folder that holds them; of files right in a folder that has others below
-    it, apart from this unit, that folder's path and "/"; "/" for files at the top. at: the folder
-    whose entries become pieces of the layer, "" for the top. paths: sorted.
+    it, apart from this unit, that folder's path and "/"; "/" for files at the top. folder: the one
+    whose entries become fragments of the layer, "" for the top. paths: sorted.
     """
 
     name: str
-    at: str
+    folder: str
     paths: tuple[str, ...]
 
 

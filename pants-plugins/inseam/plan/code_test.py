@@ -35,7 +35,7 @@ TABLE = {
 @pytest.mark.parametrize("paths, expected", TABLE.values(), ids=TABLE)
 def test_code_is_split_by_packages(paths: list[str], expected: dict[str, tuple[str, int]]) -> None:
     units = split_code(paths)
-    assert {unit.name: (unit.at, len(unit.paths)) for unit in units} == expected
+    assert {unit.name: (unit.folder, len(unit.paths)) for unit in units} == expected
     assert sorted(path for unit in units for path in unit.paths) == sorted(paths)
 
 

@@ -3,44 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Iterable, Mapping
+from collections.abc import Iterable
 
-DEFAULT_ENV = {
-    "PATH": "/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "VIRTUAL_ENV": "/opt/venv",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "PYTHONUNBUFFERED": "1",
-    "TZ": "UTC",
-    "LANG": "C.UTF-8",
-    "LC_ALL": "C.UTF-8",
-}
-ENTRY_POINT = "/opt/venv/bin/entrypoint"
-INIT = "/usr/bin/tini"
-HEALTHCHECK = "/opt/venv/bin/healthcheck"
-WORKING_DIR = "/app"
-
-
-@dataclass(frozen=True)
-class ImageConfig:
-    """What a service's image says beside its layers."""
-
-    env: Mapping[str, str]
-    user: str
-    ports: tuple[str, ...]
-    args: tuple[str, ...]
-    healthcheck: bool
-    init: bool = False
-
-
-def entry_point(init: bool) -> tuple[str, ...]:
-    """The command of a service's container, behind an init process or not."""
-    return (*((INIT, "--") if init else ()), ENTRY_POINT)
-
-
-def environment(env: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of a service: the defaults, then its own."""
-    return {**DEFAULT_ENV, **env}
+from inseam.formats.oci.config import Healthcheck, ImageConfig
 
 
 def layer_instructions(tars: Iterable[str]) -> tuple[str, ...]:
@@ -53,30 +18,34 @@ def instructions(start: str, tars: Iterable[str], config: ImageConfig) -> tuple[
 
     start: address of a target that Pants replaces by the name of its image.
     tars: paths of the layers in the build context, lowest first.
+    config: without labels and annotations, which Pants passes to Docker by itself.
 
     The text is the same for BuildKit and the legacy builder.
     """
-    env = environment(config.env)
     return (
         f"ARG BASE_IMAGE={start}",
         "FROM ${BASE_IMAGE}",
         *layer_instructions(tars),
-        "ENV " + " ".join(f"{name}={quoted(value)}" for name, value in env.items()),
-        f"WORKDIR {WORKING_DIR}",
+        "ENV " + " ".join(f"{name}={quoted(value)}" for name, value in config.env.items()),
+        f"WORKDIR {config.working_dir}",
         f"USER {config.user}",
         *(f"EXPOSE {port}" for port in config.ports),
-        "STOPSIGNAL SIGTERM",
-        *(
-            [
-                "HEALTHCHECK --interval=10s --timeout=2s --start-period=5s --retries=3"
-                f" CMD {exec_form([HEALTHCHECK])}"
-            ]
-            if config.healthcheck
-            else []
-        ),
-        f"ENTRYPOINT {exec_form(entry_point(config.init))}",
-        *([f"CMD {exec_form(config.args)}"] if config.args else []),
+        f"STOPSIGNAL {config.stop_signal}",
+        *([_healthcheck(config.healthcheck)] if config.healthcheck else []),
+        f"ENTRYPOINT {exec_form(config.entrypoint)}",
+        *([f"CMD {exec_form(config.cmd)}"] if config.cmd else []),
     )
+
+
+def _healthcheck(probe: Healthcheck) -> str:
+    times = {
+        "interval": probe.interval,
+        "timeout": probe.timeout,
+        "start-period": probe.start_period,
+    }
+    options = [f"--{name}={seconds:g}s" for name, seconds in times.items()]
+    options.append(f"--retries={probe.retries}")
+    return f"HEALTHCHECK {' '.join(options)} CMD {exec_form(probe.command)}"
 
 
 def exec_form(argv: Iterable[str]) -> str:

@@ -2,27 +2,34 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 
 import pytest
 
-from inseam.plan.dockerfile import (
+from inseam.formats.oci.config import Healthcheck, ImageConfig
+from inseam.plan.container import (
     DEFAULT_ENV,
-    ImageConfig,
+    HEALTHCHECK,
+    STOP_SIGNAL,
+    WORKING_DIR,
+    command,
     environment,
-    exec_form,
-    instructions,
-    layer_instructions,
-    quoted,
 )
+from inseam.plan.dockerfile import exec_form, instructions, layer_instructions, quoted
 
-CONFIG = ImageConfig(env={}, user="65532:65532", ports=(), args=(), healthcheck=False)
-FULL = ImageConfig(
-    env={"GREETING": 'a "b" $c \\d', "TZ": "Europe/Berlin"},
+PROBE = Healthcheck((HEALTHCHECK,))
+CONFIG = ImageConfig(
+    env=environment({}),
+    user="65532:65532",
+    entrypoint=command(init=False),
+    working_dir=WORKING_DIR,
+    stop_signal=STOP_SIGNAL,
+)
+FULL = CONFIG._replace(
+    env=environment({"GREETING": 'a "b" $c \\d', "TZ": "Europe/Berlin"}),
     user="1000",
     ports=("8000", "53/udp"),
-    args=("--level", 'say "hi" $HOME', "ü\n"),
-    healthcheck=True,
+    cmd=("--level", 'say "hi" $HOME', "ü\n"),
+    healthcheck=PROBE,
 )
 
 
@@ -59,8 +66,8 @@ def test_the_whole_text() -> None:
     [
         CONFIG,
         FULL,
-        replace(CONFIG, healthcheck=True, init=True),
-        replace(CONFIG, args=("a\nRUN b",), ports=("1", "65535/tcp")),
+        CONFIG._replace(healthcheck=PROBE, entrypoint=command(init=True)),
+        CONFIG._replace(cmd=("a\nRUN b",), ports=("1", "65535/tcp")),
     ],
 )
 def test_what_is_true_of_every_service(config: ImageConfig) -> None:
@@ -82,15 +89,22 @@ def test_what_is_true_of_every_service(config: ImageConfig) -> None:
             assert argv
             assert all(isinstance(argument, str) for argument in argv)
     assert f"USER {config.user}" in lines
-    assert ("HEALTHCHECK" in words) == config.healthcheck
-    assert ("CMD" in words) == bool(config.args)
+    assert ("HEALTHCHECK" in words) == bool(config.healthcheck)
+    assert ("CMD" in words) == bool(config.cmd)
     assert [line for line in lines if line.startswith("EXPOSE")] == [
         f"EXPOSE {port}" for port in config.ports
     ]
 
 
+def test_other_times_of_a_probe_are_said_in_seconds() -> None:
+    lines = dockerfile(CONFIG._replace(healthcheck=PROBE._replace(interval=0.5, start_period=90)))
+    (line,) = (line for line in lines if line.startswith("HEALTHCHECK"))
+    assert "--interval=0.5s" in line
+    assert "--start-period=90s" in line
+
+
 def test_an_init_process_comes_before_the_service() -> None:
-    lines = dockerfile(replace(CONFIG, init=True))
+    lines = dockerfile(CONFIG._replace(entrypoint=command(init=True)))
     assert 'ENTRYPOINT ["/usr/bin/tini", "--", "/opt/venv/bin/entrypoint"]' in lines
 
 

@@ -6,15 +6,17 @@ Invariant: a layer of its own depends on the wheel in it and on nothing else; wh
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Mapping
 
-DEPS = "deps"
-# Names of layers, or of folders beside them in a sandbox, that no wheel's layer can have.
-RESERVED = frozenset(
-    {DEPS, "app", "libs", "data", "base", "rootfs", "sources", "libraries", "image"}
-)
-APP_LAYERS = 3  # the service's package, other first-party code, and large first-party data
+from inseam.formats.failure import Failure
+from inseam.formats.oci.layer import DATA_LAYER, DEPS_LAYER
+from inseam.formats.python.code import APP_LAYER, LIBRARIES_LAYER
+from inseam.plan.lock import LockedWheel
+
+# The layers of first-party files, which come last.
+FIRST_PARTY = (DATA_LAYER, LIBRARIES_LAYER, APP_LAYER)
+_TAKEN = frozenset({DEPS_LAYER, *FIRST_PARTY})
 
 
 @dataclass(frozen=True)
@@ -33,19 +35,61 @@ def split(
 
     sizes: bytes of each distribution's wheel, by canonical name. large: bytes from which on a
     wheel has a layer of its own. max_layers: how many layers the image may have above its base,
-    `shared` declared ones and APP_LAYERS for first-party files included. If that is too few, the
+    `shared` declared ones and those of first-party files included. If that is too few, the
     largest have their own, compared by order of magnitude (powers of two), then by name: a
     release that is a little larger or smaller changes nothing.
     """
-    budget = max(0, max_layers - shared - APP_LAYERS - 1)
+    budget = max(0, max_layers - shared - len(FIRST_PARTY) - 1)
     candidates = sorted(
         (name for name, size in sizes.items() if size >= large),
         key=lambda name: (-sizes[name].bit_length(), name),
     )
     own = sorted(candidates[:budget])
     rest = sorted(set(sizes) - set(own))
-    return (*(LayerPlan(_layer_name(name), (name,)) for name in own), LayerPlan(DEPS, tuple(rest)))
+    return (
+        *(LayerPlan(_layer_name(name), (name,)) for name in own),
+        LayerPlan(DEPS_LAYER, tuple(rest)),
+    )
 
 
 def _layer_name(distribution: str) -> str:
-    return f"{distribution}-wheel" if distribution in RESERVED else distribution
+    return f"{distribution}-wheel" if distribution in _TAKEN else distribution
+
+
+def check_names(layers: Iterable[str]) -> None:
+    """Raises Failure if two layers of wheels have one name, or one has that of a layer of
+    first-party files."""
+    seen: set[str] = set(FIRST_PARTY)
+    for name in layers:
+        if name in seen:
+            raise Failure(
+                f"two layers of the image have the name {name!r}. Give the `venv_layer` another"
+                " name."
+            )
+        seen.add(name)
+
+
+def check_shared(
+    needed: Iterable[LockedWheel], shared: Mapping[str, Iterable[LockedWheel]]
+) -> None:
+    """Checks shared layers, by address, against each other and against what a service needs.
+
+    Raises Failure for a distribution that two layers hold, and for one that the service needs in
+    another version.
+    """
+    own = {wheel.name: wheel for wheel in needed}
+    seen: dict[str, str] = {}
+    for layer, wheels in shared.items():
+        for wheel in wheels:
+            other = seen.setdefault(wheel.name, layer)
+            if other != layer:
+                raise Failure(
+                    f"the layers {other} and {layer} both hold {wheel.name}. Take it out of one of"
+                    " them, or list only one."
+                )
+            found = own.get(wheel.name, wheel)
+            if found.sha256 != wheel.sha256:
+                raise Failure(
+                    f"the layer {layer} holds {wheel.name} {wheel.version}, but {found.version}"
+                    " of another resolve is needed. Lock both alike, or leave the layer out."
+                )

@@ -14,11 +14,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from inseam.plan.platform import Platform
-
-
-class LockError(Exception):
-    """A lock that does not answer the question; the text says what is missing and what to do."""
+from inseam.formats.failure import Failure
+from inseam.plan.platform import PythonPlatform
 
 
 @dataclass(frozen=True)
@@ -36,14 +33,14 @@ class LockedWheel:
 def parse(text: bytes, path: str, resolve: str) -> dict[str, Any]:
     """The JSON of a lock file, without the comment lines that Pants puts on top.
 
-    Raises LockError for anything else than a lock of PEX.
+    Raises Failure for anything else than a lock of PEX.
     """
     lines = [line for line in text.splitlines() if not line.lstrip().startswith(b"//")]
     try:
         lock = json.loads(b"\n".join(lines))
         lock["locked_resolves"][0]["locked_requirements"]
     except (ValueError, LookupError, TypeError) as error:
-        raise LockError(
+        raise Failure(
             f"{path} is no lock file of PEX ({error}). Generate it again: "
             f"./pants generate-lockfiles --resolve={resolve}"
         ) from error
@@ -52,11 +49,11 @@ def parse(text: bytes, path: str, resolve: str) -> dict[str, Any]:
 
 
 def closure(
-    lock: dict[str, Any], roots: Iterable[str], platform: Platform, *, resolve: str
+    lock: dict[str, Any], roots: Iterable[str], platform: PythonPlatform, *, resolve: str
 ) -> tuple[LockedWheel, ...]:
     """The wheels that the requirement strings `roots` need on `platform`, in order of name.
 
-    Raises LockError for a requirement that the lock lacks or contradicts, and for a distribution
+    Raises Failure for a requirement that the lock lacks or contradicts, and for a distribution
     without a wheel for the platform.
     """
     locked = _by_name(lock, platform, resolve)
@@ -71,12 +68,12 @@ def closure(
         name = canonicalize_name(requirement.name)
         item = locked.get(name)
         if item is None:
-            raise LockError(
+            raise Failure(
                 f"the lock of resolve {resolve!r} lacks {requirement.name}, which {wanted_by}"
                 f" requires. {refresh}"
             )
         if not requirement.specifier.contains(item["version"], prereleases=True):
-            raise LockError(
+            raise Failure(
                 f"the lock of resolve {resolve!r} has {name} {item['version']}, but {wanted_by}"
                 f" requires {requirement}. {refresh}"
             )
@@ -92,14 +89,14 @@ def closure(
 
 
 def matching(
-    lock: dict[str, Any], pattern: str, platform: Platform, *, resolve: str
+    lock: dict[str, Any], pattern: str, platform: PythonPlatform, *, resolve: str
 ) -> tuple[LockedWheel, ...]:
     """The wheels of all distributions in the lock whose name matches the glob `pattern`, in order
-    of name; raises LockError if there is none, or one without a wheel for the platform."""
+    of name; raises Failure if there is none, or one without a wheel for the platform."""
     locked = _by_name(lock, platform, resolve)
     names = fnmatch.filter(sorted(locked), pattern.lower().replace("_", "-"))
     if not names:
-        raise LockError(f"the lock of resolve {resolve!r} has no distribution like {pattern!r}.")
+        raise Failure(f"the lock of resolve {resolve!r} has no distribution like {pattern!r}.")
     rank = {tag: number for number, tag in enumerate(platform.tags())}
     return tuple(_best_wheel(locked[name], rank, platform) for name in names)
 
@@ -113,14 +110,16 @@ def resolve_url(url: str, mappings: Iterable[str]) -> str:
         name, _, rest = mapping.partition("|")
         url = url.replace("${" + name + "}", rest.partition("|")[0].rstrip("/"))
     if "${" in url:
-        raise LockError(
+        raise Failure(
             f"nothing says what stands for {url[url.index('${') : url.index('}') + 1]} in the"
             " lock. Start Pants as ./pants, or set [python-repos].path_mappings."
         )
     return url
 
 
-def _by_name(lock: dict[str, Any], platform: Platform, resolve: str) -> dict[str, dict[str, Any]]:
+def _by_name(
+    lock: dict[str, Any], platform: PythonPlatform, resolve: str
+) -> dict[str, dict[str, Any]]:
     """The locked requirements, by name, of the part of the lock that is for the platform."""
     for part in lock["locked_resolves"]:
         if _applies(Marker(part["marker"]) if part.get("marker") else None, platform.markers()):
@@ -128,7 +127,7 @@ def _by_name(lock: dict[str, Any], platform: Platform, resolve: str) -> dict[str
                 canonicalize_name(item["project_name"]): item
                 for item in part["locked_requirements"]
             }
-    raise LockError(
+    raise Failure(
         f"the lock of resolve {resolve!r} is not for linux/{platform.architecture} with CPython"
         f" {platform.python}."
     )
@@ -140,7 +139,7 @@ def _requirement(text: str) -> Requirement:
     try:
         return Requirement(text)
     except InvalidRequirement as error:
-        raise LockError(f"{text!r} is no requirement that a lock can answer: {error}") from error
+        raise Failure(f"{text!r} is no requirement that a lock can answer: {error}") from error
 
 
 def _applies(marker: Marker | None, markers: dict[str, str], extras: Iterable[str] = ("",)) -> bool:
@@ -157,8 +156,10 @@ def _applies(marker: Marker | None, markers: dict[str, str], extras: Iterable[st
     return any(marker.evaluate({**markers, "extra": extra}) for extra in sorted(spelled))
 
 
-def _best_wheel(item: dict[str, Any], rank: dict[str, int], platform: Platform) -> LockedWheel:
-    """Raises LockError if none runs on the platform.
+def _best_wheel(
+    item: dict[str, Any], rank: dict[str, int], platform: PythonPlatform
+) -> LockedWheel:
+    """Raises Failure if none runs on the platform.
 
     PEP 425: that with the best tag; PEP 427: of several, that with the highest build number.
     """
@@ -178,17 +179,17 @@ def _best_wheel(item: dict[str, Any], rank: dict[str, int], platform: Platform) 
     best = max(wheels, key=lambda wheel: wheel[:2], default=None)
     name, version = item["project_name"], item["version"]
     if platform.python not in SpecifierSet(item.get("requires_python") or ""):
-        raise LockError(
+        raise Failure(
             f"{name} {version} needs Python {item['requires_python']}, but the base has"
             f" {platform.python}. Lock another version, or choose another base."
         )
     if best is None:
         there = f"It has wheels for: {', '.join(sorted(present))}." if present else "It has none."
-        raise LockError(
+        raise Failure(
             f"{name} {version} has no wheel for linux/{platform.architecture} with CPython"
             f" {platform.python} and glibc {'.'.join(map(str, platform.glibc))}. {there} Lock a"
             " version that has one, or choose another base."
         )
     if best[2]["algorithm"] != "sha256":
-        raise LockError(f"{name} {version} is locked by {best[2]['algorithm']}, not by sha256.")
+        raise Failure(f"{name} {version} is locked by {best[2]['algorithm']}, not by sha256.")
     return LockedWheel(canonicalize_name(name), version, best[1], best[2]["hash"], best[2]["url"])

@@ -6,11 +6,12 @@ from typing import Any, Iterable
 
 import pytest
 
-from inseam.plan.lock import LockedWheel, LockError, closure, matching, parse, resolve_url
-from inseam.plan.platform import Platform
+from inseam.formats.failure import Failure
+from inseam.plan.lock import LockedWheel, closure, matching, parse, resolve_url
+from inseam.plan.platform import PythonPlatform
 
-PLATFORM = Platform("amd64", "3.11.2", (2, 36))
-ARM = Platform("arm64", "3.11.2", (2, 36))
+PLATFORM = PythonPlatform("amd64", "3.11.2", (2, 36))
+ARM = PythonPlatform("arm64", "3.11.2", (2, 36))
 
 
 def artifact(filename: str, *, algorithm: str = "sha256") -> dict[str, str]:
@@ -46,12 +47,12 @@ def lock(*items: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def needed(
-    locked: dict[str, Any], *roots: str, platform: Platform = PLATFORM
+    locked: dict[str, Any], *roots: str, platform: PythonPlatform = PLATFORM
 ) -> tuple[LockedWheel, ...]:
     return closure(locked, roots, platform, resolve="services")
 
 
-def names(locked: dict[str, Any], *roots: str, platform: Platform = PLATFORM) -> str:
+def names(locked: dict[str, Any], *roots: str, platform: PythonPlatform = PLATFORM) -> str:
     return " ".join(wheel.name for wheel in needed(locked, *roots, platform=platform))
 
 
@@ -91,7 +92,7 @@ def test_a_lock_is_read_with_and_without_comments(text: bytes) -> None:
     ],
 )
 def test_what_is_no_lock_is_refused_with_the_command_that_makes_one(text: bytes) -> None:
-    with pytest.raises(LockError) as error:
+    with pytest.raises(Failure) as error:
         parse(text, "lockfiles/x.lock", "x")
     assert str(error.value).startswith("lockfiles/x.lock is no lock file of PEX (")
     assert str(error.value).endswith("./pants generate-lockfiles --resolve=x")
@@ -208,7 +209,7 @@ def test_a_lock_of_several_parts_is_read_where_it_is_for_the_platform() -> None:
     assert needed(locked, "a")[0].version == "2.0"
     assert needed(locked, "a", platform=ARM)[0].version == "1.0"
     del locked["locked_resolves"][1]
-    with pytest.raises(LockError, match="not for linux/amd64 with CPython 3.11.2"):
+    with pytest.raises(Failure, match="not for linux/amd64 with CPython 3.11.2"):
         needed(locked, "a")
 
 
@@ -235,7 +236,7 @@ def test_an_unrelated_distribution_of_the_lock_changes_nothing() -> None:
 def test_a_lock_that_is_not_up_to_date_is_refused_with_the_next_step(
     locked: dict[str, Any], root: str, why: str
 ) -> None:
-    with pytest.raises(LockError, match=why) as error:
+    with pytest.raises(Failure, match=why) as error:
         needed(locked, root)
     assert "the lock of resolve 'services'" in str(error.value)
     assert str(error.value).endswith("./pants generate-lockfiles --resolve=services")
@@ -250,7 +251,7 @@ def test_a_local_version_satisfies_its_public_one() -> None:
 
 
 def test_what_is_no_requirement_is_refused() -> None:
-    with pytest.raises(LockError, match="'a b' is no requirement"):
+    with pytest.raises(Failure, match="'a b' is no requirement"):
         needed(lock(item("a")), "a b")
 
 
@@ -341,7 +342,7 @@ def test_a_distribution_without_a_wheel_for_the_platform_is_named_with_the_tags_
         "a-1.0-cp311-cp311-manylinux_2_40_x86_64.whl",
         "a-1.0.tar.gz",
     ]
-    with pytest.raises(LockError) as error:
+    with pytest.raises(Failure) as error:
         needed(lock(item("a", files=files)), "a")
     assert str(error.value) == (
         "a 1.0 has no wheel for linux/amd64 with CPython 3.11.2 and glibc 2.36. It has wheels for:"
@@ -352,7 +353,7 @@ def test_a_distribution_without_a_wheel_for_the_platform_is_named_with_the_tags_
 
 @pytest.mark.parametrize("files", [["a-1.0.tar.gz", "a-1.0.zip"], []])
 def test_a_distribution_with_sources_only_is_refused(files: list[str]) -> None:
-    with pytest.raises(LockError, match=r"a 1.0 has no wheel .* It has none\."):
+    with pytest.raises(Failure, match=r"a 1.0 has no wheel .* It has none\."):
         needed(lock(item("a", files=files)), "a")
 
 
@@ -365,13 +366,13 @@ def test_a_wheel_is_locked_by_sha256() -> None:
     locked["locked_resolves"][0]["locked_requirements"][0]["artifacts"] = [
         artifact("a-1.0-py3-none-any.whl", algorithm="md5")
     ]
-    with pytest.raises(LockError, match="a 1.0 is locked by md5, not by sha256"):
+    with pytest.raises(Failure, match="a 1.0 is locked by md5, not by sha256"):
         needed(locked, "a")
 
 
 def test_a_distribution_for_other_pythons_is_refused() -> None:
     assert names(lock(item("a", requires_python=">=3.8,!=3.10.*")), "a") == "a"
-    with pytest.raises(LockError, match=r"a 1.0 needs Python >=3.12, but the base has 3.11.2"):
+    with pytest.raises(Failure, match=r"a 1.0 needs Python >=3.12, but the base has 3.11.2"):
         needed(lock(item("a", requires_python=">=3.12")), "a")
 
 
@@ -397,7 +398,7 @@ def test_globs_match_names_in_the_lock(pattern: str, expected: str) -> None:
 
 
 def test_a_glob_that_matches_nothing_is_refused() -> None:
-    with pytest.raises(LockError, match=r"'services' has no distribution like 'torch\*'"):
+    with pytest.raises(Failure, match=r"'services' has no distribution like 'torch\*'"):
         matching(NVIDIA, "torch*", PLATFORM, resolve="services")
 
 
@@ -419,6 +420,6 @@ def test_path_mappings_say_where_wheels_are(url: str, mappings: list[str], expec
 
 
 def test_a_name_that_nothing_maps_is_named() -> None:
-    with pytest.raises(LockError, match=r"what stands for \$\{INDEX\} in the lock") as error:
+    with pytest.raises(Failure, match=r"what stands for \$\{INDEX\} in the lock") as error:
         resolve_url("https:/${INDEX}/a.whl", ["OTHER|/x"])
     assert "[python-repos].path_mappings" in str(error.value)

@@ -1,14 +1,12 @@
-"""Says what a platform is: which wheels run on a base image, and under which markers."""
+"""Says what a base is for wheels: which of them run on it, and under which markers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from packaging import tags
 
-# Docker's architecture names (GOARCH), and what `uname -m` says on such a machine.
-MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+from inseam.formats.elf import MACHINES
 
 # PEP 600: the glibc versions that have an older manylinux name.
 _LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
@@ -16,7 +14,7 @@ _OLDEST_GLIBC = {"x86_64": 5, "aarch64": 17}
 
 
 @dataclass(frozen=True)
-class Platform:
+class PythonPlatform:
     """A CPython on Linux with glibc.
 
     architecture: "amd64" or "arm64". python: full version, "3.11.2". glibc: (major, minor).
@@ -32,9 +30,14 @@ class Platform:
         return MACHINES[self.architecture]
 
     @property
+    def python_version(self) -> str:
+        """The interpreter's version without the patch release, as "3.11"."""
+        return ".".join(self.python.split(".")[:2])
+
+    @property
     def minor(self) -> tuple[int, int]:
-        """The interpreter's minor version, as (3, 11)."""
-        major, minor = self.python.split(".")[:2]
+        """The same as numbers, (3, 11)."""
+        major, minor = self.python_version.split(".")
         return int(major), int(minor)
 
     def tags(self) -> tuple[str, ...]:
@@ -68,10 +71,6 @@ class Platform:
             "platform_system": "Linux",
             "platform_version": "",
             "python_full_version": self.python,
-            "python_version": f"{self.minor[0]}.{self.minor[1]}",
+            "python_version": self.python_version,
             "sys_platform": "linux",
         }
-
-    def complete_platform(self) -> dict[str, Any]:
-        """The platform in the form that PEX reads (`--complete-platform`)."""
-        return {"compatible_tags": list(self.tags()), "marker_environment": self.markers()}

@@ -8,11 +8,11 @@ import pytest
 from packaging import tags
 from packaging.markers import default_environment
 
-from inseam.plan.platform import Platform
+from inseam.plan.platform import PythonPlatform
 
 
 def test_wheels_for_one_interpreter_come_first_and_newer_manylinux_before_older() -> None:
-    found = Platform("amd64", "3.11.2", (2, 18)).tags()
+    found = PythonPlatform("amd64", "3.11.2", (2, 18)).tags()
     assert found[:5] == (
         "cp311-cp311-manylinux_2_18_x86_64",
         "cp311-cp311-manylinux_2_17_x86_64",
@@ -39,7 +39,7 @@ def test_wheels_for_one_interpreter_come_first_and_newer_manylinux_before_older(
     ],
 )
 def test_the_order_of_pep_425(earlier: str, later: str) -> None:
-    found = Platform("amd64", "3.11.2", (2, 36)).tags()
+    found = PythonPlatform("amd64", "3.11.2", (2, 36)).tags()
     assert found.index(earlier) < found.index(later)
 
 
@@ -58,16 +58,16 @@ def test_the_order_of_pep_425(earlier: str, later: str) -> None:
     ],
 )
 def test_what_does_not_run_has_no_tag(tag: str) -> None:
-    assert tag not in Platform("amd64", "3.11.2", (2, 36)).tags()
+    assert tag not in PythonPlatform("amd64", "3.11.2", (2, 36)).tags()
 
 
-def platforms(platform: Platform) -> list[str]:
+def platforms(platform: PythonPlatform) -> list[str]:
     prefix = "cp311-cp311-"
     return [tag[len(prefix) :] for tag in platform.tags() if tag.startswith(prefix)]
 
 
 def test_every_glibc_down_to_the_oldest_has_a_tag_and_some_have_two_names() -> None:
-    found = platforms(Platform("amd64", "3.11.2", (2, 36)))
+    found = platforms(PythonPlatform("amd64", "3.11.2", (2, 36)))
     assert [name for name in found if name.startswith("manylinux_")] == [
         f"manylinux_2_{minor}_x86_64" for minor in range(36, 4, -1)
     ]
@@ -81,7 +81,7 @@ def test_every_glibc_down_to_the_oldest_has_a_tag_and_some_have_two_names() -> N
 
 
 def test_arm_begins_with_glibc_2_17() -> None:
-    assert platforms(Platform("arm64", "3.11.2", (2, 19))) == [
+    assert platforms(PythonPlatform("arm64", "3.11.2", (2, 19))) == [
         "manylinux_2_19_aarch64",
         "manylinux_2_18_aarch64",
         "manylinux_2_17_aarch64",
@@ -92,11 +92,11 @@ def test_arm_begins_with_glibc_2_17() -> None:
 
 def test_no_tag_is_there_twice() -> None:
     for architecture in ("amd64", "arm64"):
-        found = Platform(architecture, "3.13.1", (2, 41)).tags()
+        found = PythonPlatform(architecture, "3.13.1", (2, 41)).tags()
         assert len(set(found)) == len(found)
 
 
-def here() -> Platform:
+def here() -> PythonPlatform:
     """The platform that runs this test."""
     machine = os.uname().machine
     if sys.platform != "linux" or sys.implementation.name != "cpython":
@@ -110,7 +110,7 @@ def here() -> Platform:
         pytest.skip("needs a 64-bit machine with glibc")
     major, minor = version.split(".")[:2]
     python = ".".join(map(str, sys.version_info[:3]))
-    return Platform(architecture, python, (int(major), int(minor)))
+    return PythonPlatform(architecture, python, (int(major), int(minor)))
 
 
 def test_tags_are_those_that_an_interpreter_has_on_such_a_machine() -> None:
@@ -135,7 +135,7 @@ def test_markers_are_those_that_an_interpreter_has_on_such_a_machine() -> None:
 
 
 def test_names_of_machine_and_minor_version() -> None:
-    platform = Platform("arm64", "3.11.2", (2, 36))
+    platform = PythonPlatform("arm64", "3.11.2", (2, 36))
     assert (platform.machine, platform.minor) == ("aarch64", (3, 11))
     assert platform.markers()["platform_machine"] == "aarch64"
     assert platform.markers()["python_version"] == "3.11"
@@ -143,6 +143,6 @@ def test_names_of_machine_and_minor_version() -> None:
 
 
 def test_platforms_are_values() -> None:
-    one, other = (Platform("amd64", "3.11.2", (2, 36)) for _ in range(2))
+    one, other = (PythonPlatform("amd64", "3.11.2", (2, 36)) for _ in range(2))
     assert one == other
     assert hash(one) == hash(other)

@@ -1,0 +1,48 @@
+"""Runs the command line of Docker or podman."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+from inseam.formats.failure import Failure
+
+CLIENTS = ("docker", "podman")
+
+
+class ClientFailed(Failure):
+    """The client said no; the text has its words."""
+
+
+def run_client(*argv: str) -> str:
+    """What the client prints; raises ClientFailed if it fails."""
+    result = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if result.returncode != 0:
+        words = result.stderr.decode(errors="replace").strip()
+        raise ClientFailed(f"`{' '.join(argv[:3])}` failed: {words}")
+    return result.stdout.decode(errors="replace")
+
+
+def choose_client(wanted: str | None) -> str:
+    """The client `wanted`, or else the first one that works; raises Failure if there is none."""
+    failure = Failure(
+        f"{wanted or 'Neither docker nor podman'} is{' not' if wanted else ''} on PATH. Install"
+        f" {wanted or 'one of them'}, or push the image to a registry instead."
+    )
+    for client in [wanted] if wanted else CLIENTS:
+        if shutil.which(client) is None:
+            continue
+        try:
+            run_client(client, "version")
+            return client
+        except ClientFailed as error:
+            failure = Failure(f"{error}\nIs its daemon running, and may you use it?")
+    raise failure
+
+
+def platform(client: str) -> str:
+    """What the client's containers run on, as "linux/amd64"."""
+    if client == "docker":
+        template = "{{.Server.Os}}/{{.Server.Arch}}"
+        return run_client(client, "version", "--format", template).strip()
+    return run_client(client, "info", "--format", "{{.Host.OS}}/{{.Host.Arch}}").strip()

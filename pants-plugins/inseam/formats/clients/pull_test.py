@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import stat
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pytest
+
+from inseam.formats.clients.pull import check_interpreter, pull
+from inseam.formats.failure import Failure
+from inseam.formats.oci.assemble import read_base
+from inseam.formats.oci.config import (
+    INTERPRETER_LABEL,
+    LIBC_LABEL,
+    PYTHON_LABEL,
+    Runtime,
+    parse_platform,
+)
+from inseam.formats.oci.descriptor import BLOBS, GZIP_LAYER, ZSTD_LAYER, Descriptor, blob_path
+from inseam.formats.oci.layer import Layer
+from inseam.formats.oci.layout import read_blob
+from inseam.formats.oci.metadata import ImageMetadata
+from inseam.formats.oci.oci_testing import digest, make_base, make_image
+from inseam.formats.tar import Member, write_tar
+from inseam.programs.__main__ import run
+
+DOCKER = "application/vnd.docker.distribution.manifest"
+OTHER = "sha256:" + "0" * 64
+RUNTIME = Runtime("3.11.7", "/usr/local/bin/python3.11", "glibc 2.36")
+
+
+class Registry:
+    """What a skopeo that the test puts on PATH gives: documents and layers by digest."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        script = folder / "bin/skopeo"
+        script.parent.mkdir(parents=True)
+        script.write_text(
+            "#!/bin/sh\n"
+            'for one; do source="$last"; last="$one"; done\n'
+            'case "$last" in dir:*)'
+            f' exec cp "{folder}/${{source##*@}}.layers/{BLOBS}/"* "${{last#dir:}}/";; esac\n'
+            'digest="${last##*@}"\n'
+            'case "$*" in *" --config "*) digest="$digest.config";; esac\n'
+            f'if [ -f "{folder}/$digest" ]; then exec cat "{folder}/$digest"; fi\n'
+            """echo 'level=fatal msg="manifest unknown"' >&2; exit 1\n"""
+        )
+        script.chmod(script.stat().st_mode | stat.S_IXUSR)
+
+    def layers(self, manifest: str) -> Path:
+        """Where the layers' blobs of the image lie."""
+        return self._folder / f"{manifest}.layers"
+
+    def add(self, value: Any, config: bytes | None = None) -> str:
+        content = json.dumps(value).encode()
+        (self._folder / digest(content)).write_bytes(content)
+        if config is not None:
+            (self._folder / f"{digest(content)}.config").write_bytes(config)
+        return digest(content)
+
+    def lie(self, name: str, content: bytes) -> None:
+        (self._folder / name).write_bytes(content)
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    folder = tmp_path / "registry"
+    monkeypatch.setenv("PATH", f"{folder}/bin{os.pathsep}{os.environ['PATH']}")
+    return Registry(folder)
+
+
+def one_file_layer(folder: Path, path: str, media_type: str = GZIP_LAYER) -> Layer:
+    """A layer with one file, whose blob is in `folder`."""
+    tar = io.BytesIO()
+    info = write_tar([Member(path, b"x", 0o755)], tar)
+    content = gzip.compress(tar.getvalue(), mtime=0)
+    blob = Descriptor(media_type, digest(content), len(content))
+    place = blob_path(folder, blob.digest)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+    return Layer("base", info.diff_id, None, blob=blob)
+
+
+FILES = ("etc/passwd", "usr/local/bin/python3.11")
+
+
+def docker_image(registry: Registry, architecture: str = "amd64", variant: str = "") -> str:
+    """The digest of an image with Docker's manifest, of two layers with a file of FILES each."""
+    folder = registry.layers("new")
+    layers = [one_file_layer(folder, path) for path in FILES]
+    config: dict[str, Any] = {
+        "os": "linux",
+        "architecture": architecture,
+        "config": {"Env": ["PATH=/usr/local/bin"]},
+        "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
+    }
+    if variant:
+        config["variant"] = variant
+    text = json.dumps(config).encode()
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": f"{DOCKER}.v2+json",
+        "config": {"digest": digest(text), "size": len(text)},
+        "layers": [
+            layer.descriptor._replace(
+                media_type="application/vnd.docker.image.rootfs.diff.tar.gzip"
+            ).value()
+            for layer in layers
+        ],
+    }
+    added = registry.add(manifest, text)
+    folder.rename(registry.layers(added))
+    return added
+
+
+def pulled(
+    folder: Path, reference: str, platform: str = "linux/amd64", runtime: Runtime = RUNTIME
+) -> ImageMetadata:
+    return pull(reference, folder / "out", platform=parse_platform(platform), runtime=runtime)
+
+
+def test_a_base_is_fetched_with_its_layers(tmp_path: Path, registry: Registry) -> None:
+    wanted = docker_image(registry)
+    image = pulled(tmp_path, f"python:3.11@{wanted}")
+    assert image.digest == wanted
+    assert image.references == ("python:3.11",)
+    layers = [one_file_layer(tmp_path / "layers", path) for path in FILES]
+    assert [layer.diff_id for layer in image.layers] == [layer.diff_id for layer in layers]
+    assert {layer.descriptor.media_type for layer in image.layers} == {
+        "application/vnd.oci.image.layer.v1.tar+gzip"
+    }
+    assert image.uncompressed_size is None
+    blobs = {f"sha256:{path.name}" for path in (tmp_path / "out/blobs/sha256").iterdir()}
+    assert blobs == {
+        image.digest,
+        image.config_digest,
+        *(layer.descriptor.digest for layer in layers),
+    }
+    for layer in layers:
+        assert digest(blob_path(tmp_path / "out", layer.descriptor.digest).read_bytes()) == (
+            layer.descriptor.digest
+        )
+
+
+def test_an_image_stands_on_it_with_its_labels(tmp_path: Path, registry: Registry) -> None:
+    pulled(tmp_path, f"python@{docker_image(registry)}")
+    assert read_base(tmp_path / "out").metadata.runtime == RUNTIME
+    made = make_image(tmp_path / "image", base=tmp_path / "out").metadata
+    config = json.loads(read_blob(tmp_path / "image", made.config_digest))
+    labels = config["config"]["Labels"]
+    assert labels[PYTHON_LABEL] == "3.11.7"
+    assert (labels[INTERPRETER_LABEL], labels[LIBC_LABEL]) == RUNTIME[1:]
+    assert made.runtime == RUNTIME
+
+
+def test_of_an_index_the_platform_s_image_is_taken(tmp_path: Path, registry: Registry) -> None:
+    images = {
+        ("amd64", ""): docker_image(registry),
+        ("arm64", "v8"): docker_image(registry, "arm64", "v8"),
+    }
+    entries = [
+        {"digest": found, "platform": {"os": "linux", "architecture": name, "variant": variant}}
+        for (name, variant), found in images.items()
+    ]
+    entries.insert(0, {"digest": OTHER, "platform": {"os": "unknown", "architecture": "unknown"}})
+    index = registry.add({"mediaType": f"{DOCKER}.list.v2+json", "manifests": entries})
+    assert pulled(tmp_path, f"python@{index}").digest == images["amd64", ""]
+    arm = pulled(tmp_path, f"python@{index}", "linux/arm64")
+    assert (arm.digest, arm.platform) == (images["arm64", "v8"], "linux/arm64/v8")
+    with pytest.raises(Failure, match=r"no image for linux/s390x; it has linux/amd64, linux/arm64"):
+        pulled(tmp_path, f"python@{index}", "linux/s390x")
+
+
+def test_an_image_for_another_platform_is_refused(tmp_path: Path, registry: Registry) -> None:
+    with pytest.raises(Failure, match="is for linux/amd64, but linux/arm64 is wanted"):
+        pulled(tmp_path, f"python@{docker_image(registry)}", "linux/arm64")
+
+
+def test_a_base_without_a_digest_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"^the base python:3\.11 has no digest"):
+        pulled(tmp_path, "python:3.11")
+
+
+def test_an_unknown_digest_is_named(tmp_path: Path, registry: Registry) -> None:
+    with pytest.raises(Failure, match="^python: manifest unknown\nCheck the image's name"):
+        pulled(tmp_path, f"python@{OTHER}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_registry_that_lies_is_found_out(tmp_path: Path, registry: Registry) -> None:
+    registry.lie(OTHER, b"{}")
+    with pytest.raises(Failure, match=f"gives {digest(b'{}')} for the digest {OTHER}"):
+        pulled(tmp_path, f"python@{OTHER}")
+    wanted = docker_image(registry)
+    registry.lie(f"{wanted}.config", b"{}")
+    with pytest.raises(Failure, match="changes what it sends"):
+        pulled(tmp_path, f"python@{wanted}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_we_pushed_ourselves_keeps_its_names(tmp_path: Path, registry: Registry) -> None:
+    base = make_base(tmp_path / "base")
+    manifest = read_blob(tmp_path / "base", base.digest)
+    registry.lie(base.digest, manifest)
+    registry.lie(f"{base.digest}.config", read_blob(tmp_path / "base", base.config_digest))
+    copytree(tmp_path / "base" / BLOBS, registry.layers(base.digest) / BLOBS)
+    runtime = RUNTIME._replace(interpreter="/etc/os-release")
+    assert pulled(tmp_path, f"debian@{base.digest}", runtime=runtime).layers == base.layers
+
+
+def test_the_program_is_told_the_runtime(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = [
+        *("--platform=linux/amd64", "--out=out", f"--python={RUNTIME.python}"),
+        *(f"--interpreter={RUNTIME.interpreter}", f"--libc={RUNTIME.libc}"),
+    ]
+    assert run(["pull", *arguments, f"python@{docker_image(registry)}"]) == 0
+    assert read_base(tmp_path / "out").metadata.runtime == RUNTIME
+
+
+def test_an_interpreter_may_be_in_any_layer(tmp_path: Path) -> None:
+    layers = [
+        one_file_layer(tmp_path, "etc/passwd"),
+        one_file_layer(tmp_path, "usr/local/bin/python3.11"),
+    ]
+    check_interpreter("python", layers, tmp_path, "/usr/local/bin/python3.11")
+
+
+def test_a_base_without_its_interpreter_is_refused(tmp_path: Path) -> None:
+    layers = [one_file_layer(tmp_path, "usr/local/bin/python3.11")]
+    with pytest.raises(Failure, match="^the image python has no /usr/bin/python3"):
+        check_interpreter("python", layers, tmp_path, "/usr/bin/python3.11")
+
+
+def test_a_layer_that_cannot_be_read_may_hold_it(tmp_path: Path) -> None:
+    layers = [one_file_layer(tmp_path, "etc/passwd", ZSTD_LAYER)]
+    check_interpreter("python", layers, tmp_path, "/usr/bin/python3.11")

@@ -1,0 +1,206 @@
+"""Runs skopeo, the tool that speaks to registries.
+
+It finds credentials by itself: in REGISTRY_AUTH_FILE, in its own auth.json, and in Docker's
+config.json with the credential helpers that are named there. None pass through here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import re
+import shutil
+import subprocess
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Sequence
+
+from inseam.formats.failure import Failure
+from inseam.formats.oci.reference import Reference
+
+STALL = 60.0  # seconds in which a registry has to answer a request
+SLOWEST = 50_000  # bytes a second at which an upload is not yet taken for stalled
+
+_REQUEST = re.compile(r"(GET|HEAD|POST|PATCH|PUT) (\w+://[^?\s]+)")
+_TRANSFER = re.compile(r"PATCH |GET [^?\s]+/blobs/sha256:")  # after which it is silent for long
+_QUERY = re.compile(r"\?[^\s\"]*")  # which may hold what is nobody's business
+_MESSAGE = re.compile(r'level=(\w+) msg="((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True)
+class Result:
+    """What skopeo wrote to its output, and the messages of its log, oldest first."""
+
+    output: bytes
+    log: tuple[str, ...]
+
+
+class Unanswered(Failure):
+    """The registry cannot be reached, or it does not answer in time."""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository in a registry, as skopeo reaches it.
+
+    reference: its name. stall: seconds in which the registry has to answer a request. Only a
+    registry of this machine may use plain HTTP.
+    """
+
+    reference: Reference
+    stall: float = STALL
+
+    @property
+    def name(self) -> str:
+        return self.reference.name
+
+    def tls(self, side: str = "") -> list[str]:
+        """skopeo's option for plain HTTP; side: "src-" or "dest-" where there are two."""
+        return [f"--{side}tls-verify=false"] if self.reference.loopback else []
+
+    def manifest(self, name: str) -> bytes:
+        """The manifest or index that the registry has under `name`.
+
+        Raises Failure as `run` does, also if there is none.
+        """
+        arguments = ["inspect", "--raw", *self.tls(), *authentication(), f"docker://{name}"]
+        return self.run(arguments).output
+
+    def run(
+        self, arguments: Sequence[str], *, largest: int = 0, folder: Path | None = None
+    ) -> Result:
+        """Runs skopeo, in the folder.
+
+        largest: bytes of the largest blob that it may have to send in one piece.
+
+        Raises Unanswered, or Failure with skopeo's own words and what to do.
+        """
+        program = shutil.which("skopeo")
+        if program is None:
+            raise Failure(
+                "the program skopeo, which moves images to and from registries, is"
+                " not on PATH. Install it (Debian, Ubuntu: apt-get install skopeo; Fedora: dnf"
+                " install skopeo; macOS: brew install skopeo)."
+            )
+        process = subprocess.Popen(
+            [program, "--debug", *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        assert process.stderr is not None
+        output: list[bytes] = []
+        lines: queue.Queue[str | None] = queue.Queue()
+        readers = (
+            threading.Thread(target=_read_all, args=(process.stdout, output), daemon=True),
+            threading.Thread(target=_read_lines, args=(process.stderr, lines), daemon=True),
+        )
+        for reader in readers:
+            reader.start()
+        try:
+            log = self._follow(lines, largest)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            process.wait()
+            for reader in readers:
+                reader.join()
+        if process.returncode != 0:
+            raise self._failure(log)
+        return Result(b"".join(output), tuple(message for _, message in log))
+
+    def _follow(self, lines: queue.Queue[str | None], largest: int) -> list[tuple[str, str]]:
+        """The log, as pairs of level and message."""
+        log: list[tuple[str, str]] = []
+        limit = self.stall
+        while True:
+            try:
+                line = lines.get(timeout=limit)
+            except queue.Empty:
+                raise Unanswered(
+                    f"the registry of {self.name} has not answered for"
+                    f" {limit:.0f} s ({_last_request(log)}). Try again later: what it already has"
+                    " is not sent again."
+                ) from None
+            if line is None:
+                return log
+            match = _MESSAGE.search(line)
+            if match is None:
+                continue
+            message = match[2].replace('\\"', '"').replace("\\n", "\n")
+            log.append((match[1], message))
+            if _TRANSFER.match(message):
+                limit = self.stall + largest / SLOWEST
+            elif _REQUEST.match(message):
+                limit = self.stall
+
+    def _failure(self, log: list[tuple[str, str]]) -> Failure:
+        words = [message for level, message in log if level in ("fatal", "error")]
+        text = _QUERY.sub("", words[-1]) if words else "skopeo failed without a word"
+        advice = "Run the command again: what the registry already has is not sent again."
+        for pattern, found in _ADVICE:
+            if re.search(pattern, text, re.IGNORECASE):
+                advice = found
+                break
+        kind = Unanswered if re.search(_UNREACHABLE, text, re.IGNORECASE) else Failure
+        registry = self.reference.registry or "Docker's default registry"
+        return kind(f"{self.name}: {text}\n{advice.format(registry=registry)}")
+
+
+def _read_all(stream: BinaryIO, output: list[bytes]) -> None:
+    output.append(stream.read())
+
+
+def _read_lines(stream: BinaryIO, lines: queue.Queue[str | None]) -> None:
+    for line in stream:
+        lines.put(line.decode(errors="replace"))
+    lines.put(None)
+
+
+def _last_request(log: list[tuple[str, str]]) -> str:
+    for _, message in reversed(log):
+        match = _REQUEST.match(message)
+        if match:
+            return f"its last request: {match[1]} {match[2]}"
+    return "no request was sent"
+
+
+_UNREACHABLE = "connection refused|no such host|i/o timeout|no route to host|network is unreachable"
+_ADVICE = (
+    (_UNREACHABLE, "Is {registry} the right registry, and does it run?"),
+    (
+        "unauthorized|authentication required|denied|invalid username|forbidden",
+        "Log in with `docker login {registry}` or `skopeo login {registry}` as somebody who may do"
+        " that.",
+    ),
+    (
+        "HTTP response to HTTPS client",
+        "The registry {registry} speaks plain HTTP, which is accepted on this machine only."
+        " Give it a certificate, or reach it through a tunnel on 127.0.0.1.",
+    ),
+    (
+        "certificate",
+        "Put the certificate of {registry}'s authority where the system has such certificates.",
+    ),
+    ("manifest unknown|name unknown|not found", "Check the image's name and its digest."),
+    ("no space left", "Free some space, then run the command again."),
+)
+
+
+def authentication() -> list[str]:
+    """The option that makes skopeo follow Docker's DOCKER_CONFIG, which it does not by itself."""
+    folder = os.environ.get("DOCKER_CONFIG")
+    if not folder or os.environ.get("REGISTRY_AUTH_FILE"):
+        return []
+    path = Path(folder, "config.json")
+    return [f"--authfile={path}"] if path.is_file() else []
+
+
+def digest_of(content: bytes) -> str:
+    """The sha256 digest of a document."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -1,0 +1,50 @@
+"""Reads the paragraphs of Debian control data (deb822(5), Debian policy section 5.1)."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterator
+
+from inseam.formats.failure import Failure
+
+Paragraph = Dict[str, str]
+
+
+class DebianError(Failure):
+    """What went wrong with a Debian package, lock or mirror; the text says what to do next."""
+
+
+def paragraphs(text: str) -> Iterator[Paragraph]:
+    """Yields each paragraph as a mapping from field name to value.
+
+    A value that goes on over several lines keeps its newlines, without the leading space of each
+    line. Lines that start with `#` are comments. Raises DebianError for a line that is no field.
+    """
+    fields: Paragraph = {}
+    name = ""
+    for line in text.split("\n"):
+        if line[:1] in (" ", "\t") and line.strip():
+            if not name:
+                raise DebianError(f"control data starts with a continuation line: {line!r}")
+            fields[name] += "\n" + line[1:]
+        elif not line.strip():
+            if fields:
+                yield fields
+            fields, name = {}, ""
+        elif not line.startswith("#"):
+            name, colon, value = line.partition(":")
+            if not colon:
+                raise DebianError(f"control data has a line without a field name: {line!r}")
+            fields[name] = value.strip()
+    if fields:
+        yield fields
+
+
+def single_paragraph(text: str, owner: str) -> Paragraph:
+    """The only paragraph of `text`; raises DebianError, naming `owner`, if that is not so."""
+    try:
+        found = list(paragraphs(text))
+    except DebianError as error:
+        raise DebianError(f"{owner}: {error}") from None
+    if len(found) != 1:
+        raise DebianError(f"{owner}: expected one paragraph of control data, found {len(found)}")
+    return found[0]

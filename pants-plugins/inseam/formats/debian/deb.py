@@ -1,0 +1,213 @@
+"""Reads a Debian binary package (deb(5)) as members of a root filesystem."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import tarfile
+import zlib
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Callable, Mapping
+
+from inseam.formats.debian.control import DebianError, Paragraph, single_paragraph
+from inseam.formats.tar import Member
+
+AR_MAGIC = b"!<arch>\n"
+AR_HEADER_SIZE = 60
+AR_HEADER_END = b"`\n"
+FORMAT_MAJOR = b"2."
+
+
+@dataclass(frozen=True)
+class Deb:
+    """A binary package.
+
+    control: fields of its control file (policy 5.3), for example Package and Version.
+    control_text: the control file as it is.
+    md5sums: its md5sums file (deb-md5sums(5)), empty if it has none.
+    members: its files, links and directories, in the order of the package. Modes are as packed.
+    hard_links: path of a hard link -> path of the regular file in `members` that it names.
+    """
+
+    control: Paragraph
+    control_text: str
+    md5sums: str
+    members: tuple[Member, ...]
+    hard_links: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        return self.control["Package"]
+
+    @property
+    def version(self) -> str:
+        return self.control["Version"]
+
+    @property
+    def architecture(self) -> str:
+        return self.control["Architecture"]
+
+
+def read_deb(path: str) -> Deb:
+    """Reads a .deb file.
+
+    Raises DebianError, naming the package, if it is damaged, or if it has a member that no image
+    should get: an absolute path or one with `..`, a device, two entries for one path.
+    """
+    owner = os.path.basename(path)
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise DebianError(f"{path}: cannot read this Debian package: {error.strerror}") from None
+    parts = _read_ar(data, owner)
+    version = parts.get("debian-binary", b"")
+    if not version.startswith(FORMAT_MAJOR):
+        raise DebianError(f"{owner} is not a Debian package of format 2: {version[:20]!r}")
+    control_files = _control_files(_tar_of(parts, "control.tar", owner), owner)
+    try:
+        control_text = control_files["control"].decode()
+    except KeyError:
+        raise DebianError(f"{owner} is damaged: it has no control file") from None
+    except UnicodeDecodeError:
+        raise DebianError(f"{owner} is damaged: its control file is not UTF-8") from None
+    control = single_paragraph(control_text, owner)
+    for field in ("Package", "Version", "Architecture"):
+        if not control.get(field):
+            raise DebianError(f"{owner} is damaged: its control file has no {field} field")
+    owner = f"Debian package {control['Package']} {control['Version']}"
+    members, hard_links = _members(_tar_of(parts, "data.tar", owner), owner)
+    md5sums = control_files.get("md5sums", b"").decode("utf-8", "surrogateescape")
+    return Deb(control, control_text, md5sums, members, hard_links)
+
+
+def _read_ar(data: bytes, owner: str) -> dict[str, bytes]:
+    if not data.startswith(AR_MAGIC):
+        raise DebianError(f"{owner} is not a Debian package: it does not start as an ar archive")
+    parts: dict[str, bytes] = {}
+    at = len(AR_MAGIC)
+    while at < len(data):
+        header = data[at : at + AR_HEADER_SIZE]
+        at += AR_HEADER_SIZE
+        try:
+            name = header[:16].decode("ascii").rstrip().rstrip("/")
+            size = int(header[48:58])
+        except ValueError:
+            raise DebianError(f"{owner} is damaged: a garbled ar header at byte {at}") from None
+        if header[58:] != AR_HEADER_END or size < 0:
+            raise DebianError(f"{owner} is damaged: a garbled ar header at byte {at}")
+        if at + size > len(data):
+            raise DebianError(f"{owner} is damaged: it ends in the middle of {name}")
+        if name in parts:
+            raise DebianError(f"{owner} is damaged: it has {name} twice")
+        parts[name] = data[at : at + size]
+        at += size + size % 2
+    return parts
+
+
+def _unpack_zst(data: bytes) -> bytes:
+    try:
+        from compression import zstd  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        raise DebianError(
+            "it is packed with zstd, which this Python has no decoder for;"
+            " Debian's own packages use xz: lock the package of a Debian suite"
+        ) from None
+    unpacked: bytes = zstd.decompress(data)
+    return unpacked
+
+
+_UNPACK: Mapping[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.decompress,
+    ".xz": lzma.decompress,
+    ".bz2": bz2.decompress,
+    ".zst": _unpack_zst,
+}
+
+
+def _tar_of(parts: Mapping[str, bytes], stem: str, owner: str) -> tarfile.TarFile:
+    found = [name for name in parts if name.startswith(stem)]
+    if len(found) != 1:
+        raise DebianError(f"{owner} is damaged: it has {len(found)} members {stem}*, not one")
+    unpack = _UNPACK.get(found[0][len(stem) :])
+    if unpack is None:
+        raise DebianError(f"{owner}: {found[0]} is packed in a way that is not known here")
+    try:
+        data = unpack(parts[found[0]])
+        return tarfile.open(fileobj=io.BytesIO(data), mode="r:")
+    except DebianError as error:
+        raise DebianError(f"{owner}: {error}") from None
+    except (lzma.LZMAError, zlib.error, tarfile.TarError, EOFError, OSError, ValueError) as error:
+        raise DebianError(f"{owner} is damaged: cannot unpack {found[0]}: {error}") from None
+
+
+def _content(archive: tarfile.TarFile, info: tarfile.TarInfo, owner: str) -> bytes:
+    source = archive.extractfile(info)
+    data = source.read() if source else b""
+    if len(data) != info.size:
+        raise DebianError(f"{owner} is damaged: it ends in the middle of {info.name}")
+    return data
+
+
+def _infos(archive: tarfile.TarFile, owner: str) -> list[tarfile.TarInfo]:
+    try:
+        return archive.getmembers()
+    except (tarfile.TarError, OSError, ValueError) as error:
+        raise DebianError(f"{owner} is damaged: {error}") from None
+
+
+def _control_files(archive: tarfile.TarFile, owner: str) -> dict[str, bytes]:
+    return {
+        info.name[2:] if info.name.startswith("./") else info.name: _content(archive, info, owner)
+        for info in _infos(archive, owner)
+        if info.isreg()
+    }
+
+
+def member_path(name: str, owner: str) -> str:
+    """The path inside the image of a tar entry `name`; empty for the root directory itself.
+
+    Raises DebianError for a name that is absolute or climbs out with `..`.
+    """
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\0" in name or not name:
+        raise DebianError(f"{owner} has the unusable path {name!r}; do not use this package")
+    return "" if str(path) == "." else str(path)
+
+
+def _members(archive: tarfile.TarFile, owner: str) -> tuple[tuple[Member, ...], Mapping[str, str]]:
+    members: dict[str, Member] = {}
+    hard_links: dict[str, str] = {}
+    for info in _infos(archive, owner):
+        path = member_path(info.name, owner)
+        if not path:
+            continue
+        if path in members or path in hard_links:
+            raise DebianError(f"{owner} has /{path} twice; do not use this package")
+        mode = info.mode & 0o7777
+        if info.isdir():
+            members[path] = Member(path, mode=mode, directory=True, owner=owner)
+        elif info.issym():
+            if not info.linkname:
+                raise DebianError(f"{owner} is damaged: the link /{path} has no target")
+            members[path] = Member(path, link=info.linkname, owner=owner)
+        elif info.islnk():
+            target = member_path(info.linkname, owner)
+            known = members.get(target)
+            if known is None or known.directory or known.link is not None:
+                raise DebianError(f"{owner} is damaged: /{path} links to /{target}, no such file")
+            hard_links[path] = target
+        elif info.type in (tarfile.REGTYPE, tarfile.AREGTYPE):
+            content = _content(archive, info, owner)
+            members[path] = Member(path, content, mode=mode, owner=owner)
+        else:
+            raise DebianError(
+                f"{owner} has /{path}, which is a device, a pipe or of another kind that an image"
+                " must not get; do not use this package"
+            )
+    return tuple(members.values()), hard_links

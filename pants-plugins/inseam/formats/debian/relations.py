@@ -1,0 +1,45 @@
+"""Reads relations between Debian packages (Debian policy chapter 7)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from inseam.formats.debian.control import DebianError
+from inseam.formats.debian.version import satisfies
+
+_RELATION = re.compile(
+    r"(?P<name>[a-z0-9][a-z0-9+.-]*)(?::[a-z0-9-]+)?"
+    r"(?:\s*\(\s*(?P<relation><<|<=|=|>=|>>)\s*(?P<version>[^\s)]+)\s*\))?\Z"
+)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """One alternative of a dependency: a package name, and which versions of it will do."""
+
+    name: str
+    relation: str = ""
+    version: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.relation} {self.version})" if self.relation else self.name
+
+    def allows(self, version: str) -> bool:
+        return not self.relation or satisfies(version, self.relation, self.version)
+
+
+def parse_relations(field: str) -> list[list[Relation]]:
+    """The dependencies in a Depends or Provides field, each a list of alternatives."""
+    return [
+        [_relation(alternative) for alternative in dependency.split("|")]
+        for dependency in field.replace("\n", " ").split(",")
+        if dependency.strip()
+    ]
+
+
+def _relation(text: str) -> Relation:
+    match = _RELATION.match(text.strip())
+    if not match:
+        raise DebianError(f"{text.strip()!r} is not a relation between Debian packages")
+    return Relation(match["name"], match["relation"] or "", match["version"] or "")

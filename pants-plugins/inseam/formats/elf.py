@@ -1,0 +1,79 @@
+"""Reads of an ELF file for which machine it is and what libraries it needs (System V gABI)."""
+
+from __future__ import annotations
+
+import struct
+
+PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
+DT_NULL, DT_NEEDED, DT_STRTAB = 0, 1, 5
+
+# Debian's and OCI's names of architectures, and those of ELF and `uname -m`.
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+# e_machine values of the ELF specification, and the name that `uname -m` gives such a machine.
+_NAMES = {
+    3: "i686",
+    21: "ppc64le",
+    22: "s390x",
+    40: "armv7l",
+    62: "x86_64",
+    183: "aarch64",
+    243: "riscv64",
+}
+
+
+def machine(head: bytes) -> str | None:
+    """The machine of the ELF file that starts with `head` (20 bytes are enough), None if it is
+    no ELF file."""
+    if len(head) < 20 or head[:4] != b"\x7fELF":
+        return None
+    number = int.from_bytes(head[18:20], "little" if head[5] == 1 else "big")
+    return _NAMES.get(number, f"elf-{number}")
+
+
+def needed(data: bytes) -> tuple[str, ...]:
+    """The names in a file's DT_NEEDED entries, after the path of its program interpreter if it
+    has one; empty for what is no 64-bit little-endian ELF file, or has no dynamic section.
+
+    Raises ValueError for a file that ends too early.
+    """
+    if data[:4] != b"\x7fELF" or data[4:6] != b"\x02\x01" or len(data) < 64:
+        return ()
+    try:
+        return _needed(data)
+    except struct.error as error:
+        raise ValueError(f"truncated ELF file: {error}") from None
+
+
+def _needed(data: bytes) -> tuple[str, ...]:
+    (at,) = struct.unpack_from("<Q", data, 32)
+    entry_size, count = struct.unpack_from("<HH", data, 54)
+    loads: list[tuple[int, int, int]] = []
+    found: list[str] = []
+    dynamic = (0, 0)
+    for index in range(count):
+        kind, _, offset, address, _, size = struct.unpack_from(
+            "<IIQQQQ", data, at + index * entry_size
+        )
+        if kind == PT_LOAD:
+            loads.append((address, size, offset))
+        elif kind == PT_DYNAMIC:
+            dynamic = (offset, size)
+        elif kind == PT_INTERP:
+            found.append(_text(data, offset))
+    tags = []
+    for place in range(dynamic[0], dynamic[0] + dynamic[1], 16):
+        tag, value = struct.unpack_from("<qQ", data, place)
+        if tag == DT_NULL:
+            break
+        tags.append((tag, value))
+    strings = [value for tag, value in tags if tag == DT_STRTAB]
+    for address, size, offset in loads:
+        if strings and address <= strings[0] < address + size:
+            start = strings[0] - address + offset
+            found += [_text(data, start + value) for tag, value in tags if tag == DT_NEEDED]
+    return tuple(found)
+
+
+def _text(data: bytes, offset: int) -> str:
+    return data[offset : data.index(b"\0", offset)].decode("utf-8", "surrogateescape")

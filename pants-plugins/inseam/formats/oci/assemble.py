@@ -1,0 +1,189 @@
+"""Makes an image of layers from their descriptors alone.
+
+That is a few kilobytes of JSON, so no process is started for it: rules and other programs call it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Mapping, NamedTuple, Sequence
+
+from inseam.formats.failure import Failure
+from inseam.formats.files import write_files
+from inseam.formats.oci.config import (
+    ImageConfig,
+    Platform,
+    Runtime,
+    configuration,
+    dump_config,
+    parse_platform,
+    parse_runtime,
+)
+from inseam.formats.oci.layer import Layer
+from inseam.formats.oci.layout import (
+    CONFIG_TYPE,
+    Document,
+    document_files,
+    entry_files,
+    json_document,
+    layer_entry,
+    manifest,
+    read_blob,
+)
+from inseam.formats.oci.metadata import (
+    METADATA,
+    BaseReference,
+    ImageMetadata,
+    dump_metadata,
+    read_metadata,
+)
+from inseam.formats.oci.probes import PROBES, probes
+
+MAX_LAYERS = 127  # Docker's overlay2 mounts no more
+
+BASE_NAME = "org.opencontainers.image.base.name"
+BASE_DIGEST = "org.opencontainers.image.base.digest"
+# What `rebase` has to know: the ImageConfig, and how many of the layers are the base's.
+OWN_CONFIG = "org.inseam.config"
+BASE_LAYERS = "org.inseam.base.layers"
+
+
+class BaseImage(NamedTuple):
+    """An image that others stand on: what it is, and its configuration."""
+
+    metadata: ImageMetadata
+    configuration: Mapping[str, Any]
+
+
+class Assembled(NamedTuple):
+    """An image without its layers' bytes."""
+
+    metadata: ImageMetadata
+    manifest: Document
+    configuration: Document
+
+
+def read_base(folder: Path) -> BaseImage:
+    """Reads the image in `folder`, of which `image.json` and the blob of its configuration have to
+    be there; raises Failure if one is not."""
+    metadata = read_metadata(folder)
+    if metadata.images:
+        platforms = ", ".join(image.platform for image in metadata.images)
+        raise Failure(
+            f"{folder} holds an index of images, for {platforms}; a base is the image for one"
+            " platform."
+        )
+    return BaseImage(metadata, json.loads(read_blob(folder, metadata.config_digest)))
+
+
+def assemble(
+    target: str,
+    config: ImageConfig,
+    layers: Sequence[Layer],
+    *,
+    references: Sequence[str] = (),
+    base: BaseImage | None = None,
+    platform: Platform | None = None,
+) -> Assembled:
+    """The image of `layers`, lowest first, on `base`.
+
+    platform: that of the image; None for the base's. Raises Failure if the two differ, or there
+    is neither, and for more layers than Docker can mount.
+    """
+    platform = _platform(target, base, platform)
+    base_layers = base.metadata.layers if base else ()
+    every = (*base_layers, *layers)
+    if len(every) > MAX_LAYERS:
+        raise Failure(
+            f"{target}: the image would have {len(every)} layers, but Docker mounts at most"
+            f" {MAX_LAYERS}. Put several of the shared layers into one."
+        )
+    value = configuration(
+        config,
+        layers,
+        platform=platform,
+        base=base.configuration if base else {},
+        base_layers=base_layers,
+        runtime=base.metadata.runtime if base else Runtime(),
+    )
+    labels: Mapping[str, str] = value["config"].get("Labels", {})
+    reference = BaseReference(_name(base.metadata), base.metadata.digest) if base else None
+    blob = json_document(CONFIG_TYPE, value)
+    written = manifest(
+        blob,
+        [layer_entry(layer) for layer in every],
+        _annotations(config, reference, len(base_layers)),
+    )
+    metadata = ImageMetadata(
+        target=target,
+        references=tuple(references),
+        digest=written.digest,
+        media_type=written.media_type,
+        size=written.size,
+        config_digest=blob.digest,
+        platform=str(platform),
+        layers=every,
+        base=reference,
+        base_layers=len(base_layers),
+        runtime=parse_runtime(labels),
+    )
+    return Assembled(metadata, written, blob)
+
+
+def _platform(target: str, base: BaseImage | None, platform: Platform | None) -> Platform:
+    if base is None:
+        if platform is None:
+            raise Failure(f"{target}: an image without a base has to say its platform.")
+        return platform
+    below = parse_platform(base.metadata.platform)
+    if platform is not None and platform != below:
+        raise Failure(
+            f"{target}: the image is for {platform}, but its base {base.metadata.target} is for"
+            f" {below}. Give it a base for {platform}."
+        )
+    return below
+
+
+def _name(image: ImageMetadata) -> str:
+    return image.references[0] if image.references else ""
+
+
+def _annotations(
+    config: ImageConfig, base: BaseReference | None, base_layers: int
+) -> dict[str, str]:
+    found = {
+        name: value
+        for name, value in config.labels.items()
+        if name.startswith("org.opencontainers.image.")
+    }
+    if base is not None:
+        if base.name:
+            found[BASE_NAME] = base.name
+        found[BASE_DIGEST] = base.digest
+        found[BASE_LAYERS] = str(base_layers)
+        found[OWN_CONFIG] = json.dumps(dump_config(config), sort_keys=True, ensure_ascii=False)
+    return {**found, **config.annotations}
+
+
+def image_files(image: Assembled, config: ImageConfig) -> dict[str, bytes]:
+    """What an image is beside its layers' blobs: content by path.
+
+    These are `oci-layout`, `index.json`, the manifest and the configuration below `blobs/sha256`,
+    `image.json` (`ImageMetadata`), and `probes.yaml` if the image has a healthcheck. Together with
+    the layers' blobs that is an OCI image layout.
+    """
+    metadata = image.metadata
+    files = {
+        **document_files([image.configuration, image.manifest]),
+        **entry_files(metadata.descriptor, metadata.references),
+        METADATA: dump_metadata(metadata),
+    }
+    if config.healthcheck is not None:
+        files[PROBES] = probes(metadata.target, config.healthcheck).encode()
+    return files
+
+
+def write_image(image: Assembled, config: ImageConfig, out: Path) -> None:
+    """Writes the files of an image to the folder `out`."""
+    write_files(out, image_files(image, config))

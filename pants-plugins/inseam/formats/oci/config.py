@@ -1,0 +1,205 @@
+"""Says how a container of an image runs: OCI's and Docker's image configuration."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, NamedTuple, Sequence
+
+from inseam.formats.failure import Failure
+from inseam.formats.oci.layer import Layer
+from inseam.formats.records import plain
+
+EPOCH = "1970-01-01T00:00:00Z"
+
+# The labels that say which layers a base can carry. Images inherit them.
+PYTHON_LABEL = "org.inseam.python"
+INTERPRETER_LABEL = "org.inseam.interpreter"
+LIBC_LABEL = "org.inseam.libc"
+
+# The execution parameters that an image inherits from its base (config.md, "Properties"; the last
+# two are Docker's).
+_INHERITED = (
+    "User",
+    "ExposedPorts",
+    "Env",
+    "Entrypoint",
+    "Cmd",
+    "Volumes",
+    "WorkingDir",
+    "Labels",
+    "StopSignal",
+    "Healthcheck",
+    "Shell",
+)
+
+
+class Healthcheck(NamedTuple):
+    """A probe that Docker and podman run in the container, in exec form; times in seconds.
+
+    start_period: for so long after the start, failures do not count. retries: failures in a row
+    that make a container unhealthy.
+    """
+
+    command: tuple[str, ...]
+    interval: float = 10
+    timeout: float = 2
+    start_period: float = 5
+    retries: int = 3
+
+    def docker(self) -> dict[str, Any]:
+        """The form that Docker has in its image configuration, times in nanoseconds."""
+        return {
+            "Test": ["CMD", *self.command],
+            "Interval": round(self.interval * 1e9),
+            "Timeout": round(self.timeout * 1e9),
+            "StartPeriod": round(self.start_period * 1e9),
+            "Retries": self.retries,
+        }
+
+
+class ImageConfig(NamedTuple):
+    """What an image says of itself beside its layers; where it is silent, its base has the word.
+
+    user: "UID" or "UID:GID". ports: "8000" or "53/udp". entrypoint, cmd: in exec form; an image
+    with its own entrypoint does not inherit `cmd`. annotations: of the manifest; labels whose names
+    start with org.opencontainers.image are there too. created: RFC 3339.
+    """
+
+    user: str = ""
+    env: Mapping[str, str] = {}
+    ports: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    working_dir: str = ""
+    stop_signal: str = ""
+    labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str] = {}
+    healthcheck: Healthcheck | None = None
+    created: str = EPOCH
+
+
+def dump_config(config: ImageConfig) -> dict[str, Any]:
+    """The JSON value of an ImageConfig, without what has its default."""
+    default = plain(ImageConfig())
+    return {name: value for name, value in plain(config).items() if value != default[name]}
+
+
+def parse_config(data: Any, what: str) -> ImageConfig:
+    """Reads the JSON value of an ImageConfig; raises Failure, naming `what`, for anything else."""
+    try:
+        fields = dict(data)
+        for name in ("ports", "entrypoint", "cmd"):
+            fields[name] = tuple(fields.get(name) or ())
+        probe = fields.get("healthcheck")
+        if probe is not None:
+            fields["healthcheck"] = Healthcheck(**{**probe, "command": tuple(probe["command"])})
+        return ImageConfig(**fields)
+    except (TypeError, ValueError, KeyError) as error:
+        raise Failure(f"{what} is not an image configuration: {error}") from None
+
+
+class Runtime(NamedTuple):
+    """What a base offers to the layers on it; "" for what is not known.
+
+    python: full version, "3.11.2". interpreter: absolute path. libc: family and version, "glibc
+    2.36".
+    """
+
+    python: str = ""
+    interpreter: str = ""
+    libc: str = ""
+
+    def labels(self) -> dict[str, str]:
+        """What is known, as labels of an image."""
+        return {label: value for label, value in zip(_RUNTIME_LABELS, self) if value}
+
+
+_RUNTIME_LABELS = (PYTHON_LABEL, INTERPRETER_LABEL, LIBC_LABEL)
+
+
+def parse_runtime(labels: Mapping[str, str]) -> Runtime:
+    """What the labels of an image say of its runtime."""
+    return Runtime(*(labels.get(label, "") for label in _RUNTIME_LABELS))
+
+
+class Platform(NamedTuple):
+    """What an image runs on, by Go's names: GOOS, GOARCH and GOARM (image-index.md)."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+    def fields(self) -> dict[str, str]:
+        """As in a configuration and in the descriptors of an index."""
+        variant = {"variant": self.variant} if self.variant else {}
+        return {"architecture": self.architecture, "os": self.os, **variant}
+
+
+def parse_platform(text: str) -> Platform:
+    """Reads "linux/arm64" or "linux/arm64/v8"; raises Failure for anything else."""
+    parts = text.split("/")
+    if len(parts) not in (2, 3) or not all(parts):
+        raise Failure(f"{text!r} is not a platform; write it like linux/amd64 or linux/arm64/v8.")
+    return Platform(*parts)
+
+
+def configuration(
+    config: ImageConfig,
+    layers: Sequence[Layer],
+    *,
+    platform: Platform,
+    base: Mapping[str, Any],
+    base_layers: Sequence[Layer],
+    runtime: Runtime,
+) -> dict[str, Any]:
+    """The image configuration of `layers` on a base (OCI image-spec 1.1, config.md).
+
+    base: the base's own configuration, {} for none. runtime: what the base offers.
+    """
+    below = base.get("config") or {}
+    execution = {name: below[name] for name in _INHERITED if below.get(name)}
+    env = dict(entry.partition("=")[::2] for entry in execution.get("Env", ()))
+    env.update(sorted(config.env.items()))
+    labels = {**execution.get("Labels", {}), **runtime.labels(), **config.labels}
+    ports: dict[str, Any] = {port if "/" in port else f"{port}/tcp": {} for port in config.ports}
+    own: dict[str, Any] = {
+        "User": config.user,
+        "Env": [f"{name}={value}" for name, value in env.items()],
+        "ExposedPorts": {**execution.get("ExposedPorts", {}), **ports},
+        "Entrypoint": list(config.entrypoint),
+        "Cmd": list(config.cmd),
+        "WorkingDir": config.working_dir,
+        "Labels": labels,
+        "StopSignal": config.stop_signal,
+        "Healthcheck": config.healthcheck and config.healthcheck.docker(),
+    }
+    if config.entrypoint:
+        execution.pop("Cmd", None)
+    execution.update((name, value) for name, value in own.items() if value)
+    return {
+        "created": config.created,
+        **platform.fields(),
+        "config": execution,
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [layer.diff_id for layer in (*base_layers, *layers)],
+        },
+        "history": [
+            *_base_history(base, base_layers),
+            *(
+                {"created": config.created, "created_by": f"inseam {layer.name}"}
+                for layer in layers
+            ),
+        ],
+    }
+
+
+def _base_history(base: Mapping[str, Any], layers: Sequence[Layer]) -> list[Mapping[str, Any]]:
+    """The base's history, or a plain one if it does not tell a step for each layer."""
+    history: list[Mapping[str, Any]] = base.get("history") or []
+    if sum(not step.get("empty_layer") for step in history) == len(layers):
+        return history
+    created = base.get("created", EPOCH)
+    return [{"created": created, "created_by": layer.name} for layer in layers]

@@ -1,0 +1,110 @@
+"""Describes the layers of images: the forms of `layer.json` and `layers.json`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Iterable, NamedTuple
+
+from inseam.formats.failure import Failure
+from inseam.formats.files import read_json, write_whole
+from inseam.formats.oci.descriptor import Descriptor, check_digest, parse_descriptor
+
+# Layers lie in a folder of this name, each in one with its own name.
+LAYERS = "layers"
+LAYER_FILE = "layer.json"
+LAYERS_FILE = "layers.json"
+
+# Layers that are not made of a wheel's name: of a Debian base, of wheels without a layer of their
+# own, and of large first-party files.
+ROOTFS_LAYER = "rootfs"
+DEPS_LAYER = "deps"
+DATA_LAYER = "data"
+
+
+class Wheel(NamedTuple):
+    """A distribution as the lock names it; sha256 is that of the wheel file, in hex."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class Layer(NamedTuple):
+    """A layer of an image (OCI image-spec 1.1, layer.md).
+
+    name: "deps", "app", or that of a shared layer or wheel. diff_id: digest of its tar (config.md,
+    "Layer DiffID"). size: bytes of the tar; None for a layer from a registry, which does not say.
+    wheels: what is installed in it, in order of name, as far as that is known. blob: the layer as
+    registries have it; None while it is not compressed.
+    """
+
+    name: str
+    diff_id: str
+    size: int | None
+    wheels: tuple[Wheel, ...] = ()
+    blob: Descriptor | None = None
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """That of the blob, which must be there."""
+        assert self.blob is not None, f"the layer {self.name} is not compressed"
+        return self.blob
+
+
+def layer_value(layer: Layer) -> dict[str, Any]:
+    """The JSON value of a layer."""
+    value: dict[str, Any] = {"name": layer.name, "diff_id": layer.diff_id, "size": layer.size}
+    if layer.blob is not None:
+        value["blob"] = layer.blob.value()
+    value["wheels"] = [wheel._asdict() for wheel in layer.wheels]
+    return value
+
+
+def parse_layer(data: Any, what: str) -> Layer:
+    """Reads the JSON value of a layer; raises Failure, naming `what`, for anything else."""
+    try:
+        blob = data.get("blob")
+        layer = Layer(
+            data["name"],
+            check_digest(data["diff_id"], f"`diff_id` in {what}"),
+            data["size"],
+            tuple(Wheel(**wheel) for wheel in data["wheels"]),
+            None if blob is None else parse_descriptor(blob, what),
+        )
+    except (AttributeError, LookupError, TypeError) as error:
+        raise Failure(f"{what} does not describe a layer: {error}") from None
+    if layer.size is not None and (not isinstance(layer.size, int) or layer.size < 0):
+        raise Failure(f"`size` in {what} is not a number of bytes: {layer.size!r}")
+    return layer
+
+
+def dump_layer(layer: Layer) -> bytes:
+    """The text of a `layer.json`."""
+    return (json.dumps(layer_value(layer), indent=2) + "\n").encode()
+
+
+def load_layer(text: bytes) -> Layer:
+    """Reads the text of a `layer.json`."""
+    return parse_layer(json.loads(text), LAYER_FILE)
+
+
+def write_layer(layer: Layer, folder: Path) -> None:
+    """Writes the folder's `layer.json`."""
+    write_whole(folder / LAYER_FILE, dump_layer(layer))
+
+
+def read_layer(folder: Path) -> Layer:
+    """Reads the folder's `layer.json`; raises Failure if it is missing or damaged."""
+    path = folder / LAYER_FILE
+    return parse_layer(read_json(path), str(path))
+
+
+def dump_layers(layers: Iterable[Layer]) -> bytes:
+    """The text of `layers.json`: an array in the order of the image, lowest layer first."""
+    return (json.dumps([layer_value(layer) for layer in layers], indent=2) + "\n").encode()
+
+
+def load_layers(text: bytes) -> tuple[Layer, ...]:
+    """Reads the text of a `layers.json`; raises Failure for anything else."""
+    return tuple(parse_layer(item, LAYERS_FILE) for item in json.loads(text))

@@ -1,0 +1,145 @@
+"""Writes and reads OCI image layouts (OCI image-spec 1.1, image-layout.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
+
+from inseam.formats.failure import Failure
+from inseam.formats.oci.config import Platform
+from inseam.formats.oci.descriptor import Descriptor, blob_path, check_digest, parse_descriptor
+from inseam.formats.oci.layer import Layer
+
+INDEX = "index.json"
+LAYOUT = "oci-layout"
+LAYOUT_TEXT = b'{"imageLayoutVersion":"1.0.0"}'
+
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
+
+REF_NAME = "org.opencontainers.image.ref.name"
+CONTAINERD_NAME = "io.containerd.image.name"
+
+# Annotations of a layer's descriptor.
+LAYER_NAME = "org.inseam.layer"
+LAYER_SIZE = "org.inseam.uncompressed-size"
+
+
+class Document(NamedTuple):
+    """A JSON document of an image: a manifest, an index or a configuration."""
+
+    media_type: str
+    content: bytes
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{hashlib.sha256(self.content).hexdigest()}"
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.content)
+
+    @property
+    def descriptor(self) -> Descriptor:
+        return Descriptor(self.media_type, self.digest, self.size)
+
+
+def json_document(media_type: str, value: Mapping[str, Any]) -> Document:
+    """The document with the value, always in the same bytes."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return Document(media_type, text.encode())
+
+
+def manifest(
+    config: Document, layers: Iterable[Mapping[str, Any]], annotations: Mapping[str, str]
+) -> Document:
+    """An image manifest (manifest.md) of layers given by their descriptors."""
+    value: dict[str, Any] = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "config": config.descriptor.value(),
+        "layers": list(layers),
+    }
+    if annotations:
+        value["annotations"] = annotations
+    return json_document(MANIFEST_TYPE, value)
+
+
+def index(
+    images: Iterable[tuple[Descriptor, Platform]], annotations: Mapping[str, str]
+) -> Document:
+    """An image index (image-index.md) of the images with these descriptors and platforms."""
+    value: dict[str, Any] = {
+        "schemaVersion": 2,
+        "mediaType": INDEX_TYPE,
+        "manifests": [
+            {**descriptor.value(), "platform": platform.fields()} for descriptor, platform in images
+        ],
+    }
+    if annotations:
+        value["annotations"] = annotations
+    return json_document(INDEX_TYPE, value)
+
+
+def document_files(documents: Iterable[Document]) -> dict[str, bytes]:
+    """Documents by path in a layout, each under its digest."""
+    return {blob_path(Path(), one.digest).as_posix(): one.content for one in documents}
+
+
+def entry_files(descriptor: Descriptor, references: Sequence[str]) -> dict[str, bytes]:
+    """What makes a folder the layout of the image with this descriptor, by path.
+
+    references: the image's names; the layout tells the first one.
+    """
+    entry = descriptor.value()
+    if references:
+        name = references[0]
+        tag = name.rpartition("/")[2].partition("@")[0].partition(":")[2]
+        annotations = {CONTAINERD_NAME: name, REF_NAME: tag or "latest"}
+        entry = {**entry, "annotations": annotations}
+    top = json_document(
+        INDEX_TYPE, {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [entry]}
+    )
+    return {LAYOUT: LAYOUT_TEXT, INDEX: top.content}
+
+
+def read_blob(folder: Path, digest: str) -> bytes:
+    """The document `digest` of the layout `folder`.
+
+    Raises Failure if it is missing or is not what its digest says.
+    """
+    check_digest(digest, f"a digest in {folder}")
+    path = blob_path(folder, digest)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Failure(
+            f"The image in {folder} is not complete: {path} cannot be read ({error.strerror})."
+        ) from None
+    if f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
+        raise Failure(f"The image in {folder} is damaged: {path} has another digest. Remove it.")
+    return content
+
+
+def layer_entry(layer: Layer) -> dict[str, Any]:
+    """The descriptor of a layer, with annotations for what else `parse_layer_entry` has to know."""
+    annotations = {LAYER_NAME: layer.name}
+    if layer.size is not None:
+        annotations[LAYER_SIZE] = str(layer.size)
+    return {**layer.descriptor.value(), "annotations": annotations}
+
+
+def parse_layer_entry(entry: Mapping[str, Any], diff_id: str) -> Layer:
+    """The layer with this descriptor in a manifest, and this diff ID in the configuration."""
+    annotations = entry.get("annotations") or {}
+    size = annotations.get(LAYER_SIZE)
+    return Layer(
+        annotations.get(LAYER_NAME, "base"),
+        diff_id,
+        int(size) if size is not None else None,
+        blob=parse_descriptor(entry, "the manifest"),
+    )

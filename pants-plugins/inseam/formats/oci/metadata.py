@@ -1,0 +1,129 @@
+"""Describes an image that lies in a layout: the form of `image.json`, made for deploy tools."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from inseam.formats.failure import Failure
+from inseam.formats.files import read_json
+from inseam.formats.oci.config import Runtime, parse_runtime
+from inseam.formats.oci.descriptor import Descriptor, check_digest
+from inseam.formats.oci.layer import Layer, layer_value, parse_layer
+
+METADATA = "image.json"
+
+
+class BaseReference(NamedTuple):
+    """The image that another one stands on: name in a registry, "" for none, and digest."""
+
+    name: str
+    digest: str
+
+
+class ImageMetadata(NamedTuple):
+    """What an image is.
+
+    target: its address in the repository. references: the names that it is to have, with tags.
+    digest, media_type, size: of the manifest, or of the index if `images` has images, one for
+    each platform. config_digest, platform, layers: those of an image, lowest layer first.
+    base_layers: how many of the layers are the base's. runtime: what it offers to layers on it.
+    """
+
+    target: str
+    references: tuple[str, ...]
+    digest: str
+    media_type: str
+    size: int
+    config_digest: str = ""
+    platform: str = ""
+    layers: tuple[Layer, ...] = ()
+    base: BaseReference | None = None
+    base_layers: int = 0
+    runtime: Runtime = Runtime()
+    images: tuple[ImageMetadata, ...] = ()
+
+    @property
+    def own_layers(self) -> tuple[Layer, ...]:
+        """The layers on top of the base's."""
+        return self.layers[self.base_layers :]
+
+    @property
+    def compressed_size(self) -> int:
+        """Bytes of all layers, as a registry holds them."""
+        return sum(layer.descriptor.size for layer in self.layers)
+
+    @property
+    def uncompressed_size(self) -> int | None:
+        """Bytes of all layers' tars; None if that is not known of each."""
+        total = 0
+        for layer in self.layers:
+            if layer.size is None:
+                return None
+            total += layer.size
+        return total
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """That of the manifest or index."""
+        return Descriptor(self.media_type, self.digest, self.size)
+
+
+def _value(image: ImageMetadata) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "target": image.target,
+        "references": list(image.references),
+        "digest": image.digest,
+        "media_type": image.media_type,
+        "size": image.size,
+    }
+    if image.images:
+        return {**value, "images": [_value(inner) for inner in image.images]}
+    return {
+        **value,
+        "config_digest": image.config_digest,
+        "platform": image.platform,
+        "layers": [layer_value(layer) for layer in image.layers],
+        "base": image.base and image.base._asdict(),
+        "base_layers": image.base_layers,
+        "runtime": image.runtime.labels(),
+        "compressed_size": image.compressed_size,
+        "uncompressed_size": image.uncompressed_size,
+    }
+
+
+def dump_metadata(image: ImageMetadata) -> bytes:
+    """The text of `image.json`."""
+    return (json.dumps(_value(image), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def read_metadata(folder: Path) -> ImageMetadata:
+    """Reads the folder's `image.json`; raises Failure if it is missing or damaged."""
+    path = folder / METADATA
+    return _parse(read_json(path), str(path))
+
+
+def load_metadata(text: bytes) -> ImageMetadata:
+    """Reads the text of an `image.json`."""
+    return _parse(json.loads(text), METADATA)
+
+
+def _parse(data: Any, what: str) -> ImageMetadata:
+    try:
+        fields = dict(data)
+        fields.pop("compressed_size", None)
+        fields.pop("uncompressed_size", None)
+        fields["references"] = tuple(fields["references"])
+        fields["layers"] = tuple(parse_layer(layer, what) for layer in fields.get("layers", ()))
+        fields["images"] = tuple(_parse(image, what) for image in fields.get("images", ()))
+        if fields.get("base"):
+            fields["base"] = BaseReference(**fields["base"])
+        fields["runtime"] = parse_runtime(fields.get("runtime", {}))
+        image = ImageMetadata(**fields)
+    except (TypeError, ValueError, KeyError) as error:
+        raise Failure(f"{what} does not describe an image: {error}") from None
+    check_digest(image.digest, f"`digest` in {what}")
+    if not image.images:
+        check_digest(image.config_digest, f"`config_digest` in {what}")
+    return image

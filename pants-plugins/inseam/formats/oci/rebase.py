@@ -1,0 +1,121 @@
+"""Puts the layers of an image on another base, by metadata alone.
+
+The result is the image that a build on the new base gives, to the byte, if that build makes the
+same layers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+from inseam.formats.failure import Failure
+from inseam.formats.oci.assemble import (
+    BASE_LAYERS,
+    OWN_CONFIG,
+    Assembled,
+    BaseImage,
+    assemble,
+    read_base,
+    write_image,
+)
+from inseam.formats.oci.config import (
+    INTERPRETER_LABEL,
+    LIBC_LABEL,
+    PYTHON_LABEL,
+    ImageConfig,
+    parse_config,
+)
+from inseam.formats.oci.layer import Layer
+from inseam.formats.oci.layout import parse_layer_entry, read_blob
+from inseam.formats.oci.metadata import ImageMetadata, read_metadata
+
+# In the order of Runtime.
+_WORDS = {
+    PYTHON_LABEL: "minor version of Python",
+    INTERPRETER_LABEL: "path of the interpreter",
+    LIBC_LABEL: "C library",
+}
+
+
+def rebase(
+    layout: Path, base: Path, out: Path, *, references: Sequence[str] | None = None
+) -> Assembled:
+    """Writes the image in `layout` on the base in the folder `base` to the folder `out`.
+
+    references: None stands for those of the image.
+
+    Raises Failure if it is not an image that Inseam put on a base, or if its layers cannot run on
+    the new one: other platform, other minor version or path of the interpreter, other libc or an
+    older one.
+    """
+    image = read_metadata(layout)
+    below = read_base(base)
+    config, layers = own_part(layout, image)
+    check_compatible(image, below)
+    assembled = assemble(
+        image.target,
+        config,
+        layers,
+        references=image.references if references is None else references,
+        base=below,
+    )
+    write_image(assembled, config, out)
+    return assembled
+
+
+def own_part(layout: Path, image: ImageMetadata) -> tuple[ImageConfig, list[Layer]]:
+    """What an image adds to its base: configuration and layers."""
+    if image.images:
+        raise Failure(f"{image.target}: {layout} holds an index; rebase each of its images.")
+    manifest: Mapping[str, Any] = json.loads(read_blob(layout, image.digest))
+    annotations: Mapping[str, str] = manifest.get("annotations") or {}
+    if OWN_CONFIG not in annotations or BASE_LAYERS not in annotations:
+        raise Failure(
+            f"{image.target}: the image does not say what it added to its base (its manifest lacks"
+            f" the annotation {OWN_CONFIG}). Only images that Inseam put on a base can be rebased."
+        )
+    config = parse_config(
+        json.loads(annotations[OWN_CONFIG]), f"the annotation {OWN_CONFIG} of {image.target}"
+    )
+    configuration: Mapping[str, Any] = json.loads(read_blob(layout, manifest["config"]["digest"]))
+    count = int(annotations[BASE_LAYERS])
+    pairs = zip(manifest["layers"][count:], configuration["rootfs"]["diff_ids"][count:])
+    return config, [parse_layer_entry(entry, diff_id) for entry, diff_id in pairs]
+
+
+def check_compatible(image: ImageMetadata, base: BaseImage) -> None:
+    """Raises Failure if the layers of the image cannot run on the base, with all reasons."""
+    new = base.metadata
+    reasons = []
+    if image.platform != new.platform:
+        reasons.append(f"platform: {image.platform}, not {new.platform}")
+    for label, before, after in zip(_WORDS, image.runtime, new.runtime):
+        if not before or not after:
+            which = new.target if before else image.target
+            reasons.append(f"{_WORDS[label]}: {which} does not tell it (label {label})")
+        elif not _runs_on(label, before, after):
+            reasons.append(f"{_WORDS[label]}: {before}, not {after}")
+    if reasons:
+        raise Failure(
+            f"{image.target} cannot be put on {new.target or 'the new base'}, because what its"
+            " layers were made for differs:\n"
+            + "".join(f"  {reason}\n" for reason in reasons)
+            + "Build it on the new base instead."
+        )
+
+
+def _runs_on(label: str, before: str, after: str) -> bool:
+    if label == PYTHON_LABEL:
+        return before.split(".")[:2] == after.split(".")[:2]
+    if label == LIBC_LABEL:
+        old, new = _libc(before), _libc(after)
+        return old[0] == new[0] and old[1] <= new[1]
+    return before == after
+
+
+def _libc(text: str) -> tuple[str, list[int]]:
+    family, _, version = text.partition(" ")
+    return family, [int(number) for number in re.findall(r"\d+", version)]

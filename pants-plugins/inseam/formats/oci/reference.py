@@ -1,0 +1,58 @@
+"""Takes names of images apart (distribution-spec; the grammar of Docker's references)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from inseam.formats.failure import Failure
+
+_REFERENCE = re.compile(
+    r"(?P<name>(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?/|\[[0-9a-fA-F:]+\](?::\d+)?/)?"
+    r"[a-z0-9]+(?:(?:[./]|_{1,2}|-+)[a-z0-9]+)*)"
+    r"(?::(?P<tag>\w[\w.-]{0,127}))?"
+    r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An image in a registry: `name:tag`, `name@digest` or `name:tag@digest`."""
+
+    name: str
+    tag: str = ""
+    digest: str = ""
+
+    @property
+    def registry(self) -> str:
+        """Host, and port if there is one; "" for Docker's default registry."""
+        first, slash, _ = self.name.partition("/")
+        if slash and ("." in first or ":" in first or first == "localhost"):
+            return first
+        return ""
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the registry runs on this machine."""
+        host = re.sub(r":\d+\Z", "", self.registry)
+        return host in ("localhost", "[::1]") or re.fullmatch(r"127(\.\d+){3}", host) is not None
+
+    def by_digest(self, digest: str) -> str:
+        """`name@digest`."""
+        return f"{self.name}@{digest}"
+
+    def by_tag(self) -> str:
+        """`name:tag`."""
+        return f"{self.name}:{self.tag or 'latest'}"
+
+
+def parse_reference(text: str) -> Reference:
+    """Reads the name of an image; raises Failure for what is none."""
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        raise Failure(
+            f"{text!r} is no name of an image. Write it like registry.example/team/app:1.2; only"
+            " the tag may have capitals."
+        )
+    return Reference(match["name"], match["tag"] or "", match["digest"] or "")

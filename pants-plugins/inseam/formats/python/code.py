@@ -1,0 +1,139 @@
+"""Cuts first-party code into fragments of a tar, from which the layers of services are merged.
+
+Each name in a folder becomes a fragment: the members below it, with bytecode, each with header and
+padding. So do the folders above it, /app at least, which have no more than a header, and the end
+of an archive. Three files hold them: `code.tar` has all fragments in the order of a layer,
+`code.blob` has each compressed on its own, and `code.json` says where each is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from inseam.formats.compression import Compressor
+from inseam.formats.failure import Failure
+from inseam.formats.files import whole, write_whole
+from inseam.formats.python.entry_point import EntryPoint, check_entry_point
+from inseam.formats.python.sources import files_below, source_members
+from inseam.formats.python.venv import APP, VENV, entry_point_script
+from inseam.formats.tar import (
+    DIRECTORY_MODE,
+    END_OF_ARCHIVE,
+    HashingWriter,
+    Member,
+    TarError,
+    entry,
+    with_directories,
+)
+
+# The layers that are merged from the fragments: the package with a service's entry point, and the
+# other packages.
+APP_LAYER = "app"
+LIBRARIES_LAYER = "libs"
+
+CODE_TAR = "code.tar"
+CODE_BLOB = "code.blob"
+CODE_INDEX = "code.json"
+
+_END = ""  # path of the fragment that ends an archive
+_FOLDER = Member(APP, mode=DIRECTORY_MODE, directory=True)
+
+
+class CodeFragment(NamedTuple):
+    """A part of a layer: the path in the image of what it begins with ("" for the archive's end),
+    and which bytes of the tar and of the blob it is."""
+
+    path: str
+    start: int
+    end: int
+    blob_start: int
+    blob_end: int
+
+
+class Code(NamedTuple):
+    """The contents of `code.json`, `code.tar` and `code.blob`."""
+
+    fragments: bytes
+    tar: bytes
+    blob: bytes
+
+
+def write_code(
+    sources: Path,
+    folder: str,
+    out: Path,
+    *,
+    entry_points: Iterable[EntryPoint] = (),
+    console_scripts: bool = False,
+    format: str = "gzip",
+) -> None:
+    """Writes the fragments of the files below `sources`, all of which are in its `folder`, to the
+    folder `out`.
+
+    entry_points: must be there if their modules are among the sources. console_scripts: whether
+    there is a fragment with the console scripts of all entry points. format: "gzip" or "zstd".
+
+    Raises Failure for an entry point that is missing, and for a file that no layer can hold.
+    """
+    files = dict(files_below(sources))
+    entry_points = tuple(entry_points)
+    for entry_point in entry_points:
+        check_entry_point(entry_point, files)
+    top = f"{APP}/{folder}".rstrip("/")
+    try:
+        members = with_directories(source_members(files))
+        scripts = [
+            entry_point_script(one.console_script, one.module, one.attribute)
+            for one in entry_points
+        ]
+    except TarError as error:
+        raise Failure(str(error)) from error
+    groups: dict[str, list[Member]] = {APP: []}
+    for member in members:
+        inner = member.path[len(top) + 1 :]
+        path = f"{top}/{inner.partition('/')[0]}" if inner else member.path
+        groups.setdefault(path, []).append(member)
+    groups[APP] = groups[APP] or [_FOLDER]
+    if console_scripts:
+        groups[VENV.partition("/")[0]] = with_directories(scripts)
+    texts = {path: [text for one in group for text in entry(one)] for path, group in groups.items()}
+    texts[_END] = [END_OF_ARCHIVE]
+    fragments = []
+    with whole(out / CODE_TAR) as tar_file, whole(out / CODE_BLOB) as blob_file:
+        tar, blob = HashingWriter(tar_file), HashingWriter(blob_file)
+        for path, parts in texts.items():
+            start, blob_start = tar.size, blob.size
+            compressor = Compressor(blob.write, format)
+            for part in parts:
+                tar.write(part)
+                compressor.write(part)
+            compressor.end()
+            fragments.append(CodeFragment(path, start, tar.size, blob_start, blob.size))
+    write_whole(out / CODE_INDEX, json.dumps(fragments, separators=(",", ":")).encode())
+
+
+def merge_code(codes: Iterable[Code]) -> tuple[bytes, bytes]:
+    """The layer that the fragments of one or more runs make: its tar, and its blob.
+
+    A fragment that several have, such as a folder above two packages, is taken once.
+    """
+    found: dict[str, tuple[memoryview, memoryview]] = {}
+    for code in codes:
+        tar, blob = memoryview(code.tar), memoryview(code.blob)
+        for fragment in (CodeFragment(*item) for item in json.loads(code.fragments)):
+            found[fragment.path] = (
+                tar[fragment.start : fragment.end],
+                blob[fragment.blob_start : fragment.blob_end],
+            )
+    end = found.pop(_END)
+    parts = [found[path] for path in sorted(found, key=lambda path: path.split("/"))]
+    return b"".join(tar for tar, _ in [*parts, end]), b"".join(blob for _, blob in [*parts, end])
+
+
+def no_code() -> bytes:
+    """The tar of a layer that holds only the folder of code: Docker does not accept a tar without
+    members as an archive."""
+    return b"".join(entry(_FOLDER)) + END_OF_ARCHIVE

@@ -1,0 +1,117 @@
+"""Finds files of one image that hide each other: wheels' and first-party code's."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from inseam.formats.failure import Failure
+from inseam.formats.python.bytecode import minor_version
+from inseam.formats.python.entry_point import EntryPoint
+from inseam.formats.python.installed import (
+    PATHS,
+    Installed,
+    InstalledFiles,
+    first_name,
+    module_stem,
+    read_paths,
+)
+from inseam.formats.python.sources import files_below
+from inseam.formats.python.venv import site_packages
+
+# The ways for a package to say that its modules may lie in several places of the path.
+_NAMESPACE = re.compile(rb"extend_path|declare_namespace")
+
+
+def check_code(sources: Path, entry_points: Iterable[EntryPoint], below: Iterable[Path]) -> None:
+    """Checks first-party code against the layers of wheels below it.
+
+    sources: the folder of the code, as it is imported. below: folders of layers, of which only
+    `paths.txt` is read.
+
+    Raises Failure where code and a wheel give different content to one import path, where a wheel
+    has the place of a console script, and for an entry point whose module is in neither.
+    """
+    installed = InstalledFiles(below, site_packages(minor_version()))
+    files = dict(files_below(sources))
+    _check_collisions(files, installed)
+    for entry_point in entry_points:
+        _check_entry_point(entry_point, files, installed)
+
+
+def check_layers(layers: Iterable[Path]) -> None:
+    """Checks layers of wheels, in these folders, against each other.
+
+    Raises Failure, naming both wheels, for different content at one path in two layers.
+    """
+    files: dict[str, Installed] = {}
+    for folder in layers:
+        for path, file in read_paths(folder / PATHS).items():
+            known = files.setdefault(path, file)
+            if known.digest != file.digest:
+                raise Failure(
+                    f"{known.owner} and {file.owner}, in different layers, both have /{path}, with"
+                    " different content. Leave one of the two distributions out of the service's"
+                    " dependencies."
+                )
+
+
+def _check_collisions(files: dict[str, Path], installed: InstalledFiles) -> None:
+    """site-packages comes before /app on sys.path: a wheel's file would win over ours."""
+    site = site_packages(minor_version())
+    shared = installed.top_level()
+    for name, path in sorted(files.items()):
+        if first_name(name) not in shared:
+            continue
+        wheel = installed.find(f"{site}/{name}")
+        if wheel is None:
+            if name.endswith(".py"):
+                _check_shadow(name, files, installed)
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != wheel.digest:
+            raise Failure(
+                f"the first-party file {name} has the import path of a file that"
+                f" {wheel.owner} installs (/{site}/{name}), with different content. Rename the"
+                " module, or drop the requirement."
+            )
+
+
+def _check_shadow(
+    name: str,
+    files: dict[str, Path],
+    installed: InstalledFiles,
+) -> None:
+    """Raises Failure if a wheel's module, or a package of a wheel around it, comes before the
+    first-party module in the file `name`."""
+    parts = module_stem(name).split("/")
+    for length in range(1, len(parts) + 1):
+        stem = "/".join(parts[:length])
+        path = installed.modules.get(stem)
+        ours = files.get(f"{stem}/__init__.py")
+        if path is None or (ours and _NAMESPACE.search(ours.read_bytes())):
+            continue
+        raise Failure(
+            f"the first-party file {name} could not be imported, because"
+            f" {installed.files[path].owner} installs /{path}, which comes before it. Rename"
+            f" {stem.replace('/', '.')}, or drop the requirement."
+        )
+
+
+def _check_entry_point(
+    entry_point: EntryPoint, files: Mapping[str, Path], installed: InstalledFiles
+) -> None:
+    wheel = installed.find(entry_point.console_script)
+    if wheel is not None:
+        raise Failure(
+            f"{wheel.owner} installs /{entry_point.console_script}, which is the path of the"
+            f" console script for `{entry_point.field}`. Drop that requirement."
+        )
+    if not any(name in files for name in entry_point.files) and (
+        entry_point.module.replace(".", "/") not in installed.modules
+    ):
+        raise Failure(
+            f"the module {entry_point.module!r} of `{entry_point.field}={entry_point.reference!r}`"
+            " is neither in the service's first-party code nor in its wheels. Check the spelling,"
+            " and that the module's `python_sources` target is among the service's dependencies."
+        )

@@ -1,0 +1,124 @@
+"""Says what the layers of wheels hold: the forms of `paths.txt` and `names.txt`."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Iterable, Mapping, NamedTuple
+
+from inseam.formats.files import write_whole
+
+PATHS = "paths.txt"
+NAMES = "names.txt"
+
+
+class Installed(NamedTuple):
+    """A file of a layer: hex sha256 of its content, and who installed it (a wheel)."""
+
+    digest: str
+    owner: str
+
+
+def write_paths(files: Mapping[str, Installed], path: Path) -> None:
+    """Writes what a layer holds, by owner: a line `= <owner>`, then, for each file, a line
+    `<digest> <path>`."""
+    lines = []
+    owner = None
+    for name, file in sorted(files.items(), key=lambda item: (item[1].owner, item[0])):
+        if file.owner != owner:
+            owner = file.owner
+            lines.append(f"= {owner}\n")
+        lines.append(f"{file.digest} {name}\n")
+    write_whole(path, "".join(lines).encode("utf-8", "surrogateescape"))
+
+
+def read_paths(path: Path) -> dict[str, Installed]:
+    """Reads what `write_paths` wrote: files by path."""
+    return _parse(path.read_bytes())
+
+
+def _parse(text: bytes) -> dict[str, Installed]:
+    files: dict[str, Installed] = {}
+    owner = ""
+    for line in text.decode("utf-8", "surrogateescape").split("\n"):
+        head, _, name = line.partition(" ")
+        if head == "=":
+            owner = name
+        elif name:
+            files[name] = Installed(head, owner)
+    return files
+
+
+def first_name(path: str) -> str:
+    """What the first part of a relative path is called, up to a dot: of a module's path the name
+    by which `import` finds it."""
+    return path.partition("/")[0].partition(".")[0]
+
+
+def write_names(files: Iterable[str], site: str, scripts: str, path: Path) -> None:
+    """Writes by what names the files of a layer, by path, could get into the way of others: a line
+    with the first name of each in the folder `site`, and one with the path of each in the folder
+    `scripts`."""
+    names = set()
+    for file in files:
+        if file.startswith(f"{site}/"):
+            names.add(first_name(file[len(site) + 1 :]))
+        elif file.startswith(f"{scripts}/"):
+            names.add(file)
+    text = "".join(f"{name}\n" for name in sorted(names))
+    write_whole(path, text.encode("utf-8", "surrogateescape"))
+
+
+def load_names(text: bytes) -> frozenset[str]:
+    """Reads the text of a `names.txt`."""
+    return frozenset(text.decode("utf-8", "surrogateescape").split("\n")[:-1])
+
+
+class InstalledFiles:
+    """The files of several layers, which agree on each path.
+
+    There may be ten thousand of them, and most code has no name in common with any. So they are
+    read only as far as somebody asks.
+
+    site: the folder of site-packages, as a relative path in the image.
+    """
+
+    def __init__(self, folders: Iterable[Path], site: str) -> None:
+        self._texts = [(folder / PATHS).read_bytes() for folder in folders]
+        self._site = site
+
+    @cached_property
+    def files(self) -> dict[str, Installed]:
+        """All of them, by path."""
+        return {path: file for text in self._texts for path, file in _parse(text).items()}
+
+    @cached_property
+    def modules(self) -> dict[str, str]:
+        """The modules in site-packages, with slashes for dots, and the paths of their files."""
+        start = f"{self._site}/"
+        return {
+            module_stem(path[len(start) :]): path
+            for path in self.files
+            if path.startswith(start) and path.endswith((".py", ".so"))
+        }
+
+    def find(self, path: str) -> Installed | None:
+        """The file at a path, if there is one."""
+        wanted = f" {path}\n".encode("utf-8", "surrogateescape")
+        return self.files[path] if any(wanted in text for text in self._texts) else None
+
+    def top_level(self) -> frozenset[str]:
+        """The names that site-packages gives to `import`, and some that nobody could import."""
+        name = re.compile(
+            b"^[0-9a-f]+ " + re.escape(f"{self._site}/").encode() + b"([^/.\n]*)", re.M
+        )
+        found = {match for text in self._texts for match in name.findall(text)}
+        return frozenset(match.decode("utf-8", "surrogateescape") for match in found)
+
+
+def module_stem(name: str) -> str:
+    """The module in the file `name`, with slashes for dots."""
+    folder, _, base = name.rpartition("/")
+    stem = base.split(".")[0]
+    return folder if stem == "__init__" else f"{folder}/{stem}".lstrip("/")

@@ -1,0 +1,125 @@
+"""Merges wheel trees into one layer."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Sequence
+
+from inseam.formats.failure import Failure
+from inseam.formats.files import whole
+from inseam.formats.oci.layer import Layer, write_layer
+from inseam.formats.python.bytecode import minor_version
+from inseam.formats.python.installed import NAMES, PATHS, Installed, write_names, write_paths
+from inseam.formats.python.venv import SCRIPTS, site_packages, skeleton
+from inseam.formats.python.wheel_tree import TREE_TAR, TreeFile, WheelTree, read_tree
+from inseam.formats.tar import (
+    COPY_SIZE,
+    END_OF_ARCHIVE,
+    HashingWriter,
+    Member,
+    TarError,
+    header,
+    padding,
+    with_directories,
+)
+
+
+@dataclass(frozen=True)
+class _Source:
+    tree: WheelTree
+    file: TreeFile
+    number: int
+
+
+def merge(
+    name: str,
+    trees: Sequence[Path],
+    out: Path,
+    *,
+    venv: tuple[str, str] | None = None,
+    machine: str | None = None,
+) -> Layer:
+    """Merges the wheel trees in the folders `trees` into the layer `name`, in the folder `out`:
+    `NAME.tar`, `layer.json`, `paths.txt` and `names.txt`.
+
+    venv: interpreter path and version, to make the layer hold a venv's own files too.
+    machine: what ELF files must be for, by ELF name.
+
+    Raises Failure, naming both wheels, where two put different bytes at one path.
+    """
+    indexes = [read_tree(tree) for tree in trees]
+    for tree in indexes:
+        # Some wheels bring binaries for several machines; they need ours, they may have others.
+        if machine and tree.machines and machine not in tree.machines:
+            raise Failure(
+                f"{tree.filename} holds binaries for {', '.join(tree.machines)}, but the base is"
+                f" for {machine}. Generate the lock again with wheels for the base's platform."
+            )
+    sources = _by_path(indexes)
+    members = [Member(path, owner=source.tree.filename) for path, source in sources.items()]
+    if venv is not None:
+        members += skeleton(*venv)
+    try:
+        ordered = with_directories(members)
+    except TarError as error:
+        raise Failure(str(error)) from error
+    tar = out / f"{name}.tar"
+    files = {
+        path: Installed(source.file.digest, source.tree.filename)
+        for path, source in sources.items()
+    }
+    with ExitStack() as opened, whole(tar) as target:
+        fragments = [opened.enter_context(open(tree / TREE_TAR, "rb")) for tree in trees]
+        writer = HashingWriter(target)
+        for member in ordered:
+            source = sources.get(member.path)
+            if source is not None:
+                start, end = source.file.start, source.file.end
+                _copy(fragments[source.number], start, end, writer)
+                continue
+            assert isinstance(member.content, bytes)
+            writer.write(header(member) + member.content)
+            writer.write(padding(len(member.content)))
+            if not member.directory:
+                files[member.path] = Installed(_digest(member), member.owner)
+        writer.write(END_OF_ARCHIVE)
+    info = writer.info()
+    wheels = tuple(sorted((tree.wheel for tree in indexes), key=lambda wheel: wheel.name))
+    layer = Layer(name, info.diff_id, info.size, wheels)
+    write_paths(files, out / PATHS)
+    write_names(files, site_packages(minor_version()), SCRIPTS, out / NAMES)
+    write_layer(layer, out)
+    return layer
+
+
+def _by_path(trees: list[WheelTree]) -> dict[str, _Source]:
+    """Where each path comes from; where wheels share one, from the first by file name."""
+    sources: dict[str, _Source] = {}
+    for number, tree in sorted(enumerate(trees), key=lambda item: item[1].filename):
+        for file in tree.files:
+            known = sources.setdefault(file.path, _Source(tree, file, number))
+            if known.file.digest != file.digest:
+                raise Failure(
+                    f"{known.tree.filename} and {tree.filename} both have /{file.path}, with"
+                    " different content. Leave one of the two distributions out of the service's"
+                    " dependencies."
+                )
+    return sources
+
+
+def _digest(member: Member) -> str:
+    assert isinstance(member.content, bytes)
+    return hashlib.sha256(member.content + (member.link or "").encode()).hexdigest()
+
+
+def _copy(source: BinaryIO, start: int, end: int, writer: HashingWriter) -> None:
+    source.seek(start)
+    while start < end:
+        data = source.read(min(COPY_SIZE, end - start))
+        if not data:
+            raise Failure(f"a wheel tree is cut short; {end - start} bytes are missing")
+        writer.write(data)
+        start += len(data)

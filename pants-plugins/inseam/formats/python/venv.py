@@ -1,0 +1,67 @@
+"""Describes the virtual environment that every service image holds at /opt/venv (PEP 405)."""
+
+from __future__ import annotations
+
+import posixpath
+
+from inseam.formats.tar import EXECUTABLE_MODE, Member
+
+VENV = "opt/venv"
+SCRIPTS = f"{VENV}/bin"
+APP = "app"
+
+_SCRIPT = """\
+#!/{venv}/bin/python
+# -*- coding: utf-8 -*-
+import sys
+from {module} import {name}
+if __name__ == "__main__":
+    if sys.argv[0].endswith("-script.pyw"):
+        sys.argv[0] = sys.argv[0][:-11]
+    elif sys.argv[0].endswith(".exe"):
+        sys.argv[0] = sys.argv[0][:-4]
+    sys.exit({attribute}())
+"""
+
+
+def site_packages(minor: tuple[int, int]) -> str:
+    """The image path of site-packages for CPython `minor`, relative to the root."""
+    return f"{VENV}/lib/python{minor[0]}.{minor[1]}/site-packages"
+
+
+def console_script(module: str, attribute: str) -> bytes:
+    """The text of a console script, the same that other installers write for a POSIX venv."""
+    name = attribute.split(".")[0]
+    return _SCRIPT.format(venv=VENV, module=module, name=name, attribute=attribute).encode()
+
+
+def skeleton(interpreter: str, version: str) -> list[Member]:
+    """What makes a venv of the installed wheels: configuration, interpreter links, path to /app.
+
+    interpreter: absolute path in the image. version: its minor version, as "3.11": with more, the
+    layer would change with each patch release of a base.
+    """
+    owner = "the venv"
+    minor = (int(version.split(".")[0]), int(version.split(".")[1]))
+    config = (
+        f"home = {posixpath.dirname(interpreter)}\n"
+        "implementation = CPython\n"
+        f"version = {version}\n"
+        "include-system-site-packages = false\n"
+    )
+    links = {
+        f"{VENV}/bin/python": interpreter,
+        f"{VENV}/bin/python3": "python",
+        f"{VENV}/bin/python{minor[0]}.{minor[1]}": "python",
+        f"{VENV}/lib64": "lib",
+    }
+    return [
+        Member(f"{VENV}/pyvenv.cfg", config.encode(), owner=owner),
+        Member(f"{site_packages(minor)}/app.pth", f"/{APP}\n".encode(), owner=owner),
+        *(Member(path, link=target, owner=owner) for path, target in links.items()),
+    ]
+
+
+def entry_point_script(path: str, module: str, attribute: str) -> Member:
+    """The console script that calls `module:attribute`, as the member `path`."""
+    return Member(path, console_script(module, attribute), EXECUTABLE_MODE)

@@ -1,0 +1,60 @@
+"""Describes an installed wheel as a tar fragment, from which layers are merged.
+
+A wheel tree is two files. `tree.tar` holds the members of the wheel one after the other, each with
+its header and padding, in the wheel's own order, without directories and without end-of-archive.
+`tree.json` says which bytes of it are which path.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from inseam.formats.files import write_whole
+from inseam.formats.oci.layer import Wheel
+from inseam.formats.records import plain
+
+TREE_TAR = "tree.tar"
+TREE_INDEX = "tree.json"
+
+
+class TreeFile(NamedTuple):
+    """One path of a wheel tree.
+
+    path: relative path in the image. start, end: the bytes of header, content and padding in the
+    fragment. digest: hex sha256 of the content, equal for two files that may share a path.
+    """
+
+    path: str
+    start: int
+    end: int
+    digest: str
+
+
+class WheelTree(NamedTuple):
+    """A wheel installed under the venv: what it is, its files, and the machines of its ELF files
+    by their ELF names (EM_X86_64 is "x86_64")."""
+
+    wheel: Wheel
+    filename: str
+    machines: tuple[str, ...]
+    files: tuple[TreeFile, ...]
+
+
+def write_tree(tree: WheelTree, folder: Path) -> None:
+    """Writes `tree.json` below `folder`."""
+    data = plain(tree._replace(files=()))
+    data["files"] = [[file.path, file.start, file.end, file.digest] for file in tree.files]
+    write_whole(folder / TREE_INDEX, json.dumps(data, separators=(",", ":")).encode())
+
+
+def read_tree(folder: Path) -> WheelTree:
+    """Reads `tree.json` below `folder`."""
+    data: dict[str, Any] = json.loads((folder / TREE_INDEX).read_bytes())
+    return WheelTree(
+        wheel=Wheel(**data["wheel"]),
+        filename=data["filename"],
+        machines=tuple(data["machines"]),
+        files=tuple(TreeFile(*file) for file in data["files"]),
+    )

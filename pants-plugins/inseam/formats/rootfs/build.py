@@ -1,0 +1,188 @@
+"""Unpacks Debian packages to the root filesystem of a base image, running none of their scripts."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from inseam.formats.debian.control import DebianError
+from inseam.formats.debian.deb import Deb, read_deb
+from inseam.formats.debian.lock import refresh_command
+from inseam.formats.debian.relations import parse_relations
+from inseam.formats.files import whole, write_whole
+from inseam.formats.oci.layer import ROOTFS_LAYER
+from inseam.formats.rootfs.checks import check_libraries, without_dead_links
+from inseam.formats.rootfs.interpreter import (
+    bytecode_members,
+    check_interpreter,
+    glibc_version,
+    python_version,
+)
+from inseam.formats.rootfs.metadata import ROOTFS_FILE, InstalledPackage, Rootfs, dump_rootfs
+from inseam.formats.rootfs.slim import Slimmer
+from inseam.formats.rootfs.system_files import MERGED, OWNER, merged, status_files, system_files
+from inseam.formats.tar import (
+    EXECUTABLE_MODE,
+    FILE_MODE,
+    Member,
+    TarError,
+    with_directories,
+    write_tar,
+)
+
+ROOTFS_TAR = f"{ROOTFS_LAYER}.tar"
+
+
+SHARED = "usr/share/"  # where equal files become links
+SHARED_FROM = 512  # bytes; a smaller file is no larger than its link on disk
+
+
+def root_members(debs: Sequence[Deb], architecture: str) -> list[Member]:
+    """The members of a root filesystem that holds the packages.
+
+    Raises DebianError for packages of another architecture, for two of one name, for one that
+    needs another version of another, for a link that leads nowhere, and for a program or library
+    whose libraries are not there.
+    """
+    _check_versions(debs)
+    names: set[str] = set()
+    members: list[Member] = []
+    dropped: set[str] = set()
+    for deb in sorted(debs, key=lambda deb: deb.name):
+        if deb.architecture not in (architecture, "all"):
+            raise DebianError(
+                f"Debian package {deb.name} {deb.version} is for {deb.architecture}, the image for"
+                f" {architecture}: give the packages that the lock has for {architecture}"
+            )
+        if deb.name in names:
+            raise DebianError(f"Debian package {deb.name} was given twice")
+        names.add(deb.name)
+        slimmer = Slimmer(deb.name)
+        kept = []
+        for member in _unpacked(deb, slimmer):
+            if member.directory or (member.link is not None and member.path in MERGED):
+                continue
+            if slimmer.keeps(merged(member.path)):
+                kept.append(member.path)
+                members.append(_normal(member))
+            else:
+                dropped.add(merged(member.path))
+        members += status_files(deb, kept)
+    members += system_files(debs)
+    members = without_dead_links(members, dropped)
+    check_libraries(members)
+    return _share_equal_files(members)
+
+
+def _check_versions(debs: Iterable[Deb]) -> None:
+    """Raises DebianError if a package needs another version of one that is in the image.
+
+    Such a set comes about when some packages are newer than the lock says.
+    """
+    versions = {deb.name: deb.version for deb in debs}
+    for deb in debs:
+        fields = (deb.control.get("Pre-Depends", ""), deb.control.get("Depends", ""))
+        for alternatives in (group for field in fields for group in parse_relations(field)):
+            there = [relation for relation in alternatives if relation.name in versions]
+            if there and not any(relation.allows(versions[relation.name]) for relation in there):
+                raise DebianError(
+                    f"Debian package {deb.name} {deb.version} needs {there[0]}, but the image has"
+                    f" {there[0].name} {versions[there[0].name]}; refresh the lock:"
+                    f" {refresh_command()}"
+                )
+
+
+def _unpacked(deb: Deb, slimmer: Slimmer) -> Iterable[Member]:
+    """The members of a package, with each hard link as a symbolic link to the file it names, or
+    as the file itself if that one is dropped."""
+    yield from deb.members
+    files = {member.path: member for member in deb.members}
+    first: dict[str, str] = {}
+    for path in sorted(deb.hard_links):
+        target = deb.hard_links[path]
+        file = files[target]
+        if not slimmer.keeps(merged(target)) and slimmer.keeps(merged(path)):
+            target = first.setdefault(target, path)
+        if target == path:
+            yield Member(path, file.content, mode=file.mode, owner=file.owner)
+        else:
+            yield Member(path, link=_relative(merged(target), merged(path)), owner=file.owner)
+
+
+def _relative(target: str, path: str) -> str:
+    return posixpath.relpath(target, posixpath.dirname(path) or ".")
+
+
+def _normal(member: Member) -> Member:
+    """The member at its place, with one of two modes, so that nothing sets its user ID."""
+    mode = EXECUTABLE_MODE if member.mode & 0o111 else FILE_MODE
+    return Member(
+        merged(member.path), member.content, mode=mode, link=member.link, owner=member.owner
+    )
+
+
+def _share_equal_files(members: Sequence[Member]) -> list[Member]:
+    """Makes equal files below /usr/share (copyrights, time zones) links to the first of them."""
+    first: dict[tuple[bytes, int], str] = {}
+    found = []
+    for member in sorted(members, key=lambda member: member.path):
+        if (
+            member.path.startswith(SHARED)
+            and member.link is None
+            and isinstance(member.content, bytes)
+            and member.size >= SHARED_FROM
+        ):
+            path = first.setdefault((member.content, member.mode), member.path)
+            if path != member.path:
+                link = _relative(path, member.path)
+                member = Member(member.path, link=link, owner=member.owner)
+        found.append(member)
+    return found
+
+
+def _sha256(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def build(
+    paths: Sequence[str], architecture: str, interpreter: str, out: Path, *, bytecode: bool = True
+) -> Rootfs:
+    """Writes rootfs.tar and rootfs.json of the .deb files at `paths` to the folder `out`.
+
+    Raises DebianError, before anything is written, as the functions above do.
+    """
+    debs = [read_deb(path) for path in paths]
+    members = root_members(debs, architecture)
+    program = check_interpreter(interpreter, architecture, members)
+    version = python_version(program, debs)
+    members.append(Member("usr/bin/python3", link=posixpath.basename(program.path), owner=OWNER))
+    if bytecode:
+        members += bytecode_members(members, version)
+    try:
+        members = with_directories(members)
+        with whole(out / ROOTFS_TAR) as file:
+            info = write_tar(members, file)
+    except TarError as error:
+        raise DebianError(f"{error}; leave one of the two out of docker/base") from None
+    packages = sorted(
+        (
+            InstalledPackage(deb.name, deb.version, deb.architecture, _sha256(path))
+            for deb, path in zip(debs, paths)
+        ),
+        key=lambda package: package.name,
+    )
+    rootfs = Rootfs(
+        diff_id=info.diff_id,
+        size=info.size,
+        content_size=sum(len(member.link or "") or member.size for member in members),
+        architecture=architecture,
+        interpreter=interpreter,
+        python_version=version,
+        glibc_version=glibc_version(debs),
+        packages=tuple(packages),
+    )
+    write_whole(out / ROOTFS_FILE, dump_rootfs(rootfs).encode())
+    return rootfs

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from inseam.formats.debian.deb import read_deb
+from inseam.formats.debian.deb_testing import Entry, deb_bytes
+from inseam.formats.rootfs.build import root_members
+from inseam.formats.rootfs.rootfs_testing import (
+    INTERPRETER,
+    MINOR,
+    built,
+    content,
+    debs,
+    infos,
+    refused,
+)
+from inseam.programs.__main__ import run
+from inseam.programs.program_testing import MAIN
+
+
+def test_packages_become_a_root_filesystem(tmp_path: Path) -> None:
+    rootfs = built(tmp_path, debs(tmp_path))
+    assert rootfs.python_version == f"{MINOR}.2"
+    assert rootfs.glibc_version == "2.36"
+    assert rootfs.interpreter == INTERPRETER
+    assert [package.name for package in rootfs.packages] == [
+        "hello",
+        "libc6",
+        f"python{MINOR}-minimal",
+    ]
+    found = infos(tmp_path)
+    assert content(tmp_path, "usr/bin/hello") == b"\x01hello"
+    assert "usr/lib/x86_64-linux-gnu/libc.so.6" in found
+    assert found["usr/bin/python3"].linkname == f"python{MINOR}"
+    assert "usr/share/man" not in found
+    assert f"usr/lib/python{MINOR}/test" not in found
+    assert "var/empty" not in found
+    assert (tmp_path / "out" / "rootfs.tar").stat().st_size == rootfs.size
+    assert rootfs.content_size == sum(
+        len(info.linkname) if info.issym() else info.size for info in found.values()
+    )
+
+
+def test_each_header_keeps_the_rules(tmp_path: Path) -> None:
+    built(tmp_path, debs(tmp_path))
+    with tarfile.open(tmp_path / "out" / "rootfs.tar") as archive:
+        members = archive.getmembers()
+    names = [info.name for info in members]
+    assert len(names) == len(set(names))
+    assert names == sorted(names, key=lambda name: name.split("/"))
+    for info in members:
+        assert (info.mtime, info.uid, info.gid, info.uname, info.gname) == (0, 0, 0, "", "")
+        assert info.isreg() or info.isdir() or info.issym()
+        if info.isreg():
+            assert info.mode in (0o644, 0o755), info.name
+        if info.isdir():
+            assert info.mode == {"tmp": 0o1777, "var/tmp": 0o1777, "root": 0o700}.get(
+                info.name, 0o755
+            )
+        assert set(info.pax_headers) <= {"path", "linkpath", "size"}
+        parent = os.path.dirname(info.name)
+        assert not parent or parent in names[: names.index(info.name)]
+
+
+def test_hard_links_become_links_or_the_file_itself(tmp_path: Path) -> None:
+    built(tmp_path, debs(tmp_path))
+    found = infos(tmp_path)
+    assert found["usr/bin/again"].linkname == "hello"
+    assert content(tmp_path, "usr/share/hello/page") == b"page"
+    assert "usr/share/hello/manual" not in found
+
+
+def test_equal_copyrights_are_stored_once(tmp_path: Path) -> None:
+    built(tmp_path, debs(tmp_path))
+    assert infos(tmp_path)["usr/share/doc/python/copyright"].linkname == "../libc6/copyright"
+
+
+def test_nothing_sets_its_user_id(tmp_path: Path) -> None:
+    built(tmp_path, debs(tmp_path))
+    assert infos(tmp_path)["usr/bin/hello"].mode == 0o755
+
+
+def test_the_bytes_depend_on_the_packages_only(tmp_path: Path) -> None:
+    results = []
+    for index, settings in enumerate(
+        [
+            {"umask": "0022", "TZ": "UTC", "LC_ALL": "C", "PYTHONHASHSEED": "0"},
+            {"umask": "0077", "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "123"},
+            {"umask": "0000", "TZ": "EST5EDT", "LC_ALL": "de_DE", "PYTHONHASHSEED": "random"},
+        ]
+    ):
+        folder = tmp_path / f"checkout {index}"
+        paths = debs(folder / "debs")
+        random.Random(index).shuffle(paths)
+        mask = int(settings.pop("umask"), 8)
+        subprocess.run(
+            [
+                *(sys.executable, "-sBc", MAIN, "rootfs", "--architecture=amd64"),
+                *(f"--interpreter={INTERPRETER}", f"--out={folder / 'out'}", *paths),
+            ],
+            env={"PYTHONPATH": os.pathsep.join(sys.path), **settings},
+            cwd=folder,
+            check=True,
+            preexec_fn=lambda mask=mask: os.umask(mask),  # type: ignore[misc]
+        )
+        out = folder / "out"
+        results.append([(out / name).read_bytes() for name in ("rootfs.tar", "rootfs.json")])
+    assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize(
+    "entry, why",
+    [
+        (Entry("./usr/bin/hello", b"other"), "have /usr/bin/hello, with different content"),
+        (Entry("./usr/bin/hello/x", b""), "has a file at /usr/bin/hello"),
+    ],
+)
+def test_packages_that_do_not_fit_are_named(tmp_path: Path, entry: Entry, why: str) -> None:
+    assert why in refused(tmp_path, debs(tmp_path, more=deb_bytes("more", [entry])))
+
+
+def test_packages_of_another_architecture_are_named(tmp_path: Path) -> None:
+    error = refused(tmp_path, debs(tmp_path, more=deb_bytes("more", architecture="arm64")))
+    assert "Debian package more 1.0-1 is for arm64, the image for amd64" in error
+
+
+def test_packages_of_different_versions_are_named(tmp_path: Path) -> None:
+    depends = "Depends: gone (>= 9), libc6 (>= 2.0) | libc6.1, libc6 (<< 2.36), debconf\n"
+    error = refused(tmp_path, debs(tmp_path, more=deb_bytes("more", fields=depends)))
+    assert "more 1.0-1 needs libc6 (<< 2.36), but the image has libc6 2.36-9+deb12u14" in error
+    assert "./pants generate-lockfiles" in error
+
+
+def test_a_package_given_twice_is_named(tmp_path: Path) -> None:
+    paths = debs(tmp_path)
+    assert "hello was given twice" in refused(tmp_path, [*paths, paths[-1]])
+
+
+def test_links_of_a_merged_usr_are_no_files(tmp_path: Path) -> None:
+    entries = [Entry("./lib", kind=tarfile.SYMTYPE, link="usr/lib")]
+    built(tmp_path, debs(tmp_path, base=deb_bytes("base-files", entries)))
+    assert infos(tmp_path)["lib"].linkname == "usr/lib"
+
+
+def test_a_damaged_package_ends_the_program_with_its_name(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    paths = debs(tmp_path, bad=b"!<arch>\n")
+    arguments = ["--architecture=amd64", f"--interpreter={INTERPRETER}", f"--out={tmp_path}/out"]
+    assert run(["rootfs", *arguments, *paths]) == 1
+    assert capfd.readouterr().err.startswith("bad.deb is not a Debian package")
+    assert not (tmp_path / "out").exists()
+
+
+def test_members_do_not_depend_on_the_order_of_packages(tmp_path: Path) -> None:
+    read = [read_deb(path) for path in debs(tmp_path)]
+    assert sorted(map(repr, root_members(read, "amd64"))) == sorted(
+        map(repr, root_members(read[::-1], "amd64"))
+    )

@@ -1,0 +1,86 @@
+"""Finds CPython in a root filesystem, and compiles its standard library."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from inseam.formats.debian.control import DebianError
+from inseam.formats.debian.deb import Deb
+from inseam.formats.elf import MACHINES, machine
+from inseam.formats.python.bytecode import cache_path, compile_source, minor_version
+from inseam.formats.rootfs.checks import by_path, resolve
+from inseam.formats.rootfs.system_files import OWNER, merged
+from inseam.formats.tar import Member
+
+
+def check_interpreter(path: str, architecture: str, members: Sequence[Member]) -> Member:
+    """The file that is the Python interpreter `path` (absolute, inside the image).
+
+    Raises DebianError if it is missing, cannot be executed or is for another architecture.
+    """
+    files = by_path(members)
+    target = resolve(path, files) if path.startswith("/") else None
+    member = files.get(target or "")
+    if member is None or member.directory or not isinstance(member.content, bytes):
+        others = sorted(name for name in files if re.match(r"usr/bin/python\d[.\d]*\Z", name))
+        there = ", ".join(f"/{name}" for name in others) or "none"
+        raise DebianError(
+            f"the base declares the interpreter {path}, but its packages have no such file"
+            f" (interpreters that are there: {there}); correct the interpreter of the base, or add"
+            " the package that has it"
+        )
+    if not member.mode & 0o111:
+        raise DebianError(f"the interpreter {path} of the base is not executable")
+    found = machine(member.content[:20])
+    if found != MACHINES.get(architecture, architecture):
+        what = f"a program for {found}" if found else "no ELF program"
+        raise DebianError(
+            f"the interpreter {path} of the base is {what}, not one for {architecture}; correct"
+            " the architecture or the packages of the base"
+        )
+    return member
+
+
+def python_version(interpreter: Member, debs: Iterable[Deb]) -> str:
+    """X.Y.Z of the interpreter, from the version of the package that has it."""
+    for deb in debs:
+        if any(merged(member.path) == interpreter.path for member in deb.members):
+            match = re.match(r"(?:\d+:)?(\d+\.\d+\.\d+)", deb.version)
+            if match:
+                return match[1]
+    raise DebianError(f"cannot tell the Python version of /{interpreter.path} from its package")
+
+
+def bytecode_members(members: Iterable[Member], version: str) -> list[Member]:
+    """Bytecode for the standard library of Python `version` (X.Y.Z).
+
+    Raises DebianError if the running interpreter has another minor version.
+    """
+    minor = tuple(int(part) for part in version.split(".")[:2])
+    running = minor_version()
+    if minor != running:
+        raise DebianError(
+            f"the base image has Python {version}, whose bytecode Python"
+            f" {running[0]}.{running[1]} cannot make; install CPython {minor[0]}.{minor[1]} on this"
+            " machine"
+        )
+    stdlib = f"usr/lib/python{minor[0]}.{minor[1]}/"
+    found = []
+    for member in members:
+        if not member.path.startswith(stdlib) or not member.path.endswith(".py"):
+            continue
+        if member.link is not None or not isinstance(member.content, bytes):
+            continue
+        code = compile_source(member.content, f"/{member.path}")
+        if code is not None:
+            found.append(Member(cache_path(member.path, running), code, owner=OWNER))
+    return found
+
+
+def glibc_version(debs: Iterable[Deb]) -> str:
+    for deb in debs:
+        match = re.match(r"(?:\d+:)?(\d+\.\d+)", deb.version)
+        if deb.name == "libc6" and match:
+            return match[1]
+    return ""

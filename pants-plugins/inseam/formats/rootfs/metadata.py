@@ -1,0 +1,50 @@
+"""Describes a root filesystem: the form of `rootfs.json`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+ROOTFS_FILE = "rootfs.json"
+
+
+@dataclass(frozen=True)
+class InstalledPackage:
+    """A Debian package inside the root filesystem; sha256 is that of its .deb."""
+
+    name: str
+    version: str
+    architecture: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Rootfs:
+    """What a root filesystem is.
+
+    diff_id: OCI image-spec's "Layer DiffID". size: bytes of the tar.
+    content_size: bytes of all files and link targets, what `docker image inspect` calls Size.
+    interpreter: absolute path of the Python interpreter. python_version: its X.Y.Z.
+    glibc_version: X.Y, which bounds the manylinux wheels that run; empty without libc6.
+    """
+
+    diff_id: str
+    size: int
+    content_size: int
+    architecture: str
+    interpreter: str
+    python_version: str
+    glibc_version: str
+    packages: tuple[InstalledPackage, ...]
+
+
+def dump_rootfs(rootfs: Rootfs) -> str:
+    """The text of rootfs.json."""
+    return json.dumps(asdict(rootfs), indent=2) + "\n"
+
+
+def parse_rootfs(text: str) -> Rootfs:
+    """Reads the text of rootfs.json."""
+    fields = json.loads(text)
+    fields["packages"] = tuple(InstalledPackage(**package) for package in fields["packages"])
+    return Rootfs(**fields)

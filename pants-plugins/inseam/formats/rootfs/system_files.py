@@ -1,0 +1,146 @@
+"""Makes the files of a root filesystem that Debian's maintainer scripts would make."""
+
+from __future__ import annotations
+
+from typing import Iterable, Sequence
+
+from inseam.formats.debian.deb import Deb
+from inseam.formats.tar import Member
+
+OWNER = "the base image"
+ROOT_MODE = 0o700
+TEMPORARY_MODE = 0o1777
+CERTIFICATES = "usr/share/ca-certificates/"
+CERTIFICATE_BUNDLE = "etc/ssl/certs/ca-certificates.crt"
+STATUS = "var/lib/dpkg/status.d"
+
+# Top-level names that are links to their namesakes below /usr (Debian's UsrMerge).
+MERGED = ("bin", "lib", "lib64", "sbin")
+
+# The numeric users are those of Google's distroless images, which clusters have policies for.
+PASSWD = """\
+root:x:0:0:root:/root:/usr/sbin/nologin
+nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+nonroot:x:65532:65532:nonroot:/home/nonroot:/usr/sbin/nologin
+"""
+GROUP = """\
+root:x:0:
+nogroup:x:65534:
+nonroot:x:65532:
+"""
+NSSWITCH = """\
+passwd: files
+group: files
+shadow: files
+hosts: files dns
+networks: files
+protocols: files
+services: files
+ethers: files
+rpc: files
+"""
+
+DIRECTORIES = {
+    "dev": 0o755,
+    "home/nonroot": 0o755,
+    "proc": 0o755,
+    "root": ROOT_MODE,
+    "run": 0o755,
+    "sys": 0o755,
+    "tmp": TEMPORARY_MODE,
+    "usr/bin": 0o755,
+    "usr/lib": 0o755,
+    "usr/lib64": 0o755,
+    "usr/sbin": 0o755,
+    "var/tmp": TEMPORARY_MODE,
+}
+
+# Applets of busybox that get a name on PATH; the others run as `busybox NAME`.
+APPLETS = (
+    *("ash", "cat", "cp", "date", "df", "du", "env", "find", "free", "grep", "head", "hostname"),
+    *(
+        "id",
+        "kill",
+        "less",
+        "ln",
+        "ls",
+        "mkdir",
+        "mount",
+        "mv",
+        "nc",
+        "netstat",
+        "nslookup",
+        "ping",
+    ),
+    *("ps", "pwd", "rm", "sed", "sh", "sleep", "sort", "stat", "tail", "tar", "top", "vi", "wc"),
+    *("wget", "which", "xargs"),
+)
+
+
+def merged(path: str) -> str:
+    """Where a file of a package lies once bin, sbin, lib and lib64 are links below /usr."""
+    return f"usr/{path}" if path.split("/", 1)[0] in MERGED else path
+
+
+def system_files(debs: Sequence[Deb]) -> Iterable[Member]:
+    """Yields links, accounts, configuration and directories that no package brings as a file.
+
+    None of these packages has alternatives (update-alternatives(1)) that matter without a shell.
+    """
+    names = {deb.name for deb in debs}
+    for path, mode in DIRECTORIES.items():
+        yield Member(path, mode=mode, directory=True, owner=OWNER)
+    for name in MERGED:
+        yield _link(name, f"usr/{name}")
+    yield _file("etc/passwd", PASSWD)
+    yield _file("etc/group", GROUP)
+    yield _file("etc/nsswitch.conf", NSSWITCH)
+    yield _link("var/run", "/run")
+    if "tzdata" in names:
+        yield _file("etc/timezone", "Etc/UTC\n")
+        yield _link("etc/localtime", "/usr/share/zoneinfo/Etc/UTC")
+    bundle = certificate_bundle(debs)
+    if bundle:
+        yield Member(CERTIFICATE_BUNDLE, bundle, owner=OWNER)
+        # OPENSSLDIR of Debian's OpenSSL, where it and CPython's ssl module look.
+        yield _link("usr/lib/ssl/cert.pem", f"/{CERTIFICATE_BUNDLE}")
+        yield _link("usr/lib/ssl/certs", "/etc/ssl/certs")
+    if "busybox" in names:
+        for applet in APPLETS:
+            yield _link(f"usr/bin/{applet}", "busybox")
+
+
+def _file(path: str, text: str) -> Member:
+    return Member(path, text.encode(), owner=OWNER)
+
+
+def _link(path: str, target: str) -> Member:
+    return Member(path, link=target, owner=OWNER)
+
+
+def certificate_bundle(debs: Iterable[Deb]) -> bytes:
+    """The certificates of ca-certificates in one file, as update-ca-certificates(8) orders them."""
+    found = sorted(
+        (member.path, member.content)
+        for deb in debs
+        for member in deb.members
+        if member.path.startswith(CERTIFICATES) and member.path.endswith(".crt")
+    )
+    texts = [content for _, content in found if isinstance(content, bytes)]
+    return b"".join(text if text.endswith(b"\n") else text + b"\n" for text in texts)
+
+
+def status_files(deb: Deb, kept: Iterable[str]) -> Iterable[Member]:
+    """The package's entry in /var/lib/dpkg/status.d, where scanners of distroless images look.
+
+    kept: paths of the package's files that are in the image, as its md5sums name them; a file that
+        was left out has no checksum there.
+    """
+    there = set(kept)
+    lines = [line for line in deb.md5sums.splitlines() if line[34:] in there]
+    text = deb.control_text.rstrip("\n") + "\n"
+    yield Member(f"{STATUS}/{deb.name}", text.encode(), owner=OWNER)
+    sums = "".join(f"{line}\n" for line in lines)
+    yield Member(
+        f"{STATUS}/{deb.name}.md5sums", sums.encode("utf-8", "surrogateescape"), owner=OWNER
+    )

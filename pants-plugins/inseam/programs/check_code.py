@@ -1,0 +1,25 @@
+"""Checks that a service's code and the wheels below it do not hide each other.
+
+Usage: check_code --sources DIR [--entry-point FIELD=MODULE:FUNCTION]... [LAYER...]
+
+DIR holds the service's first-party sources as they are imported. LAYER... are folders of layers of
+wheels. `formats.python.conflicts.check_code` says what fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from inseam.formats.python.conflicts import check_code
+from inseam.formats.python.entry_point import parse_entry_point
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(prog="check_code", description=__doc__)
+    parser.add_argument("--sources", required=True, type=Path)
+    parser.add_argument("--entry-point", action="append", default=[], type=parse_entry_point)
+    parser.add_argument("layers", nargs="*", type=Path)
+    options = parser.parse_args(argv)
+    check_code(options.sources, options.entry_point, options.layers)

@@ -1,0 +1,39 @@
+"""Cuts first-party code into fragments of a tar, from which the layers of services are merged.
+
+Usage: code --sources DIR --folder FOLDER --out OUT [--entry-point FIELD=MODULE:FUNCTION]...
+            [--console-scripts] [--format gzip|zstd]
+
+DIR holds sources as they are imported; all of them lie below DIR/FOLDER. Each name in that folder
+becomes a fragment. Writes `code.tar`, `code.blob` and `code.json` to the folder OUT, as
+`formats.python.code` says. An entry point must be there if its module is among the sources. With
+--console-scripts there is a fragment with the console scripts of all entry points, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from inseam.formats.compression import LAYER_TYPES
+from inseam.formats.python.code import write_code
+from inseam.formats.python.entry_point import parse_entry_point
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(prog="code", description=__doc__)
+    parser.add_argument("--sources", required=True, type=Path)
+    parser.add_argument("--folder", default="")
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--entry-point", action="append", default=[], type=parse_entry_point)
+    parser.add_argument("--console-scripts", action="store_true")
+    parser.add_argument("--format", choices=sorted(LAYER_TYPES), default="gzip")
+    options = parser.parse_args(argv)
+    write_code(
+        options.sources,
+        options.folder,
+        options.out,
+        entry_points=options.entry_point,
+        console_scripts=options.console_scripts,
+        format=options.format,
+    )

@@ -1,0 +1,26 @@
+"""Puts an image into a store that all images of a repository share.
+
+Usage: export --store STORE --layout LAYOUT IMAGE [FOLDER...]
+
+IMAGE is the folder of an image. FOLDER... hold further blobs of it, below `blobs/sha256`. Copies
+the blobs that are not there yet to STORE/blobs/sha256, and makes LAYOUT the OCI image layout of
+this image, as `formats.oci.store` says.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from inseam.formats.oci.store import export
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(prog="export", description=__doc__)
+    parser.add_argument("--store", required=True, type=Path)
+    parser.add_argument("--layout", required=True, type=Path)
+    parser.add_argument("image", type=Path)
+    parser.add_argument("folders", nargs="*", type=Path)
+    options = parser.parse_args(argv)
+    export(options.image, options.folders, options.store, options.layout)

@@ -1,0 +1,40 @@
+"""Fetches one locked wheel.
+
+Usage: fetch_wheel URL SHA256 OUT
+
+OUT, a file, appears only once its sha256 is right. Credentials for the index come from ~/.netrc,
+proxies from http_proxy and its like.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inseam.formats.download import Corrupt, Gone, Unreachable, download
+from inseam.formats.failure import Failure
+from inseam.formats.files import whole
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    url, sha256, out = argv
+    path = Path(out)
+    try:
+        with whole(path) as target:
+            download([url], target, sha256=sha256)
+    except Corrupt as error:
+        raise Failure(
+            f"{path.name} is not the file that was locked: {error}\nNothing was kept. A proxy or a"
+            " broken mirror may be the cause. If the index really has another file now, lock it:"
+            " ./pants generate-lockfiles, and review the difference."
+        ) from None
+    except Gone as error:
+        raise Failure(
+            f"{path.name} is no longer where the lock says:\n  {error}\nLock again: ./pants"
+            " generate-lockfiles."
+        ) from None
+    except Unreachable as error:
+        raise Failure(
+            f"{path.name} could not be fetched:\n  {error}\nCheck the network and the proxy"
+            " settings. An index that wants credentials finds them in ~/.netrc."
+        ) from None

@@ -1,0 +1,19 @@
+"""Installs a wheel under the venv, as a tar fragment with bytecode.
+
+Usage: install_wheel WHEEL OUT
+
+Writes the wheel tree of WHEEL (`formats.python.wheel_tree`) to the folder OUT. What it writes
+depends on the wheel and on the running interpreter alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inseam.formats.python.wheel import install_wheel
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    wheel, out = argv
+    install_wheel(Path(wheel), Path(out))

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Callable
+
+import pytest
+
+from inseam.formats.failure import Failure
+from inseam.programs import __main__ as program_main
+from inseam.programs.__main__ import run
+
+
+def program(monkeypatch: pytest.MonkeyPatch, main: Callable[[list[str]], None]) -> None:
+    module = ModuleType("inseam.programs.example")
+    vars(module)["main"] = main
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+
+def test_a_program_gets_the_arguments_after_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[str] = []
+    program(monkeypatch, got.extend)
+    assert run(["example", "a", "--b"]) == 0
+    assert got == ["a", "--b"]
+
+
+def test_a_failure_is_one_text_on_stderr_and_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def main(_: list[str]) -> None:
+        raise Failure("demo.whl is broken")
+
+    program(monkeypatch, main)
+    assert run(["example"]) == 1
+    assert capfd.readouterr() == ("", "demo.whl is broken\n")
+
+
+def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    program(monkeypatch, lambda argv: argv.remove("nothing"))
+    with pytest.raises(ValueError):
+        run(["example"])
+
+
+def test_python_runs_a_program_by_name(tmp_path: Path) -> None:
+    """Without an environment, as Pants starts processes: the folder of `inseam` is enough."""
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources/model.bin").write_bytes(b"1")
+    argv = [sys.executable, "-sSBm", "inseam.programs", "data", f"--out={tmp_path / 'out'}"]
+    result = subprocess.run(
+        [*argv, f"--sources={tmp_path / 'sources'}"],
+        env={"PYTHONPATH": str(Path(program_main.__file__).parents[2])},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["data.tar", "layer.json"]
+
+
+def test_python_ends_with_the_exit_code_of_the_program(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-sSBm", "inseam.programs", "unpack", "out", "none.whl"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(program_main.__file__).parents[2])},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("none.whl is not a usable wheel: ")
+    assert result.stderr.count("\n") == 1

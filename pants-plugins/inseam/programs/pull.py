@@ -1,0 +1,30 @@
+"""Fetches the image of a registry that is a base, with its layers.
+
+Usage: pull --platform PLATFORM --python VERSION --interpreter PATH --libc "FAMILY VERSION"
+            --out OUT NAME[:TAG]@DIGEST
+
+Writes the image to the folder OUT, as `formats.clients.pull` says. --python, --interpreter and
+--libc say what it offers to the layers of images on it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from inseam.formats.clients.pull import pull
+from inseam.formats.oci.config import Runtime, parse_platform
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(prog="pull", description=__doc__)
+    parser.add_argument("--platform", required=True, type=parse_platform)
+    parser.add_argument("--python", required=True)
+    parser.add_argument("--interpreter", required=True)
+    parser.add_argument("--libc", required=True)
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("image")
+    options = parser.parse_args(argv)
+    runtime = Runtime(options.python, options.interpreter, options.libc)
+    pull(options.image, options.out, platform=options.platform, runtime=runtime)

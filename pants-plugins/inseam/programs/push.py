@@ -1,0 +1,30 @@
+"""Pushes an image from its layout to a registry.
+
+Usage: push [--timeout SECONDS] IMAGE
+
+IMAGE is a layout that `export` wrote; it is pushed under the names that its `image.json` has.
+SECONDS bounds the wait for each answer of the registry. Prints a line `NAME@DIGEST` for each name
+to standard output, and to standard error what was sent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from inseam.formats.clients.push import push, summary
+from inseam.formats.clients.registry import STALL
+from inseam.formats.oci.metadata import read_metadata
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(prog="push", description=__doc__)
+    parser.add_argument("--timeout", type=float, default=STALL)
+    parser.add_argument("image", type=Path)
+    options = parser.parse_args(argv)
+    image = read_metadata(options.image)
+    for pushed in push(options.image, timeout=options.timeout):
+        print(pushed.reference, flush=True)
+        print(summary(image, pushed), file=sys.stderr)

@@ -1,0 +1,64 @@
+"""Puts the layers of an image in a layout on another base.
+
+Usage: rebase --base BASE [--dry-run] IMAGE [OUT]
+
+IMAGE is a layout that `export` wrote; OUT, without it IMAGE itself, becomes the layout of the image
+on the base in the folder BASE, which holds the base's blobs, too. Blobs go to the store of IMAGE.
+With --dry-run nothing is written. Says both digests, and what the rebase changes, on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from inseam.formats.failure import Failure
+from inseam.formats.oci.metadata import ImageMetadata, read_metadata
+from inseam.formats.oci.rebase import rebase
+from inseam.formats.oci.store import export
+
+
+def _report(before: ImageMetadata, after: ImageMetadata) -> str:
+    known = {layer.diff_id for layer in before.layers}
+    new = [layer for layer in after.layers if layer.diff_id not in known]
+    size = sum(layer.descriptor.size for layer in new)
+    return (
+        f"  image: {before.digest} -> {after.digest}\n"
+        f"  base:  {_base(before)} -> {_base(after)}\n"
+        f"  {len(after.layers) - len(new)} of {len(after.layers)} layers stay, {len(new)} are new"
+        f" ({size:,} bytes)"
+    )
+
+
+def _base(image: ImageMetadata) -> str:
+    if image.base is None:
+        return "none"
+    return f"{image.base.name}@{image.base.digest}" if image.base.name else image.base.digest
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(prog="rebase", description=__doc__)
+    parser.add_argument("--base", required=True, type=Path)
+    parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument("image", type=Path)
+    parser.add_argument("out", nargs="?", type=Path)
+    options = parser.parse_args(argv)
+    blobs = options.image / "blobs"
+    if not blobs.is_symlink():
+        raise Failure(
+            f"{options.image} is not a layout that Inseam wrote. Package the image first: ./pants"
+            " package TARGET#oci"
+        )
+    store = blobs.resolve().parent
+    out = options.out or options.image
+    before = read_metadata(options.image)
+    with tempfile.TemporaryDirectory() as folder:
+        rebased = Path(folder)
+        after = rebase(options.image, options.base, rebased).metadata
+        if not options.dry_run:
+            export(rebased, [options.base], store, out)
+    done = "would become" if options.dry_run else "is now"
+    print(f"{out} {done}\n{_report(before, after)}", file=sys.stderr)

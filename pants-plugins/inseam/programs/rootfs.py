@@ -1,0 +1,34 @@
+"""Unpacks Debian packages to the root filesystem of a base image, running none of their scripts.
+
+Usage: rootfs --architecture ARCHITECTURE --interpreter PATH --out OUT [--no-bytecode] DEB...
+
+ARCHITECTURE is Debian's name of it (amd64), PATH that of the Python interpreter in the image
+(/usr/bin/python3.11). Writes `rootfs.tar` and `rootfs.json` (`Rootfs`) to the folder OUT. The
+standard library is compiled by the running interpreter, which must be of the same minor version;
+--no-bytecode leaves that out.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from inseam.formats.rootfs.build import build
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(prog="rootfs", description=__doc__)
+    parser.add_argument("--architecture", required=True)
+    parser.add_argument("--interpreter", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--no-bytecode", action="store_true")
+    parser.add_argument("debs", nargs="+", metavar="DEB")
+    arguments = parser.parse_args(argv)
+    build(
+        arguments.debs,
+        arguments.architecture,
+        arguments.interpreter,
+        arguments.out,
+        bytecode=not arguments.no_bytecode,
+    )

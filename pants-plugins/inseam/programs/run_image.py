@@ -1,0 +1,29 @@
+"""Loads an image from its layout into Docker or podman, and runs it.
+
+Usage: run_image IMAGE [ARGUMENT...]
+
+IMAGE is a layout that `export` wrote, ARGUMENT... are options of `docker run`, like -p 8000:8000,
+then, behind `--`, arguments of the service. The container is removed when it ends, and has an init
+process.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from inseam.formats.clients.load import load
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    image, *options = argv
+    arguments: list[str] = []
+    if "--" in options:
+        behind = options.index("--")
+        options, arguments = options[:behind], options[behind + 1 :]
+    loaded = load(Path(image))
+    print(f"{', '.join(loaded.references)} is in {loaded.client}.", file=sys.stderr, flush=True)
+    command = [loaded.client, "run", "--rm", "--init", *options, loaded.references[0], *arguments]
+    os.execvp(command[0], command)

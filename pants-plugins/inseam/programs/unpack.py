@@ -1,0 +1,37 @@
+"""Unpacks wheels whose modules a later program imports.
+
+Usage: unpack OUT WHEEL...
+
+Writes the content of the wheels to the folder OUT. Only wheels whose content is installed as it is
+(no `.data`) are accepted.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from inseam.formats.failure import Failure
+from inseam.formats.files import write_whole
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    out = Path(argv[0])
+    for wheel in argv[1:]:
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                for info in archive.infolist():
+                    if info.is_dir():
+                        continue
+                    parts = Path(info.filename).parts
+                    if Path(info.filename).is_absolute() or ".." in parts:
+                        raise Failure(f"{wheel} has the unusable path {info.filename!r}")
+                    if ".data" in parts[0]:
+                        raise Failure(
+                            f"{wheel} has files that have to be installed elsewhere, so it cannot be"
+                            " used unpacked"
+                        )
+                    write_whole(out / info.filename, archive.read(info))
+        except (zipfile.BadZipFile, OSError) as error:
+            raise Failure(f"{wheel} is not a usable wheel: {error}") from error

@@ -1,0 +1,259 @@
+"""Rules that find a base, fetch its Debian packages and make its root filesystem."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from pants.engine.addresses import Address, UnparsedAddressInputs
+from pants.engine.env_vars import EnvironmentVarsRequest
+from pants.engine.fs import EMPTY_DIGEST, Digest, MergeDigests, PathGlobs
+from pants.engine.rules import collect_rules, rule
+from pants.engine.target import Target, WrappedTargetRequest
+from pants.util.logging import LogLevel
+
+from inseam.compat import (
+    by_name,
+    concurrently,
+    environment_vars_subset,
+    get_digest_contents,
+    implicitly,
+    merge_digests,
+    path_globs_to_digest,
+    resolve_target,
+    resolve_unparsed_address_inputs,
+)
+from inseam.formats.debian.lock import LockedPackage, check_current, parse_lock, parse_request
+from inseam.formats.failure import Failure
+from inseam.formats.oci.layer import ROOTFS_LAYER, Layer
+from inseam.formats.rootfs.metadata import ROOTFS_FILE, parse_rootfs
+from inseam.plan.platform import PythonPlatform
+from inseam.rules.layers import StoredLayer, file_content, layer_folder
+from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
+from inseam.subsystem import InseamSubsystem
+from inseam.targets.base import (
+    DebianGroupsField,
+    DebianLockField,
+    DebianPackagesField,
+    GlibcVersionField,
+    InterpreterField,
+    PlatformField,
+    PythonVersionField,
+)
+
+logger = logging.getLogger(__name__)
+
+# What the programs that reach a Debian mirror read of the environment.
+FETCH_ENV = ("DEBIAN_MIRROR", "DEBIAN_KEYRING", *NETWORK_ENV)
+
+
+def lock_name(path: str) -> str:
+    """The resolve that the lock file at `path` is for, "debian-bookworm"."""
+    return path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+
+
+def packages_path(target: Target) -> str:
+    """The list of packages of a `debian_base` or its rootfs, from the repository's root."""
+    return f"{target.address.spec_path}/{target[DebianPackagesField].value}".lstrip("/")
+
+
+@dataclass(frozen=True)
+class BaseRequest:
+    """The base with the address `spec`, as the target `wanted_by`, or an option, names it.
+
+    platform: another one than the base declares, as "linux/arm64"; "" for its own.
+    """
+
+    spec: str
+    wanted_by: Address | None
+    platform: str = ""
+
+
+@dataclass(frozen=True)
+class Base:
+    """What layers have to know of a base: nothing that changes when only its packages do.
+
+    has_init: whether tini is in it; None if nobody knows, as for an image of a registry.
+    """
+
+    address: Address
+    platform: PythonPlatform
+    interpreter: str
+    has_init: bool | None
+
+    @property
+    def python_version(self) -> str:
+        """CPython's version without the patch release, as "3.11"."""
+        return self.platform.python_version
+
+    @property
+    def oci_platform(self) -> str:
+        """The platform of its image, as "linux/amd64"."""
+        return f"linux/{self.platform.architecture}"
+
+    def carries_layers_of(self, other: Base) -> bool:
+        """Whether the layers that are made for the one run on the other."""
+        return (self.platform, self.interpreter) == (other.platform, other.interpreter)
+
+
+@rule
+async def resolve_base(request: BaseRequest) -> Base:
+    addresses = await resolve_unparsed_address_inputs(
+        UnparsedAddressInputs(
+            [request.spec],
+            owning_address=request.wanted_by,
+            description_of_origin=f"the base of {request.wanted_by or 'an option'}",
+        ),
+        **implicitly(),
+    )
+    wrapped = await resolve_target(
+        WrappedTargetRequest(addresses[0], description_of_origin="a base"), **implicitly()
+    )
+    base = wrapped.target
+    if not base.has_field(InterpreterField):
+        raise Failure(
+            f"The base {base.address} of {request.wanted_by or 'an option'} is a `{base.alias}`,"
+            " but must be a `debian_base` or `registry_base`."
+        )
+    major, minor = base[GlibcVersionField].value.split(".")
+    return Base(
+        base.address,
+        PythonPlatform(
+            architecture=(request.platform or base[PlatformField].value).split("/")[1],
+            python=base[PythonVersionField].value,
+            glibc=(int(major), int(minor)),
+        ),
+        base[InterpreterField].value,
+        "init" in base[DebianGroupsField].value if base.has_field(DebianGroupsField) else None,
+    )
+
+
+find_base = by_name(resolve_base)
+
+
+@dataclass(frozen=True)
+class DebRequest:
+    """One locked Debian package, fetched."""
+
+    package: LockedPackage
+    release: str
+    python_version: str
+
+
+@dataclass(frozen=True)
+class Deb:
+    """A digest with the package's file at its root, and what its fetching said."""
+
+    digest: Digest
+    messages: str
+
+
+@rule(desc="Fetch a Debian package", level=LogLevel.DEBUG)
+async def fetch_deb(request: DebRequest, inseam: InseamSubsystem) -> Deb:
+    names = [*FETCH_ENV, *(("PATH",) if inseam.debian_allow_newer else ())]
+    env = await environment_vars_subset(EnvironmentVarsRequest(names), **implicitly())
+    package = request.package
+    result = await run_program(
+        ProgramRequest(
+            argv=(
+                "fetch_deb",
+                *package.fetch_arguments(),
+                f"--release={request.release}",
+                f"--output=debs/{package.file_name}",
+                *(("--allow-newer",) if inseam.debian_allow_newer else ()),
+            ),
+            input=EMPTY_DIGEST,
+            output="debs",
+            python_version=request.python_version,
+            description=f"Fetch {package.file_name}",
+            env=tuple(sorted(env.items())),
+            cacheable=not inseam.debian_allow_newer,
+        ),
+        **implicitly(),
+    )
+    return Deb(result.digest, result.messages)
+
+
+deb = by_name(fetch_deb)
+
+
+@dataclass(frozen=True)
+class RootfsRequest:
+    """The root filesystem of the `debian_base` whose `#rootfs` target has this address.
+
+    platform: another one than the base declares; "" for its own.
+    """
+
+    address: Address
+    platform: str = ""
+
+
+@dataclass(frozen=True)
+class Rootfs:
+    """The layer of a root filesystem; `rootfs.json` lies beside its tar."""
+
+    layer: StoredLayer
+
+
+@rule(desc="Make a root filesystem", level=LogLevel.DEBUG)
+async def make_rootfs(request: RootfsRequest) -> Rootfs:
+    wrapped = await resolve_target(
+        WrappedTargetRequest(request.address, description_of_origin="a base"), **implicitly()
+    )
+    target = wrapped.target
+    base = target.address.maybe_convert_to_target_generator()
+    architecture = (request.platform or target[PlatformField].value).split("/")[1]
+    python_version = ".".join(target[PythonVersionField].value.split(".")[:2])
+    path = target[DebianLockField].value
+    listed = packages_path(target)
+    contents = await get_digest_contents(await path_globs_to_digest(PathGlobs([path, listed])))
+    files = {file.path: file.content.decode() for file in contents}
+    if path not in files:
+        raise Failure(
+            f"{base}: the lock {path} does not exist. Run: ./pants generate-lockfiles"
+            f" --resolve={lock_name(path)}"
+        )
+    try:
+        lock = parse_lock(files[path], path)
+        if listed in files:
+            check_current(lock, parse_request(files[listed], listed))
+        packages = lock.select(architecture, target[DebianGroupsField].value)
+    except Failure as error:
+        raise Failure(f"{base}: {error}") from error
+    try:
+        debs = await concurrently(
+            deb(DebRequest(package, lock.request.release, python_version), **implicitly())
+            for package in packages
+        )
+        for fetched in debs:
+            if fetched.messages.strip():
+                logger.warning("%s: %s", base, fetched.messages.strip())
+        result = await run_program(
+            ProgramRequest(
+                argv=(
+                    "rootfs",
+                    f"--architecture={architecture}",
+                    f"--interpreter={target[InterpreterField].value}",
+                    f"--out=out/{layer_folder(ROOTFS_LAYER)}",
+                    *(package.file_name for package in packages),
+                ),
+                input=await merge_digests(MergeDigests(fetched.digest for fetched in debs)),
+                output="out",
+                python_version=python_version,
+                description=f"Unpack {len(packages)} Debian packages for {base}",
+            ),
+            **implicitly(),
+        )
+    except Failure as error:
+        raise Failure(f"{base}: {error}") from error
+    content = await file_content(result.digest, f"{layer_folder(ROOTFS_LAYER)}/{ROOTFS_FILE}")
+    made = parse_rootfs(content.decode())
+    return Rootfs(StoredLayer(Layer(ROOTFS_LAYER, made.diff_id, made.size), result.digest))
+
+
+rootfs = by_name(make_rootfs)
+
+
+def rules() -> list[Any]:
+    return [*collect_rules()]

@@ -1,0 +1,184 @@
+"""Rules that compile first-party code once, and merge it into the layers of services."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests
+from pants.engine.rules import collect_rules, rule
+from pants.util.logging import LogLevel
+
+from inseam.compat import (
+    by_name,
+    concurrently,
+    create_digest,
+    get_digest_contents,
+    implicitly,
+    merge_digests,
+)
+from inseam.formats.compression import LAYER_TYPES
+from inseam.formats.failure import Failure
+from inseam.formats.oci.descriptor import Descriptor, blob_path
+from inseam.formats.oci.layer import Layer
+from inseam.formats.python.code import (
+    APP_LAYER,
+    CODE_BLOB,
+    CODE_INDEX,
+    CODE_TAR,
+    LIBRARIES_LAYER,
+    Code,
+    merge_code,
+)
+from inseam.formats.python.installed import PATHS
+from inseam.rules.compressors import CompressorsRequest, compressors
+from inseam.rules.generate import service_of
+from inseam.rules.layers import StoredLayer, layer_tar, only_file
+from inseam.rules.process import ProgramRequest, run_program
+from inseam.rules.service import (
+    SOURCES,
+    CodeSources,
+    DependencyLayers,
+    ServiceRequest,
+    dependency_layers,
+    layers_with_names,
+)
+
+
+@dataclass(frozen=True)
+class CodeLayerRequest:
+    """A layer of first-party code: its name, and what it is merged from.
+
+    compression: "gzip" or "zstd" for a blob, "" for a tar. python_version: as "3.11".
+    """
+
+    name: str
+    code: tuple[CodeSources, ...]
+    compression: str
+    python_version: str
+
+
+@dataclass(frozen=True)
+class CodeLayersRequest:
+    """The layers of a service's code; compression: as of CodeLayerRequest."""
+
+    service: ServiceRequest
+    compression: str = ""
+
+
+@dataclass(frozen=True)
+class CodeLayers:
+    """The layers of a service's code, lowest first: `libs`, if there is any code beside the package
+    with the entry point, and `app`, with that package and the console scripts."""
+
+    layers: tuple[StoredLayer, ...]
+
+
+async def check_code(dependencies: DependencyLayers, wheel_layers: tuple[StoredLayer, ...]) -> None:
+    """Raises Failure if code and the wheels in these layers hide each other, or have no entry
+    point."""
+    conflicting = await layers_with_names(wheel_layers, dependencies.names)
+    if not conflicting and not dependencies.outside:
+        return
+    paths = await concurrently(only_file(layer, PATHS) for layer in conflicting)
+    sources = (code.sources for code in dependencies.code)
+    await run_program(
+        ProgramRequest(
+            argv=(
+                "check_code",
+                f"--sources={SOURCES}",
+                *(f"--entry-point={entry_point}" for entry_point in dependencies.entry_points),
+                *(layer.folder for layer in conflicting),
+            ),
+            input=await merge_digests(MergeDigests([*sources, *paths])),
+            output="nothing",
+            python_version=dependencies.base.python_version,
+            description="Compare code with "
+            + (", ".join(layer.name for layer in conflicting) or "its entry points"),
+        ),
+        **implicitly(),
+    )
+
+
+async def _compiled(code: CodeSources, format: str, python_version: str) -> Code:
+    libraries = await compressors(CompressorsRequest(python_version), **implicitly())
+    result = await run_program(
+        ProgramRequest(
+            argv=(
+                "code",
+                f"--sources={SOURCES}",
+                f"--folder={code.folder}",
+                "--out=code",
+                f"--format={format}",
+                *(f"--entry-point={entry_point}" for entry_point in code.entry_points),
+                *(["--console-scripts"] if code.console_scripts else []),
+            ),
+            input=code.sources,
+            output="code",
+            python_version=python_version,
+            libraries=libraries.digest,
+            description=f"Compile the code in {code.name}",
+        ),
+        **implicitly(),
+    )
+    contents = {file.path: file.content for file in await get_digest_contents(result.digest)}
+    return Code(contents[CODE_INDEX], contents[CODE_TAR], contents[CODE_BLOB])
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+async def _file(path: str, content: bytes) -> Digest:
+    digest: Digest = await create_digest(CreateDigest([FileContent(path, content)]))
+    return digest
+
+
+@rule(desc="Merge a layer of code", level=LogLevel.DEBUG)
+async def make_code_layer(request: CodeLayerRequest) -> StoredLayer:
+    # For a tar, too, so that both kinds of image are made of the same processes.
+    format = request.compression or "gzip"
+    codes = await concurrently(
+        _compiled(code, format, request.python_version) for code in request.code
+    )
+    # A few kilobytes, which are only put one after the other: that takes no process.
+    tar, content = merge_code(codes)
+    layer = Layer(request.name, _digest(tar), len(tar))
+    if not request.compression:
+        return StoredLayer(layer, await _file(layer_tar(layer.name), tar))
+    blob = Descriptor(LAYER_TYPES[request.compression], _digest(content), len(content))
+    path = blob_path(Path(), blob.digest).as_posix()
+    return StoredLayer(layer._replace(blob=blob), await _file(path, content))
+
+
+code_layer = by_name(make_code_layer)
+
+
+@rule(desc="Make the layers of a service's code", level=LogLevel.DEBUG)
+async def make_code_layers(request: CodeLayersRequest) -> CodeLayers:
+    service = service_of(request.service.address)
+    dependencies = await dependency_layers(request.service, **implicitly())
+    own = tuple(code for code in dependencies.code if code.console_scripts)
+    others = tuple(code for code in dependencies.code if not code.console_scripts)
+    python_version = dependencies.base.python_version
+    try:
+        await check_code(dependencies, dependencies.wheel_layers)
+        layers = await concurrently(
+            code_layer(
+                CodeLayerRequest(name, code, request.compression, python_version), **implicitly()
+            )
+            for name, code in ((LIBRARIES_LAYER, others), (APP_LAYER, own))
+            if code
+        )
+    except Failure as error:
+        raise Failure(f"{service}: {error}") from error
+    return CodeLayers(tuple(layers))
+
+
+code_layers = by_name(make_code_layers)
+
+
+def rules() -> list[Any]:
+    return [*collect_rules()]

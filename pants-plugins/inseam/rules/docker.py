@@ -1,0 +1,229 @@
+"""Rules that put bases and third-party layers into the Docker engine, each once.
+
+An image that services start from has a tag that is a hash of what is in it. Where the engine has
+it, nothing is sent; so an edit of a service costs a build with the layers of its code alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from pants.backend.docker.goals import package_image
+from pants.backend.docker.package_types import BuiltDockerImage
+from pants.backend.docker.subsystems.docker_options import DockerOptions
+from pants.backend.docker.util_rules.docker_binary import DockerBinary
+from pants.core.goals.package import BuiltPackage, PackageFieldSet
+from pants.engine.addresses import Address, UnparsedAddressInputs
+from pants.engine.env_vars import EnvironmentVarsRequest
+from pants.engine.fs import (
+    EMPTY_DIGEST,
+    AddPrefix,
+    CreateDigest,
+    FileContent,
+    MergeDigests,
+)
+from pants.engine.process import Process, ProcessCacheScope
+from pants.engine.rules import collect_rules, rule
+from pants.engine.target import WrappedTargetRequest
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
+
+from inseam.compat import (
+    add_prefix,
+    by_name,
+    concurrently,
+    create_digest,
+    environment_vars_subset,
+    execute_process,
+    implicitly,
+    merge_digests,
+    patch_image_id_parser,
+    resolve_target,
+    resolve_unparsed_address_inputs,
+)
+from inseam.formats.failure import Failure
+from inseam.plan.dockerfile import layer_instructions
+from inseam.rules.base import RootfsRequest, rootfs
+from inseam.rules.layers import StoredLayer, only_file
+from inseam.rules.service import ServiceRequest, dependency_layers
+from inseam.targets.base import BaseImageField, ImageReferenceField
+from inseam.targets.layer import DepsImageField
+
+
+@dataclass(frozen=True)
+class StartImage:
+    """The name of an image that another can start from: in the engine, or in a registry."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class EngineImageRequest:
+    """An image of layers in the Docker engine.
+
+    name: its repository. start: the image it starts from, or "scratch". layers: lowest first.
+    """
+
+    name: str
+    start: str
+    layers: tuple[StoredLayer, ...]
+    of: Address
+
+
+@rule(desc="Put layers into the Docker engine", level=LogLevel.DEBUG)
+async def make_engine_image(
+    request: EngineImageRequest,
+    docker: DockerBinary,
+    options_env_aware: DockerOptions.EnvironmentAware,
+) -> StartImage:
+    variables = await environment_vars_subset(
+        EnvironmentVarsRequest(options_env_aware.env_vars), **implicitly()
+    )
+    env = {**docker.extra_env, **variables}
+    tars = [layer.tar for layer in request.layers]
+    dockerfile = "\n".join([f"FROM {request.start}", *layer_instructions(tars), ""])
+    diff_ids = [layer.layer.diff_id for layer in request.layers]
+    content = hashlib.sha256("\n".join([dockerfile, *diff_ids]).encode())
+    version = content.hexdigest()[:32]
+    tag = f"{request.name}:{version}"
+    found = await execute_process(
+        Process(
+            [docker.path, "image", "inspect", "--format={{.Id}}", tag],
+            description=f"Look for {tag} in the Docker engine",
+            env=env,
+            immutable_input_digests=docker.extra_input_digests,
+            cache_scope=ProcessCacheScope.PER_SESSION,
+            level=LogLevel.DEBUG,
+        ),
+        **implicitly(),
+    )
+    if found.exit_code == 0:
+        return StartImage(tag)
+    written = await create_digest(CreateDigest([FileContent("Dockerfile", dockerfile.encode())]))
+    layers = await concurrently(only_file(layer, f"{layer.name}.tar") for layer in request.layers)
+    context = await merge_digests(MergeDigests([*layers, written]))
+    # A folder's name of its own, for the reason that is given for the `context_root` of `#image`.
+    folder = await add_prefix(AddPrefix(context, version))
+    built = await execute_process(
+        # Not DockerBinary.build_image, whose parameters are others in each version of Pants.
+        Process(
+            [docker.path, "build", "--tag", tag, "--file", f"{version}/Dockerfile", version],
+            description=f"Build {tag} in the Docker engine",
+            env=env,
+            input_digest=folder,
+            immutable_input_digests=docker.extra_input_digests,
+            cache_scope=ProcessCacheScope.PER_SESSION,
+        ),
+        **implicitly(),
+    )
+    if built.exit_code != 0:
+        raise Failure(
+            f"{request.of}: `docker build` of {tag} failed. Is the Docker engine running (docker"
+            " info)? Without one, leave `#image` targets out.\n"
+            + built.stderr.decode(errors="replace").strip()
+        )
+    return StartImage(tag)
+
+
+engine_image = by_name(make_engine_image)
+
+
+@dataclass(frozen=True)
+class BaseImageRequest:
+    """The `#image` of a base."""
+
+    address: Address
+
+
+@rule
+async def find_base_image(request: BaseImageRequest) -> StartImage:
+    wrapped = await resolve_target(
+        WrappedTargetRequest(request.address, description_of_origin="an image"), **implicitly()
+    )
+    target = wrapped.target
+    if target.has_field(ImageReferenceField):
+        return StartImage(target[ImageReferenceField].value)
+    owner = target.address.maybe_convert_to_target_generator()
+    made = await rootfs(RootfsRequest(owner.create_generated("rootfs")), **implicitly())
+    image: StartImage = await engine_image(
+        EngineImageRequest(f"inseam/{owner.target_name}", "scratch", (made.layer,), owner),
+        **implicitly(),
+    )
+    return image
+
+
+base_image = by_name(find_base_image)
+
+
+@dataclass(frozen=True)
+class DepsImageRequest:
+    """The `#deps` of a service: its base, with all layers below its code."""
+
+    address: Address
+    base: str
+
+
+@rule
+async def find_deps_image(request: DepsImageRequest) -> StartImage:
+    service = request.address.maybe_convert_to_target_generator()
+    bases = await resolve_unparsed_address_inputs(
+        UnparsedAddressInputs(
+            [f"{request.base}#image"],
+            owning_address=service,
+            description_of_origin=f"the `base` of {service}",
+        ),
+        **implicitly(),
+    )
+    start = await base_image(BaseImageRequest(bases[0]), **implicitly())
+    layers = await dependency_layers(
+        ServiceRequest(service.create_generated("layers")), **implicitly()
+    )
+    image: StartImage = await engine_image(
+        EngineImageRequest("inseam/deps", start.name, layers.layers, service), **implicitly()
+    )
+    return image
+
+
+deps_image = by_name(find_deps_image)
+
+
+def _built(image: StartImage) -> BuiltPackage:
+    """What makes Pants' docker backend put the image's name in the place of its address."""
+    artifact = BuiltDockerImage(relpath=None, image_id="", tags=(image.name,), extra_log_lines=())
+    return BuiltPackage(EMPTY_DIGEST, (artifact,))
+
+
+@dataclass(frozen=True)
+class BaseImageFieldSet(PackageFieldSet):
+    required_fields = (BaseImageField,)
+
+    of: BaseImageField
+
+
+@rule(desc="Build a base image", level=LogLevel.DEBUG)
+async def package_base_image(field_set: BaseImageFieldSet) -> BuiltPackage:
+    return _built(await base_image(BaseImageRequest(field_set.address), **implicitly()))
+
+
+@dataclass(frozen=True)
+class DepsImageFieldSet(PackageFieldSet):
+    required_fields = (DepsImageField,)
+
+    base: DepsImageField
+
+
+@rule(desc="Build a dependencies image", level=LogLevel.DEBUG)
+async def package_deps_image(field_set: DepsImageFieldSet) -> BuiltPackage:
+    request = DepsImageRequest(field_set.address, field_set.base.value)
+    return _built(await deps_image(request, **implicitly()))
+
+
+def rules() -> list[Any]:
+    patch_image_id_parser(package_image)
+    return [
+        *collect_rules(),
+        UnionRule(PackageFieldSet, BaseImageFieldSet),
+        UnionRule(PackageFieldSet, DepsImageFieldSet),
+    ]

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pants.backend.docker.util_rules.docker_binary import DockerBinary
+from pants.engine.addresses import Address
+from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
+from pants.engine.fs import AddPrefix, CreateDigest, Digest, DigestSubset, MergeDigests
+from pants.engine.process import FallibleProcessResult, Process
+from pants.testutil.rule_runner import MockGet, run_rule_with_mocks
+
+from inseam.formats.failure import Failure
+from inseam.formats.oci.layer import Layer
+from inseam.rules.docker import EngineImageRequest, StartImage, make_engine_image
+from inseam.rules.layers import StoredLayer
+
+
+def layer(name: str, content: str) -> StoredLayer:
+    return StoredLayer(Layer(name, f"sha256:{content * 64}", 7), Digest(content * 64, 7))
+
+
+REQUEST = EngineImageRequest(
+    name="inseam/deps",
+    start="inseam/debian:1234",
+    layers=(layer("a", "1"), layer("deps", "2")),
+    of=Address("src/shop", target_name="app"),
+)
+
+
+@dataclass
+class Engine:
+    """A Docker engine that knows some images, or that does not run."""
+
+    images: set[str] = field(default_factory=set)
+    running: bool = True
+    calls: list[Process] = field(default_factory=list)
+    dockerfiles: list[str] = field(default_factory=list)
+    contexts: list[AddPrefix] = field(default_factory=list)
+
+    def run(self, process: Process) -> Any:
+        self.calls.append(process)
+        command = process.argv[1]
+        if command == "build" and self.running:
+            self.images.add(process.argv[process.argv.index("--tag") + 1])
+            return SimpleNamespace(exit_code=0, stderr=b"")
+        if command == "image" and process.argv[-1] in self.images:
+            return SimpleNamespace(exit_code=0, stderr=b"")
+        return SimpleNamespace(exit_code=1, stderr=b"Cannot connect to the Docker daemon.\n")
+
+    def create(self, request: CreateDigest) -> Digest:
+        for file in request:
+            self.dockerfiles.append(getattr(file, "content", b"").decode())
+        return Digest("cd" * 32, 8)
+
+    def put_below(self, request: AddPrefix) -> Digest:
+        self.contexts.append(request)
+        return Digest("fe" * 32, 10)
+
+
+def made(engine: Engine, request: EngineImageRequest = REQUEST) -> str:
+    """The name of the image that the rule makes, or finds, in the engine."""
+    result: StartImage = run_rule_with_mocks(
+        make_engine_image,
+        rule_args=[
+            request,
+            DockerBinary("/usr/bin/docker", "", extra_env={"PATH": "/bin"}),
+            SimpleNamespace(env_vars=("DOCKER_HOST",)),
+        ],
+        mock_gets=[
+            MockGet(
+                EnvironmentVars,
+                (EnvironmentVarsRequest,),
+                lambda request: EnvironmentVars({name: "x" for name in request.requested}),
+            ),
+            MockGet(FallibleProcessResult, (Process,), engine.run),
+            MockGet(Digest, (CreateDigest,), engine.create),
+            MockGet(Digest, (DigestSubset,), lambda subset: subset.digest),
+            MockGet(Digest, (MergeDigests,), lambda _: Digest("ef" * 32, 9)),
+            MockGet(Digest, (AddPrefix,), engine.put_below),
+        ],
+    )
+    return result.name
+
+
+def commands(engine: Engine) -> list[str]:
+    return [call.argv[1] for call in engine.calls]
+
+
+def test_an_image_that_the_engine_lacks_is_built_from_the_tars() -> None:
+    engine = Engine()
+    name = made(engine)
+    assert commands(engine) == ["image", "build"]
+    assert engine.images == {name}
+    assert name.startswith("inseam/deps:")
+    assert engine.dockerfiles == [
+        "FROM inseam/debian:1234\nADD layers/a/a.tar /\nADD layers/deps/deps.tar /\n"
+    ]
+    build = engine.calls[1]
+    assert build.input_digest == Digest("fe" * 32, 10)
+    assert dict(build.env) == {"PATH": "/bin", "DOCKER_HOST": "x"}
+
+
+def test_an_image_that_the_engine_has_is_not_built_again() -> None:
+    engine = Engine()
+    name = made(engine)
+    engine.calls.clear()
+    assert made(engine) == name
+    assert commands(engine) == ["image"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(REQUEST, start="inseam/debian:5678"),
+        replace(REQUEST, layers=(layer("a", "3"), layer("deps", "2"))),
+        replace(REQUEST, layers=(layer("deps", "2"), layer("a", "1"))),
+        replace(REQUEST, name="inseam/other"),
+    ],
+)
+def test_the_tag_is_a_hash_of_what_is_in_the_image(other: EngineImageRequest) -> None:
+    assert made(Engine(), other) != made(Engine())
+
+
+def test_who_wants_an_image_does_not_matter() -> None:
+    other = replace(REQUEST, of=Address("src/other", target_name="app"))
+    assert made(Engine(), other) == made(Engine())
+
+
+def test_each_image_has_a_build_context_of_its_own_name() -> None:
+    """Docker takes a file of one context for that of another one with the same name."""
+    other = replace(REQUEST, layers=(layer("a", "3"), layer("deps", "2")))
+    engine = Engine()
+    names = [made(engine, request) for request in (REQUEST, other)]
+    builds = [call for call in engine.calls if call.argv[1] == "build"]
+    folders = [name.split(":")[1] for name in names]
+    assert engine.contexts == [AddPrefix(Digest("ef" * 32, 9), folder) for folder in folders]
+    assert [build.argv[-1] for build in builds] == folders
+    assert [build.argv[-2] for build in builds] == [f"{folder}/Dockerfile" for folder in folders]
+
+
+def test_without_an_engine_the_error_names_the_service_and_the_next_step() -> None:
+    with pytest.raises(Failure) as error:
+        made(Engine(running=False))
+    text = str(error.value)
+    assert text.startswith("src/shop:app: `docker build` of inseam/deps:")
+    assert "docker info" in text.replace("\n", " ")
+    assert text.endswith("Cannot connect to the Docker daemon.")

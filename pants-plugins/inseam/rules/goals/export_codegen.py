@@ -1,0 +1,128 @@
+"""Rules of the goal `export-codegen`, and of Docker's build contexts: layers as files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pants.engine.addresses import UnparsedAddressInputs
+from pants.engine.fs import AddPrefix, CreateDigest, FileContent, MergeDigests, RemovePrefix
+from pants.engine.rules import collect_rules, rule
+from pants.engine.target import GeneratedSources, GenerateSourcesRequest
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
+
+from inseam.compat import (
+    add_prefix,
+    concurrently,
+    create_digest,
+    digest_to_snapshot,
+    implicitly,
+    merge_digests,
+    remove_prefix,
+    resolve_unparsed_address_inputs,
+)
+from inseam.formats.oci.layer import LAYERS_FILE, dump_layers
+from inseam.formats.python.code import LIBRARIES_LAYER, no_code
+from inseam.rules.base import RootfsRequest, rootfs
+from inseam.rules.code_layers import CodeLayersRequest, code_layers
+from inseam.rules.generate import layers_folder, rootfs_folder, service_of
+from inseam.rules.layers import StoredLayer, tar_at_root
+from inseam.rules.service import ServiceRequest, dependency_layers
+from inseam.rules.wheel_layers import SharedLayerRequest, shared_layer
+from inseam.targets.base import LAYER_FILES, RootfsSourcesField
+from inseam.targets.layer import (
+    AppLayersField,
+    AppSourcesField,
+    LayersSourcesField,
+    SharedLayerSourcesField,
+)
+
+
+async def _in_folder(
+    folder: str, layers: tuple[StoredLayer, ...], files: dict[str, bytes]
+) -> GeneratedSources:
+    """The layers' tars, and more files, in a folder."""
+    tars = await concurrently(tar_at_root(layer) for layer in layers)
+    written = await create_digest(
+        CreateDigest(FileContent(path, content) for path, content in files.items())
+    )
+    merged = await merge_digests(MergeDigests([*tars, written]))
+    digest = await add_prefix(AddPrefix(merged, folder))
+    return GeneratedSources(await digest_to_snapshot(digest))
+
+
+class GenerateLayers(GenerateSourcesRequest):
+    input = LayersSourcesField
+    output = LAYER_FILES
+
+
+@rule(desc="Export layers", level=LogLevel.DEBUG)
+async def generate_layers(request: GenerateLayers) -> GeneratedSources:
+    address = request.protocol_target.address
+    service = ServiceRequest(address)
+    dependencies = await dependency_layers(service, **implicitly())
+    code = await code_layers(CodeLayersRequest(service), **implicitly())
+    layers = (*dependencies.layers, *code.layers)
+    files = {LAYERS_FILE: dump_layers(layer.layer for layer in layers)}
+    return await _in_folder(layers_folder(service_of(address)), layers, files)
+
+
+class GenerateAppLayer(GenerateSourcesRequest):
+    input = AppSourcesField
+    output = LAYER_FILES
+    exportable = False
+
+
+@rule(desc="Make the layers of code for a build context", level=LogLevel.DEBUG)
+async def generate_app_layer(request: GenerateAppLayer) -> GeneratedSources:
+    address = request.protocol_target.address
+    addresses = await resolve_unparsed_address_inputs(
+        UnparsedAddressInputs(
+            [request.protocol_target[AppLayersField].value],
+            owning_address=address,
+            description_of_origin="the app layer",
+        ),
+        **implicitly(),
+    )
+    code = await code_layers(CodeLayersRequest(ServiceRequest(addresses[0])), **implicitly())
+    # The Dockerfile, which is written before anybody knows of this, adds both layers.
+    files = {f"{LIBRARIES_LAYER}.tar": no_code()} if len(code.layers) == 1 else {}
+    return await _in_folder(layers_folder(service_of(address)), code.layers, files)
+
+
+class GenerateSharedLayer(GenerateSourcesRequest):
+    input = SharedLayerSourcesField
+    output = LAYER_FILES
+
+
+@rule(desc="Export a shared layer", level=LogLevel.DEBUG)
+async def generate_shared_layer(request: GenerateSharedLayer) -> GeneratedSources:
+    address = request.protocol_target.address
+    shared = await shared_layer(SharedLayerRequest(address), **implicitly())
+    folder = f"{address.spec_path or '.'}/{address.target_name}"
+    files = {LAYERS_FILE: dump_layers([shared.layer.layer])}
+    return await _in_folder(folder, (shared.layer,), files)
+
+
+class GenerateRootfs(GenerateSourcesRequest):
+    input = RootfsSourcesField
+    output = LAYER_FILES
+
+
+@rule(desc="Export a root filesystem", level=LogLevel.DEBUG)
+async def generate_rootfs(request: GenerateRootfs) -> GeneratedSources:
+    address = request.protocol_target.address
+    made = await rootfs(RootfsRequest(address), **implicitly())
+    content = await remove_prefix(RemovePrefix(made.layer.digest, made.layer.folder))
+    digest = await add_prefix(AddPrefix(content, rootfs_folder(service_of(address))))
+    return GeneratedSources(await digest_to_snapshot(digest))
+
+
+def rules() -> list[Any]:
+    return [
+        *collect_rules(),
+        UnionRule(GenerateSourcesRequest, GenerateLayers),
+        UnionRule(GenerateSourcesRequest, GenerateAppLayer),
+        UnionRule(GenerateSourcesRequest, GenerateSharedLayer),
+        UnionRule(GenerateSourcesRequest, GenerateRootfs),
+    ]

@@ -1,0 +1,110 @@
+"""Rules of the goal `package`: OCI images, and descriptions of layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pants.core.goals.package import (
+    BuiltPackage,
+    BuiltPackageArtifact,
+    OutputPathField,
+    PackageFieldSet,
+)
+from pants.engine.addresses import Address
+from pants.engine.fs import CreateDigest, FileContent
+from pants.engine.rules import collect_rules, rule
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
+
+from inseam.compat import create_digest, implicitly
+from inseam.formats.oci.layer import LAYERS_FILE, Layer, dump_layers
+from inseam.formats.oci.metadata import METADATA
+from inseam.rules.code_layers import CodeLayersRequest, code_layers
+from inseam.rules.dist import in_dist
+from inseam.rules.generate import dist_path, service_of
+from inseam.rules.image import PackagedRequest
+from inseam.rules.service import ServiceRequest, dependency_layers
+from inseam.rules.wheel_layers import SharedLayerRequest, shared_layer
+from inseam.targets.container import OciPlatformsField
+from inseam.targets.image import OciLayersField, OciRepositoryField
+from inseam.targets.layer import LayersSourcesField, SharedLayerSourcesField
+
+
+def packaged_request(
+    address: Address, platforms: OciPlatformsField, output_path: OutputPathField
+) -> PackagedRequest:
+    """The image of an `oci_image`, as it is packaged."""
+    layout = output_path.value_or_default(file_ending="oci")
+    return PackagedRequest(address, platforms.value, layout)
+
+
+@dataclass(frozen=True)
+class OciFieldSet(PackageFieldSet):
+    required_fields = (OciLayersField, OciRepositoryField)
+
+    platforms: OciPlatformsField
+    output_path: OutputPathField
+
+
+@rule(desc="Package an OCI image", level=LogLevel.DEBUG)
+async def package_oci_image(field_set: OciFieldSet) -> BuiltPackage:
+    request = packaged_request(field_set.address, field_set.platforms, field_set.output_path)
+    image = await in_dist(request)
+    path = f"{request.layout}/{METADATA}"
+    digest = await create_digest(CreateDigest([FileContent(path, image.files[METADATA])]))
+    line = f"{', '.join(image.metadata.references)}: {image.metadata.digest}"
+    # Pants removes the path of an artifact before it writes it: the file, not the layout.
+    return BuiltPackage(digest, (BuiltPackageArtifact(path, (line,)),))
+
+
+async def _layers_package(
+    layers: list[Layer], path: str, lines: tuple[str, ...] = ()
+) -> BuiltPackage:
+    digest = await create_digest(CreateDigest([FileContent(path, dump_layers(layers))]))
+    return BuiltPackage(digest, (BuiltPackageArtifact(path, lines),))
+
+
+@dataclass(frozen=True)
+class LayersFieldSet(PackageFieldSet):
+    required_fields = (LayersSourcesField,)
+
+    sources: LayersSourcesField
+
+
+@rule(desc="Package layers", level=LogLevel.DEBUG)
+async def package_layers(field_set: LayersFieldSet) -> BuiltPackage:
+    service = service_of(field_set.address)
+    request = ServiceRequest(field_set.address)
+    dependencies = await dependency_layers(request, **implicitly())
+    code = await code_layers(CodeLayersRequest(request), **implicitly())
+    lines = tuple(
+        f"{item.layer} holds {item.distribution} ({item.size:,} bytes), which {service} does not"
+        " need"
+        for item in dependencies.unneeded
+    )
+    layers = [layer.layer for layer in (*dependencies.layers, *code.layers)]
+    return await _layers_package(layers, dist_path(service, f".layers/{LAYERS_FILE}"), lines)
+
+
+@dataclass(frozen=True)
+class SharedLayerFieldSet(PackageFieldSet):
+    required_fields = (SharedLayerSourcesField,)
+
+    sources: SharedLayerSourcesField
+
+
+@rule(desc="Package a shared layer", level=LogLevel.DEBUG)
+async def package_shared_layer(field_set: SharedLayerFieldSet) -> BuiltPackage:
+    shared = await shared_layer(SharedLayerRequest(field_set.address), **implicitly())
+    path = dist_path(field_set.address, f"/{LAYERS_FILE}")
+    return await _layers_package([shared.layer.layer], path)
+
+
+def rules() -> list[Any]:
+    return [
+        *collect_rules(),
+        UnionRule(PackageFieldSet, OciFieldSet),
+        UnionRule(PackageFieldSet, LayersFieldSet),
+        UnionRule(PackageFieldSet, SharedLayerFieldSet),
+    ]

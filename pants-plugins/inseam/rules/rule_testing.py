@@ -1,0 +1,143 @@
+"""Runs rules in a repository made for a test, with everything that Inseam registers."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any, Iterable, Sequence
+
+import pytest
+from pants.backend.docker import register as docker
+from pants.backend.python import register as python
+from pants.backend.python.util_rules import pex
+from pants.core import register as core
+from pants.engine.fs import Digest, DigestContents
+from pants.engine.internals.scheduler import ExecutionError
+from pants.testutil.rule_runner import PYTHON_BOOTSTRAP_ENV, QueryRule, RuleRunner
+
+from inseam import register
+from inseam.rules import base, compressors, debian_lock, generate, process
+from inseam.rules import layers as layer_rules
+from inseam.subsystem import InseamSubsystem
+
+# CPython that the tests run on is the one that makes layers, too.
+PYTHON_VERSION = ".".join(map(str, sys.version_info[:3]))
+MINOR = ".".join(map(str, sys.version_info[:2]))
+
+# How Pants finds its PEX tool, which it uses to look for interpreters, and where that finds the
+# compressors of layers.
+_ENV = {
+    *PYTHON_BOOTSTRAP_ENV,
+    "PANTS_PYTHON_REPOS_INDEXES",
+    "PANTS_PYTHON_REPOS_PATH_MAPPINGS",
+    "PANTS_PEX_CLI_KNOWN_VERSIONS",
+    "PANTS_PEX_CLI_URL_TEMPLATE",
+    "PANTS_PEX_CLI_VERSION",
+}
+
+BASE = f"""
+registry_base(
+    name="base",
+    image="registry.invalid/python:{PYTHON_VERSION}",
+    interpreter="/usr/local/bin/python{MINOR}",
+    python_version="{PYTHON_VERSION}",
+    glibc_version="2.36",
+)
+"""
+
+
+def rule_runner(*queries: QueryRule, layers: bool = True, **options: Any) -> RuleRunner:
+    """A RuleRunner for a new repository.
+
+    layers: whether services can be built in it. Then making it takes seconds. options: of
+    RuleRunner.
+    """
+    backends = (core, python, docker, register)
+    small = (InseamSubsystem, pex, process, compressors, layer_rules, generate, base, debian_lock)
+    runner = RuleRunner(
+        rules=[
+            *(rule for module in (backends if layers else small) for rule in module.rules()),
+            QueryRule(DigestContents, [Digest]),
+            *queries,
+        ],
+        target_types=[target for backend in backends for target in backend.target_types()],
+        **options,
+    )
+    set_options(runner)
+    return runner
+
+
+def set_options(runner: RuleRunner, *args: str, base: str = "//:base") -> None:
+    """Gives the repository the options that all tests have, and `args`."""
+    interpreters = os.path.dirname(os.path.realpath(sys.executable))
+    runner.set_options(
+        [
+            f"--inseam-base={base}",
+            "--source-root-patterns=['/', '/src']",
+            "--python-enable-resolves",
+            "--python-default-resolve=services",
+            "--python-resolves={'services': 'services.lock', 'other': 'other.lock'}",
+            f"--python-interpreter-constraints=CPython=={MINOR}.*",
+            f"--python-bootstrap-search-path=['{interpreters}']",
+            f"--python-repos-path-mappings=+['WHEELS|{runner.build_root}/wheels']",
+            *args,
+        ],
+        env_inherit=_ENV,
+    )
+
+
+def locked(wheel: Path, *requires: str, sha256: str = "") -> dict[str, Any]:
+    """A locked requirement, as PEX writes it, for a wheel in the folder `wheels`."""
+    name, version = wheel.name.split("-")[:2]
+    return {
+        "artifacts": [
+            {
+                "algorithm": "sha256",
+                "hash": sha256 or hashlib.sha256(wheel.read_bytes()).hexdigest(),
+                "url": f"file://${{WHEELS}}/{wheel.name}",
+            }
+        ],
+        "project_name": name,
+        "requires_dists": list(requires),
+        "requires_python": None,
+        "version": version,
+    }
+
+
+def lock_text(items: Iterable[dict[str, Any]]) -> str:
+    """The text of a lock, with a comment of Pants on top."""
+    part = {"locked_requirements": list(items), "marker": None, "platform_tag": None}
+    lock = {"locked_resolves": [part], "path_mappings": {"WHEELS": None}, "pex_version": "2.69.0"}
+    return f"// A lock.\n{json.dumps(lock, indent=2)}\n"
+
+
+def failure(runner: RuleRunner, output: type, request: Any) -> str:
+    """The text of the Failure that the request ends with."""
+    with pytest.raises(ExecutionError) as error:
+        runner.request(output, [request])
+    causes: Sequence[Exception] = error.value.wrapped_exceptions
+    # Not isinstance: the engine may have loaded the class anew.
+    assert [type(cause).__name__ for cause in causes] in (["Failure"], ["DebianError"])
+    return str(causes[0])
+
+
+def files_of(runner: RuleRunner, digest: Digest) -> dict[str, bytes]:
+    """The files of a digest, by path."""
+    contents = runner.request(DigestContents, [digest])
+    return {file.path: file.content for file in contents}
+
+
+def tar_files(data: bytes) -> dict[str, bytes]:
+    """The regular files in a tar, by path."""
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        found = {}
+        for info in archive:
+            file = archive.extractfile(info) if info.isreg() else None
+            if file is not None:
+                found[info.name] = file.read()
+        return found

@@ -1,0 +1,533 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pants.core.goals.package import BuiltPackage
+from pants.engine.addresses import Address
+from pants.engine.fs import Digest
+from pants.engine.internals.scheduler import ExecutionError
+from pants.engine.target import GeneratedSources
+from pants.testutil.rule_runner import QueryRule, RuleRunner
+
+from inseam.formats.python.installed import NAMES, load_names
+from inseam.formats.python.wheel_testing import build_wheel, elf
+from inseam.rules.code_layers import CodeLayers, CodeLayersRequest
+from inseam.rules.goals.export_codegen import GenerateAppLayer, GenerateLayers
+from inseam.rules.goals.package import LayersFieldSet
+from inseam.rules.layers import StoredLayer
+from inseam.rules.rule_testing import (
+    BASE,
+    MINOR,
+    failure,
+    files_of,
+    lock_text,
+    locked,
+    rule_runner,
+    set_options,
+    tar_files,
+)
+from inseam.rules.service import DependencyLayers, ServiceRequest
+from inseam.targets.layer import AppSourcesField, LayersSourcesField
+
+SITE = f"opt/venv/lib/python{MINOR}/site-packages"
+SHOP = Address("src/shop", target_name="app", generated_name="layers")
+
+SERVICE = """
+python_sources()
+python_service(name="app", entry_point="shop.server:main", healthcheck="probe.py:main")
+"""
+FROM_A_WHEEL = """
+python_service(name="app", entry_point="greet:hello", dependencies=["3rdparty:greet"])
+"""
+SERVER = "import greet\ndef main():\n    print(greet.hello())\n"
+
+
+def queries() -> list[QueryRule]:
+    return [
+        QueryRule(DependencyLayers, [ServiceRequest]),
+        QueryRule(CodeLayers, [CodeLayersRequest]),
+        QueryRule(GeneratedSources, [GenerateLayers]),
+        QueryRule(GeneratedSources, [GenerateAppLayer]),
+        QueryRule(BuiltPackage, [LayersFieldSet]),
+    ]
+
+
+@pytest.fixture(scope="module")
+def module_runner() -> RuleRunner:
+    return rule_runner(*queries())
+
+
+@pytest.fixture
+def runner(module_runner: RuleRunner) -> RuleRunner:
+    """A repository with a service that needs two distributions of the three in its lock."""
+    set_options(module_runner)
+    write_repository(module_runner)
+    return module_runner
+
+
+def wheels_of(runner: RuleRunner) -> dict[str, Path]:
+    folder = Path(runner.build_root, "wheels")
+    return {
+        "greet": build_wheel(folder, "greet", files={"greet.py": b"import words\nhello = str\n"}),
+        "words": build_wheel(folder, "words", files={"words/__init__.py": b"x = 1\n"}),
+        "lone": build_wheel(folder, "lone", files={"lone.py": b""}),
+        "big": build_wheel(folder, "big", files={"big/data.txt": b"0123456789" * 1000}),
+    }
+
+
+def write_lock(runner: RuleRunner, *more: dict[str, Any], **changes: dict[str, Any]) -> None:
+    """Writes the lock; changes: items that replace those of that name, {} for none."""
+    wheels = wheels_of(runner)
+    items = {
+        "greet": locked(wheels["greet"], "words>=1"),
+        "words": locked(wheels["words"]),
+        "lone": locked(wheels["lone"]),
+        "big": locked(wheels["big"]),
+        **changes,
+    }
+    text = lock_text([*(item for item in items.values() if item), *more])
+    runner.write_files({"services.lock": text})
+
+
+def write_repository(runner: RuleRunner) -> None:
+    runner.write_files(
+        {
+            "BUILD": BASE,
+            "3rdparty/BUILD": "\n".join(
+                f"python_requirement(name={name!r}, requirements=['{name}==1.0'])"
+                for name in ("greet", "words", "lone", "big")
+            ),
+            "src/shop/BUILD": SERVICE,
+            "src/shop/__init__.py": "",
+            "src/shop/server.py": SERVER,
+            "src/shop/probe.py": "from shop import server\ndef main(): ...\n",
+        }
+    )
+    write_lock(runner)
+
+
+def dependencies(runner: RuleRunner) -> DependencyLayers:
+    return runner.request(DependencyLayers, [ServiceRequest(SHOP)])
+
+
+def app(runner: RuleRunner) -> bytes:
+    """The tar of the layer `app`."""
+    code = runner.request(CodeLayers, [CodeLayersRequest(ServiceRequest(SHOP))])
+    assert code.layers[-1].name == "app"
+    return tar(runner, code.layers[-1])
+
+
+def tar(runner: RuleRunner, layer: StoredLayer) -> bytes:
+    return files_of(runner, layer.digest)[layer.tar]
+
+
+def conflicting(runner: RuleRunner) -> list[str]:
+    """The layers of wheels that have a name which the code has, too, or looks for."""
+    found = dependencies(runner)
+    names = []
+    for layer in found.wheel_layers:
+        text = files_of(runner, layer.digest)[f"{layer.folder}/{NAMES}"]
+        if load_names(text) & found.names:
+            names.append(layer.name)
+    return names
+
+
+def exported(runner: RuleRunner) -> dict[str, bytes]:
+    """What `export-codegen` writes, by path."""
+    target = runner.get_target(SHOP)
+    snapshot = runner.request(GeneratedSources, [GenerateLayers(_empty(runner), target)]).snapshot
+    return files_of(runner, snapshot.digest)
+
+
+def described(runner: RuleRunner) -> list[dict[str, Any]]:
+    """What `layers.json` says of the whole service."""
+    layers: list[dict[str, Any]] = json.loads(exported(runner)["src/shop/app.layers/layers.json"])
+    return layers
+
+
+def _empty(runner: RuleRunner) -> Any:
+    return runner.make_snapshot({})
+
+
+def refused(runner: RuleRunner, *texts: str) -> None:
+    """Checks that the layers are refused by an error with the texts, which names the service."""
+    error = failure(runner, CodeLayers, CodeLayersRequest(ServiceRequest(SHOP)))
+    for text in ("src/shop:app: ", *texts):
+        assert text in error
+
+
+# --- What is built ----------------------------------------------------------------------------
+
+
+def test_a_service_is_a_layer_of_its_wheels_and_one_of_its_code(runner: RuleRunner) -> None:
+    files = exported(runner)
+    folder = "src/shop/app.layers"
+    assert set(files) == {f"{folder}/{name}" for name in ("layers.json", "deps.tar", "app.tar")}
+    deps, code = json.loads(files[f"{folder}/layers.json"])
+    for layer in (deps, code):
+        data = files[f"{folder}/{layer['name']}.tar"]
+        assert layer["diff_id"] == "sha256:" + hashlib.sha256(data).hexdigest()
+        assert layer["size"] == len(data)
+    assert [wheel["name"] for wheel in deps["wheels"]] == ["greet", "words"]
+    wheel = Path(runner.build_root, "wheels/greet-1.0-py3-none-any.whl")
+    assert deps["wheels"][0]["sha256"] == hashlib.sha256(wheel.read_bytes()).hexdigest()
+    installed = tar_files(files[f"{folder}/deps.tar"])
+    assert {f"{SITE}/greet.py", f"{SITE}/words/__init__.py", "opt/venv/pyvenv.cfg"} <= set(
+        installed
+    )
+    assert f"{SITE}/lone.py" not in installed
+    code_files = tar_files(files[f"{folder}/app.tar"])
+    assert code_files["app/shop/server.py"] == SERVER.encode()
+    assert b"from shop.server import main" in code_files["opt/venv/bin/entrypoint"]
+    assert b"from shop.probe import main" in code_files["opt/venv/bin/healthcheck"]
+    assert not [path for path in code_files if path.endswith("BUILD")]
+
+
+def test_a_build_context_gets_the_code_alone(runner: RuleRunner) -> None:
+    target = runner.get_target(Address("src/shop", target_name="app", generated_name="app"))
+    assert target.has_field(AppSourcesField)
+    request = GenerateAppLayer(_empty(runner), target)
+    snapshot = runner.request(GeneratedSources, [request]).snapshot
+    files = files_of(runner, snapshot.digest)
+    assert set(files) == {f"src/shop/app.layers/{name}.tar" for name in ("app", "libs")}
+    # There is no library, but the Dockerfile adds the layer.
+    assert tar_files(files["src/shop/app.layers/libs.tar"]) == {}
+
+
+def test_package_writes_the_description_of_the_layers(runner: RuleRunner) -> None:
+    field_set = LayersFieldSet(SHOP, runner.get_target(SHOP)[LayersSourcesField])
+    built = runner.request(BuiltPackage, [field_set])
+    assert [artifact.relpath for artifact in built.artifacts] == ["src.shop/app.layers/layers.json"]
+    assert list(files_of(runner, built.digest)) == ["src.shop/app.layers/layers.json"]
+
+
+def test_a_service_may_need_no_wheels(runner: RuleRunner) -> None:
+    runner.write_files({"src/shop/server.py": "def main(): ...\n"})
+    runner.write_files({"services.lock": "no lock, and nobody asks for one"})
+    (deps,) = dependencies(runner).layers
+    assert deps.name == "deps"
+    assert tar_files(app(runner))
+
+
+def test_a_service_at_the_root_of_the_repository_can_be_built(runner: RuleRunner) -> None:
+    build = BASE + "python_sources()\npython_service(name='root', entry_point='top.py:main')\n"
+    runner.write_files({"BUILD": build, "top.py": "def main(): ...\n"})
+    target = runner.get_target(Address("", target_name="root", generated_name="layers"))
+    files = runner.request(
+        GeneratedSources, [GenerateLayers(_empty(runner), target)]
+    ).snapshot.files
+    assert files == ("root.layers/app.tar", "root.layers/deps.tar", "root.layers/layers.json")
+
+
+def test_resources_are_part_of_the_code(runner: RuleRunner) -> None:
+    runner.write_files(
+        {
+            "src/shop/BUILD": "resources(name='pages', sources=['*.html'])\n"
+            "python_sources(dependencies=[':pages'])\n" + SERVICE.replace("python_sources()", ""),
+            "src/shop/a.html": "<p>",
+        }
+    )
+    assert tar_files(app(runner))["app/shop/a.html"] == b"<p>"
+
+
+def test_large_resources_are_in_a_layer_below_the_code_whatever_their_names(
+    runner: RuleRunner,
+) -> None:
+    set_options(runner, "--inseam-large-wheel=1000")
+    names = ["large.bin", "[large].bin", "small.txt", "[small].txt"]
+    runner.write_files(
+        {
+            "src/shop/BUILD": "resources(name='data', sources=['*.bin', '*.txt'])\n"
+            "python_sources(dependencies=[':data'])\n" + SERVICE.replace("python_sources()", ""),
+            **{f"src/shop/{name}": "x" * (2000 if "large" in name else 5) for name in names},
+        }
+    )
+    layers = dependencies(runner).layers
+    assert [layer.name for layer in layers] == ["deps", "data"]
+    data = tar_files(tar(runner, layers[1]))
+    assert set(data) == {"app/shop/large.bin", "app/shop/[large].bin"}
+    code = tar_files(app(runner))
+    assert {"app/shop/small.txt", "app/shop/[small].txt"} <= set(code)
+    assert not set(code) & set(data)
+
+
+def test_large_wheels_are_in_layers_of_their_own(runner: RuleRunner) -> None:
+    set_options(runner, "--inseam-large-wheel=50")
+    assert [layer.name for layer in dependencies(runner).layers] == ["greet", "words", "deps"]
+    assert [layer["name"] for layer in described(runner)] == ["greet", "words", "deps", "app"]
+
+
+def test_requirements_of_another_platform_are_left_out(runner: RuleRunner) -> None:
+    write_lock(runner, greet=locked(wheels_of(runner)["greet"], 'words; sys_platform == "win32"'))
+    installed = tar_files(tar(runner, dependencies(runner).layers[0]))
+    assert f"{SITE}/greet.py" in installed
+    assert f"{SITE}/words/__init__.py" not in installed
+
+
+# --- What a change changes --------------------------------------------------------------------
+
+
+def test_an_edit_of_the_code_leaves_the_layers_below_alone(runner: RuleRunner) -> None:
+    before, code = dependencies(runner), app(runner)
+    runner.write_files({"src/shop/server.py": SERVER + "# edited\n"})
+    assert dependencies(runner).layers == before.layers
+    assert app(runner) != code
+
+
+def code(runner: RuleRunner, service: str) -> dict[str, Digest]:
+    """The layers of a service's code, by name."""
+    address = Address(f"src/{service}", target_name="app", generated_name="layers")
+    request = CodeLayersRequest(ServiceRequest(address), "gzip")
+    return {layer.name: layer.digest for layer in runner.request(CodeLayers, [request]).layers}
+
+
+def test_services_share_the_layer_of_the_libraries_that_they_share(runner: RuleRunner) -> None:
+    files = {"src/kit/BUILD": "python_sources()\n", "src/kit/http.py": "x = 1\n"}
+    for name in ("one", "two"):
+        files[f"src/{name}/BUILD"] = SERVICE.replace("shop.", f"{name}.")
+        files[f"src/{name}/server.py"] = "import kit.http\ndef main(): ...\n"
+        files[f"src/{name}/probe.py"] = "def main(): ...\n"
+    runner.write_files(files)
+    one, two = code(runner, "one"), code(runner, "two")
+    assert list(one) == list(two) == ["libs", "app"]
+    assert one["libs"] == two["libs"]
+    assert one["app"] != two["app"]
+    assert list(code(runner, "shop")) == ["app"]
+    runner.write_files({"src/kit/http.py": "x = 2\n"})
+    after = code(runner, "one")
+    assert after["app"] == one["app"]
+    assert after["libs"] == code(runner, "two")["libs"] != one["libs"]
+    runner.write_files({"src/one/probe.py": "def main(): pass\n"})
+    assert code(runner, "one")["libs"] == after["libs"]
+    assert code(runner, "one")["app"] != after["app"]
+    assert code(runner, "two")["app"] == two["app"]
+
+
+def test_packages_of_a_namespace_are_compiled_separately(runner: RuleRunner) -> None:
+    runner.write_files(
+        {
+            "src/company/libs/db/BUILD": "python_sources()\n",
+            "src/company/libs/db/__init__.py": "",
+            "src/company/libs/db/pool.py": "x = 1\n",
+            "src/company/services/ad/BUILD": (
+                "python_sources()\n"
+                "python_service(name='app', entry_point='company.services.ad.main:main')\n"
+            ),
+            "src/company/services/ad/main.py": "from company.libs.db import pool\nmain = pool\n",
+        }
+    )
+    address = Address("src/company/services/ad", target_name="app", generated_name="layers")
+    found = runner.request(DependencyLayers, [ServiceRequest(address)])
+    assert [(code.name, code.folder, code.console_scripts) for code in found.code] == [
+        ("company/libs/db", "company/libs", False),
+        ("company/services/ad", "company/services", True),
+    ]
+    request = CodeLayersRequest(ServiceRequest(address))
+    made = runner.request(CodeLayers, [request]).layers
+    names = {layer.name: set(tar_files(tar(runner, layer))) for layer in made}
+    assert "app/company/libs/db/pool.py" in names["libs"]
+    assert {"app/company/services/ad/main.py", "opt/venv/bin/entrypoint"} <= names["app"]
+
+
+def test_other_distributions_of_the_lock_do_not_matter(runner: RuleRunner) -> None:
+    before = dependencies(runner)
+    wheel = build_wheel(Path(runner.build_root, "wheels"), "new", files={"new.py": b""})
+    write_lock(runner, locked(wheel), lone={})
+    assert dependencies(runner) == before
+
+
+def test_wheels_that_share_no_name_with_the_code_do_not_matter_to_it(runner: RuleRunner) -> None:
+    request = CodeLayersRequest(ServiceRequest(SHOP))
+    before, code = dependencies(runner), runner.request(CodeLayers, [request])
+    wheel = build_wheel(Path(runner.build_root, "wheels"), "words", "2.0", files={"words.py": b""})
+    write_lock(runner, words=locked(wheel))
+    after = dependencies(runner)
+    assert conflicting(runner) == []
+    assert before.layers != after.layers
+    # Down to the requests of processes: it is not even looked up again.
+    assert before.code == after.code
+    assert runner.request(CodeLayers, [request]) == code
+
+
+def test_layers_that_share_a_name_with_the_code_are_compared_with_it(runner: RuleRunner) -> None:
+    set_options(runner, "--inseam-large-wheel=50")
+    assert conflicting(runner) == []
+    runner.write_files({"src/words/extra.py": "", "src/words/BUILD": "python_sources()\n"})
+    runner.write_files({"src/shop/server.py": "import words.extra\n" + SERVER})
+    assert conflicting(runner) == ["words"]
+    refused(runner, "words/extra.py", "words-1.0")
+
+
+def test_an_entry_point_may_be_in_a_wheel(runner: RuleRunner) -> None:
+    set_options(runner, "--inseam-large-wheel=50")
+    runner.write_files({"src/shop/BUILD": FROM_A_WHEEL})
+    assert conflicting(runner) == ["greet"]
+    assert app(runner)
+
+
+def test_the_place_of_the_repository_and_its_store_do_not_matter(runner: RuleRunner) -> None:
+    other = rule_runner(*queries(), isolated_local_store=True)
+    assert other.build_root != runner.build_root
+    write_repository(other)
+    assert exported(other) == exported(runner)
+
+
+# --- Shared layers ----------------------------------------------------------------------------
+
+
+def with_shared(runner: RuleRunner, layers: str, *names: str) -> None:
+    service = SERVICE.replace('main")', f'main", layers={list(names)})')
+    runner.write_files({"src/shop/BUILD": service, "3rdparty/layers/BUILD": layers})
+
+
+def test_a_shared_layer_holds_its_wheels_and_the_service_the_rest(runner: RuleRunner) -> None:
+    with_shared(
+        runner,
+        "venv_layer(name='common', requirements=['3rdparty:words', 'b*'])",
+        "3rdparty/layers:common",
+    )
+    found = dependencies(runner)
+    assert [layer.name for layer in found.layers] == ["common", "deps"]
+    common, deps = described(runner)[:2]
+    assert [wheel["name"] for wheel in common["wheels"]] == ["big", "words"]
+    assert [wheel["name"] for wheel in deps["wheels"]] == ["greet"]
+    (unneeded,) = found.unneeded
+    assert unneeded.distribution == "big 1.0"
+
+
+@pytest.mark.parametrize(
+    "layers, names, texts",
+    [
+        (
+            "venv_layer(name='a', requirements=['words'])\n"
+            "venv_layer(name='b', requirements=['3rdparty:greet'])",
+            ["3rdparty/layers:a", "3rdparty/layers:b"],
+            ["3rdparty/layers:a and 3rdparty/layers:b both hold words"],
+        ),
+        (
+            "venv_layer(name='a', requirements=['nothing-*'])",
+            ["3rdparty/layers:a"],
+            ["3rdparty/layers:a: ", "has no distribution like 'nothing-*'"],
+        ),
+        (
+            "venv_layer(name='deps', requirements=['words'])",
+            ["3rdparty/layers:deps"],
+            ["two layers of the image have the name 'deps'"],
+        ),
+        ("file(name='a', source='BUILD')", ["3rdparty/layers:a"], ["must be a `venv_layer`"]),
+    ],
+)
+def test_shared_layers_that_do_not_fit_are_refused(
+    runner: RuleRunner, layers: str, names: list[str], texts: list[str]
+) -> None:
+    with_shared(runner, layers, *names)
+    refused(runner, *texts)
+
+
+# --- Bad input --------------------------------------------------------------------------------
+
+
+def test_a_function_that_is_not_there_is_refused(runner: RuleRunner) -> None:
+    runner.write_files({"src/shop/server.py": "def start(): ...\n"})
+    refused(runner, "`entry_point='shop.server:main'`", "The module defines: start.")
+
+
+def test_a_module_that_is_not_there_is_refused(runner: RuleRunner) -> None:
+    runner.write_files({"src/shop/BUILD": SERVICE.replace("shop.server", "shop.sever")})
+    refused(runner, "the module 'shop.sever' of `entry_point=", "Check the spelling")
+
+
+def test_a_lock_that_is_not_there_is_refused(runner: RuleRunner) -> None:
+    set_options(runner, "--python-resolves={'services': 'gone.lock'}")
+    refused(runner, "gone.lock", "does not exist", "generate-lockfiles --resolve=services")
+
+
+def test_what_is_no_lock_is_refused(runner: RuleRunner) -> None:
+    runner.write_files({"services.lock": "greet==1.0\n"})
+    refused(runner, "services.lock is no lock file", "generate-lockfiles --resolve=services")
+
+
+def test_a_requirement_that_the_lock_lacks_is_refused(runner: RuleRunner) -> None:
+    write_lock(runner, words={})
+    refused(runner, "lacks words, which greet 1.0 requires", "generate-lockfiles")
+
+
+def test_a_wheel_that_is_not_the_locked_one_is_refused(runner: RuleRunner) -> None:
+    wheel = wheels_of(runner)["words"]
+    write_lock(runner, words=locked(wheel, sha256="ab" * 32))
+    refused(runner, "words-1.0-py3-none-any.whl is not the file that was locked")
+
+
+def test_a_wheel_that_is_gone_is_refused(runner: RuleRunner) -> None:
+    wheel = build_wheel(Path(runner.build_root, "wheels"), "words", "2.0")
+    write_lock(runner, words=locked(wheel))
+    wheel.unlink()
+    refused(runner, "words-2.0-py3-none-any.whl is no longer where the lock says")
+
+
+def test_a_distribution_without_a_wheel_for_the_base_is_refused(runner: RuleRunner) -> None:
+    wheel = build_wheel(Path(runner.build_root, "wheels"), "words", tag="cp27-cp27m-win32")
+    write_lock(runner, words=locked(wheel))
+    refused(runner, "words 1.0 has no wheel for linux/amd64", "It has wheels for: cp27-cp27m-win32")
+
+
+def test_a_bad_wheel_is_refused(runner: RuleRunner) -> None:
+    wheel = build_wheel(Path(runner.build_root, "wheels"), "words", "1.1", more=(("x.py", b""),))
+    write_lock(runner, words=locked(wheel))
+    refused(runner, "words-1.1-py3-none-any.whl: RECORD does not list 'x.py'")
+
+
+def test_wheels_that_disagree_are_refused(runner: RuleRunner) -> None:
+    wheel = build_wheel(Path(runner.build_root, "wheels"), "words", "1.2", {"greet.py": b"other"})
+    write_lock(runner, words=locked(wheel))
+    refused(
+        runner,
+        f"greet-1.0-py3-none-any.whl and words-1.2-py3-none-any.whl both have /{SITE}/greet.py",
+    )
+
+
+def test_code_that_a_wheel_hides_is_refused(runner: RuleRunner) -> None:
+    wheel = build_wheel(Path(runner.build_root, "wheels"), "words", "1.3", {"shop/server.py": b""})
+    write_lock(runner, words=locked(wheel))
+    refused(runner, "the first-party file shop/server.py", "words-1.3-py3-none-any.whl")
+
+
+def test_a_wheel_with_binaries_of_another_machine_is_refused(runner: RuleRunner) -> None:
+    wheel = build_wheel(Path(runner.build_root, "wheels"), "words", "1.4", {"x.so": elf("aarch64")})
+    write_lock(runner, words=locked(wheel))
+    refused(runner, "words-1.4-py3-none-any.whl holds binaries for aarch64", "x86_64")
+
+
+def test_a_base_for_a_python_that_is_not_installed_here_is_refused(runner: RuleRunner) -> None:
+    runner.write_files({"BUILD": BASE.replace(MINOR, "3.97")})
+    refused(runner, "There is no CPython 3.97 on this machine", "[python-bootstrap].search_path")
+
+
+def test_an_init_process_that_the_base_lacks_is_refused(runner: RuleRunner) -> None:
+    fields = "interpreter='/usr/bin/python3', python_version='3.11.2', glibc_version='2.36'"
+    runner.write_files(
+        {
+            "BUILD": f"debian_base(name='base', lock='x.json', {fields})",
+            "src/shop/BUILD": SERVICE.replace('"app"', '"app", init=True'),
+        }
+    )
+    refused(runner, "`init=True` needs tini, which the base //:base does not have", "`groups`")
+
+
+@pytest.mark.parametrize(
+    "base, text",
+    [
+        ("3rdparty:lone", "is a `python_requirement`, but must be a `debian_base` or"),
+        ("//nowhere:base", "nowhere"),
+        ("//:typo", "typo"),
+    ],
+)
+def test_a_base_that_is_none_is_refused(runner: RuleRunner, base: str, text: str) -> None:
+    runner.write_files({"src/shop/BUILD": SERVICE.replace('"app"', f'"app", base="{base}"')})
+    with pytest.raises(ExecutionError, match=text) as error:
+        dependencies(runner)
+    assert "src/shop:app" in str(error.value)

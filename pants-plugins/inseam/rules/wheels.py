@@ -1,0 +1,191 @@
+"""Rules that find wheels in a lock, fetch them and install each once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Iterable
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from pants.backend.python.subsystems.repos import PythonRepos
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.target_types import PythonRequirementsField
+from pants.engine.env_vars import EnvironmentVarsRequest
+from pants.engine.fs import EMPTY_DIGEST, Digest, FileEntry, PathGlobs
+from pants.engine.rules import collect_rules, rule
+from pants.util.logging import LogLevel
+
+from inseam.compat import (
+    by_name,
+    environment_vars_subset,
+    get_digest_contents,
+    get_digest_entries,
+    implicitly,
+    path_globs_to_digest,
+)
+from inseam.formats.failure import Failure
+from inseam.plan.lock import LockedWheel, closure, matching, parse, resolve_url
+from inseam.plan.platform import PythonPlatform
+from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
+
+
+@dataclass(frozen=True)
+class ClosureRequest:
+    """The wheels that `requirements` need of the lock of `resolve`, and those of the distributions
+    that `globs` match."""
+
+    requirements: tuple[str, ...]
+    resolve: str
+    platform: PythonPlatform
+    globs: tuple[str, ...] = ()
+    transitive: bool = True
+
+
+@dataclass(frozen=True)
+class LockedWheels:
+    """Wheels in order of name."""
+
+    wheels: tuple[LockedWheel, ...]
+
+
+@dataclass(frozen=True)
+class LockRequest:
+    """The lock file of a resolve."""
+
+    resolve: str
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock file, read: the digest of the file, and its JSON."""
+
+    digest: Digest
+    content: dict[str, Any] = field(compare=False)
+
+
+@rule(desc="Read the lock", level=LogLevel.DEBUG)
+async def read_lock(request: LockRequest, python_setup: PythonSetup) -> Lock:
+    resolve = request.resolve
+    path = python_setup.resolves[resolve]
+    digest = await path_globs_to_digest(PathGlobs([path]))
+    contents = await get_digest_contents(digest)
+    if not contents:
+        raise Failure(
+            f"the lock file {path} of resolve {resolve!r} does not exist. Run: ./pants"
+            f" generate-lockfiles --resolve={resolve}"
+        )
+    return Lock(digest, parse(contents[0].content, path, resolve))
+
+
+lock_of = by_name(read_lock)
+
+
+@rule(desc="Find the wheels of requirements", level=LogLevel.DEBUG)
+async def read_closure(request: ClosureRequest) -> LockedWheels:
+    if not request.requirements and not request.globs:
+        return LockedWheels(())
+    resolve = request.resolve
+    lock = (await lock_of(LockRequest(resolve), **implicitly())).content
+    found = {
+        wheel.name: wheel
+        for glob in request.globs
+        for wheel in matching(lock, glob, request.platform, resolve=resolve)
+    }
+    roots = [*request.requirements]
+    if request.transitive:
+        roots += [f"{wheel.name}=={wheel.version}" for wheel in found.values()]
+    needed = closure(lock, roots, request.platform, resolve=resolve)
+    if not request.transitive:
+        named = {canonicalize_name(Requirement(text).name) for text in request.requirements}
+        needed = tuple(wheel for wheel in needed if wheel.name in named)
+    found.update({wheel.name: wheel for wheel in needed})
+    return LockedWheels(tuple(found[name] for name in sorted(found)))
+
+
+closure_of = by_name(read_closure)
+
+
+@dataclass(frozen=True)
+class FetchRequest:
+    """A wheel of the lock of `resolve`. python_version: of CPython that runs the program."""
+
+    wheel: LockedWheel
+    resolve: str
+    python_version: str
+
+
+@dataclass(frozen=True)
+class FetchedWheel:
+    """A digest with the wheel's file at its root, and its size in bytes."""
+
+    digest: Digest
+    size: int
+
+
+@rule(desc="Fetch a wheel", level=LogLevel.DEBUG)
+async def fetch_wheel(request: FetchRequest, python_repos: PythonRepos) -> FetchedWheel:
+    wheel = request.wheel
+    env = await environment_vars_subset(EnvironmentVarsRequest(NETWORK_ENV), **implicitly())
+    url = resolve_url(wheel.url, python_repos.path_mappings)
+    result = await run_program(
+        ProgramRequest(
+            argv=("fetch_wheel", url, wheel.sha256, f"wheels/{wheel.filename}"),
+            input=EMPTY_DIGEST,
+            output="wheels",
+            python_version=request.python_version,
+            description=f"Fetch {wheel.filename}",
+            env=tuple(sorted(env.items())),
+        ),
+        **implicitly(),
+    )
+    (entry,) = await get_digest_entries(result.digest)
+    assert isinstance(entry, FileEntry)
+    return FetchedWheel(result.digest, entry.file_digest.serialized_bytes_length)
+
+
+fetched_wheel = by_name(fetch_wheel)
+
+
+@dataclass(frozen=True)
+class InstalledWheel:
+    """A digest with a wheel tree in a folder with the wheel's file name."""
+
+    digest: Digest
+
+
+@rule(desc="Install a wheel", level=LogLevel.DEBUG)
+async def install_wheel(request: FetchRequest) -> InstalledWheel:
+    filename = request.wheel.filename
+    fetched = await fetched_wheel(request, **implicitly())
+    result = await run_program(
+        ProgramRequest(
+            argv=("install_wheel", filename, f"trees/{filename}"),
+            input=fetched.digest,
+            output="trees",
+            python_version=request.python_version,
+            description=f"Install {filename}",
+        ),
+        **implicitly(),
+    )
+    return InstalledWheel(result.digest)
+
+
+installed_wheel = by_name(install_wheel)
+
+
+def requirement_strings(targets: Iterable[Any]) -> tuple[str, ...]:
+    """The requirements that the `python_requirement`s among `targets` stand for, sorted."""
+    return tuple(
+        sorted(
+            {
+                str(requirement)
+                for target in targets
+                if target.has_field(PythonRequirementsField)
+                for requirement in target[PythonRequirementsField].value
+            }
+        )
+    )
+
+
+def rules() -> list[Any]:
+    return [*collect_rules()]

@@ -1,0 +1,107 @@
+"""Declares checks of images: `image_structure`."""
+
+from __future__ import annotations
+
+from typing import Iterable, Optional, Tuple, Union
+
+from pants.core.goals.test import RuntimePackageDependenciesField, TestTimeoutField
+from pants.engine.addresses import Address
+from pants.engine.target import (
+    COMMON_TARGET_FIELDS,
+    BoolField,
+    Dependencies,
+    InvalidFieldTypeException,
+    MultipleSourcesField,
+    Tags,
+    Target,
+)
+from pants.util.strutil import softwrap
+
+
+class StructureImageField(RuntimePackageDependenciesField):
+    alias = "image"
+    required = True
+    value: Tuple[str, ...]
+    help = softwrap(
+        """
+        Address of the image to check, a `docker_image` or the `#image` of a `python_service`. It
+        is built first.
+        """
+    )
+
+    @classmethod
+    def compute_value(
+        cls, raw_value: Optional[Union[str, Iterable[str]]], address: Address
+    ) -> Optional[Tuple[str, ...]]:
+        if raw_value is not None and not isinstance(raw_value, str):
+            raise InvalidFieldTypeException(
+                address, cls.alias, raw_value, expected_type="the address of one image"
+            )
+        return super().compute_value(None if raw_value is None else [raw_value], address)
+
+
+class StructureConfigField(MultipleSourcesField):
+    alias = "config"
+    default = ("structure.yaml",)
+    expected_file_extensions = (".yaml", ".yml", ".json")
+    uses_source_roots = False
+    help = softwrap(
+        """
+        The file beside the BUILD file that says how the image must be, in the format of
+        container-structure-test: `schemaVersion: "2.0.0"` with `commandTests`,
+        `fileExistenceTests`, `fileContentTests` and `metadataTest`. A list, if there are several.
+        """
+    )
+
+    @classmethod
+    def compute_value(
+        cls, raw_value: Optional[Union[str, Iterable[str]]], address: Address
+    ) -> Optional[Tuple[str, ...]]:
+        value = [raw_value] if isinstance(raw_value, str) else raw_value
+        return super().compute_value(value, address)
+
+
+class StructureTagsField(Tags):
+    help = softwrap(
+        """
+        Arbitrary strings to describe the target. `docker` is always one of them, so that
+        `--tag=-docker` leaves the target out where there is no Docker Engine.
+        """
+    )
+
+    @classmethod
+    def compute_value(
+        cls, raw_value: Optional[Iterable[str]], address: Address
+    ) -> Optional[Tuple[str, ...]]:
+        value = super().compute_value(raw_value, address) or ()
+        return value if "docker" in value else (*value, "docker")
+
+
+class StructureTimeoutField(TestTimeoutField):
+    pass
+
+
+class SkipStructureTestField(BoolField):
+    alias = "skip_tests"
+    default = False
+    help = "If true, don't check this image."
+
+
+class ImageStructureTarget(Target):
+    alias = "image_structure"
+    core_fields = (
+        *(field for field in COMMON_TARGET_FIELDS if field is not Tags),
+        StructureTagsField,
+        StructureImageField,
+        StructureConfigField,
+        StructureTimeoutField,
+        SkipStructureTestField,
+        Dependencies,
+    )
+    help = softwrap(
+        """
+        A check of an image's files, metadata and commands, by container-structure-test, that the
+        goal `test` runs with the Docker Engine. It is not run again while the image's ID and the
+        config stay the same.
+        """
+    )

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pants.engine.addresses import Address
+from pants.engine.target import Field, InvalidFieldException
+
+from inseam.targets.base import (
+    DebianLockField,
+    GlibcVersionField,
+    InterpreterField,
+    PlatformField,
+    PythonVersionField,
+    RequiredImageReferenceField,
+)
+from inseam.targets.container import EnvField, PortsField, ServiceArgsField, UserField
+from inseam.targets.service import (
+    ServiceEntryPointField,
+    ServiceHealthcheckField,
+    ServiceLayersField,
+)
+
+ADDRESS = Address("src/shop", target_name="app")
+
+
+@pytest.mark.parametrize(
+    "field, raw, value",
+    [
+        (PortsField, None, ()),
+        (PortsField, [], ()),
+        (PortsField, [8000, "53/udp", "1", 65535], ("8000", "53/udp", "1", "65535")),
+        (PortsField, (443,), ("443",)),
+        (UserField, None, "65532:65532"),
+        (UserField, "0", "0"),
+        (UserField, "1000:2000", "1000:2000"),
+        (EnvField, None, None),
+        (EnvField, {"A_1": "", "b": "x = 'y' $Z \t ü"}, {"A_1": "", "b": "x = 'y' $Z \t ü"}),
+        (ServiceEntryPointField, "a.b:c", "a.b:c"),
+        (ServiceEntryPointField, "server.py:App.run", "server.py:App.run"),
+        (ServiceEntryPointField, "sub-dir/server.py:main", "sub-dir/server.py:main"),
+        (ServiceHealthcheckField, None, None),
+        (ServiceHealthcheckField, "a:b", "a:b"),
+        (ServiceArgsField, None, ()),
+        (ServiceArgsField, ["--a", "b c"], ("--a", "b c")),
+        (ServiceLayersField, None, ()),
+        (InterpreterField, "/usr/bin/python3.11", "/usr/bin/python3.11"),
+        (PythonVersionField, "3.11.2", "3.11.2"),
+        (GlibcVersionField, "2.36", "2.36"),
+        (PlatformField, None, "linux/amd64"),
+        (PlatformField, "linux/arm64", "linux/arm64"),
+    ],
+)
+def test_good_values(field: type[Field], raw: Any, value: Any) -> None:
+    found: Any = field(raw, ADDRESS).value
+    assert (dict(found) if isinstance(value, dict) else found) == value
+
+
+@pytest.mark.parametrize(
+    "field, raw, text",
+    [
+        (PortsField, ["http"], "port numbers from 1 to 65535, as 8000 or '53/udp', but has 'http'"),
+        (PortsField, [0], "but has 0"),
+        (PortsField, [70000], "but has 70000"),
+        (PortsField, [8000, -1], "but has -1"),
+        (PortsField, [True], "but has True"),
+        (PortsField, [80.0], "but has 80.0"),
+        (PortsField, [None], "but has None"),
+        (PortsField, [""], "but has ''"),
+        (PortsField, [" 80"], "but has ' 80'"),
+        (PortsField, ["80/icmp"], "but has '80/icmp'"),
+        (PortsField, ["80\nRUN x"], "but has"),
+        (PortsField, ["80\n"], "but has"),
+        (PortsField, ["\uff18\uff10"], "but has"),
+        (PortsField, ["8000:8000"], "but has '8000:8000'"),
+        (PortsField, 8000, "a list of port numbers"),
+        (PortsField, "8000", "a list of port numbers"),
+        (UserField, "root", "must be numeric, as '65532:65532', but was 'root'"),
+        (UserField, "1000:staff", "must be numeric"),
+        (UserField, "", "must be numeric"),
+        (UserField, "-1", "must be numeric"),
+        (UserField, "1000:", "must be numeric"),
+        (UserField, "1\n", "must be numeric"),
+        (UserField, "\uff11", "must be numeric"),
+        (UserField, 1000, "1000"),
+        (EnvField, {"A": "x\ny"}, "has 'A', whose name or value no image can hold"),
+        (EnvField, {"A": "x\r"}, "has 'A'"),
+        (EnvField, {"A": "\0"}, "has 'A'"),
+        (EnvField, {"A B": ""}, "has 'A B'"),
+        (EnvField, {"A=B": ""}, "has 'A=B'"),
+        (EnvField, {"": ""}, "has ''"),
+        (EnvField, {"1A": ""}, "has '1A'"),
+        (EnvField, {"A\n": ""}, "has"),
+        (EnvField, {"A": 1}, "A"),
+        (EnvField, ["A=1"], "A=1"),
+        (ServiceEntryPointField, None, "entry_point"),
+        (ServiceEntryPointField, "a.b", "must be `module:function`"),
+        (ServiceEntryPointField, "a.b:", "must be `module:function`"),
+        (ServiceEntryPointField, ":main", "must be `module:function`"),
+        (ServiceEntryPointField, "a.b:main()", "must be `module:function`"),
+        (ServiceEntryPointField, "a b:main", "must be `module:function`"),
+        (ServiceEntryPointField, "a:b:c", "must be `module:function`"),
+        (ServiceEntryPointField, "a:1st", "must be `module:function`"),
+        (ServiceEntryPointField, "a:main\n", "must be `module:function`"),
+        (ServiceHealthcheckField, "a.b", "must be `module:function`"),
+        (ServiceArgsField, "--a", "--a"),
+        (ServiceArgsField, [1], "1"),
+        (InterpreterField, None, "interpreter"),
+        (InterpreterField, "python3.11", "must be an absolute path in the image"),
+        (InterpreterField, "usr/bin/python3", "must be an absolute path in the image"),
+        (PythonVersionField, None, "python_version"),
+        (PythonVersionField, "3.11", "must be a full version like '3.11.2', but was '3.11'"),
+        (PythonVersionField, "3.11.x", "must be a full version"),
+        (PythonVersionField, "2.7.18", "must be a full version"),
+        (PythonVersionField, ">=3.11.2", "must be a full version"),
+        (GlibcVersionField, None, "glibc_version"),
+        (GlibcVersionField, "2", "must look like '2.36'"),
+        (GlibcVersionField, "glibc 2.36", "must look like '2.36'"),
+        (PlatformField, "windows/amd64", "windows/amd64"),
+        (PlatformField, "linux/386", "linux/386"),
+        (PlatformField, "amd64", "amd64"),
+        (RequiredImageReferenceField, None, "image"),
+        (DebianLockField, None, "lock"),
+    ],
+)
+def test_bad_values_are_refused_by_field_and_target(
+    field: type[Field], raw: Any, text: str
+) -> None:
+    with pytest.raises(InvalidFieldException) as error:
+        field(raw, ADDRESS)
+    assert "src/shop:app" in str(error.value)
+    assert field.alias in str(error.value)
+    assert text in str(error.value)
