@@ -18,14 +18,14 @@ class PublishedImage(Enum):
 
 class InseamSubsystem(Subsystem):
     options_scope = "inseam"
-    help = "Images for Python services."
+    help = "Container images for Python services."
 
     base = StrOption(
         default=None,
         help=softwrap(
             """
-            Address of the base that services stand on unless they name another, like
-            `//docker/base:debian`: a `debian_base` or a `registry_base`.
+            Address of the base of all services and images whose `base` field is not set: a
+            `debian_base` or a `registry_base`, such as `//docker/base:debian`.
             """
         ),
     )
@@ -33,9 +33,9 @@ class InseamSubsystem(Subsystem):
         default=False,
         help=softwrap(
             """
-            Whether a locked Debian package that the mirrors no longer have may be replaced by the
-            newest one of the same release that Debian signed, with a warning. Such a base is not
-            the locked one, and is not cached.
+            If true, a locked Debian package that no mirror has any more is replaced, with a
+            warning, by the newest version in the same release that Debian signed. Such a base
+            differs from the lock and is not cached.
             """
         ),
     )
@@ -43,8 +43,9 @@ class InseamSubsystem(Subsystem):
         default=8_000_000,
         help=softwrap(
             """
-            Size in bytes from which on a wheel has a layer of its own, and a first-party resource
-            is in the layer `data`, apart from what changes more often.
+            Size in bytes. A wheel of at least this size gets a layer of its own, and a first-party
+            resource of at least this size is put into the layer `data`, apart from code, which
+            changes more often.
             """
         ),
     )
@@ -52,8 +53,8 @@ class InseamSubsystem(Subsystem):
         default=10,
         help=softwrap(
             """
-            How many layers an image may have above its base. If large wheels would need more, the
-            smallest of them are in the layer `deps`.
+            Maximum number of layers above the base. If large wheels need more, the smallest of them
+            are put into the layer `deps`.
             """
         ),
     )
@@ -65,8 +66,8 @@ class InseamSubsystem(Subsystem):
         default=PublishedImage.oci,
         help=softwrap(
             """
-            Which image of a `python_service` the goal `publish` pushes: `#oci`, which is the same
-            wherever it is made, or `#image`, as Docker built it. The other is skipped.
+            Which image of a `python_service` the goal `publish` pushes: `oci` for `#oci`, or
+            `image` for `#image`. The other one is skipped.
             """
         ),
     )

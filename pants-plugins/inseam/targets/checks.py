@@ -24,8 +24,8 @@ class StructureImageField(RuntimePackageDependenciesField):
     value: Tuple[str, ...]
     help = softwrap(
         """
-        Address of the image to check, a `docker_image` or the `#image` of a `python_service`. It
-        is built first.
+        Address of the image to check: a `docker_image`, or the `#image` of a `python_service`. The
+        image is built first.
         """
     )
 
@@ -47,9 +47,9 @@ class StructureConfigField(MultipleSourcesField):
     uses_source_roots = False
     help = softwrap(
         """
-        The file beside the BUILD file that says how the image must be, in the format of
-        container-structure-test: `schemaVersion: "2.0.0"` with `commandTests`,
-        `fileExistenceTests`, `fileContentTests` and `metadataTest`. A list, if there are several.
+        The file next to the BUILD file with the checks, or a list of several files. The format is
+        that of container-structure-test: `schemaVersion: "2.0.0"` with `commandTests`,
+        `fileExistenceTests`, `fileContentTests` and `metadataTest`.
         """
     )
 
@@ -64,8 +64,8 @@ class StructureConfigField(MultipleSourcesField):
 class StructureTagsField(Tags):
     help = softwrap(
         """
-        Arbitrary strings to describe the target. `docker` is always one of them, so that
-        `--tag=-docker` leaves the target out where there is no Docker Engine.
+        Arbitrary strings that describe the target. The tag `docker` is always added, so that
+        `--tag=-docker` skips the target on a machine without a Docker Engine.
         """
     )
 
@@ -84,7 +84,7 @@ class StructureTimeoutField(TestTimeoutField):
 class SkipStructureTestField(BoolField):
     alias = "skip_tests"
     default = False
-    help = "If true, don't check this image."
+    help = "If true, do not run this check."
 
 
 class ImageStructureTarget(Target):
@@ -100,8 +100,8 @@ class ImageStructureTarget(Target):
     )
     help = softwrap(
         """
-        A check of an image's files, metadata and commands, by container-structure-test, that the
-        goal `test` runs with the Docker Engine. It is not run again while the image's ID and the
-        config stay the same.
+        A check of an image's files, metadata and commands with container-structure-test. The goal
+        `test` runs it with a Docker Engine, and caches the result until the image's ID or the
+        `config` changes.
         """
     )

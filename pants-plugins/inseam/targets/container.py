@@ -1,4 +1,4 @@
-"""Declares what a service and an image both say of the container: fields that they share."""
+"""Declares the fields that services and images share: those that describe the container."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class InitField(BoolField):
     default = False
     help = softwrap(
         """
-        Whether the container's first process is an init, tini, that passes signals on and reaps
-        orphans, for services that don't do that themselves. The base must have it: a
-        `debian_base` with `init` among its `groups`.
+        If true, the container's first process is tini, an init that forwards signals and reaps
+        orphaned processes. Use it for services that do not do this themselves. The base must
+        contain tini: for a `debian_base`, add `init` to its `groups`.
         """
     )
 
@@ -41,7 +41,7 @@ class ServiceBaseField(StringField):
     alias = "base"
     help = softwrap(
         """
-        Address of the base, a `debian_base` or `registry_base`. Default: the option
+        Address of the base, a `debian_base` or a `registry_base`. Default: the option
         `[inseam].base`.
         """
     )
@@ -53,8 +53,8 @@ class PortsField(Field):
     value: Tuple[str, ...]
     help = softwrap(
         """
-        Ports on which the service listens, numbers like `8000` or strings like `"53/udp"`. They
-        are documented by EXPOSE; nothing is published by itself.
+        Ports that the service listens on: numbers such as `8000`, or strings such as `"53/udp"`.
+        The image declares them (EXPOSE); this publishes nothing.
         """
     )
 
@@ -72,8 +72,8 @@ class PortsField(Field):
             match = None if isinstance(port, bool) else _PORT.fullmatch(str(port))
             if match is None or not 0 < int(match[1]) < 65536:
                 raise InvalidFieldException(
-                    f"The `{cls.alias}` field in target {address} must hold port numbers from 1 to"
-                    f" 65535, as 8000 or '53/udp', but has {port!r}."
+                    f"The `{cls.alias}` field in target {address} must be a list of ports from 1 to"
+                    f" 65535, such as 8000 or '53/udp', but contains {port!r}."
                 )
             ports.append(str(port))
         return tuple(ports)
@@ -83,10 +83,12 @@ class EnvField(DictStringToStringField):
     alias = "env"
     help = softwrap(
         """
-        Environment variables of the container. Not for secrets: anyone who has the image can read
-        them. They are added to those that every image has, or replace them: PATH and VIRTUAL_ENV
-        of /opt/venv, PYTHONDONTWRITEBYTECODE=1, PYTHONUNBUFFERED=1, TZ=UTC, LANG=C.UTF-8 and
-        LC_ALL=C.UTF-8.
+        Environment variables of the container. Do not put secrets here: anyone who has the image
+        can read them.
+
+        Every image sets PATH and VIRTUAL_ENV for /opt/venv, PYTHONDONTWRITEBYTECODE=1,
+        PYTHONUNBUFFERED=1, TZ=UTC, LANG=C.UTF-8 and LC_ALL=C.UTF-8. A variable given here is added,
+        or replaces the one with the same name.
         """
     )
 
@@ -96,9 +98,9 @@ class EnvField(DictStringToStringField):
         for name, text in (value or {}).items():
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or re.search(r"[\0\n\r]", text):
                 raise InvalidFieldException(
-                    f"The `{cls.alias}` field in target {address} has {name!r}, whose name or"
-                    " value no image can hold: names are letters, digits and underscores, values"
-                    " are one line."
+                    f"The `{cls.alias}` field in target {address} has an invalid variable {name!r}."
+                    " A name may contain letters, digits and underscores, and must not start with"
+                    " a digit. A value must be a single line."
                 )
         return value
 
@@ -109,8 +111,8 @@ class UserField(StringField):
     value: str
     help = softwrap(
         """
-        Numeric user, or `user:group`, that the container runs as. Numeric, so that Kubernetes can
-        see that it is not root (`runAsNonRoot`).
+        Numeric user ID, or `user:group`, that the container runs as. It must be numeric so that
+        Kubernetes can verify that it is not root (`runAsNonRoot`).
         """
     )
 
@@ -119,8 +121,8 @@ class UserField(StringField):
         value = super().compute_value(raw_value, address)
         if value is not None and not _USER.fullmatch(value):
             raise InvalidFieldException(
-                f"The `{cls.alias}` field in target {address} must be numeric, as '65532:65532',"
-                f" but was {value!r}."
+                f"The `{cls.alias}` field in target {address} must be numeric, such as"
+                f" '65532:65532', but was {value!r}."
             )
         return value
 
@@ -129,7 +131,7 @@ class ServiceArgsField(StringSequenceField):
     alias = "args"
     default = ()
     value: Tuple[str, ...]
-    help = "Arguments of the service, which those of `docker run` replace (CMD)."
+    help = "Default arguments of the service (CMD). Arguments given to `docker run` replace them."
 
 
 class OciPlatformsField(StringSequenceField):
@@ -138,9 +140,10 @@ class OciPlatformsField(StringSequenceField):
     value: Tuple[str, ...]
     help = softwrap(
         """
-        Platforms to make the OCI image for, like `["linux/amd64", "linux/arm64"]`; more than one
-        become an image index. Nothing is emulated: each has the packages and wheels that are
-        locked for it. Default: the platform of the base, for which `#image` always is.
+        Platforms to build the OCI image for, such as `["linux/amd64", "linux/arm64"]`. Several
+        platforms become an image index. Nothing is emulated: each platform gets the packages and
+        wheels that are locked for it. Default: the platform of the base. `#image` is always built
+        for that one.
         """
     )
 
@@ -150,8 +153,8 @@ class OciPlatformsField(StringSequenceField):
         unknown = sorted(set(value) - set(PlatformField.valid_choices))
         if unknown or len(set(value)) != len(value):
             raise InvalidFieldException(
-                f"The `{cls.alias}` field in target {address} may hold each of"
-                f" {', '.join(PlatformField.valid_choices)} once, but is {list(value)!r}."
+                f"The `{cls.alias}` field in target {address} may contain each of"
+                f" {', '.join(PlatformField.valid_choices)} once, but was {list(value)!r}."
             )
         return value
 
@@ -163,7 +166,7 @@ class OciCompressionField(StringField):
     valid_choices = ("gzip", "zstd")
     help = softwrap(
         """
-        How the layers of the OCI image are compressed. Every registry and engine reads gzip; zstd
-        is smaller and faster, for Docker from version 23 on.
+        How the layers of the OCI image are compressed. Every registry and engine supports gzip;
+        zstd is smaller and faster, but needs Docker 23 or newer.
         """
     )

@@ -1,4 +1,4 @@
-"""Declares images that need no daemon: `oci_image`."""
+"""Declares images that are built without a daemon: `oci_image`."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ class OciLayersField(SpecialCasedDependencies):
     alias = "layers"
     help = softwrap(
         """
-        What is on the base, lowest first: addresses of `venv_layer` targets, then, if the image is
-        to hold one, of the `#layers` of a `python_service`.
+        Layers on top of the base, lowest first: addresses of `venv_layer` targets. The last one may
+        be the `#layers` of a `python_service`.
         """
     )
 
 
 class OciEntryPointField(StringSequenceField):
     alias = "entrypoint"
-    help = "Command that the container runs, in exec form. Default: that of the base."
+    help = "Command that the container runs, in exec form. Default: the base's."
 
 
 class OciWorkingDirField(StringField):
     alias = "working_dir"
-    help = "Directory that the command runs in. Default: that of the base."
+    help = "Directory that the command runs in. Default: the base's."
 
 
 class OciHealthcheckField(StringSequenceField):
     alias = "healthcheck"
     help = softwrap(
         """
-        Command that probes the container, in exec form. OCI has no such thing; Docker finds it in
-        the configuration, for Kubernetes it is in `probes.yaml` beside the image.
+        Command that checks the container's health, in exec form. Docker reads it from the image's
+        configuration. For Kubernetes it is written to `probes.yaml` next to the image.
         """
     )
 
@@ -64,8 +64,8 @@ class OciRepositoryField(StringField):
     value: str
     help = softwrap(
         """
-        Repository of the image, with the placeholders `{directory}`, `{parent_directory}`,
-        `{name}` and `{default_repository}`, as in `docker_image`.
+        Repository of the image. It may contain `{directory}`, `{parent_directory}`, `{name}` and
+        `{default_repository}`, as in `docker_image`.
         """
     )
 
@@ -74,7 +74,12 @@ class OciRegistriesField(StringSequenceField):
     alias = "registries"
     default = (ALL_DEFAULT_REGISTRIES,)
     value: Tuple[str, ...]
-    help = "Registries of the image, as in `docker_image`: addresses, or `@alias`es of [docker]."
+    help = softwrap(
+        """
+        Registries of the image, as in `docker_image`: addresses, or `@alias` for a registry in
+        `[docker].registries`.
+        """
+    )
 
 
 class OciTagsField(StringSequenceField):
@@ -94,7 +99,8 @@ class OciLabelsField(DictStringToStringField):
     alias = "labels"
     help = softwrap(
         """
-        Labels of the image; those that start with org.opencontainers.image are annotations too.
+        Labels of the image. Those that start with `org.opencontainers.image` are also written as
+        annotations.
         """
     )
 
@@ -123,11 +129,10 @@ class OciImageTarget(Target):
     )
     help = softwrap(
         """
-        An image as the OCI image-spec says, made without a daemon, the same bytes everywhere. It
-        is assembled from the descriptions of its layers; their bytes are compressed once, and are
-        in `dist/oci` once for all images.
+        An OCI image, built without a daemon and with the same bytes on every machine.
 
-        `package` writes its layout, `publish` pushes what the registry lacks, `run` loads it into
-        Docker or podman and runs it.
+        `package` writes an OCI image layout; layers are stored once in `dist/oci` and shared by all
+        images. `publish` pushes what the registry does not have yet. `run` runs the image in Docker
+        or podman. `rebase` puts a packaged image on another base.
         """
     )

@@ -44,7 +44,7 @@ def _check_entry_point(field: type[Field], value: Optional[str], address: Addres
     if value is not None and not _ENTRY_POINT.fullmatch(value):
         raise InvalidFieldException(
             f"The `{field.alias}` field in target {address} must be `module:function`, or"
-            f" `file.py:function` for a file beside the BUILD file, but was {value!r}."
+            f" `file.py:function` for a file next to the BUILD file, but was {value!r}."
         )
 
 
@@ -54,8 +54,9 @@ class ServiceEntryPointField(StringField):
     value: str
     help = softwrap(
         """
-        What the container runs: `module:function`, or `file.py:function` for a file beside the
-        BUILD file. The function is called without arguments; what it returns is the exit code.
+        What the container runs: `module:function`, or `file.py:function` for a file next to the
+        BUILD file. The function is called without arguments, and its return value is the exit
+        code.
         """
     )
 
@@ -70,10 +71,10 @@ class ServiceHealthcheckField(StringField):
     alias = "healthcheck"
     help = softwrap(
         """
-        The probe, in the form of `entry_point`; it exits 0 if the service is healthy. The image
-        runs it as Docker's HEALTHCHECK (every 10 s, timeout 2 s, start period 5 s, 3 retries),
-        and has it as `/opt/venv/bin/healthcheck` for a Kubernetes exec probe. Without it there is
-        no HEALTHCHECK and no `#healthcheck` target.
+        The health check, in the same form as `entry_point`. It must exit with 0 if the service is
+        healthy. The image declares it as Docker's HEALTHCHECK (interval 10 s, timeout 2 s, start
+        period 5 s, 3 retries), and contains it as `/opt/venv/bin/healthcheck`, for an exec probe of
+        Kubernetes. Without this field there is no HEALTHCHECK and no `#healthcheck` target.
         """
     )
 
@@ -87,8 +88,8 @@ class ServiceHealthcheckField(StringField):
 class ServiceDependenciesField(Dependencies):
     help = softwrap(
         """
-        What the service needs beyond what Pants infers from its imports, for example modules that
-        are imported by name at run time, and resources.
+        Dependencies that Pants does not infer from imports, such as resources and modules that are
+        imported by name at run time.
         """
     )
 
@@ -99,10 +100,10 @@ class ServiceLayersField(StringSequenceField):
     value: Tuple[str, ...]
     help = softwrap(
         """
-        Addresses of `venv_layer` targets, lowest first. The image has these layers as they are,
-        and the service's own hold only the rest of its wheels. No two may hold the same
-        distribution. By default there are none. Of the rest, a wheel of at least
-        `[inseam].large_wheel` bytes is in a layer of its own.
+        Addresses of `venv_layer` targets, lowest first. The image contains these layers unchanged,
+        and the service's own layers contain only its other wheels. Two layers must not contain the
+        same distribution. Each remaining wheel of at least `[inseam].large_wheel` bytes gets a
+        layer of its own.
         """
     )
 
@@ -111,7 +112,7 @@ class ServiceRepositoryField(DockerImageRepositoryField):
     default = "{directory}"
     help = softwrap(
         """
-        Repository of the image, as in `docker_image`. Default: the name of the service's
+        Repository of the images, as in `docker_image`. Default: the name of the service's
         directory.
         """
     )
@@ -147,16 +148,16 @@ class PythonServiceTarget(TargetGenerator):
     moved_fields = (ServiceDependenciesField, PythonResolveField)
     help = softwrap(
         """
-        A Python service. From a locked dependency set and first-party code it makes:
+        A Python service. From a lock and first-party code it generates:
 
           * `#pex`, a `pex_binary`;
 
-          * `#layers`, deterministic layers: a venv of the wheels at /opt/venv, the code at /app;
+          * `#layers`, deterministic layers: a venv with the wheels at /opt/venv, the code at /app;
 
-          * `#oci`, a slim `oci_image` of the base and these layers, made without a daemon;
+          * `#oci`, a slim `oci_image` of the base and these layers, built without a daemon;
 
-          * `#image`, the same as a `docker_image`, made by a Docker engine;
+          * `#image`, a `docker_image` of the same layers, built by a Docker Engine;
 
-          * `#healthcheck`, a `pex_binary` of the probe.
+          * `#healthcheck`, a `pex_binary` of the health check.
         """
     )

