@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from inseam.formats.failure import Failure
-from inseam.formats.oci.layer import DATA_LAYER, DEPS_LAYER
+from inseam.formats.oci.layer import DATA_LAYER, DEPS_LAYER, Wheel
 from inseam.formats.python.code import APP_LAYER, LIBRARIES_LAYER
 from inseam.plan.lock import LockedWheel
 
@@ -70,14 +70,14 @@ def check_names(layers: Iterable[str]) -> None:
 
 
 def check_shared(
-    needed: Iterable[LockedWheel], shared: Mapping[str, Iterable[LockedWheel]]
+    needed: Iterable[LockedWheel], shared: Mapping[str, Iterable[LockedWheel | Wheel]]
 ) -> None:
     """Checks shared layers, by address, against each other and against what a service needs.
 
     Raises Failure for a distribution that two layers hold, and for one that the service needs in
     another version.
     """
-    own = {wheel.name: wheel for wheel in needed}
+    own: dict[str, LockedWheel | Wheel] = {wheel.name: wheel for wheel in needed}
     seen: dict[str, str] = {}
     for layer, wheels in shared.items():
         for wheel in wheels:

@@ -176,7 +176,8 @@ async def rebase_layout(layout: str, base: Base, out: str, dry_run: bool) -> str
         ),
         **implicitly(),
     )
-    return result.messages.strip()
+    report: str = result.messages.strip()
+    return report
 
 
 def rules() -> list[Any]:
