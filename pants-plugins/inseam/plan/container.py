@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from inseam.formats.python.entry_point import CONSOLE_SCRIPTS
+from inseam.formats.python.venv import SCRIPTS
 
 DEFAULT_ENV = {
     "PATH": "/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -15,8 +16,8 @@ DEFAULT_ENV = {
     "LANG": "C.UTF-8",
     "LC_ALL": "C.UTF-8",
 }
-ENTRY_POINT = f"/{CONSOLE_SCRIPTS['entry_point']}"
-HEALTHCHECK = f"/{CONSOLE_SCRIPTS['healthcheck']}"
+ENTRY_POINT = f"/{SCRIPTS}/{CONSOLE_SCRIPTS['entry_point']}"
+HEALTHCHECK = f"/{SCRIPTS}/{CONSOLE_SCRIPTS['healthcheck']}"
 INIT = "/usr/bin/tini"
 STOP_SIGNAL = "SIGTERM"
 WORKING_DIR = "/app"

@@ -1,6 +1,6 @@
 """Checks that a service's code and the wheels below it do not hide each other.
 
-Usage: check_code --sources DIR [--entry-point FIELD=MODULE:FUNCTION]... [LAYER...]
+Usage: check_code --sources DIR [--entry-point NAME=ENTRY_POINT]... [LAYER...]
 
 DIR holds the service's first-party sources as they are imported. LAYER... are folders of layers of
 wheels. `formats.python.conflicts.check_code` says what fails.

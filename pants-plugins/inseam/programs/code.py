@@ -1,6 +1,6 @@
 """Cuts first-party code into fragments of a tar, from which the layers of services are merged.
 
-Usage: code --sources DIR --folder FOLDER --out OUT [--entry-point FIELD=MODULE:FUNCTION]...
+Usage: code --sources DIR --folder FOLDER --out OUT [--entry-point NAME=ENTRY_POINT]...
             [--console-scripts] [--format gzip|zstd]
 
 DIR holds sources as they are imported; all of them lie below DIR/FOLDER. Each name in that folder

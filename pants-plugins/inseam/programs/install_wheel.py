@@ -3,11 +3,13 @@
 Usage: install_wheel WHEEL OUT
 
 Writes the wheel tree of WHEEL (`formats.python.wheel_tree`) to the folder OUT. What it writes
-depends on the wheel and on the running interpreter alone.
+depends on the wheel and on the running interpreter alone. What is wrong with its RECORD, but can be
+put right, is said on stderr.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from inseam.formats.python.wheel import install_wheel
@@ -16,4 +18,4 @@ from inseam.formats.python.wheel import install_wheel
 def main(argv: list[str]) -> None:
     """See the module's text."""
     wheel, out = argv
-    install_wheel(Path(wheel), Path(out))
+    install_wheel(Path(wheel), Path(out), lambda text: print(text, file=sys.stderr))

@@ -47,6 +47,7 @@ from inseam.formats.failure import Failure
 from inseam.formats.oci.layer import DATA_LAYER
 from inseam.formats.python.entry_point import CONSOLE_SCRIPTS, EntryPoint
 from inseam.formats.python.installed import NAMES, first_name, load_names
+from inseam.formats.python.venv import SCRIPTS
 from inseam.plan.code import split_code
 from inseam.rules.base import Base, BaseRequest, find_base
 from inseam.rules.generate import service_of
@@ -119,8 +120,8 @@ async def resolve_service(request: ServiceRequest, python_setup: PythonSetup) ->
     return ServiceClosure(
         base,
         tuple(
-            EntryPoint(field, one.val.module, one.val.function or "")
-            for field, one in zip(CONSOLE_SCRIPTS, found)
+            EntryPoint(name, one.val.module, one.val.function or "")
+            for name, one in zip(CONSOLE_SCRIPTS.values(), found)
         ),
         pex_targets.closure,
         requirement_strings(pex_targets.closure),
@@ -281,7 +282,7 @@ async def make_dependency_layers(
             [
                 *(first_name(path) for path in paths),
                 *(first_name(one.module) for one in closure.entry_points),
-                *CONSOLE_SCRIPTS.values(),
+                *(f"{SCRIPTS}/{name}" for name in CONSOLE_SCRIPTS.values()),
             ]
         ),
         wheels.unneeded,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any, Iterable
 
@@ -27,6 +28,8 @@ from inseam.formats.failure import Failure
 from inseam.plan.lock import LockedWheel, closure, matching, parse, resolve_url
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,8 @@ async def install_wheel(request: FetchRequest) -> InstalledWheel:
         ),
         **implicitly(),
     )
+    if result.messages:
+        logger.warning(result.messages.strip())
     return InstalledWheel(result.digest)
 
 

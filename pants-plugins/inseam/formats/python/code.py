@@ -18,7 +18,14 @@ from inseam.formats.failure import Failure
 from inseam.formats.files import whole, write_whole
 from inseam.formats.python.entry_point import EntryPoint, check_entry_point
 from inseam.formats.python.sources import files_below, source_members
-from inseam.formats.python.venv import APP, VENV, entry_point_script
+from inseam.formats.python.venv import (
+    APP,
+    VENV,
+    console_script,
+    probe_script,
+    script_member,
+    server_script,
+)
 from inseam.formats.tar import (
     DIRECTORY_MODE,
     END_OF_ARCHIVE,
@@ -85,10 +92,7 @@ def write_code(
     top = f"{APP}/{folder}".rstrip("/")
     try:
         members = with_directories(source_members(files))
-        scripts = [
-            entry_point_script(one.console_script, one.module, one.attribute)
-            for one in entry_points
-        ]
+        scripts = [script_member(one.console_script, script_of(one)) for one in entry_points]
     except TarError as error:
         raise Failure(str(error)) from error
     groups: dict[str, list[Member]] = {APP: []}
@@ -113,6 +117,15 @@ def write_code(
             compressor.end()
             fragments.append(CodeFragment(path, start, tar.size, blob_start, blob.size))
     write_whole(out / CODE_INDEX, json.dumps(fragments, separators=(",", ":")).encode())
+
+
+def script_of(entry_point: EntryPoint) -> bytes:
+    """The text of the console script that starts an entry point."""
+    if entry_point.is_probe:
+        return probe_script(entry_point.module)
+    if entry_point.server:
+        return server_script(entry_point.server, entry_point.reference)
+    return console_script(entry_point.module, entry_point.attribute)
 
 
 def merge_code(codes: Iterable[Code]) -> tuple[bytes, bytes]:

@@ -26,9 +26,9 @@ from inseam.formats.python.code import (
     write_code,
 )
 from inseam.formats.python.code_testing import SOURCES, wheels_layer, write_sources
-from inseam.formats.python.entry_point import CONSOLE_SCRIPTS, EntryPoint, parse_entry_point
+from inseam.formats.python.entry_point import EntryPoint, parse_entry_point
 from inseam.formats.python.sources import files_below, source_members
-from inseam.formats.python.venv import console_script, entry_point_script, site_packages
+from inseam.formats.python.venv import console_script, script_member, site_packages
 from inseam.formats.python.wheel_testing import File
 from inseam.formats.tar import Member, write_tar
 from inseam.formats.tar_testing import TarEntry, read_layer
@@ -86,7 +86,7 @@ def app(
     for name in ("sources", "code"):
         shutil.rmtree(folder / name, ignore_errors=True)
     sources = write_sources(folder / "sources", files)
-    entry_points = [parse_entry_point(f"entry_point={entry_point}")]
+    entry_points = [parse_entry_point(f"entrypoint={entry_point}")]
     if healthcheck:
         entry_points.append(parse_entry_point(f"healthcheck={healthcheck}"))
     tar, blob = merged(folder / "code", sources, entry_points, namespace)
@@ -179,7 +179,7 @@ def test_neither_surroundings_nor_place_change_a_byte(tmp_path: Path) -> None:
         order = list(SOURCES)[number:] + list(SOURCES)[:number]
         write_sources(cwd / "sources", {name: SOURCES[name] for name in order})
         result = run_program(
-            "code", "--sources=sources", "--out=code", "--entry-point=entry_point=shop.server:main",
+            "code", "--sources=sources", "--out=code", "--entry-point=entrypoint=shop.server:main",
             "--entry-point=healthcheck=shop.healthcheck:main", "--console-scripts",
             cwd=cwd, env=env, umask=umask,
         )  # fmt: skip
@@ -204,7 +204,7 @@ def test_the_fragments_make_the_layer_that_is_written_at_once(
     members = [
         Member("app", mode=0o755, directory=True),
         *source_members(dict(files_below(tmp_path / "sources"))),
-        entry_point_script(CONSOLE_SCRIPTS["entry_point"], "m", "main"),
+        script_member("opt/venv/bin/entrypoint", console_script("m", "main")),
     ]
     whole = io.BytesIO()
     write_tar(members, whole)
@@ -220,7 +220,7 @@ def test_where_there_is_no_code_there_is_its_folder(tmp_path: Path) -> None:
 
 def test_fragments_without_console_scripts_do_not_depend_on_entry_points(tmp_path: Path) -> None:
     write_sources(tmp_path / "sources", {"kit/http.py": b"x = 1\n"})
-    entry_point = EntryPoint("entry_point", "shop.server", "main")
+    entry_point = EntryPoint("entrypoint", "shop.server", "main")
     write_code(tmp_path / "sources", "", tmp_path / "one")
     write_code(tmp_path / "sources", "", tmp_path / "other", entry_points=[entry_point])
     assert tree(tmp_path / "one") == tree(tmp_path / "other")
@@ -255,7 +255,7 @@ def test_a_file_name_that_no_layer_can_hold_is_refused(tmp_path: Path) -> None:
 
 def test_the_program_says_what_is_wrong_and_leaves_nothing(tmp_path: Path) -> None:
     write_sources(tmp_path / "sources", SOURCES)
-    arguments = ("--sources=sources", "--out=out", "--entry-point=entry_point=shop.server:x")
+    arguments = ("--sources=sources", "--out=out", "--entry-point=entrypoint=shop.server:x")
     result = run_program("code", *arguments, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("`entry_point='shop.server:x'` names a function")

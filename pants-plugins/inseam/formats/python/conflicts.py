@@ -105,13 +105,16 @@ def _check_entry_point(
     if wheel is not None:
         raise Failure(
             f"{wheel.owner} installs /{entry_point.console_script}, which is the path of the"
-            f" console script for `{entry_point.field}`. Drop that requirement."
+            f" console script for {entry_point.described}. Drop that requirement, or give the"
+            " program another name."
         )
-    if not any(name in files for name in entry_point.files) and (
-        entry_point.module.replace(".", "/") not in installed.modules
-    ):
+    if entry_point.is_probe or any(name in files for name in entry_point.files):
+        return
+    stem = entry_point.module.replace(".", "/")
+    wanted = (stem,) if entry_point.attribute else (f"{stem}/__main__", stem)
+    if not any(one in installed.modules for one in wanted):
         raise Failure(
-            f"the module {entry_point.module!r} of `{entry_point.field}={entry_point.reference!r}`"
-            " is neither in the service's first-party code nor in its wheels. Check the spelling,"
-            " and that the module's `python_sources` target is among the service's dependencies."
+            f"the module {entry_point.module!r} of {entry_point.described} is neither in the"
+            " service's first-party code nor in its wheels. Check the spelling, and that the"
+            " module's `python_sources` target is among the service's dependencies."
         )

@@ -28,7 +28,7 @@ def check(
     sources = folder / "sources"
     sources.mkdir()
     write_sources(sources, files)
-    entry_points = [parse_entry_point(f"entry_point={entry_point}")]
+    entry_points = [parse_entry_point(f"entrypoint={entry_point}")]
     if healthcheck:
         entry_points.append(parse_entry_point(f"healthcheck={healthcheck}"))
     check_code(sources, entry_points, below)

@@ -1,8 +1,9 @@
-"""Names what starts a program: an object reference, and the field of the target that has it."""
+"""Names what starts a program: what its console script runs, and what is wrong with that."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -11,85 +12,144 @@ from inseam.formats.failure import Failure
 from inseam.formats.python.bytecode import minor_version
 from inseam.formats.python.venv import SCRIPTS
 
-# Where the console script of an entry point lies in the image, by the field that names it.
-CONSOLE_SCRIPTS = {
-    "entry_point": f"{SCRIPTS}/entrypoint",
-    "healthcheck": f"{SCRIPTS}/healthcheck",
-}
+# The console scripts of a service's `entry_point` and `healthcheck`, by field.
+CONSOLE_SCRIPTS = {"entry_point": "entrypoint", "healthcheck": "healthcheck"}
+_FIELDS = {name: field for field, name in CONSOLE_SCRIPTS.items()}
+
+_TEXT = re.compile(r"([^=]*)=([^:\[]*)(?::([^\[]*))?(?:\[(\w+)\])?", re.S)
 
 
 class EntryPoint(NamedTuple):
-    """An object reference (PyPA entry points specification) and where it comes from.
+    """What a console script starts.
 
-    field: of the target that names it, a key of CONSOLE_SCRIPTS. module: dotted name. attribute:
-    dotted name of the function in it.
+    name: of the script's file. module: dotted name. attribute: dotted name of the function in it,
+    "" to run the module as `python -m` does. server: "uvicorn" or "gunicorn", whose application
+    the attribute then is. module and attribute are an object reference (PyPA entry points
+    specification), or the path of an HTTP probe alone, as "/health".
     """
 
-    field: str
+    name: str
     module: str
-    attribute: str
+    attribute: str = ""
+    server: str = ""
 
     @property
     def reference(self) -> str:
-        """The object reference, `module:attribute`."""
-        return f"{self.module}:{self.attribute}"
+        """The object reference, `module:attribute`, or `module`."""
+        return f"{self.module}:{self.attribute}" if self.attribute else self.module
 
     @property
-    def files(self) -> tuple[str, str]:
+    def is_probe(self) -> bool:
+        """Whether it asks for a path over HTTP, instead of running a module."""
+        return self.module.startswith("/")
+
+    @property
+    def files(self) -> tuple[str, ...]:
         """The files in which the module can be, best first, relative to a folder of `sys.path`."""
+        if self.is_probe:
+            return ()
         stem = self.module.replace(".", "/")
-        return f"{stem}/__init__.py", f"{stem}.py"
+        if self.attribute:
+            return f"{stem}/__init__.py", f"{stem}.py"
+        return f"{stem}/__main__.py", f"{stem}.py"
 
     @property
     def console_script(self) -> str:
         """Path of its console script in the image."""
-        return CONSOLE_SCRIPTS[self.field]
+        return f"{SCRIPTS}/{self.name}"
+
+    @property
+    def described(self) -> str:
+        """How it is declared, for error texts."""
+        field = _FIELDS.get(self.name, self.name)
+        return f"`{field}={self.reference!r}`"
 
     def __str__(self) -> str:
-        return f"{self.field}={self.reference}"
+        return f"{self.name}={self.reference}" + (f"[{self.server}]" if self.server else "")
 
 
 def parse_entry_point(text: str) -> EntryPoint:
-    """Reads `field=module:attribute`, the form that an EntryPoint has as an argument."""
-    field, _, reference = text.partition("=")
-    module, _, attribute = reference.partition(":")
-    return EntryPoint(field, module, attribute)
+    """Reads `name=module:attribute`, `name=module`, `name=module:attribute[server]` or
+    `name=/path`: the form that an EntryPoint has as an argument."""
+    if text.partition("=")[2].startswith("/"):
+        return EntryPoint(*text.partition("=")[::2])
+    match = _TEXT.fullmatch(text)
+    if match is None:
+        raise Failure(f"{text!r} is not an entry point; write it like entrypoint=module:function.")
+    return EntryPoint(match[1], match[2], match[3] or "", match[4] or "")
 
 
 def check_entry_point(entry_point: EntryPoint, files: Mapping[str, Path]) -> None:
-    """Raises Failure for an attribute that is not a name, and for one that the module lacks.
+    """Raises Failure for an attribute that is not a name, for one that the module lacks, and for a
+    function that cannot be called without arguments, or would only make a coroutine.
 
     files: first-party sources by path; of a module that is not among them nothing is known.
     """
-    if not all(part.isidentifier() for part in entry_point.attribute.split(".")):
+    if entry_point.is_probe:
+        return
+    if entry_point.attribute and not all(
+        part.isidentifier() for part in entry_point.attribute.split(".")
+    ):
         raise Failure(
-            f"{_described(entry_point)} must name a function, as in {entry_point.module}:main"
+            f"{entry_point.described} must name a function, as in {entry_point.module}:main"
         )
     found = next((files[name] for name in entry_point.files if name in files), None)
     if found is not None:
-        _check_attribute(entry_point, found)
+        _check_module(entry_point, found)
 
 
-def _described(entry_point: EntryPoint) -> str:
-    return f"`{entry_point.field}={entry_point.reference!r}`"
-
-
-def _check_attribute(entry_point: EntryPoint, module: Path) -> None:
+def _check_module(entry_point: EntryPoint, path: Path) -> None:
     try:
-        names = set(_bound(ast.parse(module.read_bytes()).body))
+        module = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError) as error:
         why = f"{error.msg}, line {error.lineno}" if isinstance(error, SyntaxError) else error
         raise Failure(
-            f"the module of {_described(entry_point)} does not compile with Python"
+            f"the module of {entry_point.described} does not compile with Python"
             f" {'.'.join(map(str, minor_version()))}: {why}"
         ) from error
-    if names.intersection((entry_point.attribute.split(".")[0], "*", "__getattr__")):
+    if not entry_point.attribute:
         return
-    known = ", ".join(sorted(name for name in names if not name.startswith("_"))) or "nothing"
-    raise Failure(
-        f"{_described(entry_point)} names a function that its module does not define."
-        f" The module defines: {known}."
-    )
+    names = set(_bound(module.body))
+    if not names.intersection((entry_point.attribute.split(".")[0], "*", "__getattr__")):
+        known = ", ".join(sorted(name for name in names if not name.startswith("_"))) or "nothing"
+        raise Failure(
+            f"{entry_point.described} names a function that its module does not define."
+            f" The module defines: {known}."
+        )
+    if not entry_point.server:
+        _check_call(entry_point, module)
+
+
+def _check_call(entry_point: EntryPoint, module: ast.Module) -> None:
+    """Raises Failure for a function that `function()` does not run. Nothing is said of functions
+    that a decorator replaces, or that are bound in more than one place."""
+    name = entry_point.attribute
+    if list(_bound(module.body)).count(name) != 1:
+        return
+    found = next((node for node in module.body if getattr(node, "name", None) == name), None)
+    if not isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef)) or found.decorator_list:
+        return
+    if isinstance(found, ast.AsyncFunctionDef):
+        raise Failure(
+            f"{entry_point.described} is `async def`, so calling it runs nothing. Name a function"
+            f" that calls asyncio.run({name}())."
+        )
+    arguments = found.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    required = positional[: len(positional) - len(arguments.defaults)]
+    required += [
+        argument
+        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults)
+        if default is None
+    ]
+    if required:
+        raise Failure(
+            f"{entry_point.described} is called without arguments, but"
+            f" {name}({', '.join(argument.arg for argument in required)}) needs"
+            f" {'one' if len(required) == 1 else len(required)}. Give"
+            f" {'it a default' if len(required) == 1 else 'them defaults'}, and read sys.argv in"
+            " the function."
+        )
 
 
 def _bound(body: Iterable[ast.AST]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from inseam.formats.python.sources import files_below
 
 def check(folder: Path, files: dict[str, bytes], reference: str = "m:main") -> None:
     sources = write_sources(folder / "sources", files)
-    check_entry_point(parse_entry_point(f"entry_point={reference}"), dict(files_below(sources)))
+    check_entry_point(parse_entry_point(f"entrypoint={reference}"), dict(files_below(sources)))
 
 
 def refused(folder: Path, why: str, files: dict[str, bytes], reference: str = "m:main") -> str:
@@ -22,7 +22,16 @@ def refused(folder: Path, why: str, files: dict[str, bytes], reference: str = "m
     return str(failure.value)
 
 
-@pytest.mark.parametrize("text", ["entry_point=m:main", "healthcheck=shop.web.server:App.run"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "entrypoint=m:main",
+        "healthcheck=shop.web.server:App.run",
+        "worker=shop.worker",
+        "entrypoint=shop.api:app[uvicorn]",
+        "healthcheck=/health?full=1",
+    ],
+)
 def test_an_entry_point_is_read_as_it_is_written(text: str) -> None:
     assert str(parse_entry_point(text)) == text
 
@@ -50,7 +59,7 @@ def test_an_empty_module_defines_nothing(tmp_path: Path) -> None:
     refused(tmp_path, "defines: nothing", {"m.py": b"# \n"})
 
 
-@pytest.mark.parametrize("reference", ["m:main()", "m:a b", "m:", "m", "m:1st"])
+@pytest.mark.parametrize("reference", ["m:main()", "m:a b", "m:1st", "m:a..b"])
 def test_what_is_not_the_name_of_a_function_is_refused(tmp_path: Path, reference: str) -> None:
     files = {"m.py": b"def main(): pass\n"}
     refused(tmp_path, "`entry_point=.*` must name a function, as in m:main", files, reference)
@@ -60,7 +69,6 @@ def test_what_is_not_the_name_of_a_function_is_refused(tmp_path: Path, reference
     "source",
     [
         "def main(): pass",
-        "async def main(): pass",
         "class main: pass",
         "main = 1",
         "main: object = 1",
@@ -123,3 +131,46 @@ def test_an_entry_point_that_does_not_compile_is_refused(
 ) -> None:
     text = refused(tmp_path, why, {"m.py": source})
     assert "does not compile with Python {}.{}:".format(*minor_version()) in text
+
+
+@pytest.mark.parametrize(
+    "source, why",
+    [
+        ("async def main(): pass", r"is `async def`.* calls asyncio.run\(main\(\)\)"),
+        ("def main(argv): pass", r"main\(argv\) needs one"),
+        ("def main(a, /, b, c=1): pass", r"main\(a, b\) needs 2"),
+        ("def main(*args, name): pass", r"main\(name\) needs one"),
+    ],
+)
+def test_a_function_that_a_plain_call_does_not_run_is_refused(
+    tmp_path: Path, source: str, why: str
+) -> None:
+    refused(tmp_path, why, {"m.py": source.encode()})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def main(argv=None, *args, key=1, **kwargs): pass",
+        "import click\n@click.command()\ndef main(name): pass",
+        "import anyio\n@anyio.run\nasync def main(): pass",
+        "def main(argv): pass\nmain = wrap(main)",
+        "if x:\n    def main(): pass\nelse:\n    def main(): pass",
+    ],
+)
+def test_a_function_that_may_be_called_without_arguments_is_accepted(
+    tmp_path: Path, source: str
+) -> None:
+    check(tmp_path, {"m.py": source.encode()})
+
+
+def test_an_application_of_a_server_may_be_async_and_have_parameters(tmp_path: Path) -> None:
+    files = {"m.py": b"async def app(scope, receive, send): pass\n"}
+    check(tmp_path, files, "m:app[uvicorn]")
+    refused(tmp_path, "does not define", files, "m:api[uvicorn]")
+
+
+def test_a_module_without_a_function_is_run_by_its_name(tmp_path: Path) -> None:
+    assert parse_entry_point("entrypoint=shop").files == ("shop/__main__.py", "shop.py")
+    check(tmp_path, {"m.py": b"print(1)\n"}, "m")
+    refused(tmp_path, "does not compile", {"m/__main__.py": b"print(\n"}, "m")

@@ -17,7 +17,7 @@ import zipfile
 import zlib
 from io import BytesIO, StringIO
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Iterable, Iterator, Tuple, cast
+from typing import BinaryIO, Callable, Iterable, Iterator, Tuple, cast
 
 import installer
 from installer.destinations import WheelDestination
@@ -72,7 +72,14 @@ UNUSABLE = (
 
 
 class CheckedWheel(WheelFile):
-    """A wheel whose every byte is checked against its RECORD while it is read, in one pass."""
+    """A wheel whose every byte is checked against its RECORD while it is read, in one pass.
+
+    RECORD as it is in the wild may lack files that the wheel has, and list files that it lacks: pip
+    and uv install such wheels. Here, too, the RECORD that is installed lists what is installed, and
+    `amended` says what the wheel's own got wrong.
+    """
+
+    amended: tuple[str, ...] = ()
 
     def get_contents(self) -> Iterator[Tuple[Tuple[str, str, str], BinaryIO, bool]]:
         """As in the parent; raises Failure where RECORD and content disagree."""
@@ -91,8 +98,6 @@ class CheckedWheel(WheelFile):
                 raise Failure(f"{self.label} has a file with the unusable path {name!r}")
             self._check_scheme(name)
             seen.add(name)
-            if name not in declared and name not in unsigned:
-                raise Failure(f"{self.label}: RECORD does not list {name!r}, which is in the wheel")
             if name == f"{self.dist_info_dir}/INSTALLER":
                 continue  # We are.
             entry = declared.get(name, (name, "", ""))
@@ -108,8 +113,15 @@ class CheckedWheel(WheelFile):
                 )
                 yield entry, cast(BinaryIO, checking), executable
         missing = sorted(path for path in declared if path not in seen and not path.endswith("/"))
-        if missing:
-            raise Failure(f"{self.label}: RECORD lists {missing[0]!r}, which is not in the wheel")
+        unlisted = sorted(seen.difference(declared, unsigned))
+        self.amended = tuple(
+            f"{what} {paths[0]!r}" + (f" and {len(paths) - 1} more" if paths[1:] else "")
+            for what, paths in (
+                ("lists files that the wheel lacks:", missing),
+                ("does not list files that the wheel has:", unlisted),
+            )
+            if paths
+        )
 
     def _check_scheme(self, name: str) -> None:
         """Raises Failure for what looks like a file of the .data directory and has no scheme."""
@@ -290,8 +302,12 @@ def _seekable(stream: BinaryIO) -> BinaryIO:
     return BytesIO(stream.read())
 
 
-def install_wheel(path: Path, out: Path) -> WheelTree:
+def install_wheel(
+    path: Path, out: Path, warn: Callable[[str], object] = lambda _: None
+) -> WheelTree:
     """Installs the wheel at `path` as a wheel tree in the folder `out`.
+
+    warn: is told, once, what is wrong with a RECORD that lists other files than the wheel has.
 
     Raises Failure, naming the wheel, for one that PEP 427 forbids or whose RECORD is wrong.
     """
@@ -299,6 +315,11 @@ def install_wheel(path: Path, out: Path) -> WheelTree:
         with CheckedWheel.open(path) as source, whole(out / TREE_TAR) as fragment:
             destination = FragmentDestination(fragment, source.distribution)
             installer.install(source, destination, {"INSTALLER": INSTALLER})
+            if source.amended:
+                warn(
+                    f"{path.name}: RECORD {', and '.join(source.amended)}. The installed RECORD"
+                    " lists what is installed."
+                )
             wheel = Wheel(canonicalize_name(source.distribution), source.version, sha256_of(path))
     except AssertionError as error:
         raise Failure(

@@ -382,7 +382,6 @@ BAD_WHEELS: dict[str, tuple[dict[str, Any], str]] = {
         {"files": {"d/a.txt": b"", "d//a.txt": b""}},
         f"two files at /{SITE}/d/a.txt",
     ),
-    "unlisted": ({"more": (("a.py", b""),)}, "RECORD does not list 'a.py'"),
     "wrong hash": (
         {"files": A, "edit_record": replaced("a.py", f"a.py,{record_hash(b'else')},6")},
         "'a.py' does not have the hash and size",
@@ -412,10 +411,6 @@ BAD_WHEELS: dict[str, tuple[dict[str, Any], str]] = {
     "wrong hash of an empty file": (
         {"files": {"e": b""}, "edit_record": replaced("e", f"e,{record_hash(b'x')},0")},
         "'e' does not have the hash and size",
-    ),
-    "missing file": (
-        {"edit_record": with_more("gone.py", record_row("gone.py", b""))},
-        "RECORD lists 'gone.py', which is not in the wheel",
     ),
     "md5": (
         {"files": A, "edit_record": replaced("a.py", f"a.py,{record_hash(A['a.py'], 'md5')},6")},
@@ -566,14 +561,43 @@ def test_an_encrypted_wheel_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_exit_code_is_1_and_the_text_is_all_there_is(tmp_path: Path) -> None:
-    wheel = build_wheel(tmp_path, more=(("a.py", b""),))
+    wheel = build_wheel(tmp_path, files=A, more=(("a.py", b""),))
     result = run_program("install_wheel", wheel.name, "out", cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (
         1,
         "",
-        "demo-1.0-py3-none-any.whl: RECORD does not list 'a.py', which is in the wheel\n",
+        "demo-1.0-py3-none-any.whl has two files with the path 'a.py'\n",
     )
     assert tree(tmp_path / "out") == {}
+
+
+def test_record_is_trimmed_and_completed_with_one_warning(tmp_path: Path) -> None:
+    wheel = build_wheel(
+        tmp_path,
+        files=A,
+        more=(("b.txt", b"b"), ("c.txt", b"c")),
+        edit_record=with_more("gone.py", record_row("gone.py", b"")),
+    )
+    result = run_program("install_wheel", wheel.name, "out", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr == (
+        "demo-1.0-py3-none-any.whl: RECORD lists files that the wheel lacks: 'gone.py', and does"
+        " not list files that the wheel has: 'b.txt' and 1 more. The installed RECORD lists what is"
+        " installed.\n"
+    )
+    installed = entries(tmp_path / "out")
+    rows = installed[f"{SITE}/demo-1.0.dist-info/RECORD"].content.decode().splitlines()
+    assert record_row("b.txt", b"b") in rows
+    assert record_row("c.txt", b"c") in rows
+    assert not [row for row in rows if "gone.py" in row]
+    assert installed[f"{SITE}/b.txt"].content == b"b"
+
+
+def test_a_right_record_is_no_reason_to_warn(tmp_path: Path) -> None:
+    wheel = build_wheel(tmp_path, files=A, entry_points="[console_scripts]\na = a:b\n")
+    warnings: list[str] = []
+    install_wheel(wheel, tmp_path / "out", warnings.append)
+    assert warnings == []
 
 
 def test_a_wheel_that_is_not_there_is_an_error_by_name(tmp_path: Path) -> None:
