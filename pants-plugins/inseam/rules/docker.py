@@ -7,6 +7,7 @@ it, nothing is sent; so an edit of a service costs a build with the layers of it
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,22 +73,41 @@ class EngineImageRequest:
     of: Address
 
 
+def _build_command(options: DockerOptions) -> list[str]:
+    """The command that builds images, as [docker] wants it. Pants 2.17 lacks these options."""
+    command = ["build"]
+    if getattr(options, "use_buildx", False):
+        # A builder in a container would keep the image to itself.
+        command = ["buildx", "build", "--load"]
+    if getattr(options, "build_no_cache", None):
+        command.append("--no-cache")
+    for name, address in sorted((getattr(options, "build_hosts", None) or {}).items()):
+        command += ["--add-host", f"{name}:{address}"]
+    return command
+
+
 @rule(desc="Put layers into the Docker engine", level=LogLevel.DEBUG)
 async def make_engine_image(
     request: EngineImageRequest,
     docker: DockerBinary,
+    options: DockerOptions,
     options_env_aware: DockerOptions.EnvironmentAware,
 ) -> StartImage:
     variables = await environment_vars_subset(
         EnvironmentVarsRequest(options_env_aware.env_vars), **implicitly()
     )
     env = {**docker.extra_env, **variables}
+    paths = [found["PATH"] for found in (docker.extra_env, variables) if "PATH" in found]
+    if paths:
+        env["PATH"] = os.pathsep.join(paths)
     tars = [layer.tar for layer in request.layers]
     dockerfile = "\n".join([f"FROM {request.start}", *layer_instructions(tars), ""])
     diff_ids = [layer.layer.diff_id for layer in request.layers]
     content = hashlib.sha256("\n".join([dockerfile, *diff_ids]).encode())
     version = content.hexdigest()[:32]
-    tag = f"{request.name}:{version}"
+    # Podman would keep it by that name anyway, and looks for a shorter one in registries, too.
+    host = "localhost/" if getattr(docker, "is_podman", False) else ""
+    tag = f"{host}{request.name}:{version}"
     found = await execute_process(
         Process(
             [docker.path, "image", "inspect", "--format={{.Id}}", tag],
@@ -109,7 +129,15 @@ async def make_engine_image(
     built = await execute_process(
         # Not DockerBinary.build_image, whose parameters are others in each version of Pants.
         Process(
-            [docker.path, "build", "--tag", tag, "--file", f"{version}/Dockerfile", version],
+            [
+                docker.path,
+                *_build_command(options),
+                "--tag",
+                tag,
+                "--file",
+                f"{version}/Dockerfile",
+                version,
+            ],
             description=f"Build {tag} in the Docker engine",
             env=env,
             input_digest=folder,

@@ -5,17 +5,24 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pants.backend.docker.util_rules.docker_binary import DockerBinary
 from pants.engine.addresses import Address
-from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
-from pants.engine.fs import AddPrefix, CreateDigest, Digest, DigestSubset, MergeDigests
-from pants.engine.process import FallibleProcessResult, Process
-from pants.testutil.rule_runner import MockGet, run_rule_with_mocks
+from pants.engine.env_vars import EnvironmentVars
+from pants.engine.fs import AddPrefix, CreateDigest, Digest
+from pants.engine.process import Process
 
+from inseam.compat import (
+    add_prefix,
+    create_digest,
+    digest_subset_to_digest,
+    environment_vars_subset,
+    execute_process,
+    merge_digests,
+)
 from inseam.formats.failure import Failure
 from inseam.formats.oci.layer import Layer
 from inseam.rules.docker import EngineImageRequest, StartImage, make_engine_image
 from inseam.rules.layers import StoredLayer
+from inseam.rules.rule_testing import run_mocked
 
 
 def layer(name: str, content: str) -> StoredLayer:
@@ -43,7 +50,7 @@ class Engine:
     def run(self, process: Process) -> Any:
         self.calls.append(process)
         command = process.argv[1]
-        if command == "build" and self.running:
+        if "build" in process.argv[1:3] and self.running:
             self.images.add(process.argv[process.argv.index("--tag") + 1])
             return SimpleNamespace(exit_code=0, stderr=b"")
         if command == "image" and process.argv[-1] in self.images:
@@ -60,27 +67,37 @@ class Engine:
         return Digest("fe" * 32, 10)
 
 
-def made(engine: Engine, request: EngineImageRequest = REQUEST) -> str:
-    """The name of the image that the rule makes, or finds, in the engine."""
-    result: StartImage = run_rule_with_mocks(
+def made(
+    engine: Engine,
+    request: EngineImageRequest = REQUEST,
+    *,
+    podman: bool = False,
+    env_vars: tuple[str, ...] = ("DOCKER_HOST",),
+    **options: Any,
+) -> str:
+    """The name of the image that the rule makes, or finds, in the engine.
+
+    options: of the section [docker].
+    """
+    binary = SimpleNamespace(
+        path="/usr/bin/docker",
+        extra_env={"PATH": "/bin"},
+        extra_input_digests={},
+        **({"is_podman": True} if podman else {}),
+    )
+    result: StartImage = run_mocked(
         make_engine_image,
-        rule_args=[
-            request,
-            DockerBinary("/usr/bin/docker", "", extra_env={"PATH": "/bin"}),
-            SimpleNamespace(env_vars=("DOCKER_HOST",)),
-        ],
-        mock_gets=[
-            MockGet(
-                EnvironmentVars,
-                (EnvironmentVarsRequest,),
-                lambda request: EnvironmentVars({name: "x" for name in request.requested}),
+        [request, binary, SimpleNamespace(**options), SimpleNamespace(env_vars=env_vars)],
+        {
+            environment_vars_subset: lambda request: EnvironmentVars(
+                {name: "x" for name in request.requested}
             ),
-            MockGet(FallibleProcessResult, (Process,), engine.run),
-            MockGet(Digest, (CreateDigest,), engine.create),
-            MockGet(Digest, (DigestSubset,), lambda subset: subset.digest),
-            MockGet(Digest, (MergeDigests,), lambda _: Digest("ef" * 32, 9)),
-            MockGet(Digest, (AddPrefix,), engine.put_below),
-        ],
+            execute_process: engine.run,
+            create_digest: engine.create,
+            digest_subset_to_digest: lambda subset: subset.digest,
+            merge_digests: lambda _: Digest("ef" * 32, 9),
+            add_prefix: engine.put_below,
+        },
     )
     return result.name
 
@@ -139,6 +156,32 @@ def test_each_image_has_a_build_context_of_its_own_name() -> None:
     assert engine.contexts == [AddPrefix(Digest("ef" * 32, 9), folder) for folder in folders]
     assert [build.argv[-1] for build in builds] == folders
     assert [build.argv[-2] for build in builds] == [f"{folder}/Dockerfile" for folder in folders]
+
+
+def test_builds_follow_the_options_that_newer_pants_has() -> None:
+    engine = Engine()
+    options = {"use_buildx": True, "build_no_cache": True, "build_hosts": {"mirror": "10.0.0.2"}}
+    name = made(engine, **options)
+    assert engine.calls[1].argv[1:8] == (
+        *("buildx", "build", "--load", "--no-cache", "--add-host", "mirror:10.0.0.2", "--tag"),
+    )
+    assert name == made(Engine(), use_buildx=False, build_no_cache=None, build_hosts=None)
+
+
+def test_podman_is_given_the_names_under_which_it_keeps_images() -> None:
+    engine = Engine()
+    name = made(engine, podman=True)
+    assert name.startswith("localhost/inseam/deps:")
+    assert engine.images == {name}
+    engine.calls.clear()
+    assert made(engine, podman=True) == name
+    assert commands(engine) == ["image"]
+
+
+def test_the_path_of_the_user_comes_after_the_one_of_docker_s_tools() -> None:
+    engine = Engine()
+    made(engine, env_vars=("PATH",))
+    assert [dict(call.env) for call in engine.calls] == [{"PATH": "/bin:x"}] * 2
 
 
 def test_without_an_engine_the_error_names_the_service_and_the_next_step() -> None:

@@ -9,7 +9,7 @@ import os
 import sys
 import tarfile
 from pathlib import Path
-from typing import Any, Iterable, Sequence
+from typing import Any, Callable, Coroutine, Iterable, Mapping, Sequence, get_type_hints
 
 import pytest
 from pants.backend.docker import register as docker
@@ -21,6 +21,7 @@ from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import PYTHON_BOOTSTRAP_ENV, QueryRule, RuleRunner
 
 from inseam import register
+from inseam.compat import CALL_BY_NAME
 from inseam.rules import base, compressors, debian_lock, generate, process
 from inseam.rules import layers as layer_rules
 from inseam.subsystem import InseamSubsystem
@@ -89,6 +90,44 @@ def set_options(runner: RuleRunner, *args: str, base: str = "//:base") -> None:
         ],
         env_inherit=_ENV,
     )
+
+
+def run_mocked(
+    tested: Callable[..., Any],
+    arguments: Sequence[Any],
+    mocks: Mapping[Callable[..., Any], Callable[..., Any]],
+) -> Any:
+    """The result of a rule when each rule that it calls, by its name in `compat`, is a mock.
+
+    Pants' own `run_rule_with_mocks` takes other mocks in each version, and knows no helpers that
+    run concurrently.
+    """
+    by_name: dict[Any, Callable[..., Any]] = {}
+    for name, mock in mocks.items():
+        if CALL_BY_NAME:
+            by_name[f"{name.__module__}.{name.__qualname__}"] = mock
+        else:
+            hints = get_type_hints(name)
+            output = hints.pop("return")
+            by_name[output, next(iter(hints.values()))] = mock
+
+    def answer(asked: Any) -> Any:
+        if isinstance(asked, Coroutine):
+            return run(asked)
+        if isinstance(asked, (tuple, list)):
+            return tuple(answer(one) for one in asked)
+        name = asked.rule_id if CALL_BY_NAME else (asked.output_type, asked.input_types[0])
+        return by_name[name](*asked.inputs)
+
+    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        value = None
+        while True:
+            try:
+                value = answer(coroutine.send(value))
+            except StopIteration as end:
+                return end.value
+
+    return run(tested.rule.func(*arguments))  # type: ignore[attr-defined]
 
 
 def locked(wheel: Path, *requires: str, sha256: str = "") -> dict[str, Any]:
