@@ -14,10 +14,11 @@ import re
 import ssl
 import subprocess
 import tempfile
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException, HTTPMessage
 from pathlib import Path
+from typing import IO
 from urllib.parse import unquote, urljoin, urlsplit
 
 from bootstrap.cache import fail, say
@@ -25,6 +26,7 @@ from bootstrap.pip_runner import python_with_pip
 
 # A distribution that every index has and whose page is short.
 SMALL_PROJECT = "ansicolors"
+LONGEST_PAGE = 10_000_000  # bytes
 
 # The layout that the files of the default index have, and so those of mirrors that keep its paths.
 FILE_URL = re.compile(
@@ -88,6 +90,29 @@ def files_prefix(page_url: str, page: str) -> str | None:
     return None
 
 
+class Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects; credentials are for the server that they were configured for."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        request = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if request is not None and origin(newurl) != origin(req.full_url):
+            request.remove_header("Authorization")
+        return request
+
+
+def origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme.lower(), parts.netloc.rpartition("@")[2].lower()
+
+
 def fetch(url: str, settings: Mapping[str, str]) -> tuple[str, str]:
     """Gets a page with pip's certificates, proxy and the URL's credentials: its URL and text."""
     parts = urlsplit(url)
@@ -95,7 +120,10 @@ def fetch(url: str, settings: Mapping[str, str]) -> tuple[str, str]:
     if parts.hostname in settings.get("trusted-host", "").split():
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=context)]
+    handlers: list[urllib.request.BaseHandler] = [
+        Redirects(),
+        urllib.request.HTTPSHandler(context=context),
+    ]
     if "proxy" in settings:
         proxies = {"http": settings["proxy"], "https": settings["proxy"]}
         handlers.append(urllib.request.ProxyHandler(proxies))
@@ -107,7 +135,7 @@ def fetch(url: str, settings: Mapping[str, str]) -> tuple[str, str]:
         encoded = base64.b64encode(secret.encode()).decode()
         request.add_header("Authorization", f"Basic {encoded}")
     with urllib.request.build_opener(*handlers).open(request, timeout=10) as response:
-        return response.geturl(), response.read().decode("utf-8", "replace")
+        return response.geturl(), response.read(LONGEST_PAGE).decode("utf-8", "replace")
 
 
 def main(entry: Path) -> None:
@@ -122,9 +150,9 @@ def main(entry: Path) -> None:
     else:
         try:
             prefix = files_prefix(*fetch(f"{index}/{SMALL_PROJECT}/", settings))
-        except (OSError, urllib.error.URLError) as error:
-            host = urlsplit(index).hostname
-            fail(f"can't ask the package index at {host} where its files are ({error}).")
+        except (OSError, HTTPException, ValueError) as error:
+            place = index.rpartition("@")[2]  # no password is shown
+            fail(f"can't ask the package index at {place} where its files are ({error}).")
         if prefix is None:
             fail(
                 f"the package index at {urlsplit(index).hostname} doesn't keep the usual paths"
@@ -133,8 +161,8 @@ def main(entry: Path) -> None:
             )
         if urlsplit(index).scheme != "https":
             say("the package index is not https, but the locks' URLs are: downloads may fail.")
-    made = entry.parent / f".{entry.name}.{os.getpid()}"
     entry.parent.mkdir(parents=True, exist_ok=True)
-    made.touch(0o600)
+    made = entry.parent / f".{entry.name}.{os.getpid()}.{os.urandom(8).hex()}"
+    made.touch(0o600, exist_ok=False)
     made.write_text(f"{prefix}\n{index}\n")
     made.replace(entry)

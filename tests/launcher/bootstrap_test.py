@@ -336,6 +336,48 @@ def test_a_mirror_with_other_paths_is_told_and_the_launch_goes_on(asking: Machin
     assert "PANTS_PYTHON_REPOS_PATH_MAPPINGS" not in result.env
 
 
+def test_credentials_of_the_index_do_not_follow_a_redirect_elsewhere(asking: Machine) -> None:
+    asked: dict[str, str | None] = {}
+
+    def index(name: str, location: str = "") -> HTTPServer:
+        class Index(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked[name] = self.headers["Authorization"]
+                self.send_response(302 if location else 200)
+                self.send_header("Location", location)
+                self.end_headers()
+                self.wfile.write(PAGE.format(f"/packages/{USUAL_PATH}").encode())
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        server = HTTPServer(("127.0.0.1", 0), Index)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server
+
+    other = index("other")
+    first = index("first", f"http://127.0.0.1:{other.server_port}/elsewhere/")
+    try:
+        url = f"http://someone:secret@127.0.0.1:{first.server_port}/simple"
+        result = bootstrap(asking, "list", "::", PIP_INDEX_URL=url)
+    finally:
+        for server in (first, other):
+            server.shutdown()
+            server.server_close()
+    mapping = result.env["PANTS_PYTHON_REPOS_PATH_MAPPINGS"]
+    assert mapping == f"['INDEX|/127.0.0.1:{other.server_port}']"
+    assert asked["first"] is not None
+    assert asked["other"] is None
+
+
+def test_a_malformed_index_url_is_told_and_the_launch_goes_on(asking: Machine) -> None:
+    with mirror({}) as url:
+        result = bootstrap(asking, "list", "::", PIP_INDEX_URL=f"{url.replace('127', '[127')}/x")
+    assert result.returncode == 0
+    assert "can't ask the package index at http://[127" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_mapping_of_the_user_is_kept(asking: Machine) -> None:
     given = "['INDEX|/elsewhere']"
     result = bootstrap(asking, "list", "::", PANTS_PYTHON_REPOS_PATH_MAPPINGS=given)

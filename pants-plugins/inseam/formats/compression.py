@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 from inseam.formats.failure import Failure
+from inseam.formats.files import temporary_name
 from inseam.formats.oci.descriptor import BLOBS, GZIP_LAYER, ZSTD_LAYER, Descriptor, blob_path
 from inseam.formats.oci.layer import Layer, write_layer
 from inseam.formats.tar import COPY_SIZE, HashingWriter
@@ -105,11 +106,11 @@ def compress(tar: Path, out: Path, *, name: str | None = None, format: str = "gz
     name = name or tar.stem
     blobs = out / BLOBS
     blobs.mkdir(parents=True, exist_ok=True)
-    temporary = blobs / f".{name.replace('/', '_')}.{os.getpid()}"
+    temporary = temporary_name(blobs / "blob")
     plain = hashlib.sha256()
     size = 0
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             writer = HashingWriter(file)
             compressor = Compressor(writer.write, format)
             for data in _read(tar):

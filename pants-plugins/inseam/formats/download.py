@@ -1,25 +1,34 @@
-"""Downloads files that are known by their hash."""
+"""Downloads files that are known by their hash, within bounds of size and time.
+
+A thread talks to the server, so that no step of that, from the name's look-up to the last byte, can
+take longer than the bounds allow.
+"""
 
 from __future__ import annotations
 
 import base64
+import email.utils
 import hashlib
 import http.client
 import netrc
 import os
+import queue
 import ssl
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import urllib.response
 from dataclasses import dataclass, field
-from typing import BinaryIO, Iterable
+from typing import IO, BinaryIO, Generator, Iterable, Iterator, NamedTuple
 
 SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 TIMEOUT = 60.0  # seconds without a byte
+SLOWEST = 10_000  # bytes a second at which, on the whole, a server has to send
+LARGEST = 8 << 30  # bytes of a file whose size nobody knows
 ATTEMPTS = 4  # per URL
 FIRST_DELAY = 0.5  # seconds before the second attempt; doubled for each further one
+LONGEST_DELAY = 60.0  # seconds that a server may ask to wait before the next attempt
 COPY_SIZE = 1 << 18
 
 
@@ -32,11 +41,13 @@ class Corrupt(Exception):
 
 
 class Unreachable(Exception):
-    """A server could not be asked, or broke off; `transient` if asking again may help."""
+    """A server could not be asked, or broke off; `transient` if asking again may help, after
+    `delay` seconds if the server says so."""
 
-    def __init__(self, text: str, transient: bool = True) -> None:
+    def __init__(self, text: str, transient: bool = True, delay: float = 0.0) -> None:
         super().__init__(text)
         self.transient = transient
+        self.delay = delay
 
 
 @dataclass
@@ -61,10 +72,12 @@ def download(
     *,
     size: int | None = None,
     sha256: str | None = None,
+    largest: int = LARGEST,
 ) -> None:
     """Writes the file that one of `urls` serves to `out`, which must be seekable.
 
-    size, sha256: what it must have, in bytes and hexadecimal; None accepts any.
+    size, sha256: what it must have, in bytes and hexadecimal; None accepts any. largest: bytes that
+    it may have if its size is not known.
 
     Raises Corrupt, Gone or Unreachable, with one line a URL, when no URL gave the wanted file.
     `out` then holds rubbish.
@@ -74,7 +87,7 @@ def download(
         delay = FIRST_DELAY
         for attempt in range(ATTEMPTS):
             try:
-                _download_once(url, out, size, sha256)
+                _download_once(url, out, size, sha256, largest if size is None else size)
                 return
             except Gone:
                 failures.gone.append(f"{_shown(url)}: not there")
@@ -86,64 +99,186 @@ def download(
                 if not error.transient or attempt + 1 == ATTEMPTS:
                     failures.unreachable.append(f"{_shown(url)}: {error}")
                     break
-                time.sleep(delay)
+                time.sleep(max(delay, error.delay))
                 delay *= 2
     raise failures.error()
 
 
 def _shown(url: str) -> str:
     """The URL without a password."""
-    parts = urllib.parse.urlsplit(url)
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError:
+        return repr(url.rpartition("@")[2])
     return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _download_once(url: str, out: BinaryIO, size: int | None, sha256: str | None) -> None:
+def _download_once(
+    url: str, out: BinaryIO, size: int | None, sha256: str | None, largest: int
+) -> None:
     out.seek(0)
     out.truncate()
     digest = hashlib.sha256()
     received = 0
-    try:
-        with _open(url) as response:
-            announced = response.headers.get("Content-Length")
-            while True:
-                piece = response.read(COPY_SIZE)
-                if not piece:
-                    break
-                received += len(piece)
-                if size is not None and received > size:
-                    raise Corrupt(f"expected {size} bytes, got more")
-                digest.update(piece)
-                out.write(piece)
-    except urllib.error.HTTPError as error:
-        if error.code in (404, 410):
-            raise Gone() from None
-        transient = error.code in (408, 429) or error.code >= 500
-        raise Unreachable(f"HTTP status {error.code} {error.reason}", transient) from None
-    except urllib.error.URLError as error:
-        if isinstance(error.reason, FileNotFoundError) or url.startswith("file:"):
-            raise Gone() from None
-        raise Unreachable(str(error.reason)) from None
-    except (OSError, http.client.HTTPException) as error:
-        raise Unreachable(str(error) or type(error).__name__) from None
-    if announced is not None and announced.isdigit() and received < int(announced):
-        raise Unreachable(f"the connection broke off after {received} of {announced} bytes")
+    for piece in _in_time(_pieces(url, size, largest)):
+        received += len(piece)
+        digest.update(piece)
+        out.write(piece)
     if size is not None and received != size:
         raise Corrupt(f"expected {size} bytes, got {received}")
     if sha256 is not None and digest.hexdigest() != sha256:
         raise Corrupt(f"expected sha256 {sha256}, got {digest.hexdigest()}")
 
 
-def _open(url: str) -> urllib.response.addinfourl:
-    headers = {"User-Agent": "inseam", **_credentials(url)}
-    request = urllib.request.Request(url, headers=headers)
-    context = None
-    if url.startswith("https:"):
+class _End(NamedTuple):
+    """The last thing that the thread says: what went wrong, if anything."""
+
+    error: BaseException | None = None
+
+
+def _in_time(pieces: Generator[bytes, None, None]) -> Iterator[bytes]:
+    """The pieces, which a thread gets; raises Unreachable once they come too slowly on the whole.
+
+    The thread is left to itself then; it stops at its next piece, or with the process.
+    """
+    got: queue.Queue[bytes | _End] = queue.Queue(maxsize=16)
+    left = threading.Event()
+
+    def put(item: bytes | _End) -> bool:
+        while not left.is_set():
+            try:
+                got.put(item, timeout=0.5)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def read() -> None:
+        try:
+            if all(map(put, pieces)):
+                put(_End())
+        except BaseException as error:
+            put(_End(error))
+        finally:
+            pieces.close()  # and with it the connection
+
+    threading.Thread(target=read, daemon=True).start()
+    received = 0
+    start = time.monotonic()
+    try:
+        while True:
+            allowed = TIMEOUT + received / SLOWEST - (time.monotonic() - start)
+            try:
+                piece = got.get(timeout=max(0.0, allowed))
+            except queue.Empty:
+                waited = time.monotonic() - start
+                raise Unreachable(
+                    f"too slow: {received} bytes in {waited:.0f} s", transient=False
+                ) from None
+            if isinstance(piece, _End):
+                if piece.error is not None:
+                    raise piece.error
+                return
+            received += len(piece)
+            yield piece
+    finally:
+        left.set()
+
+
+def _pieces(url: str, size: int | None, largest: int) -> Generator[bytes, None, None]:
+    """What the URL serves, at most `largest` bytes of it."""
+    received = 0
+    try:
+        with _open(url) as response:
+            announced = _announced(response)
+            if announced is not None and announced > largest:
+                raise _too_large(size, largest)
+            # One read of the socket at a time: `read` would wait until it has all.
+            while piece := response.read1(COPY_SIZE):  # type: ignore[attr-defined]
+                received += len(piece)
+                if received > largest:
+                    raise _too_large(size, largest)
+                yield piece
+    except urllib.error.HTTPError as error:
+        raise _status_error(error) from None
+    except urllib.error.URLError as error:
+        if isinstance(error.reason, FileNotFoundError) or url.startswith("file:"):
+            raise Gone() from None
+        raise Unreachable(str(error.reason)) from None
+    except (OSError, http.client.HTTPException) as error:
+        raise Unreachable(str(error) or type(error).__name__) from None
+    except ValueError as error:  # a malformed URL, of ours or that a server redirects to
+        raise Unreachable(f"a malformed address: {error}", transient=False) from None
+    if announced is not None and received < announced:
+        raise Unreachable(f"the connection broke off after {received} of {announced} bytes")
+
+
+def _announced(response: IO[bytes]) -> int | None:
+    text: str | None = response.headers.get("Content-Length")  # type: ignore[attr-defined]
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+
+
+def _too_large(size: int | None, largest: int) -> Corrupt:
+    wanted = f"{size} bytes" if size is not None else f"at most {largest} bytes"
+    return Corrupt(f"expected {wanted}, got more")
+
+
+def _status_error(error: urllib.error.HTTPError) -> Exception:
+    if error.code in (404, 410):
+        return Gone()
+    text = f"HTTP status {error.code} {error.reason}"
+    transient = error.code in (408, 429) or error.code >= 500
+    delay = _retry_after(error.headers.get("Retry-After") or "")
+    if transient and delay > LONGEST_DELAY:
+        return Unreachable(f"{text}; the server asks to wait for {delay:.0f} s", transient=False)
+    return Unreachable(text, transient, delay)
+
+
+def _retry_after(text: str) -> float:
+    """Seconds (RFC 9110, 10.2.3); 0 for what cannot be read."""
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return 0.0
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects; credentials are for the server that they were made for."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        request = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if request is not None and _origin(newurl) != _origin(req.full_url):
+            request.remove_header("Authorization")
+        return request
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme.lower(), parts.netloc.rpartition("@")[2].lower()
+
+
+def _open(url: str) -> IO[bytes]:
+    if urllib.parse.urlsplit(url).scheme not in ("http", "https", "file"):
+        raise ValueError("it begins with neither https:// nor http:// nor file:")
+    request = urllib.request.Request(url, headers={"User-Agent": "inseam", **_credentials(url)})
+    handlers: list[urllib.request.BaseHandler] = [_Redirects()]
+    if not url.startswith("file:"):
         context = ssl.create_default_context()
         if os.path.exists(SYSTEM_CERTIFICATES) and "SSL_CERT_FILE" not in os.environ:
             context.load_verify_locations(SYSTEM_CERTIFICATES)
-    response: urllib.response.addinfourl = urllib.request.urlopen(
-        request, timeout=TIMEOUT, context=context
-    )
+        handlers.append(urllib.request.HTTPSHandler(context=context))
+    opener = urllib.request.build_opener(*handlers)
+    response: IO[bytes] = opener.open(request, timeout=TIMEOUT)
     return response
 
 

@@ -3,8 +3,12 @@ from __future__ import annotations
 import hashlib
 import io
 import socket
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Iterator
+from types import SimpleNamespace
+from typing import Callable, Iterator
 
 import pytest
 
@@ -118,3 +122,202 @@ def test_a_password_is_not_shown(mirror: Mirror) -> None:
     with pytest.raises((Gone, Unreachable)) as caught:
         download([url], io.BytesIO())
     assert "secret" not in str(caught.value)
+
+
+def test_a_malformed_url_is_unreachable() -> None:
+    for url in ("http://[", "http://x:port/", "ftp://x/y", "data:,x", "x", "", "http://u:secret@["):
+        with pytest.raises(Unreachable) as caught:
+            download([url], io.BytesIO())
+        assert "secret" not in str(caught.value)
+
+
+class Server:
+    """A web server that speaks exactly as a test wants, connection by connection.
+
+    answer: gets what the client sent, and a function that sends.
+    """
+
+    def __init__(self, answer: Callable[[bytes, Callable[[bytes], None]], None]) -> None:
+        self.asked: list[bytes] = []
+        self._answer = answer
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.place = "127.0.0.1:%d" % self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                client = self._listener.accept()[0]
+                threading.Thread(target=self._talk, args=(client,), daemon=True).start()
+
+    def _talk(self, client: socket.socket) -> None:
+        with suppress(OSError), client:
+            asked = client.recv(10_000)
+            self.asked.append(asked)
+            self._answer(asked, client.sendall)
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+@pytest.fixture
+def server() -> Iterator[Callable[..., Server]]:
+    """Starts servers."""
+    started: list[Server] = []
+
+    def start(answer: Callable[[bytes, Callable[[bytes], None]], None]) -> Server:
+        started.append(Server(answer))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.close()
+
+
+def redirect(location: str) -> Callable[[bytes, Callable[[bytes], None]], None]:
+    head = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+    return lambda asked, send: send(head.encode())
+
+
+def content(asked: bytes, send: Callable[[bytes], None]) -> None:
+    send(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ncontent")
+
+
+def test_credentials_stay_with_the_server_that_they_are_for(
+    server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_credentials", lambda url: {"Authorization": "Basic secret"})
+    other = server(content)
+    first = server(redirect(f"http://{other.place}/x"))
+    out = io.BytesIO()
+    download([f"http://{first.place}/x"], out)
+    assert out.getvalue() == b"content"
+    assert b"Authorization: Basic secret" in first.asked[0]
+    assert b"secret" not in other.asked[0]
+    assert b"User-Agent: inseam" in other.asked[0]
+
+
+def test_credentials_go_on_to_another_path_of_the_same_server(
+    server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_credentials", lambda url: {"Authorization": "Basic secret"})
+
+    def answer(asked: bytes, send: Callable[[bytes], None]) -> None:
+        content(asked, send) if b"GET /y" in asked else redirect("/y")(asked, send)
+
+    one = server(answer)
+    download([f"http://{one.place}/x"], io.BytesIO())
+    assert [b"Basic secret" in asked for asked in one.asked] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "one, other, same",
+    [
+        ("https://a/x", "https://a/y", True),
+        ("https://A/x", "https://u:p@a/y", True),
+        ("https://a/x", "http://a/x", False),
+        ("https://a/x", "https://a:8443/x", False),
+        ("https://a/x", "https://a.b/x", False),
+    ],
+)
+def test_where_credentials_are_for(one: str, other: str, same: bool) -> None:
+    assert (module._origin(one) == module._origin(other)) is same
+
+
+@pytest.mark.parametrize(
+    "location", ["http://[", "http://x:y/", "file:///etc/passwd", "gopher://x", "http://\x00/", "?"]
+)
+def test_a_bad_redirect_is_unreachable(server: Callable[..., Server], location: str) -> None:
+    with pytest.raises(Unreachable):
+        download([f"http://{server(redirect(location)).place}/x"], io.BytesIO())
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 999999 x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 500 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nA: " + b"b" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nshort",
+    ],
+)
+def test_a_server_that_does_not_speak_http_is_unreachable(
+    server: Callable[..., Server], head: bytes
+) -> None:
+    with pytest.raises(Unreachable):
+        download([f"http://{server(lambda asked, send: send(head)).place}/x"], io.BytesIO())
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 1001\r\n", b"", b"Content-Length: -\r\n"])
+def test_no_more_is_kept_than_a_file_may_have(server: Callable[..., Server], length: bytes) -> None:
+    def endless(asked: bytes, send: Callable[[bytes], None]) -> None:
+        send(b"HTTP/1.1 200 OK\r\n" + length + b"\r\n")
+        while True:
+            send(b"x" * 10_000)
+
+    out = io.BytesIO()
+    one = server(endless)
+    with pytest.raises(Corrupt, match="expected at most 1000 bytes, got more"):
+        download([f"http://{one.place}/x"], out, largest=1000)
+    with pytest.raises(Corrupt, match="expected 999 bytes, got more"):
+        download([f"http://{one.place}/x"], out, size=999)
+    assert len(out.getvalue()) <= 1000
+
+
+@pytest.mark.parametrize("before", [b"", b"HTTP/1.1 200 OK\r\nA: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_a_server_that_drips_is_given_up(
+    server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, before: bytes
+) -> None:
+    """Each byte comes soon after the last; only all of them together are too slow."""
+    monkeypatch.setattr(module, "TIMEOUT", 0.5)
+
+    def drip(asked: bytes, send: Callable[[bytes], None]) -> None:
+        send(before)
+        while True:
+            time.sleep(0.05)
+            send(b"x")
+
+    start = time.monotonic()
+    one = server(drip)
+    with pytest.raises(Unreachable, match="too slow: [0-9]+ bytes in "):
+        download([f"http://{one.place}/x"], io.BytesIO())
+    assert time.monotonic() - start < 10
+    assert len(one.asked) == 1
+
+
+def limited(text: str) -> Callable[[bytes, Callable[[bytes], None]], None]:
+    head = f"HTTP/1.1 429 Slow\r\nRetry-After: {text}\r\nContent-Length: 0\r\n\r\n"
+    return lambda asked, send: send(head.encode())
+
+
+def test_a_server_that_asks_to_wait_is_asked_later(
+    server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(
+        module,
+        "time",
+        SimpleNamespace(sleep=waited.append, monotonic=time.monotonic, time=time.time),
+    )
+    with pytest.raises(Unreachable, match="HTTP status 429"):
+        download([f"http://{server(limited('7')).place}/x"], io.BytesIO())
+    assert waited == [7.0] * (module.ATTEMPTS - 1)
+
+
+@pytest.mark.parametrize("text", ["3600", "Fri, 31 Dec 2199 23:59:59 GMT"])
+def test_a_server_that_asks_to_wait_for_long_is_not_waited_for(
+    server: Callable[..., Server], text: str
+) -> None:
+    one = server(limited(text))
+    with pytest.raises(Unreachable, match="429 Slow; the server asks to wait for [0-9]{4,} s"):
+        download([f"http://{one.place}/x"], io.BytesIO())
+    assert len(one.asked) == 1
+
+
+@pytest.mark.parametrize("text", ["", "-5", "soon", "\u0667", "Fri, 99 Foo", "1" * 4000])
+def test_what_a_server_asks_may_be_nonsense(text: str) -> None:
+    assert module._retry_after(text) >= 0.0

@@ -11,23 +11,37 @@ from typing import Any, BinaryIO, Iterator, Mapping
 from inseam.formats.failure import Failure
 
 
+def temporary_name(path: Path) -> Path:
+    """A new name beside `path`, for what will be moved there.
+
+    Nobody can guess it, and it says which process uses it (`store` removes what a dead one left).
+    """
+    return path.with_name(f".{path.name[:50]}.{os.getpid()}.{os.urandom(8).hex()}")
+
+
 @contextmanager
-def whole(path: Path) -> Iterator[BinaryIO]:
-    """Opens a file for writing that appears under `path` only when the block ends well."""
+def whole(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
+    """Opens a file for writing that appears under `path` only when the block ends well.
+
+    durable: whether its bytes are on the disk before its name is, for files that outlive a run.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = temporary_name(path)
     try:
-        with open(temporary, "wb") as out:
+        with open(temporary, "xb") as out:  # "x" does not follow a link
             yield out
+            if durable:
+                out.flush()
+                os.fsync(out.fileno())
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes `data` to `path`, whole or not at all."""
-    with whole(path) as out:
+def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Writes `data` to `path`, whole or not at all; `durable` as for `whole`."""
+    with whole(path, durable=durable) as out:
         out.write(data)
 
 
@@ -40,8 +54,15 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
 def read_json(path: Path) -> Any:
     """Reads a JSON file; raises Failure if it is missing or is not JSON."""
     try:
-        return json.loads(path.read_bytes())
+        text = path.read_bytes()
     except OSError as error:
         raise Failure(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise Failure(f"{path} is damaged, it does not hold JSON: {error}") from None
+    return parse_json(text, str(path))
+
+
+def parse_json(text: bytes, what: str) -> Any:
+    """The value of a JSON text; raises Failure, naming `what`, for one that is not JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Failure(f"{what} is damaged, it does not hold JSON: {error}") from None

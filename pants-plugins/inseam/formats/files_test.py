@@ -6,10 +6,12 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
-from inseam.formats.files import whole, write_whole
+from inseam.formats.failure import Failure
+from inseam.formats.files import parse_json, temporary_name, whole, write_whole
 
 
 def test_a_file_appears_with_all_of_its_content(tmp_path: Path) -> None:
@@ -68,3 +70,46 @@ def test_a_killed_process_leaves_nothing_under_the_final_name(tmp_path: Path) ->
     assert not path.exists()
     write_whole(path, b"the next run succeeds")
     assert path.read_bytes() == b"the next run succeeds"
+
+
+def test_a_link_that_waits_under_the_temporary_name_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "urandom", bytes)
+    (tmp_path / "target").write_bytes(b"precious")
+    temporary_name(tmp_path / "file").symlink_to(tmp_path / "target")
+    with pytest.raises(FileExistsError):
+        write_whole(tmp_path / "file", b"new")
+    assert (tmp_path / "target").read_bytes() == b"precious"
+
+
+def test_temporary_names_are_new_each_time_and_short_enough(tmp_path: Path) -> None:
+    names = {temporary_name(tmp_path / ("a" * 255)).name for _ in range(100)}
+    assert len(names) == 100
+    assert max(map(len, names)) < 255
+    write_whole(tmp_path / ("a" * 255), b"content")
+
+
+def test_a_durable_file_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def noted(name: str, call: Callable[..., None]) -> Callable[..., None]:
+        def noting(*arguments: object) -> None:
+            order.append(name)
+            call(*arguments)
+
+        return noting
+
+    monkeypatch.setattr(os, "fsync", noted("sync", os.fsync))
+    monkeypatch.setattr(os, "replace", noted("replace", os.replace))
+    write_whole(tmp_path / "quick", b"content")
+    write_whole(tmp_path / "durable", b"content", durable=True)
+    assert order == ["replace", "sync", "replace"]
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[" * 100_000, b"1" * 5000 + b"e"])
+def test_what_is_not_json_is_a_failure(text: bytes) -> None:
+    with pytest.raises(Failure, match="^x.json is damaged, it does not hold JSON: "):
+        parse_json(text, "x.json")

@@ -7,14 +7,15 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Iterable
-from urllib.parse import unquote, urlparse
 
-from packaging.markers import Marker
+from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from inseam.formats.failure import Failure
+from inseam.formats.names import FileName
+from inseam.plan.pex_lock import artifact_name, check_lock
 from inseam.plan.platform import PythonPlatform
 
 
@@ -25,7 +26,7 @@ class LockedWheel:
 
     name: str
     version: str
-    filename: str
+    filename: FileName
     sha256: str
     url: str
 
@@ -33,19 +34,17 @@ class LockedWheel:
 def parse(text: bytes, path: str, resolve: str) -> dict[str, Any]:
     """The JSON of a lock file, without the comment lines that Pants puts on top.
 
-    Raises Failure for anything else than a lock of PEX.
+    Raises Failure for anything else than a lock of PEX, as `check_lock` does.
     """
     lines = [line for line in text.splitlines() if not line.lstrip().startswith(b"//")]
     try:
         lock = json.loads(b"\n".join(lines))
-        lock["locked_resolves"][0]["locked_requirements"]
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, RecursionError) as error:
         raise Failure(
-            f"{path} is no lock file of PEX ({error}). Generate it again: "
-            f"./pants generate-lockfiles --resolve={resolve}"
+            f"{path} is not a lock file of PEX: it does not hold JSON ({error}). Generate it again:"
+            f" ./pants generate-lockfiles --resolve={resolve}"
         ) from error
-    result: dict[str, Any] = lock
-    return result
+    return check_lock(lock, path, resolve)
 
 
 def closure(
@@ -138,7 +137,7 @@ def _by_name(
 def _requirement(text: str) -> Requirement:
     try:
         return Requirement(text)
-    except InvalidRequirement as error:
+    except (InvalidRequirement, RecursionError) as error:
         raise Failure(f"{text!r} is no requirement that a lock can answer: {error}") from error
 
 
@@ -153,7 +152,10 @@ def _applies(marker: Marker | None, markers: dict[str, str], extras: Iterable[st
         for name in (canonicalize_name(extra),)
         for spelling in (extra, name, name.replace("-", "_"), name.replace("-", "."))
     }
-    return any(marker.evaluate({**markers, "extra": extra}) for extra in sorted(spelled))
+    try:
+        return any(marker.evaluate({**markers, "extra": extra}) for extra in sorted(spelled))
+    except (UndefinedComparison, UndefinedEnvironmentName) as error:
+        raise Failure(f"the marker `{marker}` in the lock cannot be evaluated: {error}") from error
 
 
 def _best_wheel(
@@ -163,10 +165,10 @@ def _best_wheel(
 
     PEP 425: that with the best tag; PEP 427: of several, that with the highest build number.
     """
-    wheels: list[tuple[tuple[int, tuple[int, str]], str, dict[str, Any]]] = []
+    wheels: list[tuple[tuple[int, tuple[int, str]], FileName, dict[str, Any]]] = []
     present: set[str] = set()
     for artifact in item["artifacts"]:
-        filename = unquote(urlparse(artifact["url"]).path.rsplit("/", 1)[-1])
+        filename = artifact_name(artifact["url"], f"a file of {item['project_name']} in the lock")
         try:
             _, _, build, found = parse_wheel_filename(filename)
         except ValueError:
@@ -178,7 +180,11 @@ def _best_wheel(
             wheels.append(((-min(ranks), build or (0, "")), filename, artifact))
     best = max(wheels, key=lambda wheel: wheel[:2], default=None)
     name, version = item["project_name"], item["version"]
-    if platform.python not in SpecifierSet(item.get("requires_python") or ""):
+    try:
+        runs = platform.python in SpecifierSet(item.get("requires_python") or "")
+    except InvalidSpecifier as error:
+        raise Failure(f"{name} {version} has no usable `requires_python`: {error}") from error
+    if not runs:
         raise Failure(
             f"{name} {version} needs Python {item['requires_python']}, but the base has"
             f" {platform.python}. Lock another version, or choose another base."

@@ -7,6 +7,7 @@ from typing import Any, Iterable
 import pytest
 
 from inseam.formats.failure import Failure
+from inseam.formats.names import FileName
 from inseam.plan.lock import LockedWheel, closure, matching, parse, resolve_url
 from inseam.plan.platform import PythonPlatform
 
@@ -94,7 +95,7 @@ def test_a_lock_is_read_with_and_without_comments(text: bytes) -> None:
 def test_what_is_no_lock_is_refused_with_the_command_that_makes_one(text: bytes) -> None:
     with pytest.raises(Failure) as error:
         parse(text, "lockfiles/x.lock", "x")
-    assert str(error.value).startswith("lockfiles/x.lock is no lock file of PEX (")
+    assert str(error.value).startswith("lockfiles/x.lock is not a lock file of PEX: ")
     assert str(error.value).endswith("./pants generate-lockfiles --resolve=x")
 
 
@@ -134,7 +135,11 @@ def test_what_is_known_of_a_wheel() -> None:
     (wheel,) = needed(lock(item("Data_Files", version="2.0")), "data-files")
     file = artifact("Data_Files-2.0-py3-none-any.whl")
     assert wheel == LockedWheel(
-        "data-files", "2.0", "Data_Files-2.0-py3-none-any.whl", file["hash"], file["url"]
+        "data-files",
+        "2.0",
+        FileName("Data_Files-2.0-py3-none-any.whl"),
+        file["hash"],
+        file["url"],
     )
 
 

@@ -59,7 +59,11 @@ def test_good_values(field: type[Field], raw: Any, value: Any) -> None:
 @pytest.mark.parametrize(
     "field, raw, text",
     [
-        (PortsField, ["http"], "ports from 1 to 65535, such as 8000 or '53/udp', but contains 'http'"),
+        (
+            PortsField,
+            ["http"],
+            "ports from 1 to 65535, such as 8000 or '53/udp', but contains 'http'",
+        ),
         (PortsField, [0], "but contains 0"),
         (PortsField, [70000], "but contains 70000"),
         (PortsField, [8000, -1], "but contains -1"),

@@ -3,6 +3,9 @@
 Blobs that are not there yet are copied to `blobs/sha256` in the store. A layout is the OCI image
 layout of one image, whose `blobs` are a link to the store's. However a run ends, each blob is whole
 or not there, and a layout has its old content or the new one. Several may run at once.
+
+A blob that was checked has a mark in its modification time, which any change of it removes. What
+has none is checked against its digest before it counts as there, so a damaged one is replaced.
 """
 
 from __future__ import annotations
@@ -11,13 +14,15 @@ import errno
 import hashlib
 import os
 import re
+import stat
 import threading
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Iterable, Mapping, Sequence
 
 from inseam.formats.failure import Failure
-from inseam.formats.files import write_whole
+from inseam.formats.files import temporary_name, write_whole
 from inseam.formats.oci.descriptor import BLOBS, blob_path
 from inseam.formats.oci.layout import INDEX, LAYOUT, LAYOUT_TEXT
 from inseam.formats.oci.metadata import METADATA, ImageMetadata, load_metadata, read_metadata
@@ -25,7 +30,8 @@ from inseam.formats.oci.probes import PROBES
 from inseam.formats.tar import COPY_SIZE
 
 _TURN = threading.Lock()
-_TEMPORARY = re.compile(r"\..+\.(\d+)")  # of `files.whole`, too
+_TEMPORARY = re.compile(r"\..+\.(\d+)\.[0-9a-f]{16}")  # of `files.temporary_name`
+_SECOND = 1_000_000_000  # in nanoseconds
 
 
 def blobs_of(image: ImageMetadata) -> dict[str, int | None]:
@@ -41,16 +47,40 @@ def blobs_of(image: ImageMetadata) -> dict[str, int | None]:
 
 
 def missing(store: Path, blobs: Iterable[tuple[str, int | None]]) -> list[str]:
-    """The digests of the blobs that the store does not have, or not in that size."""
+    """The digests of the blobs that the store does not have, or not as they were written."""
     return [digest for digest, size in blobs if not _has(store, digest, size)]
 
 
 def _has(store: Path, digest: str, size: int | None) -> bool:
+    path = blob_path(store, digest)
     try:
-        found = blob_path(store, digest).stat().st_size
-    except FileNotFoundError:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode) or (size is not None and found.st_size != size):
+            return False
+        if found.st_mtime_ns % _SECOND == _mark(digest):
+            return True
+        with path.open("rb") as blob:
+            hashed = hashlib.sha256()
+            for data in iter(lambda: blob.read(COPY_SIZE), b""):
+                hashed.update(data)
+    except OSError:
         return False
-    return found == size if size is not None else found > 0
+    if f"sha256:{hashed.hexdigest()}" != digest:
+        return False
+    _set_mark(path, digest, found.st_mtime_ns)
+    return True
+
+
+def _mark(digest: str) -> int:
+    """The nanoseconds, within a second, of the modification time of a blob that was checked."""
+    return int(digest.rpartition(":")[2][:14], 16) % _SECOND
+
+
+def _set_mark(path: Path, digest: str, time_ns: int) -> None:
+    time_ns -= time_ns % _SECOND - _mark(digest)
+    # Where that is not allowed or not kept, the blob is checked each time.
+    with suppress(OSError):
+        os.utime(path, ns=(time_ns, time_ns))
 
 
 class _Folders:
@@ -111,12 +141,12 @@ def _export(
     image: ImageMetadata, inputs: _Folders | _Contents, store: Path, layout: Path
 ) -> list[str]:
     wanted = blobs_of(image)
-    (store / BLOBS).mkdir(parents=True, exist_ok=True)
-    layout.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(store / BLOBS)
-    _remove_leftovers(layout)
     copied = []
     try:
+        for folder in (store / BLOBS, layout):
+            _check_no_links(folder, store.parent)
+            folder.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(folder)
         for digest in missing(store, wanted.items()):
             source = inputs.blob(digest)
             if source is None:
@@ -129,14 +159,32 @@ def _export(
             copied.append(digest)
         _write_layout(inputs, store, layout)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise Failure(
+                f"{image.target}: there is no space left for the image in {store}"
+                f" ({error.strerror}). It takes {_megabytes(wanted.values())} MB; free some, then"
+                " run the same again."
+            ) from error
         raise Failure(
-            f"{image.target}: there is no space left for the image in {store}"
-            f" ({error.strerror}). It takes {_megabytes(wanted.values())} MB; free some, then run"
-            " the same again."
+            f"{image.target}: the image cannot be written, {error.filename or layout}:"
+            f" {error.strerror}. Check who owns {store.parent} and that it can be written to, or"
+            " remove it."
         ) from error
     return copied
+
+
+def _check_no_links(folder: Path, dist: Path) -> None:
+    """Raises Failure if a link below `dist` would make `folder` lie elsewhere."""
+    for path in (folder, *folder.parents):
+        if path == dist:
+            return
+        if path.is_symlink():
+            raise Failure(
+                f"{path} is a link to {os.readlink(path)}, and nothing is written through links."
+                f" Remove {path}."
+            )
+        if dist not in path.parents:
+            return
 
 
 def _megabytes(sizes: Iterable[int | None]) -> int:
@@ -172,19 +220,24 @@ def _runs(pid: int) -> bool:
 
 
 def _copy(source: BinaryIO, target: Path, digest: str, owner: str) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary = temporary_name(target)
     sha256 = hashlib.sha256()
     try:
-        with temporary.open("wb") as writing:
+        with temporary.open("xb") as writing:
             for data in iter(lambda: source.read(COPY_SIZE), b""):
                 sha256.update(data)
                 writing.write(data)
+            writing.flush()
+            os.fsync(writing.fileno())
         if f"sha256:{sha256.hexdigest()}" != digest:
             raise Failure(
                 f"{owner}: the blob {digest} is damaged, it has the digest"
                 f" sha256:{sha256.hexdigest()}. Build it again, without what Pants has cached:"
                 " --no-local-cache --no-remote-cache-read."
             )
+        _set_mark(temporary, digest, temporary.stat().st_mtime_ns)
+        if target.is_dir() and not target.is_symlink():
+            raise Failure(f"{target} is a folder, but is to be a blob. Remove it.")
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -205,8 +258,7 @@ def _write_layout(inputs: _Folders | _Contents, store: Path, layout: Path) -> No
 def _link(path: Path, target: str) -> None:
     if path.is_symlink() and os.readlink(path) == target:
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
+    temporary = temporary_name(path)
     temporary.symlink_to(target)
     try:
         os.replace(temporary, path)
@@ -219,5 +271,5 @@ def _link(path: Path, target: str) -> None:
 
 def _update(path: Path, content: bytes) -> None:
     """Writes a file unless it already has that content."""
-    if not path.is_file() or path.read_bytes() != content:
-        write_whole(path, content)
+    if path.is_symlink() or not path.is_file() or path.read_bytes() != content:
+        write_whole(path, content, durable=True)

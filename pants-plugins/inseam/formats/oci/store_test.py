@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,6 +116,102 @@ def test_a_truncated_blob_of_the_store_is_replaced(tmp_path: Path) -> None:
     assert export(image, [], tmp_path / "store", tmp_path / "app") == [digest]
 
 
+def test_a_damaged_blob_of_the_right_size_is_replaced(tmp_path: Path) -> None:
+    image = make_service(tmp_path / "image")
+    export(image, [], tmp_path / "store", tmp_path / "app")
+    metadata = read_metadata(image)
+    for digest in (metadata.layers[0].descriptor.digest, metadata.config_digest):
+        blob = tmp_path / "store" / BLOBS / digest[7:]
+        content = blob.read_bytes()
+        blob.write_bytes(content[:-1] + b"?")
+        assert missing(tmp_path / "store", blobs_of(metadata).items()) == [digest]
+        assert export(image, [], tmp_path / "store", tmp_path / "app") == [digest]
+        assert blob.read_bytes() == content
+
+
+def test_a_blob_is_read_only_if_somebody_else_wrote_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = make_service(tmp_path / "image")
+    export(image, [], tmp_path / "store", tmp_path / "app")
+    wanted = blobs_of(read_metadata(image))
+    read: list[Path] = []
+    opened = Path.open
+
+    def counting(self: Path, *arguments: Any, **options: Any) -> Any:
+        read.append(self)
+        return opened(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", counting)
+    assert missing(tmp_path / "store", wanted.items()) == []
+    assert read == []
+    touched = tmp_path / "store" / BLOBS / min(wanted)[7:]
+    os.utime(touched, ns=(1, 1))
+    for _ in range(2):  # the first time it is found right, and marked again
+        assert missing(tmp_path / "store", wanted.items()) == []
+    assert read == [touched]
+
+
+def test_a_link_in_the_place_of_a_blob_is_replaced(tmp_path: Path) -> None:
+    image = make_service(tmp_path / "image")
+    export(image, [], tmp_path / "store", tmp_path / "app")
+    digest = read_metadata(image).config_digest
+    blob = tmp_path / "store" / BLOBS / digest[7:]
+    blob.rename(tmp_path / "elsewhere")
+    blob.symlink_to(tmp_path / "elsewhere")
+    assert export(image, [], tmp_path / "store", tmp_path / "app") == [digest]
+    assert not blob.is_symlink()
+
+
+@pytest.mark.parametrize("link", ["dist/src/app.oci", "dist/src", "dist/oci", "dist/oci/blobs"])
+def test_nothing_is_written_through_a_link(tmp_path: Path, link: str) -> None:
+    image = make_service(tmp_path / "image")
+    (tmp_path / "elsewhere/blobs").mkdir(parents=True)
+    (tmp_path / link).parent.mkdir(parents=True)
+    (tmp_path / link).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Failure, match=f"{link} is a link to .* Remove "):
+        export(image, [], tmp_path / "dist/oci", tmp_path / "dist/src/app.oci")
+    assert tree(tmp_path / "elsewhere") == {}
+
+
+def test_the_folder_of_artifacts_may_be_a_link(tmp_path: Path) -> None:
+    image = make_service(tmp_path / "image")
+    (tmp_path / "large-disk").mkdir()
+    (tmp_path / "dist").symlink_to(tmp_path / "large-disk")
+    export(image, [], tmp_path / "dist/oci", tmp_path / "dist/src/app.oci")
+    assert (tmp_path / "large-disk/src/app.oci/index.json").is_file()
+
+
+def test_files_of_a_layout_that_are_links_are_replaced(tmp_path: Path) -> None:
+    image = make_service(tmp_path / "image")
+    (tmp_path / "target").write_bytes(b"precious")
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/index.json").symlink_to(tmp_path / "target")
+    export(image, [], tmp_path / "store", tmp_path / "app")
+    assert (tmp_path / "target").read_bytes() == b"precious"
+    assert not (tmp_path / "app/index.json").is_symlink()
+
+
+@pytest.mark.parametrize("layout", ["file/app", "file"])
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, layout: str) -> None:
+    image = make_service(tmp_path / "image")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(Failure, match=r"service:app: the image cannot be written, .*file"):
+        export(image, [], tmp_path / "store", tmp_path / layout)
+
+
+def test_what_the_disk_refuses_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "store"))
+
+    image = make_service(tmp_path / "image")
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(Failure, match="cannot be written, .*store: Permission denied. Check who"):
+        export(image, [], tmp_path / "store", tmp_path / "app")
+
+
 def test_a_blob_that_is_nowhere_is_named_with_its_role(tmp_path: Path) -> None:
     image = make_service(tmp_path / "image")
     (image / BLOBS / read_metadata(image).layers[1].descriptor.digest[7:]).unlink()
@@ -134,8 +232,8 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     dead.wait()
     folder = tmp_path / "store" / BLOBS
     folder.mkdir(parents=True)
-    left = folder / f".{'a' * 64}.{dead.pid}"
-    running = folder / f".{'b' * 64}.{os.getppid()}"
+    left = folder / f".{'a' * 64}.{dead.pid}.{'0' * 16}"
+    running = folder / f".{'b' * 64}.{os.getppid()}.{'0' * 16}"
     left.write_bytes(b"half")
     running.write_bytes(b"half")
     export(image, [], tmp_path / "store", tmp_path / "app")

@@ -18,10 +18,12 @@ from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
 from inseam.compat import create_digest, implicitly
+from inseam.formats.failure import Failure
+from inseam.formats.names import relative_path
 from inseam.formats.oci.layer import LAYERS_FILE, Layer, dump_layers
 from inseam.formats.oci.metadata import METADATA
 from inseam.rules.code_layers import CodeLayersRequest, code_layers
-from inseam.rules.dist import in_dist
+from inseam.rules.dist import STORE, in_dist
 from inseam.rules.generate import dist_path, service_of
 from inseam.rules.image import PackagedRequest
 from inseam.rules.service import ServiceRequest, dependency_layers
@@ -31,12 +33,24 @@ from inseam.targets.image import OciLayersField, OciRepositoryField
 from inseam.targets.layer import LayersSourcesField, SharedLayerSourcesField
 
 
+def layout_path(output_path: OutputPathField) -> str:
+    """Where, in the folder of artifacts, the layout of an image is; raises Failure for a path that
+    leads out of it, or to the blobs that all images share."""
+    what = f"`output_path` of {output_path.address}"
+    path = relative_path(output_path.value_or_default(file_ending="oci"), what)
+    if path.split("/")[0] == STORE:
+        raise Failure(
+            f"{what} is {path!r}, but {STORE} in the folder of artifacts is where the blobs of all"
+            " images are. Choose another path."
+        )
+    return path
+
+
 def packaged_request(
     address: Address, platforms: OciPlatformsField, output_path: OutputPathField
 ) -> PackagedRequest:
     """The image of an `oci_image`, as it is packaged."""
-    layout = output_path.value_or_default(file_ending="oci")
-    return PackagedRequest(address, platforms.value, layout)
+    return PackagedRequest(address, platforms.value, layout_path(output_path))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from inseam.compat import implicitly
 from inseam.formats.failure import Failure
 from inseam.rules.base import BaseRequest, find_base
 from inseam.rules.dist import rebase_layout
+from inseam.rules.goals.package import layout_path
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.image import OciLayersField, OciRepositoryField
 
@@ -89,10 +90,7 @@ async def rebase_images(
     ]
     layouts = [
         *options.layouts,
-        *(
-            f"{dist_dir.relpath}/{one.output_path.value_or_default(file_ending='oci')}"
-            for one in field_sets
-        ),
+        *(f"{dist_dir.relpath}/{layout_path(one.output_path)}" for one in field_sets),
     ]
     spec = options.base or inseam.base
     if not spec:

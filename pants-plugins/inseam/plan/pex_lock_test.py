@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from inseam.formats.failure import Failure
+from inseam.plan.lock import closure, parse
+from inseam.plan.pex_lock import check_lock
+from inseam.plan.platform import PythonPlatform
+
+LOCK: dict[str, Any] = {
+    "locked_resolves": [
+        {
+            "locked_requirements": [
+                {
+                    "artifacts": [
+                        {
+                            "algorithm": "sha256",
+                            "hash": "a" * 64,
+                            "url": "https:/${INDEX}/packages/ab/Demo_App-1.0-py3-none-any.whl",
+                        },
+                        {
+                            "algorithm": "sha256",
+                            "hash": "b" * 64,
+                            "url": "https:/${INDEX}/packages/ab/demo%20app.tar.gz",
+                        },
+                    ],
+                    "project_name": "demo.app",
+                    "requires_dists": ["other; extra == 'x'"],
+                    "requires_python": ">=3.8",
+                    "version": "1.0",
+                }
+            ],
+            "marker": None,
+        }
+    ]
+}
+RESOLVE: tuple[Any, ...] = ("locked_resolves", 0)
+ITEM = (*RESOLVE, "locked_requirements", 0)
+ARTIFACT = (*ITEM, "artifacts", 0)
+MISSING = object()
+
+
+def changed(place: tuple[Any, ...], value: Any) -> Any:
+    """LOCK with one value set, or without it if that is MISSING."""
+    lock = copy.deepcopy(LOCK)
+    *above, last = place
+    inner: Any = lock
+    for key in above:
+        inner = inner[key]
+    if value is MISSING:
+        del inner[last]
+    else:
+        inner[last] = value
+    return lock
+
+
+def test_a_lock_of_pex_is_accepted() -> None:
+    assert check_lock(LOCK, "x.lock", "x") is LOCK
+    assert check_lock(changed((*RESOLVE, "marker"), "os_name == 'posix'"), "x.lock", "x")
+    assert check_lock(changed((*ITEM, "requires_python"), None), "x.lock", "x")
+
+
+MUTATIONS: list[tuple[tuple[Any, ...], str, tuple[Any, ...]]] = [
+    (("locked_resolves",), "`locked_resolves`", (MISSING, None, {}, [], "x", 3)),
+    (RESOLVE, "resolve 1 has no usable `locked_requirements`", (None, [], "x", {})),
+    ((*RESOLVE, "locked_requirements"), "`locked_requirements`", (MISSING, None, {}, 1)),
+    ((*RESOLVE, "marker"), "resolve 1 has no usable `marker`", (1, [], "os ==", "(" * 5000)),
+    (ITEM, "distribution 1 is not an object", (None, [], "x", 1)),
+    ((*ITEM, "project_name"), "`project_name`", (MISSING, None, 1, "", "../x", "a/b", "-a", "a\n")),
+    ((*ITEM, "version"), "demo-app has no usable `version`", (MISSING, None, 1.0, "", "one")),
+    ((*ITEM, "requires_python"), "demo-app 1.0 has no usable `requires_python`", (3, [], {})),
+    ((*ITEM, "requires_dists"), "demo-app 1.0 has no usable `requires_dists`", (MISSING, 1, [1])),
+    ((*ITEM, "artifacts"), "demo-app 1.0 has no usable `artifacts`", (MISSING, None, [], {}, "x")),
+    (ARTIFACT, "file 1 of demo-app 1.0 is not an object", (None, "x", 1)),
+    ((*ARTIFACT, "hash"), "file 1 of demo-app 1.0 has no usable `hash`", (MISSING, None, 0, "a")),
+    ((*ARTIFACT, "hash"), "a sha256 of 64 hexadecimal digits", ("A" * 64, "a" * 63, ["a" * 64])),
+    ((*ARTIFACT, "algorithm"), "has no usable `algorithm`", (MISSING, None, 1)),
+    ((*ARTIFACT, "url"), "has no usable `url`", (MISSING, None, 1, "", "x", "http://[", "a:b\nc")),
+]
+
+
+@pytest.mark.parametrize(
+    "place, text, value",
+    [(place, text, value) for place, text, values in MUTATIONS for value in values],
+)
+def test_what_no_lock_holds_is_named_by_file_entry_and_field(
+    place: tuple[Any, ...], text: str, value: Any
+) -> None:
+    with pytest.raises(Failure) as caught:
+        check_lock(changed(place, value), "lockfiles/x.lock", "x")
+    assert str(caught.value).startswith("lockfiles/x.lock is not a lock file of PEX: ")
+    assert text in str(caught.value)
+    assert str(caught.value).endswith("./pants generate-lockfiles --resolve=x")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "demo_app-1.0-1%2F..%2F..%2Fx-py3-none-any.whl",
+        "demo_app-1.0-py3-none-..%2F..%2Fany.whl",
+        "%2Fdemo_app-1.0-py3-none-any.whl",
+        "demo_app-1.0-py3-none-a%00y.whl",
+        "demo_app-1.0-py3-none-a*y.whl",
+        "demo_app-1.0-py3-none-" + "a" * 255 + ".whl",
+    ],
+)
+def test_a_wheel_whose_name_leads_out_of_its_folder_is_refused(name: str) -> None:
+    url = "https:/${INDEX}/packages/ab/" + name
+    with pytest.raises(Failure, match="the file name of file 1 of demo-app 1.0 "):
+        check_lock(changed((*ARTIFACT, "url"), url), "x.lock", "x")
+
+
+@pytest.mark.parametrize("name", ["other-1.0-py3-none-any.whl", "demo_app-2.0-py3-none-any.whl"])
+def test_a_wheel_of_another_distribution_is_refused(name: str) -> None:
+    url = "https:/${INDEX}/packages/ab/" + name
+    with pytest.raises(Failure, match=f"file 1 of demo-app 1.0 is '{name}', a wheel of"):
+        check_lock(changed((*ARTIFACT, "url"), url), "x.lock", "x")
+
+
+def test_a_distribution_is_there_once() -> None:
+    lock = copy.deepcopy(LOCK)
+    second = {**lock["locked_resolves"][0]["locked_requirements"][0], "project_name": "Demo_App"}
+    lock["locked_resolves"][0]["locked_requirements"].append(second)
+    with pytest.raises(Failure, match="it has demo-app twice"):
+        check_lock(lock, "x.lock", "x")
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a": ' * 100_000, b"1" * 5000, b"\xff"])
+def test_text_that_is_not_json_is_refused(text: bytes) -> None:
+    with pytest.raises(Failure, match=r"^x\.lock is not a lock file of PEX: "):
+        parse(text, "x.lock", "x")
+
+
+@pytest.mark.parametrize(
+    "place, value, text",
+    [
+        ((*ITEM, "requires_dists"), ["other ;; x"], "is no requirement"),
+        ((*ITEM, "requires_dists"), ["other; " + "(" * 5000], "is no requirement"),
+        ((*ITEM, "requires_dists"), ["other; python_version ~= 'x'"], "cannot be evaluated"),
+        ((*ITEM, "requires_python"), "3.9", "demo.app 1.0 has no usable `requires_python`"),
+        ((*ARTIFACT, "algorithm"), "md5", "is locked by md5, not by sha256"),
+    ],
+)
+def test_what_is_only_read_where_it_is_needed_is_refused_there(
+    place: tuple[Any, ...], value: Any, text: str
+) -> None:
+    lock = check_lock(changed(place, value), "x.lock", "x")
+    with pytest.raises(Failure, match=text):
+        closure(lock, ["demo-app"], PythonPlatform("amd64", "3.11.2", (2, 36)), resolve="x")
+
+
+def test_the_lock_survives_a_round_of_json() -> None:
+    assert parse(json.dumps(LOCK).encode(), "x.lock", "x") == LOCK
