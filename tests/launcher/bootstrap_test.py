@@ -66,6 +66,40 @@ def images_are_left_out(result: Bootstrapped) -> bool:
     return left_out != (None, None)
 
 
+# --- The version of Pants
+
+
+def config_files(machine: Machine, **env: str) -> str:
+    """PANTS_CONFIG_FILES after the bootstrap, where CHECKOUT stands for the checkout."""
+    for name in ("pants.2.17.toml", "pants.current.toml"):
+        (machine.checkout / name).touch()
+    result = bootstrap(machine, "version", **env)
+    assert result.returncode == 0, result.stderr
+    return result.env.get("PANTS_CONFIG_FILES", "").replace(str(machine.checkout), "CHECKOUT")
+
+
+@pytest.mark.parametrize(
+    "env, expected",
+    [
+        ({}, "CHECKOUT/pants.2.17.toml"),
+        ({"PANTS_VERSION": "2.17.1"}, "CHECKOUT/pants.2.17.toml"),
+        ({"PANTS_VERSION": "2.31.0"}, "CHECKOUT/pants.current.toml"),
+        ({"PANTS_CONFIG_FILES": "pants.current.toml"}, "pants.current.toml"),
+        ({"PANTS_CONFIG_FILES": "a.toml"}, "+['CHECKOUT/pants.2.17.toml','a.toml']"),
+        ({"PANTS_CONFIG_FILES": "+['a.toml']"}, "+['CHECKOUT/pants.2.17.toml'],+['a.toml']"),
+        ({"PANTS_CONFIG_FILES": "['a.toml']"}, "['a.toml']"),
+    ],
+)
+def test_the_options_of_the_version_in_use_are_added(
+    machine: Machine, env: dict[str, str], expected: str
+) -> None:
+    assert config_files(machine, **env) == expected
+
+
+def test_a_repository_without_options_of_a_version_gets_none(machine: Machine) -> None:
+    assert "PANTS_CONFIG_FILES" not in bootstrap(machine, "version").env
+
+
 # --- The Docker Engine
 
 
