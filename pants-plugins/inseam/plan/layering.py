@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from inseam.formats.distribution import Wheel
 from inseam.formats.failure import Failure
-from inseam.formats.oci.layer import DATA_LAYER, DEPS_LAYER, Wheel
+from inseam.formats.oci.layer import DATA_LAYER, DEPS_LAYER
 from inseam.formats.python.code import APP_LAYER, LIBRARIES_LAYER
 from inseam.plan.lock import LockedWheel
 

@@ -26,8 +26,8 @@ from inseam.compat import (
 )
 from inseam.formats.debian.lock import LockedPackage, check_current, parse_lock, parse_request
 from inseam.formats.failure import Failure
-from inseam.formats.oci.layer import ROOTFS_LAYER, Layer
-from inseam.formats.rootfs.metadata import ROOTFS_FILE, parse_rootfs
+from inseam.formats.oci.layer import Layer
+from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_LAYER, parse_rootfs
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.layers import StoredLayer, file_content, layer_folder
 from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program

@@ -7,9 +7,9 @@ from typing import Sequence
 
 from inseam.formats import download
 from inseam.formats.debian import mirror as debian_mirror
-from inseam.formats.debian.control import DebianError
+from inseam.formats.debian.control import DebianError, refresh_command
 from inseam.formats.debian.index import IndexEntry, Verifier, newest, read_release
-from inseam.formats.debian.lock import LockedPackage, refresh_command
+from inseam.formats.debian.lock import LockedPackage
 from inseam.formats.debian.mirror import Mirrors
 from inseam.formats.debian.version import sort_key
 from inseam.formats.download import Corrupt, Gone, Unreachable

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Collection, Mapping
 
 from inseam.formats.debian.archive import ARCHIVES
-from inseam.formats.debian.control import DebianError
+from inseam.formats.debian.control import DebianError, refresh_command
 from inseam.formats.debian.version import sort_key
 
 LOCK_VERSION = 1
@@ -100,11 +100,6 @@ class DebianLock:
                 f" then {refresh_command(self.request.release)}"
             )
         return tuple(p for p in self.packages[architecture] if wanted.intersection(p.groups))
-
-
-def refresh_command(release: str = "") -> str:
-    """What to type to write the lock anew."""
-    return "./pants generate-lockfiles" + (f" --resolve=debian-{release}" if release else "")
 
 
 def check_current(lock: DebianLock, request: Request) -> None:

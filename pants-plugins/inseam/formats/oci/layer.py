@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Iterable, NamedTuple
 
+from inseam.formats.distribution import Wheel
 from inseam.formats.failure import Failure
 from inseam.formats.files import read_json, write_whole
 from inseam.formats.oci.descriptor import Descriptor, check_digest, parse_descriptor
@@ -15,19 +16,10 @@ LAYERS = "layers"
 LAYER_FILE = "layer.json"
 LAYERS_FILE = "layers.json"
 
-# Layers that are not made of a wheel's name: of a Debian base, of wheels without a layer of their
-# own, and of large first-party files.
-ROOTFS_LAYER = "rootfs"
+# Layers that are not made of a wheel's name: of wheels without a layer of their own, and of large
+# first-party files.
 DEPS_LAYER = "deps"
 DATA_LAYER = "data"
-
-
-class Wheel(NamedTuple):
-    """A distribution as the lock names it; sha256 is that of the wheel file, in hex."""
-
-    name: str
-    version: str
-    sha256: str
 
 
 class Layer(NamedTuple):

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from inseam.formats.distribution import Wheel
 from inseam.formats.failure import Failure
-from inseam.formats.oci.layer import Wheel
 from inseam.formats.oci.layer import read_layer as read_description
 from inseam.formats.python.bytecode import cache_path, minor_version
 from inseam.formats.python.installed import Installed, read_paths

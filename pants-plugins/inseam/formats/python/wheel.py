@@ -33,9 +33,9 @@ from installer.utils import (
 )
 
 from inseam.formats import elf
+from inseam.formats.distribution import Wheel
 from inseam.formats.failure import Failure
 from inseam.formats.files import whole
-from inseam.formats.oci.layer import Wheel
 from inseam.formats.python.bytecode import cache_path, compile_source, minor_version
 from inseam.formats.python.venv import VENV, console_script, site_packages
 from inseam.formats.python.wheel_tree import TREE_TAR, TreeFile, WheelTree, write_tree

@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from inseam.formats.distribution import Wheel
 from inseam.formats.files import write_whole
-from inseam.formats.oci.layer import Wheel
 from inseam.formats.records import plain
 
 TREE_TAR = "tree.tar"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inseam.formats.oci.layer import Wheel
+from inseam.formats.distribution import Wheel
 from inseam.formats.python.wheel_tree import TreeFile, WheelTree, read_tree, write_tree
 
 TREE = WheelTree(

@@ -7,12 +7,10 @@ import posixpath
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from inseam.formats.debian.control import DebianError
+from inseam.formats.debian.control import DebianError, refresh_command
 from inseam.formats.debian.deb import Deb, read_deb
-from inseam.formats.debian.lock import refresh_command
 from inseam.formats.debian.relations import parse_relations
 from inseam.formats.files import whole, write_whole
-from inseam.formats.oci.layer import ROOTFS_LAYER
 from inseam.formats.rootfs.checks import check_libraries, without_dead_links
 from inseam.formats.rootfs.interpreter import (
     bytecode_members,
@@ -20,7 +18,13 @@ from inseam.formats.rootfs.interpreter import (
     glibc_version,
     python_version,
 )
-from inseam.formats.rootfs.metadata import ROOTFS_FILE, InstalledPackage, Rootfs, dump_rootfs
+from inseam.formats.rootfs.metadata import (
+    ROOTFS_FILE,
+    ROOTFS_LAYER,
+    InstalledPackage,
+    Rootfs,
+    dump_rootfs,
+)
 from inseam.formats.rootfs.slim import Slimmer
 from inseam.formats.rootfs.system_files import MERGED, OWNER, merged, status_files, system_files
 from inseam.formats.tar import (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
+# The layer that holds it, and what lies beside that.
+ROOTFS_LAYER = "rootfs"
 ROOTFS_FILE = "rootfs.json"
 
 

@@ -1,0 +1,111 @@
+"""What each program ships, which is what its results are cached by: an edit of a module runs the
+programs that ship it again, and no others."""
+
+from __future__ import annotations
+
+import pytest
+from pants.engine.fs import FileContent
+
+from inseam.rules import process
+from inseam.rules.process import program_names, program_sources
+
+IMAGE = """
+    distribution failure files records oci/config oci/descriptor oci/layer oci/layout oci/metadata
+"""
+STORE = f"{IMAGE} oci/probes oci/store tar"
+ENGINES = f"{STORE} clients/client clients/docker clients/load clients/podman oci/reference"
+PYTHON = "failure files python/bytecode python/venv tar"
+CONFLICTS = f"{PYTHON} python/conflicts python/entry_point python/installed python/sources"
+LAYER = "distribution failure files oci/descriptor oci/layer tar"
+LOCK = """
+    debian/archive debian/control debian/index debian/lock debian/mirror debian/version download
+    failure files
+"""
+
+# The modules of `formats` by program. Whoever adds one says here that its edits may make those
+# results again: of `rootfs` for every base, of `install_wheel` for every wheel.
+FORMATS = {
+    "check_code": CONFLICTS,
+    "check_layers": CONFLICTS,
+    "code": f"{PYTHON} {LAYER} compression python/code python/entry_point python/sources",
+    "compress": f"{LAYER} compression",
+    "data": f"{PYTHON} {LAYER} python/sources",
+    "export": STORE,
+    "fetch_deb": f"{LOCK} debian/fetch",
+    "fetch_wheel": "download failure files",
+    "install_programs": "failure",
+    "install_wheel": f"{PYTHON} distribution elf python/wheel python/wheel_tree records",
+    "load": ENGINES,
+    "lock_debs": f"{LOCK} debian/closure debian/relations",
+    "merge": f"{PYTHON} {LAYER} python/installed python/merge python/wheel_tree records",
+    "pull": f"{IMAGE} clients/pull clients/registry oci/reference",
+    "push": f"{STORE} clients/push clients/registry oci/reference",
+    "rebase": f"{STORE} oci/assemble oci/rebase",
+    "rootfs": """
+        debian/control debian/deb debian/relations debian/version elf failure files python/bytecode
+        rootfs/build rootfs/checks rootfs/interpreter rootfs/metadata rootfs/slim
+        rootfs/system_files tar
+    """,
+    "run_image": ENGINES,
+    "unpack": "failure files",
+}
+
+
+def modules(program: str) -> set[str]:
+    """The modules of formats and programs that a program ships, as "formats/tar"."""
+    prefix, suffix = f"{process.PROGRAMS}/inseam/", ".py"
+    return {
+        file.path[len(prefix) : -len(suffix)]
+        for file in program_sources(program)
+        if file.path.startswith(prefix) and not file.path.endswith("__init__.py")
+    }
+
+
+def test_every_program_is_listed() -> None:
+    assert sorted(FORMATS) == list(program_names())
+
+
+@pytest.mark.parametrize("program", program_names())
+def test_a_program_ships_these_modules(program: str) -> None:
+    formats = {f"formats/{name}" for name in FORMATS[program].split()}
+    assert modules(program) == {"programs/__main__", f"programs/{program}", *formats}
+
+
+def edited(monkeypatch: pytest.MonkeyPatch, path: str) -> set[str]:
+    """The programs whose version changes when the module at this path is edited."""
+
+    def versions() -> dict[str, str]:
+        sources = program_sources.__wrapped__
+        return {name: process._version(sources(name)) for name in program_names()}
+
+    read = process._source
+
+    def source(module: str) -> tuple[str, bytes]:
+        found, content = read(module)
+        return found, content + b"# edited\n" if found == path else content
+
+    before = versions()
+    monkeypatch.setattr(process, "_source", source)
+    after = versions()
+    return {name for name in before if before[name] != after[name]}
+
+
+@pytest.mark.parametrize(
+    "path, programs",
+    [
+        ("formats/download.py", {"fetch_deb", "fetch_wheel", "lock_debs"}),
+        ("formats/compression.py", {"code", "compress"}),
+        ("formats/clients/registry.py", {"pull", "push"}),
+        ("formats/rootfs/slim.py", {"rootfs"}),
+        ("formats/failure.py", set(program_names())),
+    ],
+)
+def test_an_edit_runs_again_what_ships_the_module(
+    monkeypatch: pytest.MonkeyPatch, path: str, programs: set[str]
+) -> None:
+    assert edited(monkeypatch, f"inseam/{path}") == programs
+
+
+def test_the_order_and_the_paths_of_files_are_part_of_a_version() -> None:
+    one, other = FileContent("a", b"b"), FileContent("ab", b"")
+    assert process._version([one]) != process._version([other])
