@@ -38,7 +38,7 @@ def exclusive(entry: Path) -> Iterator[None]:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"waiting for another process that is making {entry}")
+            say(f"waiting for another process that is creating {entry}")
             fcntl.flock(fd, fcntl.LOCK_EX)
         yield
     finally:

@@ -30,8 +30,9 @@ inseam_cache() {
   INSEAM_CACHE=$home/inseam
   # Pants opens the path of a file: URL as it stands in the URL, percent-encoded.
   [[ $INSEAM_CACHE != *[!A-Za-z0-9._/@+,:=~%-]* ]] ||
-    inseam_die "Pants can't read files below $home: the path has a space or another character" \
-      "that URLs encode. Set XDG_CACHE_HOME to a plain path and type the same command again."
+    inseam_die "Pants cannot read files below $home: the path contains a space or another" \
+      "character that URLs encode. Set XDG_CACHE_HOME to a path without such characters and run" \
+      "the same command again."
 }
 
 # Sets $1 to the version that the lock file $2 pins for the distribution $3.
@@ -46,7 +47,7 @@ inseam_pinned() {
         ;;
     esac
   done <"$2"
-  inseam_die "$2 pins no $3."
+  inseam_die "$2 does not pin $3. Add a line $3==VERSION with its hashes."
 }
 
 # Runs a program with the first CPython found of the minor versions $1, in that order of preference.
@@ -69,7 +70,7 @@ sys.exit(sys.implementation.name != "cpython" or "%d.%d" % sys.version_info[:2] 
     )
   done
   version=${versions%% *}
-  inseam_die "no CPython $version that runs was found, on PATH or among pyenv's versions. Install" \
-    "one (Debian and Ubuntu: python$version with python$version-venv; macOS: brew install" \
-    "python@$version; anywhere: pyenv install $version) and type the same command again."
+  inseam_die "no working CPython $version was found on PATH or among pyenv's versions. Install" \
+    "one (Debian and Ubuntu: apt-get install python$version python$version-venv; macOS: brew" \
+    "install python@$version; anywhere: pyenv install $version) and run the same command again."
 }

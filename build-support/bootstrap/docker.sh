@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Finds the Docker Engine for `.pants.bootstrap`, and has Pants leave out images where there is none.
+# Finds the Docker Engine for `.pants.bootstrap`. If there is none, Pants skips Docker images.
 
 # Sets INSEAM_ARGS to the arguments of Pants, if they are known. The official launcher sources this
 # file in `bash -c '... exec launcher "$0" "$@"' ARGS`, where $0 is the first of them; its early
@@ -84,7 +84,7 @@ inseam_ask_socket() {
   if [[ ! -S $1 ]]; then
     INSEAM_NO_DOCKER="there is no socket $1"
   elif [[ ! -w $1 ]]; then
-    INSEAM_NO_DOCKER="you may not use $1 (add yourself to the group docker)"
+    INSEAM_NO_DOCKER="no permission to use $1 (add your user to the group docker)"
   else
     "${ping[@]}" >/dev/null 2>&1 || INSEAM_NO_DOCKER="nothing answers on $1"
   fi
@@ -102,22 +102,22 @@ inseam_append() {
   esac
 }
 
-# Leaves out what needs a Docker Engine when there is none, or says why that isn't possible.
+# Skips what needs a Docker Engine when there is none, or says why that is not possible.
 inseam_without_docker() {
   local remedy="start one (systemctl start docker; Docker Desktop; as root in a container:\
  .ci/docker-engine) or install one (Debian and Ubuntu: apt-get install docker.io)"
   if [[ -n $INSEAM_IMAGE ]]; then
     inseam_die "$INSEAM_IMAGE needs a Docker Engine: $INSEAM_NO_DOCKER." \
-      "To go on, $remedy, and type the same command again."
+      "To continue, $remedy, and run the same command again."
   elif [[ ${INSEAM_DOCKER:-} == require ]]; then
     inseam_die "INSEAM_DOCKER=require, but there is no Docker Engine: $INSEAM_NO_DOCKER." \
-      "To go on, $remedy, and type the same command again."
+      "To continue, $remedy, and run the same command again."
   fi
   inseam_append PANTS_FILTER_TARGET_TYPE -docker_image,_base_image,_registry_image,_deps_image
   inseam_append PANTS_TAG -docker
   if [[ -n $INSEAM_OTHERS ]]; then
-    inseam_say "no Docker Engine ($INSEAM_NO_DOCKER): Docker images and the tests tagged 'docker' are" \
-      "left out; to have them, $remedy."
+    inseam_say "no Docker Engine ($INSEAM_NO_DOCKER): skipping Docker images and tests tagged" \
+      "'docker'. To include them, $remedy."
   fi
 }
 

@@ -152,15 +152,19 @@ def main(entry: Path) -> None:
             prefix = files_prefix(*fetch(f"{index}/{SMALL_PROJECT}/", settings))
         except (OSError, HTTPException, ValueError) as error:
             place = index.rpartition("@")[2]  # no password is shown
-            fail(f"can't ask the package index at {place} where its files are ({error}).")
+            fail(
+                f"cannot find out from the package index at {place} where its files are ({error})."
+                " Check the network and pip's settings (pip config list), then run the same"
+                " command again."
+            )
         if prefix is None:
             fail(
-                f"the package index at {urlsplit(index).hostname} doesn't keep the usual paths"
-                " (/packages/ab/cd/...) of its files, so the locks' URLs can't be mapped to it."
-                " Set PANTS_PYTHON_REPOS_PATH_MAPPINGS='[\"INDEX|/HOST\"]' to a host that does."
+                f"the package index at {urlsplit(index).hostname} does not use the usual paths"
+                " for its files (/packages/ab/cd/...), so the URLs in the locks cannot be mapped to"
+                " it. Set PANTS_PYTHON_REPOS_PATH_MAPPINGS='[\"INDEX|/HOST\"]' to a host that does."
             )
         if urlsplit(index).scheme != "https":
-            say("the package index is not https, but the locks' URLs are: downloads may fail.")
+            say("the package index does not use https, but URLs in locks do: downloads may fail.")
     entry.parent.mkdir(parents=True, exist_ok=True)
     made = entry.parent / f".{entry.name}.{os.getpid()}.{os.urandom(8).hex()}"
     made.touch(0o600, exist_ok=False)

@@ -38,7 +38,7 @@ def create(folder: Path, lock: Path) -> None:
         lock,
     )
     if not os.access(folder / "bin/pants", os.X_OK):
-        fail(f"{lock} installs no `pants` command: it must pin pantsbuild-pants.")
+        fail(f"{lock} does not install a `pants` command. Pin pantsbuild-pants in it.")
     link_native_client(folder)
 
 

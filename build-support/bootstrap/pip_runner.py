@@ -52,8 +52,8 @@ def create_venv(folder: Path, with_pip: bool) -> None:
     except (subprocess.CalledProcessError, ImportError) as error:
         version = ".".join(map(str, sys.version_info[:2]))
         fail(
-            f"{sys.executable} can't make a venv ({error}). Install its venv module (Debian and"
-            f" Ubuntu: the package python{version}-venv) and type the same command again."
+            f"{sys.executable} cannot create a venv ({error}). Install its venv module (Debian and"
+            f" Ubuntu: apt-get install python{version}-venv) and run the same command again."
         )
 
 

@@ -366,7 +366,7 @@ def test_a_mirror_with_other_paths_is_told_and_the_launch_goes_on(asking: Machin
     with mirror({"/simple/ansicolors/": page}) as url:
         result = bootstrap(asking, "list", "::", PIP_INDEX_URL=f"{url}/simple")
     assert result.returncode == 0
-    assert "doesn't keep the usual paths" in result.stderr
+    assert "does not use the usual paths" in result.stderr
     assert "PANTS_PYTHON_REPOS_PATH_MAPPINGS" not in result.env
 
 

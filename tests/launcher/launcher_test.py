@@ -64,7 +64,7 @@ def test_without_python39_it_says_what_to_install(machine: Machine) -> None:
     (machine.bin / "python3.9").unlink()
     result = machine.pants("--version")
     assert result.returncode == 1
-    assert "no CPython 3.9 that runs was found" in result.stderr
+    assert "no working CPython 3.9 was found" in result.stderr
     assert "pyenv install 3.9" in result.stderr
     assert not machine.cache.exists()
 
@@ -140,4 +140,4 @@ def test_without_home_the_users_own_is_known(installed: Machine) -> None:
 def test_a_cache_path_that_pants_cannot_read_is_refused(machine: Machine) -> None:
     result = machine.pants("roots", XDG_CACHE_HOME=str(machine.folder / "a cache"))
     assert result.returncode == 1
-    assert "Set XDG_CACHE_HOME to a plain path" in result.stderr
+    assert "Set XDG_CACHE_HOME to a path without" in result.stderr

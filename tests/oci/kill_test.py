@@ -62,8 +62,8 @@ def test_a_full_disk(folder: Path) -> None:
     try:
         result = run_program(*EXPORT, cwd=folder)
         assert result.returncode == 1
-        assert "src/tiny:app: there is no space left" in result.stderr
-        assert "free some, then run the same again" in result.stderr
+        assert "src/tiny:app: not enough space" in result.stderr
+        assert "Free some space and run the same command again" in result.stderr
         check_store(folder)
         assert not (folder / "app/index.json").exists()
         call(["mount", "-o", "remount,size=20m", str(folder / "store")])

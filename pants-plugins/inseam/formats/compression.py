@@ -52,9 +52,8 @@ def _zstd(level: int) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:
 
 def _missing(distribution: str, error: ImportError) -> Failure:
     return Failure(
-        f"The compressor cannot be loaded ({error}). It is the distribution {distribution!r}, for"
-        f" CPython {sys.version_info[0]}.{sys.version_info[1]} on this machine, and must lie beside"
-        " the programs."
+        f"The compressor cannot be loaded ({error}). The distribution {distribution!r}, for"
+        f" CPython {sys.version_info[0]}.{sys.version_info[1]} on this machine, must be importable."
     )
 
 

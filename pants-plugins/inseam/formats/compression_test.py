@@ -169,6 +169,6 @@ def test_without_its_compressor_the_program_says_what_is_missing(
 ) -> None:
     (tmp_path / "deps.tar").write_bytes(b"x")
     monkeypatch.setitem(sys.modules, "deflate", cast(Any, None))
-    with pytest.raises(Failure, match="the distribution 'deflate'"):
+    with pytest.raises(Failure, match="The distribution 'deflate'"):
         compress(tmp_path / "deps.tar", tmp_path / "out")
     assert tree(tmp_path / "out") == {}

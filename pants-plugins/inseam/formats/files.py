@@ -65,4 +65,4 @@ def parse_json(text: bytes, what: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Failure(f"{what} is damaged, it does not hold JSON: {error}") from None
+        raise Failure(f"{what} is damaged: it is not JSON ({error}).") from None

@@ -111,5 +111,5 @@ def test_a_durable_file_is_on_the_disk_before_it_has_its_name(
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[" * 100_000, b"1" * 5000 + b"e"])
 def test_what_is_not_json_is_a_failure(text: bytes) -> None:
-    with pytest.raises(Failure, match="^x.json is damaged, it does not hold JSON: "):
+    with pytest.raises(Failure, match="^x.json is damaged: it is not JSON "):
         parse_json(text, "x.json")

@@ -166,7 +166,7 @@ def read(content: Union[bytes, Slice]) -> Iterable[bytes]:
         while left:
             piece = source.read(min(COPY_SIZE, left))
             if not piece:
-                raise TarError(f"{content.path} ends {left} bytes too early")
+                raise TarError(f"{content.path} is {left} bytes shorter than expected")
             left -= len(piece)
             yield piece
 

@@ -150,7 +150,7 @@ def test_content_on_disk_is_written_from_its_offset_on(tmp_path: Path) -> None:
 def test_content_that_became_shorter_meanwhile_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"short")
-    with pytest.raises(TarError, match="ends 5 bytes too early"):
+    with pytest.raises(TarError, match="is 5 bytes shorter than expected"):
         written(Member("x", Slice(str(path), 0, 10)))
 
 

@@ -63,10 +63,7 @@ def check_names(layers: Iterable[str]) -> None:
     seen: set[str] = set(FIRST_PARTY)
     for name in layers:
         if name in seen:
-            raise Failure(
-                f"two layers of the image have the name {name!r}. Give the `venv_layer` another"
-                " name."
-            )
+            raise Failure(f"two layers of the image are named {name!r}. Rename the `venv_layer`.")
         seen.add(name)
 
 
@@ -85,12 +82,13 @@ def check_shared(
             other = seen.setdefault(wheel.name, layer)
             if other != layer:
                 raise Failure(
-                    f"the layers {other} and {layer} both hold {wheel.name}. Take it out of one of"
-                    " them, or list only one."
+                    f"the layers {other} and {layer} both contain {wheel.name}. Remove it from one"
+                    " of them, or list only one of them."
                 )
             found = own.get(wheel.name, wheel)
             if found.sha256 != wheel.sha256:
                 raise Failure(
-                    f"the layer {layer} holds {wheel.name} {wheel.version}, but {found.version}"
-                    " of another resolve is needed. Lock both alike, or leave the layer out."
+                    f"the layer {layer} contains {wheel.name} {wheel.version}, but the service"
+                    f" needs {found.version} from another resolve. Lock the same version in both"
+                    " resolves, or do not list the layer."
                 )

@@ -41,7 +41,7 @@ def parse(text: bytes, path: str, resolve: str) -> dict[str, Any]:
         lock = json.loads(b"\n".join(lines))
     except (ValueError, RecursionError) as error:
         raise Failure(
-            f"{path} is not a lock file of PEX: it does not hold JSON ({error}). Generate it again:"
+            f"{path} is not a PEX lock file: it is not JSON ({error}). Generate it again:"
             f" ./pants generate-lockfiles --resolve={resolve}"
         ) from error
     return check_lock(lock, path, resolve)
@@ -68,13 +68,13 @@ def closure(
         item = locked.get(name)
         if item is None:
             raise Failure(
-                f"the lock of resolve {resolve!r} lacks {requirement.name}, which {wanted_by}"
-                f" requires. {refresh}"
+                f"the lock of resolve {resolve!r} does not contain {requirement.name}, which"
+                f" {wanted_by} requires. {refresh}"
             )
         if not requirement.specifier.contains(item["version"], prereleases=True):
             raise Failure(
-                f"the lock of resolve {resolve!r} has {name} {item['version']}, but {wanted_by}"
-                f" requires {requirement}. {refresh}"
+                f"the lock of resolve {resolve!r} contains {name} {item['version']}, but"
+                f" {wanted_by} requires {requirement}. {refresh}"
             )
         extras = {"", *requirement.extras}
         if name in seen and extras <= seen[name]:
@@ -95,7 +95,10 @@ def matching(
     locked = _by_name(lock, platform, resolve)
     names = fnmatch.filter(sorted(locked), pattern.lower().replace("_", "-"))
     if not names:
-        raise Failure(f"the lock of resolve {resolve!r} has no distribution like {pattern!r}.")
+        raise Failure(
+            f"no distribution in the lock of resolve {resolve!r} matches {pattern!r}. Correct the"
+            " glob, or add the requirement and generate the lock again."
+        )
     rank = {tag: number for number, tag in enumerate(platform.tags())}
     return tuple(_best_wheel(locked[name], rank, platform) for name in names)
 
@@ -110,8 +113,8 @@ def resolve_url(url: str, mappings: Iterable[str]) -> str:
         url = url.replace("${" + name + "}", rest.partition("|")[0].rstrip("/"))
     if "${" in url:
         raise Failure(
-            f"nothing says what stands for {url[url.index('${') : url.index('}') + 1]} in the"
-            " lock. Start Pants as ./pants, or set [python-repos].path_mappings."
+            f"{url[url.index('${') : url.index('}') + 1]} in the URLs of the lock has no value."
+            " Start Pants as ./pants, or set [python-repos].path_mappings."
         )
     return url
 
@@ -128,7 +131,8 @@ def _by_name(
             }
     raise Failure(
         f"the lock of resolve {resolve!r} is not for linux/{platform.architecture} with CPython"
-        f" {platform.python}."
+        f" {platform.python}. Correct its interpreter constraints and generate it again, or choose"
+        " another base."
     )
 
 
@@ -138,7 +142,9 @@ def _requirement(text: str) -> Requirement:
     try:
         return Requirement(text)
     except (InvalidRequirement, RecursionError) as error:
-        raise Failure(f"{text!r} is no requirement that a lock can answer: {error}") from error
+        raise Failure(
+            f"{text!r} is not a requirement that can be looked up in a lock: {error}"
+        ) from error
 
 
 def _applies(marker: Marker | None, markers: dict[str, str], extras: Iterable[str] = ("",)) -> bool:
@@ -186,16 +192,23 @@ def _best_wheel(
         raise Failure(f"{name} {version} has no usable `requires_python`: {error}") from error
     if not runs:
         raise Failure(
-            f"{name} {version} needs Python {item['requires_python']}, but the base has"
+            f"{name} {version} requires Python {item['requires_python']}, but the base has"
             f" {platform.python}. Lock another version, or choose another base."
         )
     if best is None:
-        there = f"It has wheels for: {', '.join(sorted(present))}." if present else "It has none."
+        there = (
+            f"It has wheels for: {', '.join(sorted(present))}."
+            if present
+            else "It has no wheels at all."
+        )
         raise Failure(
             f"{name} {version} has no wheel for linux/{platform.architecture} with CPython"
             f" {platform.python} and glibc {'.'.join(map(str, platform.glibc))}. {there} Lock a"
             " version that has one, or choose another base."
         )
     if best[2]["algorithm"] != "sha256":
-        raise Failure(f"{name} {version} is locked by {best[2]['algorithm']}, not by sha256.")
+        raise Failure(
+            f"{name} {version} is locked with {best[2]['algorithm']}, not with sha256. Generate the"
+            " lock again: ./pants generate-lockfiles"
+        )
     return LockedWheel(canonicalize_name(name), version, best[1], best[2]["hash"], best[2]["url"])

@@ -27,7 +27,7 @@ def check_lock(lock: Any, path: str, resolve: str) -> dict[str, Any]:
     problem = next(_problems(lock), None)
     if problem is not None:
         raise Failure(
-            f"{path} is not a lock file of PEX: {problem}. Generate it again: ./pants"
+            f"{path} is not a PEX lock file: {problem}. Generate it again: ./pants"
             f" generate-lockfiles --resolve={resolve}"
         )
     result: dict[str, Any] = lock

@@ -92,7 +92,7 @@ def test_what_no_lock_holds_is_named_by_file_entry_and_field(
 ) -> None:
     with pytest.raises(Failure) as caught:
         check_lock(changed(place, value), "lockfiles/x.lock", "x")
-    assert str(caught.value).startswith("lockfiles/x.lock is not a lock file of PEX: ")
+    assert str(caught.value).startswith("lockfiles/x.lock is not a PEX lock file: ")
     assert text in str(caught.value)
     assert str(caught.value).endswith("./pants generate-lockfiles --resolve=x")
 
@@ -131,18 +131,18 @@ def test_a_distribution_is_there_once() -> None:
 
 @pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a": ' * 100_000, b"1" * 5000, b"\xff"])
 def test_text_that_is_not_json_is_refused(text: bytes) -> None:
-    with pytest.raises(Failure, match=r"^x\.lock is not a lock file of PEX: "):
+    with pytest.raises(Failure, match=r"^x\.lock is not a PEX lock file: "):
         parse(text, "x.lock", "x")
 
 
 @pytest.mark.parametrize(
     "place, value, text",
     [
-        ((*ITEM, "requires_dists"), ["other ;; x"], "is no requirement"),
-        ((*ITEM, "requires_dists"), ["other; " + "(" * 5000], "is no requirement"),
+        ((*ITEM, "requires_dists"), ["other ;; x"], "is not a requirement"),
+        ((*ITEM, "requires_dists"), ["other; " + "(" * 5000], "is not a requirement"),
         ((*ITEM, "requires_dists"), ["other; python_version ~= 'x'"], "cannot be evaluated"),
         ((*ITEM, "requires_python"), "3.9", "demo.app 1.0 has no usable `requires_python`"),
-        ((*ARTIFACT, "algorithm"), "md5", "is locked by md5, not by sha256"),
+        ((*ARTIFACT, "algorithm"), "md5", "is locked with md5, not with sha256"),
     ],
 )
 def test_what_is_only_read_where_it_is_needed_is_refused_there(

@@ -37,14 +37,15 @@ def references(
     path = _filled(repository, {**placeholders, "default_repository": default}).lower()
     if not _REPOSITORY.fullmatch(path):
         raise ValueError(
-            f"the repository {path!r} is no name for an image: it may have lower-case letters,"
-            " digits, and single separators (. _ __ - /) between them."
+            f"the repository {path!r} is not a valid image name. It may contain lower-case letters"
+            " and digits, with separators (. _ __ - /) between them."
         )
     for tag in tags:
         if not _TAG.fullmatch(tag):
             raise ValueError(
-                f"the tag {tag!r} is none: it may have up to 128 letters, digits and . _ -."
-                " Placeholders of `docker_image` that come from its Dockerfile have no value here."
+                f"the tag {tag!r} is not valid. It may contain up to 128 letters, digits and . _ -."
+                " Placeholders that take their value from a Dockerfile do not work here; use env()"
+                " in the BUILD file instead."
             )
     prefixes = [f"{registry}/" for registry in registries] or [""]
     return tuple(f"{prefix}{path}:{tag}" for prefix in prefixes for tag in tags)
@@ -56,5 +57,5 @@ def _filled(template: str, placeholders: Mapping[str, str]) -> str:
     except (KeyError, IndexError, ValueError) as error:
         known = ", ".join(f"{{{name}}}" for name in placeholders)
         raise ValueError(
-            f"the repository {template!r} has another placeholder than {known}."
+            f"the repository {template!r} contains an unknown placeholder. It may contain {known}."
         ) from error

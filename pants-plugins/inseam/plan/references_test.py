@@ -44,11 +44,11 @@ def test_names(fields: dict[str, Any], expected: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"repository": "{nothing}"}, "another placeholder than {directory}"),
-        ({"repository": "a//b"}, "'a//b' is no name"),
-        ({"repository": "-a"}, "'-a' is no name"),
-        ({"tags": ["{build_args.X}"]}, "the tag '{build_args.X}' is none"),
-        ({"tags": ["a" * 129]}, "is none"),
+        ({"repository": "{nothing}"}, "an unknown placeholder. It may contain {directory}"),
+        ({"repository": "a//b"}, "'a//b' is not a valid image name"),
+        ({"repository": "-a"}, "'-a' is not a valid image name"),
+        ({"tags": ["{build_args.X}"]}, "the tag '{build_args.X}' is not valid"),
+        ({"tags": ["a" * 129]}, "is not valid"),
     ],
 )
 def test_a_name_that_no_registry_takes_is_refused(fields: dict[str, Any], text: str) -> None:

@@ -24,17 +24,17 @@ def main(argv: list[str]) -> None:
             download([url], target, sha256=sha256)
     except Corrupt as error:
         raise Failure(
-            f"{path.name} is not the file that was locked: {error}\nNothing was kept. A proxy or a"
-            " broken mirror may be the cause. If the index really has another file now, lock it:"
-            " ./pants generate-lockfiles, and review the difference."
+            f"{path.name} is not the locked file: {error}\nThe download was discarded. A proxy or a"
+            " broken mirror may be the cause. If the index really has a different file now, run"
+            " ./pants generate-lockfiles and review the diff."
         ) from None
     except Gone as error:
         raise Failure(
-            f"{path.name} is no longer where the lock says:\n  {error}\nLock again: ./pants"
-            " generate-lockfiles."
+            f"{path.name} is no longer at the URL in the lock:\n  {error}\nGenerate the lock again:"
+            " ./pants generate-lockfiles"
         ) from None
     except Unreachable as error:
         raise Failure(
             f"{path.name} could not be fetched:\n  {error}\nCheck the network and the proxy"
-            " settings. An index that wants credentials finds them in ~/.netrc."
+            " settings. Credentials for an index are read from ~/.netrc."
         ) from None

@@ -36,13 +36,13 @@ def test_a_locked_wheel_is_fetched(mirror: Mirror, tmp_path: Path) -> None:
 
 def test_another_file_than_the_locked_one_is_refused(mirror: Mirror, tmp_path: Path) -> None:
     out = tmp_path / NAME
-    with pytest.raises(Failure, match="not the file that was locked(.|\n)*generate-lockfiles"):
+    with pytest.raises(Failure, match="is not the locked file(.|\n)*generate-lockfiles"):
         fetch_wheel.main([f"{mirror.url}/packages/{NAME}", "0" * 64, str(out)])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_wheel_that_has_gone_says_how_to_lock_again(mirror: Mirror, tmp_path: Path) -> None:
-    with pytest.raises(Failure, match="no longer where the lock says(.|\n)*generate-lockfiles"):
+    with pytest.raises(Failure, match="no longer at the URL in the lock(.|\n)*generate-lockfiles"):
         fetch_wheel.main([f"{mirror.url}/packages/other.whl", SHA256, str(tmp_path / NAME)])
     assert list(tmp_path.iterdir()) == []
 

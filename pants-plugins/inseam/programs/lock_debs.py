@@ -58,7 +58,7 @@ def make_lock(request: Request, index: Mapping[str, Sequence[IndexEntry]]) -> De
         )
     if unused:
         raise DebianError(
-            f"nothing depends on {', '.join(sorted(unused))}: remove it from the section [omit]"
+            f"no package depends on {', '.join(sorted(unused))}. Remove it from the section [omit]."
         )
     return DebianLock(request, packages)
 

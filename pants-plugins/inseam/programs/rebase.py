@@ -49,8 +49,8 @@ def main(argv: list[str]) -> None:
     blobs = options.image / "blobs"
     if not blobs.is_symlink():
         raise Failure(
-            f"{options.image} is not a layout that Inseam wrote. Package the image first: ./pants"
-            " package TARGET#oci"
+            f"{options.image} is not an image layout written by Inseam. Package the image first:"
+            " ./pants package TARGET#oci"
         )
     store = blobs.resolve().parent
     out = options.out or options.image

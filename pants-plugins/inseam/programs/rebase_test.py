@@ -89,4 +89,4 @@ def test_an_image_without_a_base_cannot_be_rebased(tmp_path: Path, new: ImageMet
 def test_a_folder_that_is_not_a_layout_of_ours_is_named(tmp_path: Path, new: ImageMetadata) -> None:
     result = run_program("rebase", "--base=new", "service", cwd=tmp_path)
     assert result.returncode == 1
-    assert result.stderr.startswith("service is not a layout that Inseam wrote.")
+    assert result.stderr.startswith("service is not an image layout written by Inseam.")

@@ -29,8 +29,8 @@ def main(argv: list[str]) -> None:
                         raise Failure(f"{wheel} has the unusable path {info.filename!r}")
                     if ".data" in parts[0]:
                         raise Failure(
-                            f"{wheel} has files that have to be installed elsewhere, so it cannot be"
-                            " used unpacked"
+                            f"{wheel} has files that must be installed elsewhere, so it cannot"
+                            " be used unpacked"
                         )
                     write_whole(out / info.filename, archive.read(info))
         except (zipfile.BadZipFile, OSError) as error:

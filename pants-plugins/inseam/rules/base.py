@@ -113,8 +113,8 @@ async def resolve_base(request: BaseRequest) -> Base:
     base = wrapped.target
     if not base.has_field(InterpreterField):
         raise Failure(
-            f"The base {base.address} of {request.wanted_by or 'an option'} is a `{base.alias}`,"
-            " but must be a `debian_base` or `registry_base`."
+            f"The base {base.address} of {request.wanted_by or 'an option'} is a `{base.alias}`."
+            " It must be a `debian_base` or a `registry_base`."
         )
     major, minor = base[GlibcVersionField].value.split(".")
     return Base(

@@ -65,7 +65,7 @@ def test_a_debian_base_is_a_base_too(runner: RuleRunner) -> None:
 def test_what_is_no_base_is_refused_by_both_names(runner: RuleRunner) -> None:
     runner.write_files({"src/shop/BUILD": "file(name='x', source='BUILD')"})
     text = failure(runner, Base, BaseRequest(":x", SERVICE))
-    assert text.startswith("The base src/shop:x of src/shop:app is a `file`, but must be a")
+    assert text.startswith("The base src/shop:x of src/shop:app is a `file`. It must be a")
 
 
 def test_a_base_without_its_lock_is_refused_with_the_command_that_makes_it(
@@ -115,7 +115,7 @@ def test_two_locks_of_one_name_are_refused(runner: RuleRunner, other: str) -> No
     runner.write_files({"docker/BUILD": debian() + other})
     text = failure(runner, KnownUserResolveNames, KnownDebianLocksRequest())
     assert "locks/debian.json" in text
-    assert "Give the file of one of them another name." in text
+    assert "Rename one of the two files." in text
 
 
 def test_the_name_of_a_lock_is_that_of_its_file() -> None:

@@ -67,7 +67,7 @@ def _locks(targets: AllTargets) -> dict[str, GenerateDebianLock]:
         if (known.packages, known.lockfile_dest) != (lock.packages, lock.lockfile_dest):
             raise Failure(
                 f"The locks {known.lockfile_dest} (of {known.packages}) and {path} (of"
-                f" {lock.packages}) have one name. Give the file of one of them another name."
+                f" {lock.packages}) have the same name. Rename one of the two files."
             )
     return locks
 
@@ -97,8 +97,8 @@ async def generate_debian_lock(request: GenerateDebianLock) -> GenerateLockfileR
     found = await digest_to_snapshot(listed)
     if not found.files:
         raise Failure(
-            f"The list of Debian packages {request.packages} does not exist. Write it, or set the"
-            " `packages` field of the `debian_base`."
+            f"The list of Debian packages {request.packages} does not exist. Create it, or set the"
+            " `packages` field of the `debian_base` to an existing file."
         )
     env = await environment_vars_subset(
         EnvironmentVarsRequest([*FETCH_ENV, "PATH"]), **implicitly()

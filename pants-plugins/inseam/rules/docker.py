@@ -148,8 +148,8 @@ async def make_engine_image(
     )
     if built.exit_code != 0:
         raise Failure(
-            f"{request.of}: `docker build` of {tag} failed. Is the Docker engine running (docker"
-            " info)? Without one, leave `#image` targets out.\n"
+            f"{request.of}: `docker build` of {tag} failed. Check that the Docker Engine is running"
+            " (docker info), or build `#oci` instead of `#image`, which does not need one.\n"
             + built.stderr.decode(errors="replace").strip()
         )
     return StartImage(tag)

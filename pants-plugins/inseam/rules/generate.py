@@ -140,7 +140,7 @@ async def generate_from_python_service(
     if not base:
         raise InvalidFieldException(
             f"The target {address} has no `{ServiceBaseField.alias}`, and the option [inseam].base"
-            " is not set. Set one of them to the address of a `debian_base` or `registry_base`."
+            " is not set. Set one of them to the address of a `debian_base` or a `registry_base`."
         )
     base = _normalized(base, address)
     resolve = {

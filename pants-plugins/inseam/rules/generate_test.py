@@ -178,16 +178,16 @@ def test_a_service_without_a_base_is_refused(runner: RuleRunner) -> None:
     runner.write_files({"src/shop/BUILD": SMALL})
     with pytest.raises(ExecutionError) as error:
         get(runner, "image")
-    for text in ("src/shop:app", "no `base`", "[inseam].base", "`debian_base` or `registry_base`"):
+    for text in ("src/shop:app", "no `base`", "[inseam].base", "a `debian_base` or a"):
         assert text in str(error.value)
 
 
 @pytest.mark.parametrize(
     "field, text",
     [
-        ('ports=["http"]', "but has 'http'"),
+        ('ports=["http"]', "but contains 'http'"),
         ('user="root"', "must be numeric"),
-        ('env={"A": "x\\ny"}', "has 'A'"),
+        ('env={"A": "x\\ny"}', "invalid variable 'A'"),
         ('healthcheck="probe"', "must be `module:function`"),
         ("prots=[8000]", "prots"),
     ],

@@ -299,8 +299,8 @@ async def _layers(target: Target, platform: str) -> _Layers:
     services = [item.target for item in wanted if item.target.has_field(LayersSourcesField)]
     if len(services) > 1 or (services and services[0].address != addresses[-1]):
         raise Failure(
-            f"{address}: the `#layers` of a `python_service` must be the last of its `layers`, and"
-            " there can be only one."
+            f"{address}: the field `layers` may contain the `#layers` of one `python_service`, and"
+            " only as its last item."
         )
     shared = await concurrently(
         shared_layer(SharedLayerRequest(item.target.address, platform), **implicitly())
@@ -322,10 +322,10 @@ async def _check(layers: _Layers, base: Base) -> None:
     dependencies = layers.dependencies
     if dependencies is not None and not dependencies.base.carries_layers_of(base):
         raise Failure(
-            f"its layers of code are for the base {dependencies.base.address}"
-            f" ({dependencies.base.platform}, {dependencies.base.interpreter}), but its own is"
-            f" {base.address} ({base.platform}, {base.interpreter}). Set the `base` of both to the"
-            " same one."
+            f"its code layers were built for the base {dependencies.base.address}"
+            f" ({dependencies.base.platform}, {dependencies.base.interpreter}), but the image's"
+            f" base is {base.address} ({base.platform}, {base.interpreter}). Use the same `base`"
+            " for both."
         )
     if not layers.shared or (dependencies is None and len(layers.shared) < 2):
         return
@@ -407,8 +407,8 @@ def _check_image_names(address: Address, names: ImageNames) -> None:
         others = [other for other in addresses if other != address]
         if address in addresses and others:
             raise Failure(
-                f"{service_of(address)} and {service_of(others[0])} both make the image {name}."
-                " Give one of them another `repository` or other `image_tags`."
+                f"{service_of(address)} and {service_of(others[0])} both build the image {name}."
+                " Change the `repository` or the `image_tags` of one of them."
             )
 
 

@@ -201,9 +201,9 @@ async def prepare_interpreter(
         )
     except Exception as error:
         raise Failure(
-            f"There is no CPython {version} on this machine, which compiles the bytecode of images."
-            f" Install it (on Debian and Ubuntu: apt-get install python{version}; or pyenv install"
-            f" {version}), or add its folder to [python-bootstrap].search_path."
+            f"CPython {version}, which compiles the bytecode of images, was not found on this"
+            f" machine. Install it (Debian and Ubuntu: apt-get install python{version}; anywhere:"
+            f" pyenv install {version}), or add its folder to [python-bootstrap].search_path."
         ) from error
     files = sorted(
         {file for program in program_names() for file in program_sources(program)},

@@ -134,7 +134,7 @@ def test_an_interpreter_that_is_not_there_is_an_error_with_the_next_step(
     runner: RuleRunner, tmp_path: Path
 ) -> None:
     text = refused(runner, request(runner, build_wheel(tmp_path), minor="3.97"))
-    assert text.startswith("There is no CPython 3.97 on this machine")
+    assert text.startswith("CPython 3.97, which compiles the bytecode of images, was not found")
     assert "apt-get install python3.97" in text
     assert "pyenv install 3.97" in text
     assert "[python-bootstrap].search_path" in text

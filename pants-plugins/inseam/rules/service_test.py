@@ -406,19 +406,19 @@ def test_a_shared_layer_holds_its_wheels_and_the_service_the_rest(runner: RuleRu
             "venv_layer(name='a', requirements=['words'])\n"
             "venv_layer(name='b', requirements=['3rdparty:greet'])",
             ["3rdparty/layers:a", "3rdparty/layers:b"],
-            ["3rdparty/layers:a and 3rdparty/layers:b both hold words"],
+            ["3rdparty/layers:a and 3rdparty/layers:b both contain words"],
         ),
         (
             "venv_layer(name='a', requirements=['nothing-*'])",
             ["3rdparty/layers:a"],
-            ["3rdparty/layers:a: ", "has no distribution like 'nothing-*'"],
+            ["3rdparty/layers:a: ", "matches 'nothing-*'"],
         ),
         (
             "venv_layer(name='deps', requirements=['words'])",
             ["3rdparty/layers:deps"],
-            ["two layers of the image have the name 'deps'"],
+            ["two layers of the image are named 'deps'"],
         ),
-        ("file(name='a', source='BUILD')", ["3rdparty/layers:a"], ["must be a `venv_layer`"]),
+        ("file(name='a', source='BUILD')", ["3rdparty/layers:a"], ["`venv_layer`."]),
     ],
 )
 def test_shared_layers_that_do_not_fit_are_refused(
@@ -448,25 +448,25 @@ def test_a_lock_that_is_not_there_is_refused(runner: RuleRunner) -> None:
 
 def test_what_is_no_lock_is_refused(runner: RuleRunner) -> None:
     runner.write_files({"services.lock": "greet==1.0\n"})
-    refused(runner, "services.lock is no lock file", "generate-lockfiles --resolve=services")
+    refused(runner, "services.lock is not a PEX lock file", "generate-lockfiles --resolve=services")
 
 
 def test_a_requirement_that_the_lock_lacks_is_refused(runner: RuleRunner) -> None:
     write_lock(runner, words={})
-    refused(runner, "lacks words, which greet 1.0 requires", "generate-lockfiles")
+    refused(runner, "does not contain words, which greet 1.0 requires", "generate-lockfiles")
 
 
 def test_a_wheel_that_is_not_the_locked_one_is_refused(runner: RuleRunner) -> None:
     wheel = wheels_of(runner)["words"]
     write_lock(runner, words=locked(wheel, sha256="ab" * 32))
-    refused(runner, "words-1.0-py3-none-any.whl is not the file that was locked")
+    refused(runner, "words-1.0-py3-none-any.whl is not the locked file")
 
 
 def test_a_wheel_that_is_gone_is_refused(runner: RuleRunner) -> None:
     wheel = build_wheel(Path(runner.build_root, "wheels"), "words", "2.0")
     write_lock(runner, words=locked(wheel))
     wheel.unlink()
-    refused(runner, "words-2.0-py3-none-any.whl is no longer where the lock says")
+    refused(runner, "words-2.0-py3-none-any.whl is no longer at the URL in the lock")
 
 
 def test_a_distribution_without_a_wheel_for_the_base_is_refused(runner: RuleRunner) -> None:
@@ -486,7 +486,7 @@ def test_wheels_that_disagree_are_refused(runner: RuleRunner) -> None:
     write_lock(runner, words=locked(wheel))
     refused(
         runner,
-        f"greet-1.0-py3-none-any.whl and words-1.2-py3-none-any.whl both have /{SITE}/greet.py",
+        f"greet-1.0-py3-none-any.whl and words-1.2-py3-none-any.whl both install /{SITE}/greet.py",
     )
 
 
@@ -499,12 +499,12 @@ def test_code_that_a_wheel_hides_is_refused(runner: RuleRunner) -> None:
 def test_a_wheel_with_binaries_of_another_machine_is_refused(runner: RuleRunner) -> None:
     wheel = build_wheel(Path(runner.build_root, "wheels"), "words", "1.4", {"x.so": elf("aarch64")})
     write_lock(runner, words=locked(wheel))
-    refused(runner, "words-1.4-py3-none-any.whl holds binaries for aarch64", "x86_64")
+    refused(runner, "words-1.4-py3-none-any.whl contains binaries for aarch64", "x86_64")
 
 
 def test_a_base_for_a_python_that_is_not_installed_here_is_refused(runner: RuleRunner) -> None:
     runner.write_files({"BUILD": BASE.replace(MINOR, "3.97")})
-    refused(runner, "There is no CPython 3.97 on this machine", "[python-bootstrap].search_path")
+    refused(runner, "CPython 3.97", "was not found", "[python-bootstrap].search_path")
 
 
 def test_an_init_process_that_the_base_lacks_is_refused(runner: RuleRunner) -> None:
@@ -521,7 +521,7 @@ def test_an_init_process_that_the_base_lacks_is_refused(runner: RuleRunner) -> N
 @pytest.mark.parametrize(
     "base, text",
     [
-        ("3rdparty:lone", "is a `python_requirement`, but must be a `debian_base` or"),
+        ("3rdparty:lone", "is a `python_requirement`. It must be a `debian_base` or"),
         ("//nowhere:base", "nowhere"),
         ("//:typo", "typo"),
     ],

@@ -111,7 +111,10 @@ async def make_shared_layer(
     )
     target = wrapped.target
     if not target.has_field(LayerRequirementsField):
-        raise Failure(f"{target.address} is a `{target.alias}`, but must be a `venv_layer`.")
+        raise Failure(
+            f"{target.address} is listed as a layer, but is a `{target.alias}`. Name a"
+            " `venv_layer`."
+        )
     base = await find_base(
         BaseRequest(
             target[LayerBaseField].value or inseam.base or "", target.address, request.platform
@@ -207,8 +210,8 @@ def check_base(shared: Iterable[SharedLayer], base: Base) -> None:
     for layer in shared:
         if layer.base.platform != base.platform:
             raise Failure(
-                f"the layer {layer.address} is for {layer.base.platform}, but the base"
-                f" {base.address} is {base.platform}. Set the `base` of both to the same one."
+                f"the layer {layer.address} was built for {layer.base.platform}, but the base"
+                f" {base.address} is {base.platform}. Use the same `base` for both."
             )
 
 

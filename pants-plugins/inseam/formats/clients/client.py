@@ -36,7 +36,9 @@ def choose_client(wanted: str | None) -> str:
             run_client(client, "version")
             return client
         except ClientFailed as error:
-            failure = Failure(f"{error}\nIs its daemon running, and may you use it?")
+            failure = Failure(
+                f"{error}\nCheck that its daemon is running and that you have permission to use it."
+            )
     raise failure
 
 

@@ -37,8 +37,9 @@ def load_into_docker(layout: Path, image: ImageMetadata, names: Sequence[str]) -
         moved = _send(layout, image, names, 0)
     if not _has(image, names):
         raise Failure(
-            f"{image.target}: Docker loaded the image, but now has another one as {names[0]}. Does"
-            " something else load or build it at the same time?"
+            f"{image.target}: Docker loaded the image, but {names[0]} is now a different one."
+            " Something else may have loaded or built it at the same time. Run the same command"
+            " again."
         )
     return moved
 
@@ -115,7 +116,7 @@ def _send(layout: Path, image: ImageMetadata, names: Sequence[str], known: int) 
         reader.join()
     if process.returncode != 0:
         text = b"".join(words).decode(errors="replace").strip()
-        raise Failure(f"{image.target}: `docker load` refuses the image: {text}{_hint(image)}")
+        raise Failure(f"{image.target}: `docker load` rejected the image: {text}{_hint(image)}")
     return sum(layer.descriptor.size for layer in image.layers[known:])
 
 

@@ -61,7 +61,7 @@ def test_docker_s_refusal_is_passed_on(tmp_path: Path, monkeypatch: pytest.Monke
         '"image inspect") exit 1;;',
         "esac",
     )
-    with pytest.raises(Failure, match="src/python/service:app: `docker load` refuses .* no space"):
+    with pytest.raises(Failure, match="src/python/service:app: `docker load` rejected .* no space"):
         load(layout, client="docker")
 
 
@@ -70,7 +70,7 @@ def test_a_daemon_that_does_not_run_is_named(
 ) -> None:
     layout = make_service(tmp_path / "image")
     fake_docker(tmp_path, monkeypatch, "echo Cannot connect >&2; exit 1")
-    with pytest.raises(Failure, match="Cannot connect\nIs its daemon running"):
+    with pytest.raises(Failure, match="Cannot connect\nCheck that its daemon is running"):
         load(layout, client="docker")
 
 
@@ -92,7 +92,7 @@ def test_an_image_that_is_not_complete_is_refused(
     layer = read_metadata(layout).layers[1]
     (layout / "blobs/sha256" / layer.descriptor.digest[7:]).unlink()
     fake_docker(tmp_path, monkeypatch, "true")
-    with pytest.raises(Failure, match=f"is not complete, it lacks {layer.descriptor.digest}"):
+    with pytest.raises(Failure, match=f"is incomplete: {layer.descriptor.digest} is missing"):
         load(layout, client="docker")
 
 

@@ -48,8 +48,8 @@ def load(layout: Path, *, client: str | None = None) -> Loaded:
     lacking = missing(layout, blobs_of(image).items())
     if lacking:
         raise Failure(
-            f"{image.target}: the image in {layout} is not complete, it lacks"
-            f" {', '.join(lacking)}. Package it again."
+            f"{image.target}: the image in {layout} is incomplete: {', '.join(lacking)} is missing."
+            " Package it again."
         )
     if client == "docker":
         moved: int | None = load_into_docker(layout, image, names)
@@ -65,4 +65,7 @@ def _for_platform(index: ImageMetadata, client: str) -> ImageMetadata:
         if f"{image.platform}/".startswith(f"{wanted}/"):
             return image
     there = ", ".join(image.platform for image in index.images)
-    raise Failure(f"{index.target}: {client} runs {wanted}, but the image is for {there}.")
+    raise Failure(
+        f"{index.target}: {client} runs {wanted}, but the image is for {there}. Add {wanted} to the"
+        " `platforms` of its target."
+    )

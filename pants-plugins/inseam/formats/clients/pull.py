@@ -60,8 +60,8 @@ def pull(image: str, out: Path, *, platform: Platform, runtime: Runtime) -> Imag
     reference = parse_reference(image)
     if not reference.digest:
         raise Failure(
-            f"the base {image} has no digest, so it may change any time. Name it like"
-            f" {image}@sha256:...; `skopeo inspect docker://{image}` shows the digest."
+            f"the base {image} has no digest, so it can change at any time. Write"
+            f" {image}@sha256:...; `skopeo inspect docker://{image}` prints the digest."
         )
     repository = Repository(reference)
     manifest = _document(repository, reference.digest)
@@ -70,7 +70,10 @@ def pull(image: str, out: Path, *, platform: Platform, runtime: Runtime) -> Imag
         manifest = _document(repository, _choose(image, value, platform))
         value = json.loads(manifest.content)
     if manifest.media_type not in _MANIFESTS:
-        raise Failure(f"{image} is of the kind {manifest.media_type}, not an image.")
+        raise Failure(
+            f"{image} has the media type {manifest.media_type}, so it is not an image. Set `image`"
+            " to the digest of an image or an image index."
+        )
     digest = check_digest(value["config"]["digest"], f"the configuration of {image}")
     config = _configuration(repository, manifest.digest, digest)
     configuration = json.loads(config.content)
@@ -78,7 +81,10 @@ def pull(image: str, out: Path, *, platform: Platform, runtime: Runtime) -> Imag
         configuration["os"], configuration["architecture"], configuration.get("variant", "")
     )
     if not _suits(found.fields(), platform):
-        raise Failure(f"the base {image} is for {found}, but {platform} is wanted.")
+        raise Failure(
+            f"the base {image} is for {found}, but the image to build is for {platform}. Choose"
+            f" an image for {platform}, or set the base's `platform`."
+        )
     layers = _layers(value["layers"], configuration["rootfs"]["diff_ids"])
     _fetch_layers(repository, manifest.digest, layers, out)
     check_interpreter(image, layers, out, runtime.interpreter)
@@ -115,9 +121,9 @@ def check_interpreter(image: str, layers: Sequence[Layer], folder: Path, interpr
             if any(member.name.removeprefix("./").strip("/") == wanted for member in tar):
                 return
     raise Failure(
-        f"the image {image} has no {interpreter}, which is declared as its interpreter."
-        " Set `interpreter` to where its CPython is: docker run --rm --entrypoint sh IMAGE -c"
-        " 'command -v python3'."
+        f"the image {image} does not contain {interpreter}, which the field `interpreter` names."
+        " Set it to the path of the image's CPython. This prints it: docker run --rm --entrypoint"
+        " sh IMAGE -c 'command -v python3'"
     )
 
 
@@ -148,8 +154,8 @@ def _check(repository: Repository, content: bytes, digest: str) -> None:
     found = digest_of(content)
     if found != digest:
         raise Failure(
-            f"the registry of {repository.name} gives {found} for the digest"
-            f" {digest}. Something between here and the registry changes what it sends."
+            f"the registry of {repository.name} returns content with the digest {found} for the"
+            f" digest {digest}. Check for a proxy or a mirror that changes its responses."
         )
 
 
@@ -191,7 +197,10 @@ def _choose(image: str, index: Mapping[str, Any], platform: Platform) -> str:
             return check_digest(entry["digest"], f"an image of {image}")
         if fields.get("os") not in (None, "unknown"):
             there.append("/".join(fields[key] for key in _PLATFORM_KEYS if fields.get(key)))
-    raise Failure(f"the base {image} has no image for {platform}; it has {', '.join(there)}.")
+    raise Failure(
+        f"the base {image} has no image for {platform}, only for {', '.join(there)}. Choose one of"
+        " these platforms, or another base."
+    )
 
 
 _PLATFORM_KEYS = ("os", "architecture", "variant")
@@ -207,15 +216,16 @@ def _suits(fields: Mapping[str, str], platform: Platform) -> bool:
 def _layers(entries: Sequence[Mapping[str, Any]], diff_ids: Sequence[str]) -> tuple[Layer, ...]:
     if len(entries) != len(diff_ids):
         raise Failure(
-            f"the base has {len(entries)} layers, but its configuration names" f" {len(diff_ids)}."
+            f"the base has {len(entries)} layers, but its configuration lists {len(diff_ids)}."
+            " Choose another base."
         )
     layers = []
     for entry, diff_id in zip(entries, diff_ids):
         kind = _LAYERS.get(entry["mediaType"])
         if kind is None:
             raise Failure(
-                f"the base has a layer of the kind {entry['mediaType']}, which images"
-                " that are pushed elsewhere cannot have. Choose another base."
+                f"a layer of the base has the media type {entry['mediaType']}. Such layers cannot"
+                " be pushed to another registry. Choose another base."
             )
         layers.append(parse_layer_entry({**entry, "mediaType": kind}, diff_id))
     return tuple(layers)

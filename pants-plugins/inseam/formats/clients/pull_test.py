@@ -173,12 +173,12 @@ def test_of_an_index_the_platform_s_image_is_taken(tmp_path: Path, registry: Reg
     assert pulled(tmp_path, f"python@{index}").digest == images["amd64", ""]
     arm = pulled(tmp_path, f"python@{index}", "linux/arm64")
     assert (arm.digest, arm.platform) == (images["arm64", "v8"], "linux/arm64/v8")
-    with pytest.raises(Failure, match=r"no image for linux/s390x; it has linux/amd64, linux/arm64"):
+    with pytest.raises(Failure, match="for linux/s390x, only for linux/amd64, linux/arm64"):
         pulled(tmp_path, f"python@{index}", "linux/s390x")
 
 
 def test_an_image_for_another_platform_is_refused(tmp_path: Path, registry: Registry) -> None:
-    with pytest.raises(Failure, match="is for linux/amd64, but linux/arm64 is wanted"):
+    with pytest.raises(Failure, match="for linux/amd64, but the image to build is for linux/arm64"):
         pulled(tmp_path, f"python@{docker_image(registry)}", "linux/arm64")
 
 
@@ -195,11 +195,11 @@ def test_an_unknown_digest_is_named(tmp_path: Path, registry: Registry) -> None:
 
 def test_a_registry_that_lies_is_found_out(tmp_path: Path, registry: Registry) -> None:
     registry.lie(OTHER, b"{}")
-    with pytest.raises(Failure, match=f"gives {digest(b'{}')} for the digest {OTHER}"):
+    with pytest.raises(Failure, match=f"digest {digest(b'{}')} for the digest {OTHER}"):
         pulled(tmp_path, f"python@{OTHER}")
     wanted = docker_image(registry)
     registry.lie(f"{wanted}.config", b"{}")
-    with pytest.raises(Failure, match="changes what it sends"):
+    with pytest.raises(Failure, match="changes its responses"):
         pulled(tmp_path, f"python@{wanted}")
     assert not (tmp_path / "out").exists()
 
@@ -236,7 +236,7 @@ def test_an_interpreter_may_be_in_any_layer(tmp_path: Path) -> None:
 
 def test_a_base_without_its_interpreter_is_refused(tmp_path: Path) -> None:
     layers = [one_file_layer(tmp_path, "usr/local/bin/python3.11")]
-    with pytest.raises(Failure, match="^the image python has no /usr/bin/python3"):
+    with pytest.raises(Failure, match="^the image python does not contain /usr/bin/python3"):
         check_interpreter("python", layers, tmp_path, "/usr/bin/python3.11")
 
 

@@ -58,8 +58,8 @@ def push(layout: Path, *, timeout: float = STALL) -> list[Pushed]:
     names = [parse_reference(reference) for reference in image.references]
     if not names:
         raise Failure(
-            f"{image.target}: the image has no name to push it under. Give it a repository and a"
-            " registry in its BUILD file."
+            f"{image.target}: the image has no name to push it under. Set the `repository` and"
+            " `registries` of its target."
         )
     try:
         return [_push(layout, image, Repository(name, timeout)) for name in names]
@@ -104,12 +104,12 @@ def _remote_digest(name: str, repository: Repository) -> str | None:
 
 def _check_complete(layout: Path, image: ImageMetadata) -> None:
     if not (layout / INDEX).is_file():
-        raise Failure(f"{layout} is not an image layout. Package the image again.")
+        raise Failure(f"{layout} is not an OCI image layout. Package the image again.")
     lacking = missing(layout, blobs_of(image).items())
     if lacking:
         raise Failure(
-            f"the image in {layout} is not complete, it lacks"
-            f" {', '.join(lacking)}. Package it again."
+            f"the image in {layout} is incomplete: {', '.join(lacking)} is missing. Package it"
+            " again."
         )
 
 
@@ -135,9 +135,9 @@ def _verify(image: ImageMetadata, name: str, repository: Repository) -> None:
     found = digest_of(repository.manifest(name))
     if found != image.digest:
         raise Failure(
-            f"the registry got the image {image.digest}, but gives {found} for"
-            f" {name}. Push again; if that does not help, something between here and the registry"
-            " changes what is sent."
+            f"the image {image.digest} was pushed, but the registry returns {found} for {name}."
+            " Push again. If that does not help, check for a proxy that changes requests or"
+            " responses."
         )
 
 

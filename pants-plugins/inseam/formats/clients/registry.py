@@ -80,9 +80,9 @@ class Repository:
         program = shutil.which("skopeo")
         if program is None:
             raise Failure(
-                "the program skopeo, which moves images to and from registries, is"
-                " not on PATH. Install it (Debian, Ubuntu: apt-get install skopeo; Fedora: dnf"
-                " install skopeo; macOS: brew install skopeo)."
+                "skopeo, which copies images to and from registries, is not on PATH. Install it"
+                " (Debian, Ubuntu: apt-get install skopeo; Fedora: dnf install skopeo; macOS: brew"
+                " install skopeo)."
             )
         process = subprocess.Popen(
             [program, "--debug", *arguments],

@@ -93,7 +93,7 @@ def test_a_failure_does_not_tell_the_query_of_an_address(skopeo: Path) -> None:
 
 def test_without_skopeo_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(Failure, match="^the program skopeo.*apt-get install skopeo"):
+    with pytest.raises(Failure, match="^skopeo, which.*apt-get install skopeo"):
         REPOSITORY.run(["copy"])
 
 

@@ -71,7 +71,7 @@ def read_base(folder: Path) -> BaseImage:
     if metadata.images:
         platforms = ", ".join(image.platform for image in metadata.images)
         raise Failure(
-            f"{folder} holds an index of images, for {platforms}; a base is the image for one"
+            f"{folder} is an image index for {platforms}, but a base must be an image for one"
             " platform."
         )
     return BaseImage(metadata, json.loads(read_blob(folder, metadata.config_digest)))
@@ -96,8 +96,8 @@ def assemble(
     every = (*base_layers, *layers)
     if len(every) > MAX_LAYERS:
         raise Failure(
-            f"{target}: the image would have {len(every)} layers, but Docker mounts at most"
-            f" {MAX_LAYERS}. Put several of the shared layers into one."
+            f"{target}: the image would have {len(every)} layers, but Docker supports at most"
+            f" {MAX_LAYERS}. Merge some of its `venv_layer` targets into one."
         )
     value = configuration(
         config,
@@ -134,13 +134,13 @@ def assemble(
 def _platform(target: str, base: BaseImage | None, platform: Platform | None) -> Platform:
     if base is None:
         if platform is None:
-            raise Failure(f"{target}: an image without a base has to say its platform.")
+            raise Failure(f"{target}: an image without a base must declare its platform.")
         return platform
     below = parse_platform(base.metadata.platform)
     if platform is not None and platform != below:
         raise Failure(
             f"{target}: the image is for {platform}, but its base {base.metadata.target} is for"
-            f" {below}. Give it a base for {platform}."
+            f" {below}. Choose a base for {platform}."
         )
     return below
 

@@ -97,7 +97,7 @@ def test_probes_are_written_for_an_image_with_a_healthcheck(tmp_path: Path) -> N
 
 
 def test_an_image_needs_a_platform_from_somewhere() -> None:
-    with pytest.raises(Failure, match="an image without a base has to say its platform"):
+    with pytest.raises(Failure, match="an image without a base must declare its platform"):
         assemble("x", ImageConfig(), [LAYER])
 
 
@@ -119,7 +119,7 @@ def test_docker_mounts_no_more_than_127_layers() -> None:
     ]
     platform = parse_platform("linux/amd64")
     assert assemble("x", ImageConfig(), layers[:127], platform=platform)
-    with pytest.raises(Failure, match="128 layers, but Docker mounts at most 127"):
+    with pytest.raises(Failure, match="128 layers, but Docker supports at most 127"):
         assemble("x", ImageConfig(), layers, platform=platform)
 
 
@@ -130,7 +130,7 @@ def test_a_base_that_is_not_complete_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="is damaged"):
         read_base(tmp_path)
     blob.unlink()
-    with pytest.raises(Failure, match="is not complete"):
+    with pytest.raises(Failure, match="is incomplete"):
         read_base(tmp_path)
 
 

@@ -141,7 +141,7 @@ def parse_platform(text: str) -> Platform:
     """Reads "linux/arm64" or "linux/arm64/v8"; raises Failure for anything else."""
     parts = text.split("/")
     if len(parts) not in (2, 3) or not all(parts):
-        raise Failure(f"{text!r} is not a platform; write it like linux/amd64 or linux/arm64/v8.")
+        raise Failure(f"{text!r} is not a platform. Write linux/amd64 or linux/arm64/v8.")
     return Platform(*parts)
 
 

@@ -34,7 +34,7 @@ def parse_descriptor(data: Any, what: str) -> Descriptor:
     try:
         found = Descriptor(data["mediaType"], data["digest"], data["size"])
     except (TypeError, LookupError):
-        raise Failure(f"{what} holds something that is not a descriptor: {data!r}") from None
+        raise Failure(f"{what} contains an invalid descriptor: {data!r}") from None
     check_digest(found.digest, f"`digest` in {what}")
     if not isinstance(found.media_type, str):
         raise Failure(f"`mediaType` in {what} is not a media type: {found.media_type!r}")

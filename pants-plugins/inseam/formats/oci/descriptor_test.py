@@ -41,5 +41,5 @@ def test_a_wrong_field_is_named(change: dict[str, object], complaint: str) -> No
 
 @pytest.mark.parametrize("data", [None, [], "text", {"digest": DIGEST, "size": 5}])
 def test_what_is_not_a_descriptor_is_refused(data: object) -> None:
-    with pytest.raises(Failure, match="here holds something that is not a descriptor"):
+    with pytest.raises(Failure, match="here contains an invalid descriptor"):
         parse_descriptor(data, "here")

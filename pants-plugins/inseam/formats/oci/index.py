@@ -27,11 +27,13 @@ def index_files(
     for files in images:
         image = load_metadata(files[METADATA])
         if image.images:
-            raise Failure(f"{target}: {image.target} is an index; an index is made of images.")
+            raise Failure(
+                f"{target}: {image.target} is an image index, but an index must contain images."
+            )
         if image.platform in by_platform:
             raise Failure(
                 f"{target}: {by_platform[image.platform][1].target} and {image.target} are both"
-                f" for {image.platform}. An index has one image for each platform."
+                f" for {image.platform}. An index can contain one image for each platform."
             )
         by_platform[image.platform] = files, image
     chosen = [by_platform[platform] for platform in sorted(by_platform)]

@@ -67,5 +67,5 @@ def test_two_images_for_one_platform_are_refused(tmp_path: Path, folders: list[P
 
 def test_an_index_of_indexes_is_refused(tmp_path: Path, folders: list[Path]) -> None:
     make_index("//:app", folders, tmp_path / "index")
-    with pytest.raises(Failure, match="is an index"):
+    with pytest.raises(Failure, match="is an image index"):
         make_index("//:app", [tmp_path / "index"], tmp_path / "two")

@@ -77,7 +77,7 @@ def test_an_image_may_have_no_layers() -> None:
         ({"blob": {**BLOB.value(), "size": -1}}, "is not a number of bytes"),
         ({"wheels": [{"colour": "red"}]}, "does not describe a layer"),
         ({"wheels": None}, "does not describe a layer"),
-        ({"blob": []}, "holds something that is not a descriptor"),
+        ({"blob": []}, "contains an invalid descriptor"),
     ],
 )
 def test_a_wrong_field_is_named(tmp_path: Path, change: dict[str, object], complaint: str) -> None:

@@ -118,10 +118,14 @@ def read_blob(folder: Path, digest: str) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise Failure(
-            f"The image in {folder} is not complete: {path} cannot be read ({error.strerror})."
+            f"The image in {folder} is incomplete: {path} cannot be read ({error.strerror})."
+            " Package it again."
         ) from None
     if f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
-        raise Failure(f"The image in {folder} is damaged: {path} has another digest. Remove it.")
+        raise Failure(
+            f"The image in {folder} is damaged: the content of {path} does not match its digest."
+            " Remove that file and package the image again."
+        )
     return content
 
 

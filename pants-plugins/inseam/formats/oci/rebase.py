@@ -69,13 +69,16 @@ def rebase(
 def own_part(layout: Path, image: ImageMetadata) -> tuple[ImageConfig, list[Layer]]:
     """What an image adds to its base: configuration and layers."""
     if image.images:
-        raise Failure(f"{image.target}: {layout} holds an index; rebase each of its images.")
+        raise Failure(
+            f"{image.target}: {layout} is an image index, which cannot be rebased. Package the"
+            " image for one platform, or build it on the new base."
+        )
     manifest: Mapping[str, Any] = json.loads(read_blob(layout, image.digest))
     annotations: Mapping[str, str] = manifest.get("annotations") or {}
     if OWN_CONFIG not in annotations or BASE_LAYERS not in annotations:
         raise Failure(
-            f"{image.target}: the image does not say what it added to its base (its manifest lacks"
-            f" the annotation {OWN_CONFIG}). Only images that Inseam put on a base can be rebased."
+            f"{image.target}: the image does not say what it added to its base: its manifest lacks"
+            f" the annotation {OWN_CONFIG}. Only images that Inseam built on a base can be rebased."
         )
     config = parse_config(
         json.loads(annotations[OWN_CONFIG]), f"the annotation {OWN_CONFIG} of {image.target}"
@@ -100,10 +103,10 @@ def check_compatible(image: ImageMetadata, base: BaseImage) -> None:
             reasons.append(f"{_WORDS[label]}: {before}, not {after}")
     if reasons:
         raise Failure(
-            f"{image.target} cannot be put on {new.target or 'the new base'}, because what its"
-            " layers were made for differs:\n"
+            f"{image.target} cannot be rebased on {new.target or 'the new base'}, because its"
+            " layers were built for a different one:\n"
             + "".join(f"  {reason}\n" for reason in reasons)
-            + "Build it on the new base instead."
+            + "Build the image on the new base instead."
         )
 
 

@@ -52,7 +52,7 @@ def parse_reference(text: str) -> Reference:
     match = _REFERENCE.fullmatch(text)
     if match is None:
         raise Failure(
-            f"{text!r} is no name of an image. Write it like registry.example/team/app:1.2; only"
-            " the tag may have capitals."
+            f"{text!r} is not an image name. Write, for example, registry.example/team/app:1.2."
+            " Only the tag may contain upper-case letters."
         )
     return Reference(match["name"], match["tag"] or "", match["digest"] or "")

@@ -28,7 +28,7 @@ def test_a_name_is_taken_apart(text: str, reference: Reference) -> None:
 
 @pytest.mark.parametrize("text", ["", "App", "app:", "app:a b", "app@sha256:12", "a//:x", "-o"])
 def test_what_is_no_name_is_refused(text: str) -> None:
-    with pytest.raises(Failure, match="no name of an image"):
+    with pytest.raises(Failure, match="is not an image name"):
         parse_reference(text)
 
 

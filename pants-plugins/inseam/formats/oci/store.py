@@ -161,13 +161,13 @@ def _export(
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise Failure(
-                f"{image.target}: there is no space left for the image in {store}"
-                f" ({error.strerror}). It takes {_megabytes(wanted.values())} MB; free some, then"
-                " run the same again."
+                f"{image.target}: not enough space for the image in {store} ({error.strerror}). It"
+                f" needs {_megabytes(wanted.values())} MB. Free some space and run the same"
+                " command again."
             ) from error
         raise Failure(
-            f"{image.target}: the image cannot be written, {error.filename or layout}:"
-            f" {error.strerror}. Check who owns {store.parent} and that it can be written to, or"
+            f"{image.target}: the image cannot be written: {error.filename or layout}:"
+            f" {error.strerror}. Check that {store.parent} belongs to you and is writable, or"
             " remove it."
         ) from error
     return copied
@@ -231,13 +231,13 @@ def _copy(source: BinaryIO, target: Path, digest: str, owner: str) -> None:
             os.fsync(writing.fileno())
         if f"sha256:{sha256.hexdigest()}" != digest:
             raise Failure(
-                f"{owner}: the blob {digest} is damaged, it has the digest"
-                f" sha256:{sha256.hexdigest()}. Build it again, without what Pants has cached:"
+                f"{owner}: the blob {digest} is damaged: its content has the digest"
+                f" sha256:{sha256.hexdigest()}. Build it again without Pants' caches: add"
                 " --no-local-cache --no-remote-cache-read."
             )
         _set_mark(temporary, digest, temporary.stat().st_mtime_ns)
         if target.is_dir() and not target.is_symlink():
-            raise Failure(f"{target} is a folder, but is to be a blob. Remove it.")
+            raise Failure(f"{target} is a folder, but should be a blob. Remove it.")
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -265,7 +265,8 @@ def _link(path: Path, target: str) -> None:
     except OSError as error:
         temporary.unlink()
         raise Failure(
-            f"{path} cannot be made a link to {target}: {error.strerror}. Remove {path}."
+            f"Cannot make {path} a link to {target}: {error.strerror}. Remove {path} and run the"
+            " same command again."
         ) from error
 
 

@@ -196,7 +196,7 @@ def test_files_of_a_layout_that_are_links_are_replaced(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, layout: str) -> None:
     image = make_service(tmp_path / "image")
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(Failure, match=r"service:app: the image cannot be written, .*file"):
+    with pytest.raises(Failure, match=r"service:app: the image cannot be written: .*file"):
         export(image, [], tmp_path / "store", tmp_path / layout)
 
 
@@ -208,7 +208,7 @@ def test_what_the_disk_refuses_is_a_failure(
 
     image = make_service(tmp_path / "image")
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(Failure, match="cannot be written, .*store: Permission denied. Check who"):
+    with pytest.raises(Failure, match="cannot be written: .*store: Permission denied. Check that"):
         export(image, [], tmp_path / "store", tmp_path / "app")
 
 
@@ -264,7 +264,7 @@ def test_a_full_disk_leaves_nothing_half_written(
         check=False,
     )
     assert result.returncode == 1
-    assert "src/python/service:app: there is no space left for the image" in result.stderr
+    assert "src/python/service:app: not enough space for the image" in result.stderr
     assert large.descriptor.digest[7:] not in blobs(tmp_path / "store")
     assert not any(name.startswith(".") for name in blobs(tmp_path / "store"))
     assert not (tmp_path / "app/index.json").exists()

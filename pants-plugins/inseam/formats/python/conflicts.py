@@ -52,9 +52,9 @@ def check_layers(layers: Iterable[Path]) -> None:
             known = files.setdefault(path, file)
             if known.digest != file.digest:
                 raise Failure(
-                    f"{known.owner} and {file.owner}, in different layers, both have /{path}, with"
-                    " different content. Leave one of the two distributions out of the service's"
-                    " dependencies."
+                    f"{known.owner} and {file.owner}, in different layers, both install /{path},"
+                    " with different content. Remove one of the two distributions from the"
+                    " service's dependencies."
                 )
 
 
@@ -71,9 +71,9 @@ def _check_collisions(files: dict[str, Path], installed: InstalledFiles) -> None
                 _check_shadow(name, files, installed)
         elif hashlib.sha256(path.read_bytes()).hexdigest() != wheel.digest:
             raise Failure(
-                f"the first-party file {name} has the import path of a file that"
+                f"the first-party file {name} has the same import path as a file that"
                 f" {wheel.owner} installs (/{site}/{name}), with different content. Rename the"
-                " module, or drop the requirement."
+                " module, or remove the requirement."
             )
 
 
@@ -92,9 +92,9 @@ def _check_shadow(
         if path is None or (ours and _NAMESPACE.search(ours.read_bytes())):
             continue
         raise Failure(
-            f"the first-party file {name} could not be imported, because"
-            f" {installed.files[path].owner} installs /{path}, which comes before it. Rename"
-            f" {stem.replace('/', '.')}, or drop the requirement."
+            f"the first-party file {name} cannot be imported, because"
+            f" {installed.files[path].owner} installs /{path}, which comes first on sys.path."
+            f" Rename {stem.replace('/', '.')}, or remove the requirement."
         )
 
 
@@ -105,8 +105,8 @@ def _check_entry_point(
     if wheel is not None:
         raise Failure(
             f"{wheel.owner} installs /{entry_point.console_script}, which is the path of the"
-            f" console script for {entry_point.described}. Drop that requirement, or give the"
-            " program another name."
+            f" console script for {entry_point.described}. Remove that requirement, or rename"
+            " the program."
         )
     if entry_point.is_probe or any(name in files for name in entry_point.files):
         return

@@ -91,7 +91,7 @@ def check_entry_point(entry_point: EntryPoint, files: Mapping[str, Path]) -> Non
         part.isidentifier() for part in entry_point.attribute.split(".")
     ):
         raise Failure(
-            f"{entry_point.described} must name a function, as in {entry_point.module}:main"
+            f"{entry_point.described} must name a function, such as {entry_point.module}:main."
         )
     found = next((files[name] for name in entry_point.files if name in files), None)
     if found is not None:

@@ -62,7 +62,7 @@ def test_an_empty_module_defines_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("reference", ["m:main()", "m:a b", "m:1st", "m:a..b"])
 def test_what_is_not_the_name_of_a_function_is_refused(tmp_path: Path, reference: str) -> None:
     files = {"m.py": b"def main(): pass\n"}
-    refused(tmp_path, "`entry_point=.*` must name a function, as in m:main", files, reference)
+    refused(tmp_path, "`entry_point=.*` must name a function, such as m:main", files, reference)
 
 
 @pytest.mark.parametrize(

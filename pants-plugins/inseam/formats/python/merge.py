@@ -55,7 +55,7 @@ def merge(
         # Some wheels bring binaries for several machines; they need ours, they may have others.
         if machine and tree.machines and machine not in tree.machines:
             raise Failure(
-                f"{tree.filename} holds binaries for {', '.join(tree.machines)}, but the base is"
+                f"{tree.filename} contains binaries for {', '.join(tree.machines)}, but the base is"
                 f" for {machine}. Generate the lock again with wheels for the base's platform."
             )
     sources = _by_path(indexes)
@@ -103,8 +103,8 @@ def _by_path(trees: list[WheelTree]) -> dict[str, _Source]:
             known = sources.setdefault(file.path, _Source(tree, file, number))
             if known.file.digest != file.digest:
                 raise Failure(
-                    f"{known.tree.filename} and {tree.filename} both have /{file.path}, with"
-                    " different content. Leave one of the two distributions out of the service's"
+                    f"{known.tree.filename} and {tree.filename} both install /{file.path}, with"
+                    " different content. Remove one of the two distributions from the service's"
                     " dependencies."
                 )
     return sources
@@ -120,6 +120,6 @@ def _copy(source: BinaryIO, start: int, end: int, writer: HashingWriter) -> None
     while start < end:
         data = source.read(min(COPY_SIZE, end - start))
         if not data:
-            raise Failure(f"a wheel tree is cut short; {end - start} bytes are missing")
+            raise Failure(f"a wheel tree is truncated: {end - start} bytes are missing")
         writer.write(data)
         start += len(data)

@@ -156,7 +156,7 @@ def test_two_wheels_with_different_bytes_at_one_path_are_both_named(tmp_path: Pa
 def test_two_wheels_cannot_install_different_scripts_of_one_name(tmp_path: Path) -> None:
     one = wheel_tree(tmp_path, "one", {}, entry_points="[console_scripts]\nrun = one:main\n")
     other = wheel_tree(tmp_path, "two", {}, entry_points="[console_scripts]\nrun = two:main\n")
-    refused(tmp_path, "both have /opt/venv/bin/run", one, other)
+    refused(tmp_path, "both install /opt/venv/bin/run", one, other)
 
 
 def test_a_file_where_another_wheel_has_a_directory_is_refused(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_wheel_for_another_machine_is_refused(tmp_path: Path) -> None:
     one = wheel_tree(tmp_path, "one", {"one.so": elf("aarch64")})
     refused(
         tmp_path,
-        "one-1.0-py3-none-any.whl holds binaries for aarch64.*x86_64",
+        "one-1.0-py3-none-any.whl contains binaries for aarch64.*x86_64",
         one,
         machine="x86_64",
     )
@@ -199,7 +199,7 @@ def test_a_wheel_tree_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     one, other = two(tmp_path)
     data = (one / "tree.tar").read_bytes()
     (one / "tree.tar").write_bytes(data[:-512])
-    refused(tmp_path, "cut short; 512 bytes are missing", one, other)
+    refused(tmp_path, "truncated: 512 bytes are missing", one, other)
 
 
 def test_the_program_says_what_is_wrong_and_leaves_nothing(tmp_path: Path) -> None:
