@@ -20,6 +20,12 @@ CALL_BY_NAME = Version("2.30.0.dev0") <= PANTS_SEMVER
 if not TYPE_CHECKING and CALL_BY_NAME:
     from pants.backend.python.target_types_rules import resolve_pex_entry_point
     from pants.backend.python.util_rules import pex
+    from pants.backend.python.util_rules.package_dists import (
+        determine_finalized_setup_kwargs as finalized_setup_kwargs,
+    )
+    from pants.backend.python.util_rules.package_dists import (
+        get_owned_dependencies as owned_dependencies,
+    )
     from pants.backend.python.util_rules.pex import (
         PexRequest,
         VenvPex,
@@ -32,8 +38,10 @@ if not TYPE_CHECKING and CALL_BY_NAME:
         strip_python_sources,
     )
     from pants.core.environments.target_types import EnvironmentTarget
+    from pants.core.goals.package import environment_aware_package as build_package
     from pants.core.goals.test import build_runtime_package_dependencies
     from pants.core.util_rules.env_vars import environment_vars_subset
+    from pants.core.util_rules.source_files import determine_source_files
     from pants.engine.internals.graph import (
         hydrate_sources,
         resolve_target,
@@ -69,6 +77,12 @@ if not TYPE_CHECKING and CALL_BY_NAME:
 else:
     from pants.backend.python.target_types import ResolvedPexEntryPoint, ResolvePexEntryPointRequest
     from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+    from pants.backend.python.util_rules.package_dists import (
+        DependencyOwner,
+        FinalizedSetupKwargs,
+        GenerateSetupPyRequest,
+        OwnedDependencies,
+    )
     from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
     from pants.backend.python.util_rules.pex_cli import PexCliProcess
     from pants.backend.python.util_rules.pex_environment import PythonExecutable
@@ -77,8 +91,10 @@ else:
         PythonSourceFilesRequest,
         StrippedPythonSourceFiles,
     )
+    from pants.core.goals.package import BuiltPackage, EnvironmentAwarePackageRequest
     from pants.core.goals.test import BuildPackageDependenciesRequest, BuiltPackageDependencies
     from pants.core.util_rules.environments import EnvironmentTarget
+    from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
     from pants.engine.addresses import Addresses, UnparsedAddressInputs
     from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
     from pants.engine.fs import (
@@ -159,6 +175,20 @@ else:
     ) -> BuiltPackageDependencies:
         return await Get(BuiltPackageDependencies, BuildPackageDependenciesRequest, request)
 
+    async def build_package(request: EnvironmentAwarePackageRequest, **_: Any) -> BuiltPackage:
+        return await Get(BuiltPackage, EnvironmentAwarePackageRequest, request)
+
+    async def determine_source_files(request: SourceFilesRequest) -> SourceFiles:
+        return await Get(SourceFiles, SourceFilesRequest, request)
+
+    async def finalized_setup_kwargs(
+        request: GenerateSetupPyRequest, **_: Any
+    ) -> FinalizedSetupKwargs:
+        return await Get(FinalizedSetupKwargs, GenerateSetupPyRequest, request)
+
+    async def owned_dependencies(owner: DependencyOwner, **_: Any) -> OwnedDependencies:
+        return await Get(OwnedDependencies, DependencyOwner, owner)
+
     async def create_venv_pex(request: PexRequest) -> VenvPex:
         return await Get(VenvPex, PexRequest, request)
 
@@ -232,6 +262,15 @@ else:
         return await Get(Digest, RemovePrefix, request)
 
 
+def reads_one_import_of_several(inference: Any) -> bool:
+    """Whether dependencies are inferred from only the first module of an `import a, b`: by the Rust
+    parser of Pants 2.17, which later versions mended.
+
+    inference: the subsystem `python-infer`.
+    """
+    return not CALL_BY_NAME and bool(inference.use_rust_parser)
+
+
 def patch_image_id_parser(package_image: Any) -> None:
     """Makes Pants find the ID of each image that BuildKit writes.
 
@@ -257,25 +296,30 @@ def patch_image_id_parser(package_image: Any) -> None:
 __all__ = [
     "EnvironmentTarget",
     "add_prefix",
+    "build_package",
     "build_runtime_package_dependencies",
     "by_name",
     "concurrently",
     "create_digest",
     "create_venv_pex",
+    "determine_source_files",
     "digest_subset_to_digest",
     "digest_to_snapshot",
     "environment_vars_subset",
     "execute_pex_cli",
     "execute_process",
+    "finalized_setup_kwargs",
     "find_interpreter",
     "get_digest_contents",
     "get_digest_entries",
     "hydrate_sources",
     "implicitly",
     "merge_digests",
+    "owned_dependencies",
     "patch_image_id_parser",
     "path_globs_to_digest",
     "prepare_python_sources",
+    "reads_one_import_of_several",
     "remove_prefix",
     "resolve_pex_entry_point",
     "resolve_target",

@@ -1,12 +1,14 @@
 """Cuts first-party code into fragments of a tar, from which the layers of services are merged.
 
 Usage: code --sources DIR --folder FOLDER --out OUT [--entry-point NAME=ENTRY_POINT]...
-            [--console-scripts] [--format gzip|zstd]
+            [--console-scripts] [--script NAME=MODULE:FUNCTION]... [--absent MODULE]...
+            [--format gzip|zstd]
 
 DIR holds sources as they are imported; all of them lie below DIR/FOLDER. Each name in that folder
 becomes a fragment. Writes `code.tar`, `code.blob` and `code.json` to the folder OUT, as
 `formats.python.code` says. An entry point must be there if its module is among the sources. With
---console-scripts there is a fragment with the console scripts of all entry points, too.
+--console-scripts there is a fragment with the console scripts of all entry points, and those of
+--script, too. --absent names standard modules that the base lacks.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--entry-point", action="append", default=[], type=parse_entry_point)
     parser.add_argument("--console-scripts", action="store_true")
+    parser.add_argument("--script", action="append", default=[], type=parse_entry_point)
+    parser.add_argument("--absent", action="append", default=[])
     parser.add_argument("--format", choices=sorted(LAYER_TYPES), default="gzip")
     options = parser.parse_args(argv)
     write_code(
@@ -35,5 +39,7 @@ def main(argv: list[str]) -> None:
         options.out,
         entry_points=options.entry_point,
         console_scripts=options.console_scripts,
+        scripts=options.script,
+        absent=options.absent,
         format=options.format,
     )

@@ -74,13 +74,15 @@ class BaseRequest:
 class Base:
     """What layers have to know of a base: nothing that changes when only its packages do.
 
-    has_init: whether tini is in it; None if nobody knows, as for an image of a registry.
+    has_init: whether tini is in it; None if nobody knows, as for an image of a registry. is_debian:
+    whether it is made of Debian's packages.
     """
 
     address: Address
     platform: PythonPlatform
     interpreter: str
     has_init: bool | None
+    is_debian: bool
 
     @property
     def python_version(self) -> str:
@@ -126,6 +128,7 @@ async def resolve_base(request: BaseRequest) -> Base:
         ),
         base[InterpreterField].value,
         "init" in base[DebianGroupsField].value if base.has_field(DebianGroupsField) else None,
+        base.has_field(DebianGroupsField),
     )
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pants.backend.python.dependency_inference.subsystem import PythonInferSubsystem
 from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests
 from pants.engine.rules import collect_rules, rule
 from pants.util.logging import LogLevel
@@ -18,6 +21,7 @@ from inseam.compat import (
     get_digest_contents,
     implicitly,
     merge_digests,
+    reads_one_import_of_several,
 )
 from inseam.formats.compression import LAYER_TYPES
 from inseam.formats.failure import Failure
@@ -26,16 +30,17 @@ from inseam.formats.oci.layer import Layer
 from inseam.formats.python.code import (
     APP_LAYER,
     CODE_BLOB,
+    CODE_IMPORTS,
     CODE_INDEX,
     CODE_TAR,
     LIBRARIES_LAYER,
     Code,
     merge_code,
 )
-from inseam.formats.python.installed import PATHS
+from inseam.formats.python.installed import NAMES, PATHS, first_name, load_names
 from inseam.rules.compressors import CompressorsRequest, compressors
 from inseam.rules.generate import service_of
-from inseam.rules.layers import StoredLayer, layer_tar, only_file
+from inseam.rules.layers import StoredLayer, file_content, layer_tar, only_file
 from inseam.rules.process import ProgramRequest, run_program
 from inseam.rules.service import (
     SOURCES,
@@ -102,7 +107,9 @@ async def check_code(dependencies: DependencyLayers, wheel_layers: tuple[StoredL
     )
 
 
-async def _compiled(code: CodeSources, format: str, python_version: str) -> Code:
+async def _compiled_files(
+    code: CodeSources, format: str, python_version: str
+) -> Mapping[str, bytes]:
     libraries = await compressors(CompressorsRequest(python_version), **implicitly())
     result = await run_program(
         ProgramRequest(
@@ -114,6 +121,8 @@ async def _compiled(code: CodeSources, format: str, python_version: str) -> Code
                 f"--format={format}",
                 *(f"--entry-point={entry_point}" for entry_point in code.entry_points),
                 *(["--console-scripts"] if code.console_scripts else []),
+                *(f"--script={script}" for script in code.scripts),
+                *(f"--absent={name}" for name in code.absent),
             ),
             input=code.sources,
             output="code",
@@ -123,8 +132,48 @@ async def _compiled(code: CodeSources, format: str, python_version: str) -> Code
         ),
         **implicitly(),
     )
-    contents = {file.path: file.content for file in await get_digest_contents(result.digest)}
-    return Code(contents[CODE_INDEX], contents[CODE_TAR], contents[CODE_BLOB])
+    return {file.path: file.content for file in await get_digest_contents(result.digest)}
+
+
+async def _compiled(code: CodeSources, format: str, python_version: str) -> Code:
+    files = await _compiled_files(code, format, python_version)
+    return Code(files[CODE_INDEX], files[CODE_TAR], files[CODE_BLOB])
+
+
+async def _check_imports(dependencies: DependencyLayers, format: str) -> None:
+    """Raises Failure for a module that an `import a, b` names, and the service lacks.
+
+    The Rust parser of Pants 2.17 sees only the first of several modules in such a statement, so
+    that the others are nobody's dependency.
+    """
+    version = dependencies.base.python_version
+    found = await concurrently(_compiled_files(code, format, version) for code in dependencies.code)
+    wanted = [
+        (path, line, module)
+        for files in found
+        for path, line, module in json.loads(files[CODE_IMPORTS])
+        if not _holds(dependencies.paths, module)
+    ]
+    if not wanted:
+        return
+    names = frozenset(first_name(module) for _, _, module in wanted)
+    in_wheels: frozenset[str] = frozenset()
+    for layer in await layers_with_names(dependencies.wheel_layers, names):
+        in_wheels |= load_names(await file_content(layer.digest, f"{layer.folder}/{NAMES}"))
+    for path, line, module in wanted:
+        if first_name(module) not in in_wheels:
+            raise Failure(
+                f"{path}, line {line}, imports {module} as one of several modules, of which the"
+                " Rust parser of this version of Pants sees only the first. Import each in a"
+                " statement of its own, or set [python-infer].use_rust_parser to false."
+            )
+
+
+def _holds(paths: frozenset[str], module: str) -> bool:
+    stem = module.replace(".", "/")
+    return bool(paths.intersection((f"{stem}.py", f"{stem}/__init__.py"))) or any(
+        path.startswith(f"{stem}/") for path in paths
+    )
 
 
 def _digest(content: bytes) -> str:
@@ -157,11 +206,13 @@ code_layer = by_name(make_code_layer)
 
 
 @rule(desc="Make the layers of a service's code", level=LogLevel.DEBUG)
-async def make_code_layers(request: CodeLayersRequest) -> CodeLayers:
+async def make_code_layers(
+    request: CodeLayersRequest, inference: PythonInferSubsystem
+) -> CodeLayers:
     service = service_of(request.service.address)
     dependencies = await dependency_layers(request.service, **implicitly())
-    own = tuple(code for code in dependencies.code if code.console_scripts)
-    others = tuple(code for code in dependencies.code if not code.console_scripts)
+    own = tuple(code for code in dependencies.code if code.own)
+    others = tuple(code for code in dependencies.code if not code.own)
     python_version = dependencies.base.python_version
     try:
         await check_code(dependencies, dependencies.wheel_layers)
@@ -172,6 +223,8 @@ async def make_code_layers(request: CodeLayersRequest) -> CodeLayers:
             for name, code in ((LIBRARIES_LAYER, others), (APP_LAYER, own))
             if code
         )
+        if reads_one_import_of_several(inference):
+            await _check_imports(dependencies, request.compression or "gzip")
     except Failure as error:
         raise Failure(f"{service}: {error}") from error
     return CodeLayers(tuple(layers))

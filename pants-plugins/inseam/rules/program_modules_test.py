@@ -27,7 +27,8 @@ LOCK = """
 FORMATS = {
     "check_code": CONFLICTS,
     "check_layers": CONFLICTS,
-    "code": f"{PYTHON} {LAYER} compression python/code python/entry_point python/sources",
+    "code": f"{PYTHON} {LAYER} compression python/code python/entry_point python/installed"
+    " python/launchers python/sources python/stdlib",
     "compress": f"{LAYER} compression",
     "data": f"{PYTHON} {LAYER} python/sources",
     "export": STORE,

@@ -12,6 +12,8 @@ from pants.backend.python.target_types import (
     ResolvePexEntryPointRequest,
 )
 from pants.backend.python.util_rules.python_sources import PythonSourceFilesRequest
+from pants.core.target_types import FileSourceField
+from pants.core.util_rules.source_files import SourceFilesRequest
 from pants.engine.addresses import Address
 from pants.engine.fs import (
     EMPTY_DIGEST,
@@ -23,7 +25,7 @@ from pants.engine.fs import (
     PathGlobs,
 )
 from pants.engine.rules import collect_rules, rule
-from pants.engine.target import Target, TransitiveTargetsRequest, WrappedTargetRequest
+from pants.engine.target import SourcesField, Target, TransitiveTargetsRequest, WrappedTargetRequest
 from pants.util.logging import LogLevel
 from pants.util.ordered_set import FrozenOrderedSet
 
@@ -32,6 +34,7 @@ from inseam.compat import (
     by_name,
     concurrently,
     create_digest,
+    determine_source_files,
     digest_subset_to_digest,
     get_digest_contents,
     get_digest_entries,
@@ -47,9 +50,14 @@ from inseam.formats.failure import Failure
 from inseam.formats.oci.layer import DATA_LAYER
 from inseam.formats.python.entry_point import CONSOLE_SCRIPTS, EntryPoint
 from inseam.formats.python.installed import NAMES, first_name, load_names
-from inseam.formats.python.venv import SCRIPTS
 from inseam.plan.code import split_code
 from inseam.rules.base import Base, BaseRequest, find_base
+from inseam.rules.distributions import (
+    Distribution,
+    DistributionRequest,
+    distribution,
+    is_distribution,
+)
 from inseam.rules.generate import service_of
 from inseam.rules.layers import StoredLayer, layer_folder, stored_layer
 from inseam.rules.process import ProgramRequest, run_program
@@ -78,7 +86,8 @@ class ServiceClosure:
     """What a service is made of.
 
     entry_points: of the service, then of its healthcheck. targets: all that these need.
-    requirements: of wheels, sorted. shared: the addresses of its `venv_layer`s.
+    requirements: of wheels, sorted. shared: the addresses of its `venv_layer`s. distributions:
+    those of its `python_distribution`s.
     """
 
     base: Base
@@ -87,6 +96,7 @@ class ServiceClosure:
     requirements: tuple[str, ...]
     resolve: str
     shared: tuple[Address, ...]
+    distributions: tuple[Address, ...]
 
 
 @rule(desc="Find what a service is made of", level=LogLevel.DEBUG)
@@ -127,6 +137,7 @@ async def resolve_service(request: ServiceRequest, python_setup: PythonSetup) ->
         requirement_strings(pex_targets.closure),
         pex_targets.roots[0][PythonResolveField].normalized_value(python_setup),
         tuple(shared),
+        tuple(sorted(one.address for one in pex_targets.closure if is_distribution(one))),
     )
 
 
@@ -138,14 +149,19 @@ class CodeSources:
     """First-party files that one process turns into fragments of layers.
 
     name, folder: as of `plan.code.CodeUnit`. sources: the files, in the folder SOURCES.
-    entry_points: those that it checks. console_scripts: whether it makes theirs.
+    entry_points: those that it checks. own: whether they belong to the service itself.
+    console_scripts: whether it makes those of the entry points, and of `scripts`, which belong to
+    distributions. absent: standard modules that it must not import.
     """
 
     name: str
     folder: str
     sources: Digest
-    entry_points: tuple[EntryPoint, ...]
-    console_scripts: bool
+    entry_points: tuple[EntryPoint, ...] = ()
+    own: bool = False
+    console_scripts: bool = False
+    scripts: tuple[EntryPoint, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,9 +169,10 @@ class DependencyLayers:
     """What is below a service's code, lowest first, and what its last layers are made of.
 
     wheel_layers: those of `layers` that hold wheels. entry_points: of the service, then of its
-    healthcheck. code: the first-party files that are not in the layer `data`. outside: those of the
-    entry points whose modules are not among them. names: by which `import` finds the code, or looks
-    for it.
+    healthcheck, then those that distributions have as console scripts. code: the first-party files
+    that are not in the layer `data`, and metadata of distributions. outside: those of the entry
+    points whose modules are not among them. names: by which `import` finds the code, or looks for
+    it. paths: of the code, as it is imported.
     """
 
     layers: tuple[StoredLayer, ...]
@@ -166,6 +183,7 @@ class DependencyLayers:
     outside: tuple[EntryPoint, ...]
     names: frozenset[str]
     unneeded: tuple[Unneeded, ...]
+    paths: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -183,23 +201,38 @@ async def _below_sources(entries: Iterable[FileEntry]) -> Digest:
     return prefixed
 
 
-async def _first_party(closure: Any, large: int) -> _FirstParty:
-    """First-party files, as they are imported; data are those of `large` bytes or more that are
-    not Python."""
-    prepared = await prepare_python_sources(PythonSourceFilesRequest(closure), **implicitly())
+async def _first_party(targets: Iterable[Target], large: int) -> _FirstParty:
+    """First-party files, as they are imported, and those of `files` targets, by their paths in the
+    repository, which are read relative to the working directory; data are those of `large` bytes or
+    more that are not Python."""
+    targets = tuple(targets)
+    prepared = await prepare_python_sources(PythonSourceFilesRequest(targets), **implicitly())
     stripped = await strip_python_sources(prepared)
-    entries = await get_digest_entries(stripped.stripped_source_files.snapshot.digest)
-    files = [entry for entry in entries if isinstance(entry, FileEntry)]
+    loose = await determine_source_files(
+        SourceFilesRequest(
+            (target[SourcesField] for target in targets if target.has_field(SourcesField)),
+            for_sources_types=(FileSourceField,),
+            enable_codegen=True,
+        )
+    )
+    imported = await get_digest_entries(stripped.stripped_source_files.snapshot.digest)
+    read = await get_digest_entries(loose.snapshot.digest)
+    by_path: dict[str, FileEntry] = {}
+    for entry in (*imported, *read):
+        if isinstance(entry, FileEntry):
+            known = by_path.setdefault(entry.path, entry)
+            if known != entry:
+                raise Failure(
+                    f"two files would lie at /app/{entry.path}: one of a `files` target, and one"
+                    " that is imported. Rename one, or use `relocated_files`."
+                )
     data = [
         entry
-        for entry in files
+        for entry in by_path.values()
         if not entry.path.endswith(".py") and entry.file_digest.serialized_bytes_length >= large
     ]
-    if not data:
-        return _FirstParty(tuple(files), None)
-    held = {entry.path for entry in data}
-    code = tuple(entry for entry in files if entry.path not in held)
-    return _FirstParty(code, await _below_sources(data))
+    code = tuple(entry for entry in by_path.values() if entry not in data)
+    return _FirstParty(code, await _below_sources(data) if data else None)
 
 
 async def _data_layer(data: Digest, base: Base) -> StoredLayer:
@@ -216,13 +249,27 @@ async def _data_layer(data: Digest, base: Base) -> StoredLayer:
     return await stored_layer(DATA_LAYER, made.digest)
 
 
+def _absent(base: Base, wheels: Iterable[StoredLayer]) -> tuple[str, ...]:
+    """Standard modules that code of other Python versions may import, and the base lacks: Debian
+    has distutils in a package of its own, and CPython from 3.12 on not at all."""
+    version = tuple(map(int, base.python_version.split(".")))
+    names = {wheel.name for layer in wheels for wheel in layer.layer.wheels}
+    lacking = version >= (3, 12) or base.is_debian
+    return ("distutils",) if lacking and "setuptools" not in names else ()
+
+
 async def _code_sources(
-    code: Iterable[FileEntry], entry_points: tuple[EntryPoint, ...]
+    code: Iterable[FileEntry],
+    entry_points: tuple[EntryPoint, ...],
+    distributions: Iterable[Distribution],
+    absent: tuple[str, ...],
 ) -> tuple[CodeSources, ...]:
     """What becomes a service's code. Sources that have nothing to do with the service's entry
     points do not know of the service, so that all services with the same files share them."""
     by_path = {entry.path: entry for entry in code}
     units = split_code(by_path)
+    distributions = tuple(distributions)
+    scripts = tuple(script for one in distributions for script in one.scripts)
     inside = [
         tuple(one for one in entry_points if set(one.files).intersection(unit.paths))
         for unit in units
@@ -237,13 +284,46 @@ async def _code_sources(
             unit.folder,
             digest,
             entry_points if number == main else inside[number],
-            number == main,
+            own=number == main,
+            console_scripts=number == main,
+            scripts=scripts if number == main else (),
+            absent=absent,
         )
         for number, (unit, digest) in enumerate(zip(units, digests))
     ]
     if main is None:
-        found.append(CodeSources("no package", "", EMPTY_DIGEST, entry_points, True))
+        found.append(
+            CodeSources(
+                "no package",
+                "",
+                EMPTY_DIGEST,
+                entry_points,
+                own=True,
+                console_scripts=True,
+                scripts=scripts,
+            )
+        )
+    own = set(units[main].paths) if main is not None else set()
+    metadata = await concurrently(
+        add_prefix(AddPrefix(one.digest, SOURCES)) for one in distributions
+    )
+    found += [
+        CodeSources(one.folder, "", digest, own=bool(own.intersection(one.paths)))
+        for one, digest in zip(distributions, metadata)
+    ]
     return tuple(found)
+
+
+def _check_scripts(service: Address, entry_points: Iterable[EntryPoint]) -> None:
+    """Raises Failure if two console scripts have one name."""
+    known: dict[str, EntryPoint] = {}
+    for one in entry_points:
+        other = known.setdefault(one.name, one)
+        if other != one:
+            raise Failure(
+                f"{service}: /{one.console_script} would start both {other.reference} and"
+                f" {one.reference}. Rename one of these console scripts."
+            )
 
 
 @rule(desc="Make the layers below a service's code", level=LogLevel.DEBUG)
@@ -263,29 +343,41 @@ async def make_dependency_layers(
         ),
         **implicitly(),
     )
-    sources = await _first_party(closure.targets, inseam.large_wheel)
+    distributions = await concurrently(
+        distribution(DistributionRequest(address), **implicitly())
+        for address in closure.distributions
+    )
     layers = wheels.layers
-    if sources.data is not None:
-        try:
+    try:
+        sources = await _first_party(closure.targets, inseam.large_wheel)
+        if sources.data is not None:
             layers = (*layers, await _data_layer(sources.data, closure.base))
-        except Failure as error:
-            raise Failure(f"{service}: {error}") from error
-    paths = {entry.path for entry in sources.code}
+    except Failure as error:
+        raise Failure(f"{service}: {error}") from error
+    paths = frozenset(entry.path for entry in sources.code)
+    entry_points = (
+        *closure.entry_points,
+        *(script for one in distributions for script in one.scripts),
+    )
+    _check_scripts(service, entry_points)
     return DependencyLayers(
         layers,
         wheels.layers,
         closure.base,
-        closure.entry_points,
-        await _code_sources(sources.code, closure.entry_points),
-        tuple(one for one in closure.entry_points if not paths.intersection(one.files)),
+        entry_points,
+        await _code_sources(
+            sources.code, closure.entry_points, distributions, _absent(closure.base, wheels.layers)
+        ),
+        tuple(one for one in entry_points if one.files and not paths.intersection(one.files)),
         frozenset(
             [
                 *(first_name(path) for path in paths),
-                *(first_name(one.module) for one in closure.entry_points),
-                *(f"{SCRIPTS}/{name}" for name in CONSOLE_SCRIPTS.values()),
+                *(first_name(one.module) for one in entry_points if not one.is_probe),
+                *(one.console_script for one in entry_points),
             ]
         ),
         wheels.unneeded,
+        paths,
     )
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pants.backend.python.macros.python_artifact import PythonArtifact
 from pants.core.goals.package import BuiltPackage
 from pants.engine.addresses import Address
 from pants.engine.fs import Digest
@@ -58,7 +60,7 @@ def queries() -> list[QueryRule]:
 
 @pytest.fixture(scope="module")
 def module_runner() -> RuleRunner:
-    return rule_runner(*queries())
+    return rule_runner(*queries(), objects={"python_artifact": PythonArtifact})
 
 
 @pytest.fixture
@@ -531,3 +533,138 @@ def test_a_base_that_is_none_is_refused(runner: RuleRunner, base: str, text: str
     with pytest.raises(ExecutionError, match=text) as error:
         dependencies(runner)
     assert "src/shop:app" in str(error.value)
+
+
+# --- What the PEX has -------------------------------------------------------------------------
+
+DISTRIBUTION = """
+python_sources()
+python_distribution(
+    name="dist",
+    dependencies=[":plug"],
+    provides=python_artifact(name="acme.Plug", version="2.0", description="Plugs."),
+    entry_points={
+        "acme.plugins": {"hello": "plug.impl:hello"},
+        "console_scripts": {"plugctl": "plug.impl:hello"},
+    },
+)
+"""
+WITH_DISTRIBUTION = SERVICE.replace(":main", ":main", 1).replace(
+    'probe.py:main"', 'probe.py:main", dependencies=["src/plug:dist"]'
+)
+
+
+def write_plug(runner: RuleRunner, **files: str) -> None:
+    runner.write_files(
+        {
+            "src/plug/BUILD": DISTRIBUTION,
+            "src/plug/__init__.py": "",
+            "src/plug/impl.py": "def hello(): return 1\n",
+            "src/shop/BUILD": WITH_DISTRIBUTION,
+            **files,
+        }
+    )
+
+
+def test_a_distribution_among_the_dependencies_is_installed(
+    runner: RuleRunner, tmp_path: Path
+) -> None:
+    write_plug(runner)
+    code = runner.request(CodeLayers, [CodeLayersRequest(ServiceRequest(SHOP))])
+    libs, own = (tar_files(tar(runner, layer)) for layer in code.layers)
+    for path, content in libs.items():
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    (found,) = importlib.metadata.distributions(path=[str(tmp_path / "app")])
+    assert (found.metadata["Name"], found.version) == ("acme.Plug", "2.0")
+    assert found.metadata["Summary"] == "Plugs."
+    assert {(one.group, one.name, one.value) for one in found.entry_points} == {
+        ("acme.plugins", "hello", "plug.impl:hello"),
+        ("console_scripts", "plugctl", "plug.impl:hello"),
+    }
+    assert {str(path) for path in found.files or ()} == {
+        "plug/__init__.py",
+        "plug/impl.py",
+        *(
+            f"acme_plug-2.0.dist-info/{name}"
+            for name in (
+                "INSTALLER",
+                "METADATA",
+                "RECORD",
+                "WHEEL",
+                "entry_points.txt",
+                "top_level.txt",
+            )
+        ),
+    }
+    assert b"from plug.impl import hello" in own["opt/venv/bin/plugctl"]
+    assert not [path for path in own if "dist-info" in path]
+
+
+def test_an_edit_of_a_distribution_leaves_its_metadata(runner: RuleRunner) -> None:
+    write_plug(runner)
+    before = {code.name: code for code in dependencies(runner).code}
+    runner.write_files({"src/plug/impl.py": "def hello(): return 2\n"})
+    after = {code.name: code for code in dependencies(runner).code}
+    assert {name for name in after if after[name] != before[name]} == {"plug"}
+
+
+def test_the_metadata_of_the_service_itself_is_in_its_layer(runner: RuleRunner) -> None:
+    dist = """
+python_distribution(name="dist", dependencies=[":shop"],
+    provides=python_artifact(name="shop", version="1.2"))
+"""
+    own = SERVICE.replace('probe.py:main"', 'probe.py:main", dependencies=[":dist"]')
+    runner.write_files({"src/shop/BUILD": own + dist})
+    assert b"Version: 1.2" in tar_files(app(runner))["app/shop-1.2.dist-info/METADATA"]
+
+
+def test_two_console_scripts_with_one_name_are_refused(runner: RuleRunner) -> None:
+    write_plug(runner, **{"src/plug/BUILD": DISTRIBUTION.replace("plugctl", "healthcheck")})
+    refused(runner, "/opt/venv/bin/healthcheck would start both shop.probe:main and plug.impl")
+
+
+def test_files_lie_below_the_working_directory(runner: RuleRunner) -> None:
+    runner.write_files(
+        {
+            "src/shop/BUILD": SERVICE.replace(
+                'probe.py:main"', 'probe.py:main", dependencies=[":conf", ":moved"]'
+            )
+            + "files(name='conf', sources=['conf/*'])\n"
+            "relocated_files(name='moved', files_targets=[':conf'], src='src/shop/conf',"
+            " dest='etc')\n",
+            "src/shop/conf/a.txt": "text",
+        }
+    )
+    code = runner.request(CodeLayers, [CodeLayersRequest(ServiceRequest(SHOP))])
+    found = {
+        path: text for one in code.layers for path, text in tar_files(tar(runner, one)).items()
+    }
+    assert found["app/src/shop/conf/a.txt"] == b"text"
+    assert found["app/etc/a.txt"] == b"text"
+
+
+def test_code_that_the_standard_library_hides_is_refused(runner: RuleRunner) -> None:
+    runner.write_files(
+        {
+            "src/statistics/BUILD": "python_sources()",
+            "src/statistics/__init__.py": "",
+            "src/shop/BUILD": "python_sources(dependencies=['src/statistics'])\n"
+            + SERVICE.replace("python_sources()", ""),
+        }
+    )
+    refused(runner, "statistics/__init__.py could not be imported", "Rename it")
+
+
+def test_a_module_that_the_rust_parser_overlooks_is_named(runner: RuleRunner) -> None:
+    write_plug(runner, **{"src/shop/BUILD": SERVICE})
+    runner.write_files(
+        {"src/shop/server.py": "import greet, plug.impl, os, words\ndef main(): ...\n"}
+    )
+    set_options(runner, "--python-infer-use-rust-parser")
+    refused(
+        runner, "shop/server.py, line 1, imports plug.impl as one of several", "use_rust_parser"
+    )
+    set_options(runner, "--no-python-infer-use-rust-parser")
+    assert "app/shop/server.py" in tar_files(app(runner))

@@ -3,7 +3,8 @@
 Each name in a folder becomes a fragment: the members below it, with bytecode, each with header and
 padding. So do the folders above it, /app at least, which have no more than a header, and the end
 of an archive. Three files hold them: `code.tar` has all fragments in the order of a layer,
-`code.blob` has each compressed on its own, and `code.json` says where each is.
+`code.blob` has each compressed on its own, and `code.json` says where each is. Beside them,
+`imports.json` lists what `stdlib.several_at_once` finds.
 """
 
 from __future__ import annotations
@@ -17,15 +18,10 @@ from inseam.formats.compression import Compressor
 from inseam.formats.failure import Failure
 from inseam.formats.files import whole, write_whole
 from inseam.formats.python.entry_point import EntryPoint, check_entry_point
+from inseam.formats.python.launchers import probe_script, server_script
 from inseam.formats.python.sources import files_below, source_members
-from inseam.formats.python.venv import (
-    APP,
-    VENV,
-    console_script,
-    probe_script,
-    script_member,
-    server_script,
-)
+from inseam.formats.python.stdlib import check_imports, check_names, several_at_once
+from inseam.formats.python.venv import APP, VENV, console_script, script_member
 from inseam.formats.tar import (
     DIRECTORY_MODE,
     END_OF_ARCHIVE,
@@ -44,6 +40,7 @@ LIBRARIES_LAYER = "libs"
 CODE_TAR = "code.tar"
 CODE_BLOB = "code.blob"
 CODE_INDEX = "code.json"
+CODE_IMPORTS = "imports.json"
 
 _END = ""  # path of the fragment that ends an archive
 _FOLDER = Member(APP, mode=DIRECTORY_MODE, directory=True)
@@ -75,24 +72,32 @@ def write_code(
     *,
     entry_points: Iterable[EntryPoint] = (),
     console_scripts: bool = False,
+    scripts: Iterable[EntryPoint] = (),
+    absent: Iterable[str] = (),
     format: str = "gzip",
 ) -> None:
     """Writes the fragments of the files below `sources`, all of which are in its `folder`, to the
     folder `out`.
 
     entry_points: must be there if their modules are among the sources. console_scripts: whether
-    there is a fragment with the console scripts of all entry points. format: "gzip" or "zstd".
+    there is a fragment with the console scripts of all entry points, and of `scripts`, which belong
+    to distributions. absent: standard modules that the base lacks. format: "gzip" or "zstd".
 
-    Raises Failure for an entry point that is missing, and for a file that no layer can hold.
+    Raises Failure for an entry point that is missing, for a module that the standard library hides
+    or lacks, and for a file that no layer can hold.
     """
     files = dict(files_below(sources))
     entry_points = tuple(entry_points)
     for entry_point in entry_points:
         check_entry_point(entry_point, files)
+    check_names(files)
+    check_imports(files, absent)
     top = f"{APP}/{folder}".rstrip("/")
     try:
         members = with_directories(source_members(files))
-        scripts = [script_member(one.console_script, script_of(one)) for one in entry_points]
+        launchers = with_directories(
+            script_member(one.console_script, script_of(one)) for one in (*entry_points, *scripts)
+        )
     except TarError as error:
         raise Failure(str(error)) from error
     groups: dict[str, list[Member]] = {APP: []}
@@ -102,7 +107,7 @@ def write_code(
         groups.setdefault(path, []).append(member)
     groups[APP] = groups[APP] or [_FOLDER]
     if console_scripts:
-        groups[VENV.partition("/")[0]] = with_directories(scripts)
+        groups[VENV.partition("/")[0]] = launchers
     texts = {path: [text for one in group for text in entry(one)] for path, group in groups.items()}
     texts[_END] = [END_OF_ARCHIVE]
     fragments = []
@@ -116,6 +121,7 @@ def write_code(
                 compressor.write(part)
             compressor.end()
             fragments.append(CodeFragment(path, start, tar.size, blob_start, blob.size))
+    write_whole(out / CODE_IMPORTS, json.dumps(several_at_once(files)).encode())
     write_whole(out / CODE_INDEX, json.dumps(fragments, separators=(",", ":")).encode())
 
 

@@ -18,6 +18,7 @@ from inseam.formats.failure import Failure
 from inseam.formats.python.bytecode import cache_path, compile_source, minor_version
 from inseam.formats.python.code import (
     CODE_BLOB,
+    CODE_IMPORTS,
     CODE_INDEX,
     CODE_TAR,
     Code,
@@ -185,7 +186,7 @@ def test_neither_surroundings_nor_place_change_a_byte(tmp_path: Path) -> None:
         )  # fmt: skip
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
         results.append(tree(cwd / "code"))
-    assert results[0].keys() == {CODE_INDEX, CODE_TAR, CODE_BLOB}
+    assert results[0].keys() == {CODE_INDEX, CODE_TAR, CODE_BLOB, CODE_IMPORTS}
     assert results[0] == results[1] == results[2]
 
 
