@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from servicekit import logs
+from servicekit.asgi_connections import connections
 from servicekit.lifecycle import Lifecycle, StartupError
 from servicekit.listener import SETTLE, bind, refuse_new
 from servicekit.metrics import CONTENT_TYPE, Metrics
@@ -32,18 +33,17 @@ _log = logging.getLogger("servicekit")
 def serve(app: App, settings: Settings, lifecycle: Lifecycle) -> int:
     """Serves `app` until the lifecycle stops, then drains; returns the exit code.
 
-    uvicorn reads the requests: `max_header_bytes`, `max_connections` and `idle_timeout` go to it;
-    `workers`, `request_timeout` and `write_timeout` have no equivalent there.
+    uvicorn reads the requests, of connections as `asgi_connections` has them; `workers` and
+    `write_timeout` have no equivalent there.
     """
     config = uvicorn.Config(
         Application(app, settings, lifecycle),
         log_config=None,
         access_log=False,
         server_header=False,
-        http="h11",
+        http=connections(settings),
         loop="asyncio",
         h11_max_incomplete_event_size=settings.max_header_bytes,
-        limit_concurrency=settings.max_connections,
         timeout_keep_alive=int(settings.idle_timeout),
     )
     return asyncio.run(_serve(config, settings, lifecycle))
@@ -135,6 +135,9 @@ class Application:
     def __init__(self, app: App, settings: Settings, lifecycle: Lifecycle) -> None:
         self._app = app
         self._max_body = settings.max_body_bytes
+        self._max_requests = settings.max_connections
+        self._max_held = max(settings.max_buffered_bytes, settings.max_body_bytes)
+        self._held = 0  # bytes of bodies that the application has received and not answered yet
         self._lifecycle = lifecycle
         self._metrics = Metrics()
         self._in_flight = 0
@@ -147,12 +150,19 @@ class Application:
         request_id = logs.usable_request_id(given)
         logs.request_id.set(request_id)
         status, received, start = 500, 0, monotonic()  # 500: uvicorn's when the app fails
+        refused = 0
 
         async def bounded_receive() -> Message:
-            nonlocal received
+            nonlocal received, refused
             message = await receive()
-            received += len(message.get("body", b""))
-            return {"type": "http.disconnect"} if received > self._max_body else message
+            size = len(message.get("body", b""))
+            received += size
+            self._held += size
+            if received > self._max_body:
+                refused = 413
+            elif self._held > self._max_held:
+                refused = 503
+            return {"type": "http.disconnect"} if refused else message
 
         async def marking_send(message: Message) -> None:
             nonlocal status
@@ -165,22 +175,27 @@ class Application:
             await send(message)
 
         async def bounded_send(message: Message) -> None:
-            if received <= self._max_body:
+            if not refused:
                 await marking_send(message)
             elif message["type"] == "http.response.start":
-                await _respond(Response.error(413), marking_send)
+                await _respond(Response.error(refused), marking_send)
 
         self._in_flight += 1
         try:
             length = headers.get(b"content-length", b"0")
             if answer := self._answer(method, path):
                 await _respond(answer, marking_send)
+            elif self._in_flight > self._max_requests:
+                await _respond(
+                    Response.error(503, retry_after="1", connection="close"), marking_send
+                )
             elif length.isdigit() and int(length) > self._max_body:
                 await _respond(Response.error(413), marking_send)
             else:
                 await self._app(scope, bounded_receive, bounded_send)
         finally:
             self._in_flight -= 1
+            self._held -= received
             seconds = monotonic() - start
             self._metrics.count(method, status, seconds)
             line = {"method": method, "path": path, "status": status}

@@ -1,8 +1,10 @@
 """An ASGI application behaves as a service of the kit does."""
 
+import select
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -158,3 +160,69 @@ def test_an_application_that_fails_to_start_is_a_clear_line() -> None:
         line = service.lines()[-1]
         assert line["message"] == "the application did not start: the lines above say why"
         assert line["level"] == "critical"
+
+
+def test_silent_clients_do_not_starve_a_probe() -> None:
+    with started(GOOD, MAX_CONNECTIONS="50") as service:
+        silent = [service.connect() for _ in range(200)]
+        for path in ("/health", "/ready", "/metrics", "/"):
+            assert service.ask("GET", path)[0] == 200
+        assert read_all(silent[0]) == b""
+        silent[-1].sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert read_response(silent[-1])[0] == 200
+        for each in silent:
+            each.close()
+
+
+def test_clients_that_do_not_go_on_make_room_after_a_while() -> None:
+    with started(GOOD, MAX_CONNECTIONS="20", MAX_BODY_BYTES="1000") as service:
+        slow = []
+        for _ in range(10):
+            slow += [service.connect(), service.connect()]
+            slow[-1].sendall(b"GET / HT")
+            slow[-2].sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx")
+        time.sleep(1.5)
+        assert service.ask("GET", "/")[0] == 200
+        for each in slow:
+            each.close()
+
+
+def test_when_all_wait_for_the_application_a_probe_is_answered_and_others_get_a_503() -> None:
+    with started(GOOD, MAX_CONNECTIONS="4") as service:
+        waiting = [service.connect() for _ in range(4)]
+        for each in waiting:
+            each.sendall(b"GET /slow?2 HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.3)
+        assert service.ask("GET", "/health")[0] == 200
+        status, headers, _ = service.ask("GET", "/")
+        assert (status, headers["retry-after"]) == (503, "1")
+        for each in waiting:
+            assert read_response(each)[0] == 200
+            each.close()
+        assert service.ask("GET", "/")[0] == 200
+
+
+def test_silent_and_slow_clients_are_closed_in_time() -> None:
+    with started(GOOD, IDLE_TIMEOUT="0.3", REQUEST_TIMEOUT="0.3") as service:
+        for sent in (b"", b"GET / HT", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx"):
+            with service.connect() as connection:
+                connection.sendall(sent)
+                read_all(connection)
+
+
+def test_bodies_that_do_not_end_are_bounded_together() -> None:
+    half = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + b"x" * 90_000
+    with started(GOOD, MAX_BUFFERED_BYTES="1000000", MAX_BODY_BYTES="200000") as service:
+        connections = [service.connect() for _ in range(30)]
+        for each in connections:
+            with suppress(OSError):
+                each.sendall(half)
+        time.sleep(0.5)
+        answered = select.select(connections, [], [], 0)[0]
+        assert 10 <= len(answered) <= 25
+        assert read_response(answered[0])[0] == 503
+        assert service.ask("GET", "/")[0] == 200
+        for each in connections:
+            each.close()
+        time.sleep(0.3)
+        assert service.ask("POST", "/", b"y" * 200_000)[0] == 200  # all of it is given back

@@ -7,6 +7,15 @@ This one needs no module that the interpreter has not loaded or built in: `_sock
 import sys
 from time import monotonic
 
+from servicekit.address import (
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    is_ipv6,
+    parse_host,
+    parse_port,
+    reachable,
+)
+
 try:
     import _socket as socket  # what the socket module wraps, without its imports
 except ImportError:  # an interpreter other than CPython
@@ -14,7 +23,10 @@ except ImportError:  # an interpreter other than CPython
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    _T = TypeVar("_T")
 
 USAGE = """\
 usage: healthcheck [--url URL | --port PORT] [--path PATH] [--timeout SECONDS]
@@ -23,7 +35,7 @@ usage: healthcheck [--url URL | --port PORT] [--path PATH] [--timeout SECONDS]
 Sends one GET; exits with 0 when the status is right, 1 when not, 2 for wrong usage.
 
   --url URL                http://HOST[:PORT][/PATH]; instead of --port and --path
-  --port PORT              on 127.0.0.1 (default: the variable PORT, else 8000)
+  --port PORT              where the variable HOST says (default: the variable PORT, else 8000)
   --path PATH              default: /health
   --timeout SECONDS        for everything together (default: 1)
   --expect-status STATUS   default: any from 200 to 299
@@ -74,7 +86,8 @@ def _status_line(host: str, port: int, path: str, deadline: float) -> bytes:
         return seconds
 
     # As bytes, or the name would be encoded by encodings.idna, which imports a lot.
-    found = socket.getaddrinfo(host.encode(), port, 0, socket.SOCK_STREAM)
+    wanted = socket.AF_INET6 if is_ipv6(host) else socket.AF_INET
+    found = socket.getaddrinfo(host.encode(), port, wanted, socket.SOCK_STREAM)
     family, kind, protocol, _, address = found[0]
     connection = socket.socket(family, kind, protocol)
     try:
@@ -140,16 +153,14 @@ def _parse(arguments: "Sequence[str]") -> "dict[str, str] | None":
 def _target(options: "dict[str, str]") -> "tuple[str, int, str]":
     url = options.get("--url")
     if url is None:
-        name, text = "--port", options.get("--port")
-        if text is None:
-            import os  # loaded by the interpreter already
+        import os  # loaded by the interpreter already
 
-            name, text = "PORT", os.environ.get("PORT", "8000")
-        host, port, path = (
-            "127.0.0.1",
-            _whole(name, text, 1, 65535),
-            options.get("--path", "/health"),
-        )
+        host = reachable(_read("HOST", parse_host, os.environ.get("HOST", DEFAULT_HOST)))
+        if "--port" in options:
+            port = _read("--port", parse_port, options["--port"])
+        else:
+            port = _read("PORT", parse_port, os.environ.get("PORT", DEFAULT_PORT))
+        path = options.get("--path", "/health")
     else:
         if "--port" in options or "--path" in options:
             raise UsageError("--url goes with neither --port nor --path")
@@ -163,10 +174,17 @@ def _target(options: "dict[str, str]") -> "tuple[str, int, str]":
             host, text = authority, "80"
         if not host or not host.isascii():
             raise UsageError(f"--url has no host in ASCII: {url!r}")
-        host, port = host.strip("[]"), _whole("the port of --url", text, 1, 65535)
+        host, port = host.strip("[]"), _read("the port of --url", parse_port, text)
     if not path.startswith("/") or not path.isascii() or not path.isprintable() or " " in path:
         raise UsageError(f"the path must begin with / and hold no space: {path!r}")
     return host, port, path
+
+
+def _read(name: str, parse: "Callable[[str], _T]", text: str) -> "_T":
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise UsageError(f"{name} {error}") from None
 
 
 def _whole(name: str, text: str, low: int, high: int) -> int:

@@ -175,7 +175,7 @@ def test_a_wrong_setting_is_one_line_without_a_traceback() -> None:
     with child(SLOW, PORT="eighty") as service:
         assert service.process.wait(10) == 2
         (line,) = service.lines()
-        assert line["message"] == "PORT must be a whole number from 0 to 65535, not 'eighty'"
+        assert line["message"] == "PORT must be a whole number from 1 to 65535, not 'eighty'"
         assert "exception" not in line
 
 

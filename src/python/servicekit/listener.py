@@ -5,6 +5,7 @@ import struct
 from array import array
 from contextlib import suppress
 
+from servicekit.address import is_ipv6
 from servicekit.lifecycle import StartupError
 
 BACKLOG = 1024
@@ -23,7 +24,7 @@ _NO_NEW_CONNECTIONS = (
 
 def bind(host: str, port: int) -> socket.socket:
     """A non-blocking listening TCP socket; raises StartupError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = socket.AF_INET6 if is_ipv6(host) else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:

@@ -80,6 +80,20 @@ class Parser:
         """The client has sent a whole head and now sends a body."""
         return self._request is not None
 
+    @property
+    def head(self) -> Request | None:
+        """The request whose body is still to come."""
+        return self._request
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that are kept until the request is whole."""
+        return len(self._buffer) + len(self._body)
+
+    def drop(self) -> None:
+        """Forgets what has come: the connection ends."""
+        self._buffer, self._body, self._request = bytearray(), bytearray(), None
+
     def feed(self, data: bytes) -> None:
         self._buffer += data
 

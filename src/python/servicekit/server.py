@@ -11,7 +11,7 @@ import os
 import select
 import socket
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from time import monotonic
 
 from servicekit import logs
@@ -20,7 +20,7 @@ from servicekit.listener import BACKLOG, SETTLE, bind, refuse_new
 from servicekit.metrics import CONTENT_TYPE, Metrics
 from servicekit.request import Parser, Request, RequestError
 from servicekit.response import Response
-from servicekit.routes import Handler, Routes
+from servicekit.routes import Handler, Route, Routes
 from servicekit.settings import Settings
 
 _RECEIVE_BYTES = 32_768
@@ -29,6 +29,8 @@ _TICK = 0.5  # seconds between two looks at the deadlines
 _DRAIN_TICK = 0.02
 _LINGER = 1.0  # seconds a client has to read the last answer and close
 _QUIET = 1.0  # seconds a connection may stay silent once listening has ended
+_GRACE = 1.0  # seconds a client has to go on with a request before it may have to make room
+_RESERVED = 32  # connections above the limit, on which only inline handlers answer
 
 _READ = select.EPOLLIN | select.EPOLLONESHOT
 _WRITE = select.EPOLLOUT | select.EPOLLONESHOT
@@ -39,16 +41,37 @@ _log = logging.getLogger("servicekit")
 class Connection:
     """A client's socket, what it has sent so far, and what it has not read yet."""
 
-    __slots__ = ("busy", "closing", "deadline", "lingering", "out", "parser", "socket")
+    __slots__ = ("busy", "checked", "closing", "deadline", "held", "lingering", "out", "parser",
+                 "reserved", "since", "socket")  # fmt: skip
 
-    def __init__(self, client: socket.socket, parser: Parser, deadline: float) -> None:
+    def __init__(self, client: socket.socket, parser: Parser, timeout: float) -> None:
         self.socket = client
         self.parser = parser
-        self.deadline = deadline
+        self.since = 0.0  # when it began to wait for what it waits for
+        self.deadline = 0.0
+        self.wait(timeout)
         self.busy = False  # a worker owns it
+        self.reserved = False  # it is above the limit
+        self.checked = False  # the route of the request in the parser lets its body come
+        self.held = 0  # bytes of its requests that count as buffered
         self.out = memoryview(b"")  # the rest of a response
         self.closing = False  # `out` is the last response
         self.lingering = False  # everything is sent, the client's end of stream is awaited
+
+    def wait(self, timeout: float) -> None:
+        """From now on the client has `timeout` seconds."""
+        self.since = monotonic()
+        self.deadline = self.since + timeout
+
+    @property
+    def silent(self) -> bool:
+        """The client has nothing to get, and has sent nothing that is not answered."""
+        if self.out or not self.parser.empty:
+            return False
+        try:
+            return not self.socket.recv(1, socket.MSG_PEEK)
+        except OSError:  # mostly, because there is nothing to receive
+            return True
 
 
 class Server:
@@ -65,6 +88,8 @@ class Server:
         routes.add("GET", "/metrics", self._answer_metrics, inline=True)
         self._connections: dict[int, Connection] = {}
         self._work: SimpleQueue[tuple[Connection, Request, Handler] | None] = SimpleQueue()
+        self._held = 0
+        self._holding = Lock()
         self._debug = False
         self._listener = bind(settings.host, settings.port)
         self.port: int = self._listener.getsockname()[1]
@@ -105,11 +130,10 @@ class Server:
     def _turn(self, wait: float) -> None:
         """Handles what happens within `wait` seconds, then every deadline that has passed."""
         listener = self._listener.fileno()
+        new_clients = False
         for descriptor, _ in self._epoll.poll(wait):
             if descriptor == listener:
-                self._accept(min(self._room(), _ACCEPTS_PER_TURN))
-                if not self._room():
-                    self._listen(False)
+                new_clients = True
             elif descriptor == self._wake:
                 os.eventfd_read(self._wake)
             elif connection := self._connections.get(descriptor):
@@ -118,20 +142,30 @@ class Server:
                 except Exception:  # it costs one connection, not the service
                     _log.exception("unhandled error of the server")
                     self._close(connection)
+        if new_clients:  # after the others: one that has just sent something makes no room
+            self._accept(_ACCEPTS_PER_TURN)
         now = monotonic()
         if now >= self._next_look:
             self._next_look = now + min(wait, _TICK)
             for connection in list(self._connections.values()):
                 if not connection.busy and now > connection.deadline:
                     self._expire(connection)
-            self._listen(self._room() > 0)
+            self._listen(True)
 
-    def _room(self) -> int:
-        return max(0, self._settings.max_connections - len(self._connections))
+    def _accept(self, count: int) -> None:
+        """Takes new clients from the backlog, at most `count`, if need be in the place of others
+        that wait for their client.
 
-    def _accept(self, room: int) -> None:
-        """Takes new clients from the backlog, at most `room`."""
-        for _ in range(room):
+        When all places are taken by clients that wait for the service, those in reserve are for
+        requests that are answered at once, a probe's above all.
+        """
+        limit = self._settings.max_connections
+        waiting: list[Connection] | None = None
+        for _ in range(count):
+            if len(self._connections) >= limit:
+                waiting = self._waiting() if waiting is None else waiting
+                if not self._shed(waiting) and len(self._connections) >= limit + _RESERVED:
+                    return self._listen(False)
             try:
                 client, _address = self._listener.accept()
             except BlockingIOError:
@@ -139,13 +173,60 @@ class Server:
             except ConnectionError:
                 continue
             except OSError as error:
+                waiting = self._waiting() if waiting is None else waiting
+                if self._shed(waiting):
+                    continue
                 _log.error("cannot accept: %s", error)
                 return self._listen(False)
             client.setblocking(False)
             parser = Parser(self._settings.max_header_bytes, self._settings.max_body_bytes)
-            connection = Connection(client, parser, monotonic() + self._settings.idle_timeout)
+            connection = Connection(client, parser, self._settings.idle_timeout)
+            connection.reserved = len(self._connections) >= limit
+            if connection.reserved:
+                connection.wait(min(_GRACE, self._settings.idle_timeout))
             self._connections[client.fileno()] = connection
             self._epoll.register(client, _READ)
+
+    def _waiting(self) -> list[Connection]:
+        """The connections that wait for their client, the last to make room first."""
+        late = monotonic() - _GRACE
+        found = [
+            (not (each.lingering or each.parser.empty and not each.out), each.since, number, each)
+            for number, each in enumerate(list(self._connections.values()))
+            if not each.busy
+        ]
+        usable = [each for each in found if not each[0] or each[1] < late]
+        return [connection for *_, connection in sorted(usable, reverse=True)]
+
+    def _shed(self, waiting: list[Connection]) -> bool:
+        """Closes the next of the connections that wait for their client; whether there was one."""
+        late = monotonic() - _GRACE
+        while waiting:
+            each = waiting.pop()
+            if each.busy or each.socket.fileno() < 0:
+                continue
+            if each.lingering or each.since < late or each.silent:
+                self._close(each)
+                return True
+        return False
+
+    def _make_room(self, connection: Connection) -> bool:
+        """Closes connections whose bodies do not come to an end, those that wait longest first,
+        until the bytes of the others may be buffered; whether that was enough."""
+        late = monotonic() - _GRACE
+        unfinished = [
+            each
+            for each in list(self._connections.values())
+            if each is not connection
+            and not each.busy
+            and each.parser.in_body
+            and each.since < late
+        ]
+        for each in sorted(unfinished, key=lambda one: one.since):
+            if self._held <= self._limit:
+                break
+            self._close(each)
+        return self._held <= self._limit
 
     def _listen(self, accepting: bool) -> None:
         """Whether new clients are taken, or left in the backlog until a later look."""
@@ -170,8 +251,12 @@ class Server:
         if connection.lingering:
             return self._await(connection, _READ)
         if connection.parser.empty:
-            connection.deadline = monotonic() + self._settings.request_timeout
+            connection.wait(self._settings.request_timeout)
         connection.parser.feed(data)
+        if connection.parser.in_body:
+            self._hold(connection, connection.parser.buffered)
+            if self._held > self._limit and not self._make_room(connection):
+                return self._refuse(connection, RequestError(503, "too many bodies at once"))
         self._advance(connection, in_loop=True)
 
     def _expire(self, connection: Connection) -> None:
@@ -193,7 +278,7 @@ class Server:
         settled = monotonic() + SETTLE
         while monotonic() < settled:
             self._turn(_DRAIN_TICK)
-        self._accept(room=BACKLOG)
+        self._accept(BACKLOG)
         self._listener.close()
         quiet = monotonic() + _QUIET
         while self._connections:
@@ -225,21 +310,64 @@ class Server:
             given = request.headers.get("x-request-id", "")
             request.id = logs.usable_request_id(given)
             route = self._routes.find(request.method, request.path)
+            if not connection.checked:
+                answer = self._early_answer(connection, request, route)
+                if answer is not None:
+                    if not self._answer(connection, request, lambda _, found=answer: found):
+                        return None
+                    continue
+            connection.checked = False
             if in_loop and not route.inline:
                 connection.busy = True
+                self._hold(connection, len(request.body) + connection.parser.buffered)
                 return self._work.put((connection, request, route.handler))
             if not self._answer(connection, request, route.handler):
                 return None
 
+    def _early_answer(
+        self, connection: Connection, request: Request, route: Route
+    ) -> Response | None:
+        """What is answered without the handler, and without the body: refusals."""
+        limit = self._settings.max_connections
+        if connection.reserved and not route.inline and len(self._connections) > limit:
+            request.keep_alive = False
+            return Response.error(503, retry_after="1")
+        return route.check(request) if route.check is not None else None
+
     def _await_request(self, connection: Connection) -> None:
         parser = connection.parser
+        request = parser.head
+        if request is not None and not connection.checked:
+            route = self._routes.find(request.method, request.path)
+            answer = self._early_answer(connection, request, route)
+            if answer is not None:
+                # Nothing tells what of the body is on its way: the connection ends.
+                request.keep_alive = False
+                parser.drop()
+                self._answer(connection, request, lambda _: answer)
+                return
+            connection.checked = True
+        self._hold(connection, parser.buffered)
         if parser.empty:
-            connection.deadline = monotonic() + self._settings.idle_timeout
+            connection.wait(self._settings.idle_timeout)
         elif parser.expects_continue:
             parser.expects_continue = False
             if not self._send(connection, b"HTTP/1.1 100 Continue\r\n\r\n"):
                 return
         self._await(connection, _READ)
+
+    @property
+    def _limit(self) -> int:
+        """Bytes of requests that may be buffered: one must always fit."""
+        one = self._settings.max_body_bytes + self._settings.max_header_bytes
+        return max(self._settings.max_buffered_bytes, one)
+
+    def _hold(self, connection: Connection, size: int) -> None:
+        """Counts the bytes of a connection that are kept in memory."""
+        if size != connection.held:
+            with self._holding:
+                self._held += size - connection.held
+                connection.held = size
 
     def _answer(self, connection: Connection, request: Request, handler: Handler) -> bool:
         """Sends the handler's response; whether the connection is ready for the next request."""
@@ -267,18 +395,21 @@ class Server:
             line = {"method": request.method, "path": request.path, "status": response.status}
             _log.debug("request", extra={"fields": line | {"seconds": round(seconds, 6)}})
         logs.request_id.reset(token)
+        self._hold(connection, connection.parser.buffered)
         return self._send(connection, message)
 
     def _refuse(self, connection: Connection, error: RequestError) -> None:
         _log.debug("refused: %s", error)
         self._metrics.count("other", error.status, 0.0)
         connection.closing = True
+        connection.parser.drop()
+        self._hold(connection, 0)
         self._send(connection, Response.error(error.status).encode(close=True))
 
     def _send(self, connection: Connection, message: bytes) -> bool:
         """Whether all of it is sent and the connection is ready for the next request."""
         connection.out = memoryview(message)
-        connection.deadline = monotonic() + self._settings.write_timeout
+        connection.wait(self._settings.write_timeout)
         return self._flush(connection)
 
     def _flush(self, connection: Connection) -> bool:
@@ -296,13 +427,13 @@ class Server:
         if connection.closing:
             self._finish(connection)
             return False
-        connection.deadline = monotonic() + self._settings.request_timeout
+        connection.wait(self._settings.request_timeout)
         return True
 
     def _finish(self, connection: Connection) -> None:
         """Ends our side, then waits for the client's: closing at once could reset the answer."""
         connection.lingering = True
-        connection.deadline = monotonic() + _LINGER
+        connection.wait(_LINGER)
         try:
             connection.socket.shutdown(socket.SHUT_WR)
         except OSError:
@@ -322,6 +453,7 @@ class Server:
         if descriptor >= 0:
             self._connections.pop(descriptor, None)
             connection.socket.close()
+            self._hold(connection, 0)
 
     # In a worker's thread.
 

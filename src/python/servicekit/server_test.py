@@ -2,11 +2,13 @@
 
 import logging
 import os
+import select
 import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,9 @@ GET = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
 CLOSE = b"GET /%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
+POST_HEAD = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
+
+
 def echo(request: Request) -> Response:
     return Response(body=request.body)
 
@@ -33,6 +38,7 @@ def make_routes() -> Routes:
     routes = Routes()
     routes.add("GET", "/hello", lambda request: Response.text("Hello"))
     routes.add("POST", "/echo", echo)
+    routes.add("POST", "/closed", echo, check=lambda request: Response.error(401))
     routes.add("GET", "/fail", fail)
     routes.add("GET", "/exit", lambda request: sys.exit(3))
     routes.add("GET", "/odd", lambda request: Response(headers=(("a", "b\r\nc"),)))
@@ -277,18 +283,154 @@ def test_a_client_that_never_reads_is_closed() -> None:
         assert len(read_all(connection)) < 8 << 20
 
 
-def test_clients_beyond_the_limit_wait_for_room() -> None:
+def test_a_silent_client_makes_room_for_a_new_one() -> None:
+    with serving(make_routes(), max_connections=3) as client:
+        silent = [client.connect() for _ in range(3)]
+        assert client.ask("GET", "/hello")[::2] == (200, b"Hello")
+        assert read_all(silent[0]) == b""  # the one that had been silent for longest
+        silent[2].sendall(GET % b"hello")
+        assert read_response(silent[2])[2] == b"Hello"
+        for each in silent:
+            each.close()
+
+
+def test_hundreds_of_silent_clients_do_not_starve_a_probe() -> None:
+    with serving(make_routes(), max_connections=300) as client:
+        silent = [client.connect() for _ in range(600)]
+        for path in ("/health", "/ready", "/metrics", "/hello"):
+            assert client.ask("GET", path)[0] == 200
+        assert gauge(client, "http_connections") <= 301
+        for each in silent:
+            each.close()
+
+
+@pytest.mark.parametrize("sent", [b"GET /hel", POST_HEAD + b"half", GET % b"large"])
+def test_a_client_that_does_not_go_on_makes_room_after_a_while(sent: bytes) -> None:
     with serving(make_routes(), max_connections=2) as client:
-        first, second, third = (client.connect() for _ in range(3))
-        third.sendall(GET % b"hello")
-        third.settimeout(0.3)
-        with pytest.raises(TimeoutError):
-            third.recv(1)
-        first.close()
-        third.settimeout(5)
-        assert read_response(third)[0] == 200
-        second.close()
-        third.close()
+        slow = [client.connect() for _ in range(2)]
+        for each in slow:
+            each.sendall(sent)
+        time.sleep(1.2)
+        assert client.ask("GET", "/hello")[0] == 200
+        for each in slow:
+            each.close()
+
+
+def test_a_client_that_has_just_sent_something_makes_no_room() -> None:
+    with serving(make_routes(), max_connections=1) as client, client.connect() as first:
+        first.sendall(b"GET /hel")
+        time.sleep(0.2)
+        with client.connect() as second:
+            second.sendall(CLOSE % b"hello")
+            assert read_all(second).startswith(b"HTTP/1.1 503 ")
+        first.sendall(b"lo HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert read_response(first)[2] == b"Hello"
+
+
+def test_when_all_wait_for_handlers_a_probe_is_answered_and_others_get_a_503() -> None:
+    go_on = threading.Event()
+    routes = make_routes()
+    routes.add("GET", "/wait", lambda request: Response.text(str(go_on.wait(10))))
+    with serving(routes, max_connections=4, workers=2) as client:
+        waiting = [client.connect() for _ in range(4)]
+        for each in waiting:
+            each.sendall(GET % b"wait")
+        time.sleep(0.2)
+        assert client.ask("GET", "/health")[0] == 200
+        status, headers, _ = client.ask("GET", "/hello")
+        assert (status, headers["retry-after"], headers["connection"]) == (503, "1", "close")
+        go_on.set()
+        for each in waiting:
+            assert read_response(each)[2] == b"True"
+            each.close()
+        assert client.ask("GET", "/hello")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [(b"POST /none", 404), (b"PUT /echo", 405), (b"POST /closed", 401), (b"POST /health", 405)],
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 900\r\n\r\n",
+        b"Content-Length: 900\r\n\r\nsome",
+        b"Content-Length: 900\r\nExpect: 100-continue\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+    ],
+)
+def test_a_refusal_does_not_wait_for_the_body(line: bytes, status: int, body: bytes) -> None:
+    with serving(make_routes()) as client, client.connect() as connection:
+        connection.sendall(line + b" HTTP/1.1\r\nHost: x\r\n" + body)
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert b"\r\nconnection: close\r\n" in answer
+
+
+def test_a_check_is_asked_once_and_may_let_a_request_pass() -> None:
+    asked: list[bytes] = []
+
+    def check(request: Request) -> Response | None:
+        asked.append(request.body)
+        return None if "authorization" in request.headers else Response.error(401)
+
+    routes = Routes()
+    routes.add("POST", "/in", echo, check=check)
+    with serving(routes) as client:
+        head = b"POST /in HTTP/1.1\r\nHost: x\r\nAuthorization: x\r\nContent-Length: 2\r\n\r\n"
+        with client.connect() as connection:
+            connection.sendall(head)
+            time.sleep(0.1)
+            connection.sendall(b"ab")
+            assert read_response(connection)[2] == b"ab"
+            connection.sendall(head + b"cd")
+            assert read_response(connection)[2] == b"cd"
+        assert asked == [b"", b"cd"]
+        assert client.ask("POST", "/in", b"ef")[0] == 401
+        assert client.ask("POST", "/in", b"ef", {"Authorization": "x"})[2] == b"ef"
+
+
+def test_bodies_that_do_not_end_are_bounded_together() -> None:
+    half = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + b"x" * 90_000
+    with serving(make_routes(), max_buffered_bytes=1_000_000) as client:
+        connections = [client.connect() for _ in range(40)]
+        for each in connections:
+            with suppress(OSError):
+                each.sendall(half)
+        time.sleep(0.3)
+        refused = [each for each in connections if is_answered(each)]
+        assert 25 <= len(refused) <= 30
+        assert all(read_all(each).startswith(b"HTTP/1.1 503 ") for each in refused)
+        assert client.ask("GET", "/hello")[0] == 200
+        time.sleep(1)  # what has waited for a second makes room
+        assert client.ask("POST", "/echo", b"y" * 200_000)[2] == b"y" * 200_000
+        for each in connections:
+            each.close()
+
+
+def test_bodies_that_wait_for_a_worker_count_too() -> None:
+    go_on = threading.Event()
+    routes = Routes()
+    routes.add("POST", "/wait", lambda request: Response.text(str(go_on.wait(10))))
+    body = b"POST /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000
+    with serving(routes, max_buffered_bytes=1, max_body_bytes=600_000, workers=1) as client:
+        connections = [client.connect() for _ in range(2)]
+        for each in connections:
+            each.sendall(body)
+        time.sleep(0.2)
+        with client.connect() as third:
+            with suppress(OSError):
+                third.sendall(body)
+            assert read_all(third).startswith(b"HTTP/1.1 503 ")
+        go_on.set()
+        for each in connections:
+            assert read_response(each)[2] == b"True"
+            each.close()
+        assert client.exchange(body).endswith(b"True")  # all of it is given back
+
+
+def is_answered(connection: socket.socket) -> bool:
+    return bool(select.select([connection], [], [], 0)[0])
 
 
 FEW_FILES = """
@@ -309,9 +451,20 @@ sys.exit(lifecycle.run(start))
 """
 
 
+def test_a_service_out_of_descriptors_closes_silent_clients() -> None:
+    with started(FEW_FILES) as service:
+        silent = [service.connect() for _ in range(40)]
+        assert service.ask("GET", "/health")[0] == 200
+        for client in silent:
+            client.close()
+
+
 def test_a_service_out_of_descriptors_recovers() -> None:
     with started(FEW_FILES) as service:
-        clients = [service.connect() for _ in range(40)]
+        clients = []
+        for _ in range(40):
+            clients.append(service.connect())
+            clients[-1].sendall(b"GET /")
         service.wait_for("cannot accept: [Errno 24] Too many open files")
         time.sleep(0.6)
         assert len(service.lines()) < 10  # it does not try all the time

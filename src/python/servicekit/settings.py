@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args, get_origin, get_type_hints
 
+from servicekit.address import DEFAULT_HOST, DEFAULT_PORT, parse_host, parse_port
 from servicekit.lifecycle import StartupError
 
 
@@ -33,21 +34,25 @@ class Settings:
     """Each field is read from the variable of its name in upper case.
 
     A service with settings of its own derives a frozen dataclass from this one. A field is a
-    `str`, a `Literal` of lower-case words, or an `int` or `float` annotated with its `Range`.
+    `str`, a `Literal` of lower-case words, an `int` or `float` annotated with its `Range`, or is
+    annotated with a function that reads it and raises ValueError.
     """
 
-    host: str = "0.0.0.0"
-    port: Annotated[int, Range(0, 65535)] = 8000
-    """0 lets the kernel choose; the log line "listening" says which."""
+    host: Annotated[str, parse_host] = DEFAULT_HOST
+    port: Annotated[int, parse_port] = int(DEFAULT_PORT)
+    """In a test, 0 lets the kernel choose."""
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     """Each request is logged at debug, each failure at error."""
     workers: Annotated[int, Range(1, 256)] = 8
     """Threads that run handlers: at most so many requests are handled at once."""
     max_connections: Connections = 2000
-    """Open connections; more wait in the listen backlog."""
+    """Open connections. When there are more, those that wait for their client are closed, the
+    longest first; when none does, new requests are answered with 503, all but the kit's own."""
     max_header_bytes: Annotated[int, Range(256, 1 << 20)] = 16_384
     max_body_bytes: Bytes = 1 << 20
-    """A request is kept in memory: in all, at most this for each of `max_connections`."""
+    max_buffered_bytes: Bytes = 32 << 20
+    """Bytes of requests, of all connections together, that are kept in memory: what is more is
+    answered with 503, or costs the request that has waited longest for the rest of its body."""
     request_timeout: Timeout = 20.0
     """Seconds from a request's first byte to its last."""
     idle_timeout: Timeout = 60.0
@@ -81,7 +86,13 @@ def _parse(variable: str, text: str, kind: Any) -> Any:
         if text.strip():
             return text
         raise SettingsError(f"{variable} must not be empty: unset it to use the default")
-    number, (low, high) = get_args(kind)
+    number, reading = get_args(kind)
+    if not isinstance(reading, Range):
+        try:
+            return reading(text)
+        except ValueError as error:
+            raise SettingsError(f"{variable} {error}") from None
+    low, high = reading
     try:
         value = number(text)
     except ValueError:

@@ -42,9 +42,9 @@ def test_an_empty_value_is_refused_for_every_setting(variable: str, value: str) 
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("PORT", "http", "PORT must be a whole number from 0 to 65535, not 'http'"),
-        ("PORT", "65536", "PORT must be a whole number from 0 to 65535, not '65536'"),
-        ("PORT", "80.0", "PORT must be a whole number from 0 to 65535, not '80.0'"),
+        ("PORT", "http", "PORT must be a whole number from 1 to 65535, not 'http'"),
+        ("PORT", "65536", "PORT must be a whole number from 1 to 65535, not '65536'"),
+        ("PORT", "80.0", "PORT must be a whole number from 1 to 65535, not '80.0'"),
         (
             "MAX_CONNECTIONS",
             "0",

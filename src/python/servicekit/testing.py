@@ -89,6 +89,14 @@ class Child(Client):
         return self.process.wait(20)
 
 
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @contextmanager
 def child(program: ModuleType | str, **settings: str) -> Iterator[Child]:
     """A process that runs a module's `main`, or the text of a program."""
@@ -99,7 +107,7 @@ def child(program: ModuleType | str, **settings: str) -> Iterator[Child]:
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOST": "127.0.0.1",
-        "PORT": "0",
+        "PORT": str(free_port()),
         **settings,
     }
     with tempfile.TemporaryFile() as output:
