@@ -10,6 +10,7 @@ import logging
 import os
 import select
 import socket
+from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread
 from time import monotonic
@@ -313,7 +314,7 @@ class Server:
             if not connection.checked:
                 answer = self._early_answer(connection, request, route)
                 if answer is not None:
-                    if not self._answer(connection, request, lambda _, found=answer: found):
+                    if not self._answer(connection, request, partial(_given, answer)):
                         return None
                     continue
             connection.checked = False
@@ -344,7 +345,7 @@ class Server:
                 # Nothing tells what of the body is on its way: the connection ends.
                 request.keep_alive = False
                 parser.drop()
-                self._answer(connection, request, lambda _: answer)
+                self._answer(connection, request, partial(_given, answer))
                 return
             connection.checked = True
         self._hold(connection, parser.buffered)
@@ -479,3 +480,7 @@ class Server:
         busy = sum(each.busy for each in connections)
         text = self._metrics.text(connections=len(connections), requests_in_flight=busy)
         return Response(body=text.encode(), content_type=CONTENT_TYPE)
+
+
+def _given(response: Response, request: Request) -> Response:
+    return response
