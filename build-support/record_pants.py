@@ -133,9 +133,10 @@ def _parameter(argument: ast.arg) -> str:
 
 
 def sections() -> list[str]:
-    """The sections of this repository's configuration files."""
+    """The sections of this repository's configuration files, but for the rule set's own."""
     lines = [line for name in CONFIGURATION for line in (ROOT / name).read_text().splitlines()]
-    return sorted({line.strip("[]").split(".")[0] for line in lines if line.startswith("[")})
+    found = {line.strip("[]").split(".")[0] for line in lines if line.startswith("[")}
+    return sorted(found - {"inseam"})
 
 
 def options(text: str) -> dict[str, list[str]]:
