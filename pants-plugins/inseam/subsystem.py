@@ -39,6 +39,16 @@ class InseamSubsystem(Subsystem):
             """
         ),
     )
+    debian_allow_expired = BoolOption(
+        default=False,
+        help=softwrap(
+            """
+            If true, Debian's signed indexes are accepted although their `Valid-Until` is in the
+            past or their `Date` in the future, for example those of an archive of old releases.
+            They are never accepted if they are older than those that the lock was made from.
+            """
+        ),
+    )
     large_wheel = IntOption(
         default=8_000_000,
         help=softwrap(

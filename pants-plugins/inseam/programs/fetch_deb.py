@@ -1,15 +1,16 @@
 """Fetches one locked Debian package from a mirror.
 
-Usage: fetch_deb --name NAME --version VERSION --architecture ARCHITECTURE
-           --archive ARCHIVE --path POOL_PATH --size BYTES --sha256 HEX
-           --release RELEASE --output DEB [--allow-newer]
+Usage: fetch_deb --package JSON --release RELEASE --out OUT
+           [--allow-newer [--allow-expired] [--known SUITE=DATE]...]
 
-The package is described as the lock does it (`formats.debian.lock.LockedPackage.fetch_arguments`).
-DEB appears only once size and sha256 are right. The mirrors are those of DEBIAN_MIRROR, else of the
-machine's own apt sources; proxies are those of http_proxy and its like.
+JSON is the package as `formats.debian.package.dump_package` writes it. Writes two files to the
+folder OUT: the .deb, only once size and sha256 are right, and beside it, with the suffix .json,
+what it is. The mirrors are those of DEBIAN_MIRROR, else of the machine's own apt sources; proxies
+are those of http_proxy and its like.
 
 With --allow-newer, a package that no mirror has any more is replaced by the newest version in
-RELEASE (a code name, for example bookworm) that Debian's keys sign, with a warning.
+RELEASE (a code name, for example bookworm) that Debian's keys sign, with a warning. The indexes
+must not be older than the lock's, as --known says, nor expired, unless --allow-expired says so.
 """
 
 from __future__ import annotations
@@ -19,33 +20,33 @@ import os
 from pathlib import Path
 
 from inseam.formats.debian.fetch import fetch, fetch_newer, gone_error
-from inseam.formats.debian.lock import LockedPackage
 from inseam.formats.debian.mirror import find_mirrors
+from inseam.formats.debian.package import dump_package, load_package
+from inseam.formats.debian.release import Trust
 from inseam.formats.download import Gone
+from inseam.formats.files import write_whole
 
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
     parser = argparse.ArgumentParser(prog="fetch_deb", description=__doc__)
-    for option in ("name", "version", "architecture", "archive", "path", "sha256", "release"):
-        parser.add_argument(f"--{option}", required=True)
-    parser.add_argument("--size", type=int, required=True)
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--package", type=load_package, required=True)
+    parser.add_argument("--release", required=True)
+    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--allow-newer", action="store_true")
+    parser.add_argument("--allow-expired", action="store_true")
+    parser.add_argument("--known", action="append", default=[])
     arguments = parser.parse_args(argv)
-    package = LockedPackage(
-        name=arguments.name,
-        version=arguments.version,
-        architecture=arguments.architecture,
-        archive=arguments.archive,
-        path=arguments.path,
-        size=arguments.size,
-        sha256=arguments.sha256,
-    )
+    package = arguments.package
     mirrors = find_mirrors(os.environ)
+    output = arguments.out / package.file_name
     try:
-        fetch(package, mirrors, arguments.output, arguments.release)
+        fetch(package, mirrors, output)
     except Gone as gone:
         if not arguments.allow_newer:
-            raise gone_error(package, gone, arguments.release) from None
-        fetch_newer(package, mirrors, arguments.output, arguments.release, gone)
+            raise gone_error(package, gone) from None
+        known = dict(suite.split("=", 1) for suite in arguments.known)
+        trust = Trust(allow_expired=arguments.allow_expired, known=known)
+        package = fetch_newer(package, mirrors, output, arguments.release, gone, trust)
+    description = f"{dump_package(package)}\n".encode()
+    write_whole(output.with_name(f"{output.name}.json"), description)

@@ -1,9 +1,10 @@
 """Locks the Debian packages of a base image to what their mirrors have now.
 
-Usage: lock_debs --packages LIST --output LOCK
+Usage: lock_debs --packages LIST --output LOCK [--before LOCK] [--allow-expired]
 
-LIST is what `debian_lock.parse_request` reads, LOCK what `debian_lock.dump_lock` writes. The
-environment is that of `debian_mirror.find_mirrors` and `debian_index.find_keyring`; the programs
+LIST is what `formats.debian.request` reads, LOCK what `formats.debian.lock` writes. --before is the
+lock as it was: indexes older than its are refused. --allow-expired accepts indexes whose dates are
+wrong. The environment is that of `mirror.find_mirrors` and `signature.find_keyring`; the programs
 on PATH must include gpgv.
 """
 
@@ -12,79 +13,82 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import Sequence
 
-from inseam.formats.debian.closure import resolve
+from inseam.formats.debian.closure import providers_of, resolve
 from inseam.formats.debian.control import DebianError
-from inseam.formats.debian.index import IndexEntry, newest, read_release
-from inseam.formats.debian.lock import (
-    BASE_GROUP,
-    DebianLock,
-    LockedPackage,
-    Request,
-    dump_lock,
-    parse_request,
-)
-from inseam.formats.debian.mirror import find_mirrors
+from inseam.formats.debian.index import Index, newest, read_release
+from inseam.formats.debian.lock import DebianLock, LockedPackage, dump_lock, parse_lock
+from inseam.formats.debian.mirror import find_mirrors, warn
+from inseam.formats.debian.release import Trust
+from inseam.formats.debian.request import BASE_GROUP, Request, parse_request
 from inseam.formats.files import write_whole
 
 
-def make_lock(request: Request, index: Mapping[str, Sequence[IndexEntry]]) -> DebianLock:
+def make_lock(request: Request, index: Index) -> DebianLock:
     """Resolves a request.
 
-    index: architecture -> all packages of the release for it; the newest of each is taken.
+    index: of the release; the newest of each package is taken.
 
-    Raises DebianError for what cannot be resolved, and for a package in `omit` that nothing
-    depends on any more.
+    Raises DebianError for what cannot be resolved.
     """
     packages = {}
     unused = set(request.omit)
     for architecture in request.architectures:
-        candidates = newest(index[architecture])
-        base = resolve(request.groups[BASE_GROUP], candidates, request.omit)
+        candidates = newest(index.packages[architecture])
+        providers = providers_of(candidates)
+        base = resolve(request.groups[BASE_GROUP], candidates, request.omit, providers)
         unused -= base.omitted
         entries = dict(base.packages)
         groups = {name: [BASE_GROUP] for name in base.packages}
         for group in sorted(set(request.groups) - {BASE_GROUP}):
             roots = [*request.groups[BASE_GROUP], *request.groups[group]]
-            closure = resolve(roots, candidates, request.omit)
+            closure = resolve(roots, candidates, request.omit, providers)
             unused -= closure.omitted
             for name, entry in closure.packages.items():
                 if name not in base.packages:
                     entries[name] = entry
                     groups.setdefault(name, []).append(group)
         packages[architecture] = tuple(
-            _locked(entries[name], tuple(groups[name])) for name in sorted(entries)
+            LockedPackage(entries[name].package, tuple(groups[name])) for name in sorted(entries)
         )
     if unused:
-        raise DebianError(
-            f"no package depends on {', '.join(sorted(unused))}. Remove it from the section [omit]."
+        warn(
+            f"nothing that can do without {', '.join(sorted(unused))} depends on it: the line in"
+            " [omit] of the list of packages can be removed"
         )
-    return DebianLock(request, packages)
+    return DebianLock(request, packages, index.suites)
 
 
-def _locked(entry: IndexEntry, groups: tuple[str, ...]) -> LockedPackage:
-    return LockedPackage(
-        name=entry.name,
-        version=entry.version,
-        architecture=entry.architecture,
-        archive=entry.archive,
-        path=entry.path,
-        size=entry.size,
-        sha256=entry.sha256,
-        groups=groups,
-    )
+def _lock_at(path: Path | None) -> DebianLock | None:
+    """The lock as it was; None if there is none that can be read, which locking again mends."""
+    if path is None:
+        return None
+    try:
+        return parse_lock(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError):
+        return None
+    except DebianError as error:
+        warn(f"the lock as it was cannot be read, so it is not compared with: {error}")
+        return None
 
 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="lock_debs")
     parser.add_argument("--packages", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--before", type=Path)
+    parser.add_argument("--allow-expired", action="store_true")
     arguments = parser.parse_args(argv)
     try:
         text = arguments.packages.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DebianError(f"cannot read the list of Debian packages: {error}") from None
     request = parse_request(text, str(arguments.packages))
-    index = read_release(find_mirrors(os.environ), request.release, request.architectures)
+    before = _lock_at(arguments.before)
+    same = before is not None and before.request.release == request.release
+    known = {suite.name: suite.date for suite in before.suites} if before and same else {}
+    trust = Trust(allow_expired=arguments.allow_expired, known=known)
+    mirrors = find_mirrors(os.environ)
+    index = read_release(mirrors, request.release, request.architectures, trust)
     write_whole(arguments.output, dump_lock(make_lock(request, index)).encode())

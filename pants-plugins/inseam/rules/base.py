@@ -24,7 +24,11 @@ from inseam.compat import (
     resolve_target,
     resolve_unparsed_address_inputs,
 )
-from inseam.formats.debian.lock import LockedPackage, check_current, parse_lock, parse_request
+from inseam.formats.debian.facts import Facts, check_declared, facts_of
+from inseam.formats.debian.lock import check_current, parse_lock, refresh_command
+from inseam.formats.debian.package import DebianPackage, dump_package
+from inseam.formats.debian.request import parse_request
+from inseam.formats.debian.suite import Suite
 from inseam.formats.failure import Failure
 from inseam.formats.oci.layer import Layer
 from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_LAYER, parse_rootfs
@@ -40,17 +44,15 @@ from inseam.targets.base import (
     InterpreterField,
     PlatformField,
     PythonVersionField,
+    RegistryGlibcVersionField,
+    RegistryInterpreterField,
+    RegistryPythonVersionField,
 )
 
 logger = logging.getLogger(__name__)
 
 # What the programs that reach a Debian mirror read of the environment.
 FETCH_ENV = ("DEBIAN_MIRROR", "DEBIAN_KEYRING", *NETWORK_ENV)
-
-
-def lock_name(path: str) -> str:
-    """The resolve that the lock file at `path` is for, "debian-bookworm"."""
-    return path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
 
 
 def packages_path(target: Target) -> str:
@@ -99,6 +101,94 @@ class Base:
         return (self.platform, self.interpreter) == (other.platform, other.interpreter)
 
 
+@dataclass(frozen=True)
+class LockedBaseRequest:
+    """The lock of a `debian_base`, or of its `#rootfs`, with this address.
+
+    platform: another one than the base declares; "" for its own.
+    """
+
+    address: Address
+    platform: str = ""
+
+
+@dataclass(frozen=True)
+class LockedBase:
+    """What the lock of a `debian_base` says about one platform of it.
+
+    packages_path, lock_path: of the list of packages and of its lock, from the repository's root.
+    """
+
+    base: Address
+    packages_path: str
+    lock_path: str
+    release: str
+    suites: tuple[Suite, ...]
+    architecture: str
+    packages: tuple[DebianPackage, ...]
+    facts: Facts
+
+    def failure(self, error: Failure) -> Failure:
+        """The error of a step that works with the packages, with what to edit and to type."""
+        return Failure(
+            f"{self.base}: {error}\n(The list of packages is {self.packages_path}. To lock them"
+            f" again: {refresh_command(self.lock_path)})"
+        )
+
+
+@rule
+async def read_locked_base(request: LockedBaseRequest) -> LockedBase:
+    wrapped = await resolve_target(
+        WrappedTargetRequest(request.address, description_of_origin="a base"), **implicitly()
+    )
+    target = wrapped.target
+    base = target.address.maybe_convert_to_target_generator()
+    architecture = (request.platform or target[PlatformField].value).split("/")[1]
+    path = target[DebianLockField].value
+    listed = packages_path(target)
+    contents = await get_digest_contents(await path_globs_to_digest(PathGlobs([path, listed])))
+    files = {file.path: file.content for file in contents}
+    if path not in files:
+        raise Failure(f"{base}: the lock {path} does not exist. Run: {refresh_command(path)}")
+    try:
+        texts = {name: _text(name, content) for name, content in files.items()}
+        lock = parse_lock(texts[path], path)
+        if listed in texts:
+            check_current(lock, parse_request(texts[listed], listed))
+        packages = lock.select(architecture, target[DebianGroupsField].value)
+        facts = facts_of(packages, target[InterpreterField].value)
+        for field, found in (
+            (PythonVersionField, facts.python_version),
+            (GlibcVersionField, facts.glibc_version),
+        ):
+            check_declared(field.alias, target[field].value, found)
+    except Failure as error:
+        raise Failure(
+            f"{base}: {error}\n(The list of packages is {listed}, its lock {path}. To lock them"
+            f" again: {refresh_command(path)})"
+        ) from error
+    return LockedBase(
+        base,
+        listed,
+        path,
+        lock.request.release,
+        lock.suites,
+        architecture,
+        packages,
+        facts,
+    )
+
+
+def _text(path: str, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise Failure(f"{path} is not text in UTF-8: {error}") from None
+
+
+locked_base = by_name(read_locked_base)
+
+
 @rule
 async def resolve_base(request: BaseRequest) -> Base:
     addresses = await resolve_unparsed_address_inputs(
@@ -118,16 +208,30 @@ async def resolve_base(request: BaseRequest) -> Base:
             f"The base {base.address} of {request.wanted_by or 'an option'} is a `{base.alias}`."
             " It must be a `debian_base` or a `registry_base`."
         )
-    major, minor = base[GlibcVersionField].value.split(".")
+    if base.has_field(DebianLockField):
+        locked = await locked_base(
+            LockedBaseRequest(base.address, request.platform), **implicitly()
+        )
+        facts = locked.facts
+        has_init = any(package.name == "tini" for package in locked.packages)
+    else:
+        # Required fields of a `registry_base`.
+        facts = Facts(
+            base[RegistryInterpreterField].value,
+            base[RegistryPythonVersionField].value,
+            base[RegistryGlibcVersionField].value,
+        )
+        has_init = None
+    major, minor = facts.glibc_version.split(".")
     return Base(
         base.address,
         PythonPlatform(
             architecture=(request.platform or base[PlatformField].value).split("/")[1],
-            python=base[PythonVersionField].value,
+            python=facts.python_version,
             glibc=(int(major), int(minor)),
         ),
-        base[InterpreterField].value,
-        "init" in base[DebianGroupsField].value if base.has_field(DebianGroupsField) else None,
+        facts.interpreter,
+        has_init,
         base.has_field(DebianGroupsField),
     )
 
@@ -139,17 +243,26 @@ find_base = by_name(resolve_base)
 class DebRequest:
     """One locked Debian package, fetched."""
 
-    package: LockedPackage
     release: str
+    suites: tuple[Suite, ...]
+    package: DebianPackage
     python_version: str
 
 
 @dataclass(frozen=True)
 class Deb:
-    """A digest with the package's file at its root, and what its fetching said."""
+    """A digest with the package's file and what it is, and what its fetching said."""
 
     digest: Digest
     messages: str
+
+
+def _newer(request: DebRequest, inseam: InseamSubsystem) -> tuple[str, ...]:
+    return (
+        "--allow-newer",
+        *(("--allow-expired",) if inseam.debian_allow_expired else ()),
+        *(f"--known={suite.name}={suite.date}" for suite in request.suites),
+    )
 
 
 @rule(desc="Fetch a Debian package", level=LogLevel.DEBUG)
@@ -161,10 +274,10 @@ async def fetch_deb(request: DebRequest, inseam: InseamSubsystem) -> Deb:
         ProgramRequest(
             argv=(
                 "fetch_deb",
-                *package.fetch_arguments(),
+                f"--package={dump_package(package)}",
                 f"--release={request.release}",
-                f"--output=debs/{package.file_name}",
-                *(("--allow-newer",) if inseam.debian_allow_newer else ()),
+                "--out=debs",
+                *(_newer(request, inseam) if inseam.debian_allow_newer else ()),
             ),
             input=EMPTY_DIGEST,
             output="debs",
@@ -200,56 +313,36 @@ class Rootfs:
 
 
 @rule(desc="Make a root filesystem", level=LogLevel.DEBUG)
-async def make_rootfs(request: RootfsRequest) -> Rootfs:
-    wrapped = await resolve_target(
-        WrappedTargetRequest(request.address, description_of_origin="a base"), **implicitly()
-    )
-    target = wrapped.target
-    base = target.address.maybe_convert_to_target_generator()
-    architecture = (request.platform or target[PlatformField].value).split("/")[1]
-    python_version = ".".join(target[PythonVersionField].value.split(".")[:2])
-    path = target[DebianLockField].value
-    listed = packages_path(target)
-    contents = await get_digest_contents(await path_globs_to_digest(PathGlobs([path, listed])))
-    files = {file.path: file.content.decode() for file in contents}
-    if path not in files:
-        raise Failure(
-            f"{base}: the lock {path} does not exist. Run: ./pants generate-lockfiles"
-            f" --resolve={lock_name(path)}"
-        )
-    try:
-        lock = parse_lock(files[path], path)
-        if listed in files:
-            check_current(lock, parse_request(files[listed], listed))
-        packages = lock.select(architecture, target[DebianGroupsField].value)
-    except Failure as error:
-        raise Failure(f"{base}: {error}") from error
+async def make_rootfs(request: RootfsRequest, inseam: InseamSubsystem) -> Rootfs:
+    locked = await locked_base(LockedBaseRequest(request.address, request.platform), **implicitly())
+    python_version = ".".join(locked.facts.python_version.split(".")[:2])
+    suites = locked.suites if inseam.debian_allow_newer else ()
     try:
         debs = await concurrently(
-            deb(DebRequest(package, lock.request.release, python_version), **implicitly())
-            for package in packages
+            deb(DebRequest(locked.release, suites, package, python_version), **implicitly())
+            for package in locked.packages
         )
         for fetched in debs:
             if fetched.messages.strip():
-                logger.warning("%s: %s", base, fetched.messages.strip())
+                logger.warning("%s: %s", locked.base, fetched.messages.strip())
         result = await run_program(
             ProgramRequest(
                 argv=(
                     "rootfs",
-                    f"--architecture={architecture}",
-                    f"--interpreter={target[InterpreterField].value}",
+                    f"--architecture={locked.architecture}",
+                    f"--interpreter={locked.facts.interpreter}",
                     f"--out=out/{layer_folder(ROOTFS_LAYER)}",
-                    *(package.file_name for package in packages),
+                    *(package.file_name for package in locked.packages),
                 ),
                 input=await merge_digests(MergeDigests(fetched.digest for fetched in debs)),
                 output="out",
                 python_version=python_version,
-                description=f"Unpack {len(packages)} Debian packages for {base}",
+                description=f"Unpack {len(locked.packages)} Debian packages for {locked.base}",
             ),
             **implicitly(),
         )
     except Failure as error:
-        raise Failure(f"{base}: {error}") from error
+        raise locked.failure(error) from error
     content = await file_content(result.digest, f"{layer_folder(ROOTFS_LAYER)}/{ROOTFS_FILE}")
     made = parse_rootfs(content.decode())
     return Rootfs(StoredLayer(Layer(ROOTFS_LAYER, made.diff_id, made.size), result.digest))

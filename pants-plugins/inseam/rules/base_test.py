@@ -1,26 +1,39 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pants.core.goals.generate_lockfiles import KnownUserResolveNames, UserGenerateLockfiles
 from pants.engine.addresses import Address
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
+from inseam.formats.debian.lock import lock_name
 from inseam.plan.platform import PythonPlatform
-from inseam.rules.base import Base, BaseRequest, Rootfs, RootfsRequest, lock_name
+from inseam.rules.base import Base, BaseRequest, Rootfs, RootfsRequest
 from inseam.rules.debian_lock import KnownDebianLocksRequest, RequestedDebianLocks
-from inseam.rules.rule_testing import BASE, MINOR, PYTHON_VERSION, failure, rule_runner, set_options
+from inseam.rules.rule_testing import (
+    BASE,
+    DEBIAN_LIST,
+    MINOR,
+    PYTHON_VERSION,
+    debian_lock_text,
+    failure,
+    rule_runner,
+    set_options,
+)
 
 SERVICE = Address("src/shop", target_name="app")
-DEBIAN = (
-    "debian_base(name={name!r}, lock={lock!r}, packages={packages!r}, platform='linux/arm64',"
-    " interpreter='/usr/bin/python3.11', python_version='3.11.2', glibc_version='2.36')\n"
-)
 
 
 def debian(
-    name: str = "debian", lock: str = "locks/debian.json", packages: str = "packages.ini"
+    name: str = "debian",
+    lock: str = "locks/debian.json",
+    packages: str = "packages.ini",
+    **more: Any,
 ) -> str:
-    return DEBIAN.format(name=name, lock=lock, packages=packages)
+    fields = {"lock": lock, "packages": packages, "platform": "linux/arm64", **more}
+    texts = (f"{field}={value!r}" for field, value in fields.items())
+    return f"debian_base(name={name!r}, {', '.join(texts)})\n"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +51,13 @@ def module_runner() -> RuleRunner:
 def runner(module_runner: RuleRunner) -> RuleRunner:
     set_options(module_runner)
     module_runner.write_files(
-        {"BUILD": BASE, "docker/BUILD": debian(), "docker/packages.ini": "", "src/shop/BUILD": ""}
+        {
+            "BUILD": BASE,
+            "docker/BUILD": debian(),
+            "docker/packages.ini": DEBIAN_LIST,
+            "locks/debian.json": debian_lock_text(),
+            "src/shop/BUILD": "",
+        }
     )
     return module_runner
 
@@ -56,10 +75,35 @@ def test_a_base_says_its_platform_and_its_interpreter(runner: RuleRunner, spec: 
     assert base.python_version == MINOR
 
 
-def test_a_debian_base_is_a_base_too(runner: RuleRunner) -> None:
+def test_a_debian_base_is_what_its_lock_says(runner: RuleRunner) -> None:
     base = find(runner, "docker:debian")
     assert base.platform == PythonPlatform("arm64", "3.11.2", (2, 36))
     assert base.interpreter == "/usr/bin/python3.11"
+    assert base.has_init is False
+    runner.write_files({"locks/debian.json": debian_lock_text(python="3.11.9-1")})
+    assert find(runner, "docker:debian").platform.python == "3.11.9"
+
+
+@pytest.mark.parametrize(
+    "field, value, found",
+    [("python_version", "3.11.99", "3.11.2"), ("glibc_version", "2.99", "2.36")],
+)
+def test_what_a_base_declares_must_be_what_its_lock_says(
+    runner: RuleRunner, field: str, value: str, found: str
+) -> None:
+    runner.write_files({"docker/BUILD": debian(**{field: found})})
+    assert find(runner, "docker:debian").python_version == "3.11"
+    runner.write_files({"docker/BUILD": debian(**{field: value})})
+    why = failure(runner, Base, BaseRequest("docker:debian", SERVICE))
+    assert why.startswith(f"docker:debian: `{field}` is {value!r}, but the lock has {found!r}")
+
+
+def test_errors_of_a_base_name_the_list_and_the_lock_in_use(runner: RuleRunner) -> None:
+    runner.write_files({"docker/packages.ini": DEBIAN_LIST + "[debug]\nbusybox\n"})
+    why = failure(runner, Base, BaseRequest("docker:debian", SERVICE))
+    assert "does not match the list of packages" in why
+    assert "(The list of packages is docker/packages.ini, its lock locks/debian.json." in why
+    assert "./pants generate-lockfiles --resolve=debian)" in why
 
 
 def test_what_is_no_base_is_refused_by_both_names(runner: RuleRunner) -> None:
@@ -71,10 +115,11 @@ def test_what_is_no_base_is_refused_by_both_names(runner: RuleRunner) -> None:
 def test_a_base_without_its_lock_is_refused_with_the_command_that_makes_it(
     runner: RuleRunner,
 ) -> None:
+    runner.write_files({"docker/BUILD": debian(lock="locks/none.json")})
     address = Address("docker", target_name="debian", generated_name="rootfs")
     assert failure(runner, Rootfs, RootfsRequest(address)) == (
-        "docker:debian: the lock locks/debian.json does not exist. Run: ./pants"
-        " generate-lockfiles --resolve=debian"
+        "docker:debian: the lock locks/none.json does not exist. Run: ./pants"
+        " generate-lockfiles --resolve=none"
     )
 
 
@@ -96,7 +141,6 @@ def test_the_lock_of_a_base_is_a_resolve(runner: RuleRunner) -> None:
     (lock,) = runner.request(UserGenerateLockfiles, [RequestedDebianLocks(["debian"])])
     assert lock.lockfile_dest == "locks/debian.json"
     assert vars(lock)["packages"] == "docker/packages.ini"
-    assert vars(lock)["python_version"] == "3.11"
 
 
 def test_bases_may_share_a_lock(runner: RuleRunner) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,18 +29,21 @@ from inseam.compat import (
     implicitly,
     path_globs_to_digest,
 )
+from inseam.formats.debian.lock import lock_name
 from inseam.formats.failure import Failure
-from inseam.rules.base import FETCH_ENV, lock_name, packages_path
-from inseam.rules.process import ProgramRequest, run_program
-from inseam.targets.base import DebianLockField, PythonVersionField, RootfsSourcesField
+from inseam.rules.base import FETCH_ENV, packages_path
+from inseam.rules.process import ANY_PYTHON, ProgramRequest, run_program
+from inseam.subsystem import InseamSubsystem
+from inseam.targets.base import DebianLockField, RootfsSourcesField
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class GenerateDebianLock(GenerateLockfile):
-    """packages: path of the list of packages. python_version: of CPython that runs the program."""
+    """packages: path of the list of packages."""
 
     packages: str
-    python_version: str
 
 
 class RequestedDebianLocks(RequestedUserResolveNames):
@@ -61,7 +65,6 @@ def _locks(targets: AllTargets) -> dict[str, GenerateDebianLock]:
             lockfile_dest=path,
             diff=False,
             packages=packages_path(target),
-            python_version=".".join(target[PythonVersionField].value.split(".")[:2]),
         )
         known = locks.setdefault(lock.resolve_name, lock)
         if (known.packages, known.lockfile_dest) != (lock.packages, lock.lockfile_dest):
@@ -92,10 +95,12 @@ async def requested_debian_locks(
 
 
 @rule(desc="Lock Debian packages", level=LogLevel.DEBUG)
-async def generate_debian_lock(request: GenerateDebianLock) -> GenerateLockfileResult:
-    listed = await path_globs_to_digest(PathGlobs([request.packages]))
-    found = await digest_to_snapshot(listed)
-    if not found.files:
+async def generate_debian_lock(
+    request: GenerateDebianLock, inseam: InseamSubsystem
+) -> GenerateLockfileResult:
+    files = await path_globs_to_digest(PathGlobs([request.packages, request.lockfile_dest]))
+    found = (await digest_to_snapshot(files)).files
+    if request.packages not in found:
         raise Failure(
             f"The list of Debian packages {request.packages} does not exist. Create it, or set the"
             " `packages` field of the `debian_base` to an existing file."
@@ -103,19 +108,28 @@ async def generate_debian_lock(request: GenerateDebianLock) -> GenerateLockfileR
     env = await environment_vars_subset(
         EnvironmentVarsRequest([*FETCH_ENV, "PATH"]), **implicitly()
     )
-    folder, _, name = request.lockfile_dest.rpartition("/")
+    before = request.lockfile_dest
+    folder, _, name = before.rpartition("/")
     result = await run_program(
         ProgramRequest(
-            argv=("lock_debs", f"--packages={request.packages}", f"--output=lock/{name}"),
-            input=listed,
+            argv=(
+                "lock_debs",
+                f"--packages={request.packages}",
+                f"--output=lock/{name}",
+                *((f"--before={before}",) if before in found else ()),
+                *(("--allow-expired",) if inseam.debian_allow_expired else ()),
+            ),
+            input=files,
             output="lock",
-            python_version=request.python_version,
+            python_version=ANY_PYTHON,
             description=f"Lock the Debian packages of {request.packages}",
             env=tuple(sorted(env.items())),
             cacheable=False,
         ),
         **implicitly(),
     )
+    if result.messages.strip():
+        logger.warning("%s: %s", request.lockfile_dest, result.messages.strip())
     digest = await add_prefix(AddPrefix(result.digest, folder))
     return GenerateLockfileResult(digest, request.resolve_name, request.lockfile_dest)
 

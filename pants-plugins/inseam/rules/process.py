@@ -92,6 +92,15 @@ class ProgramResult:
     messages: str
 
 
+# The version of CPython for programs whose result does not depend on it.
+ANY_PYTHON = "3"
+
+
+def _constraints(python_version: str) -> InterpreterConstraints:
+    wanted = ">=3.9,<4" if python_version == ANY_PYTHON else f"=={python_version}.*"
+    return InterpreterConstraints([f"CPython{wanted}"])
+
+
 @dataclass(frozen=True)
 class InterpreterRequest:
     """CPython of a version, as "3.11"."""
@@ -197,7 +206,7 @@ async def prepare_interpreter(
     version = request.python_version
     try:
         python = await find_interpreter(
-            InterpreterConstraints([f"CPython=={version}.*"]), **implicitly()
+            _constraints(version), **implicitly()
         )
     except Exception as error:
         raise Failure(
@@ -309,7 +318,7 @@ class Command:
 @rule
 async def prepare_command(request: CommandRequest) -> Command:
     python = await find_interpreter(
-        InterpreterConstraints([f"CPython=={request.python_version}.*"]), **implicitly()
+        _constraints(request.python_version), **implicitly()
     )
     sources = await create_digest(CreateDigest(program_sources(request.argv[0])))
     return Command((python.path, "-sSB", f"{{chroot}}/{PROGRAMS}", *request.argv), sources)

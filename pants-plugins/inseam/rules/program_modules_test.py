@@ -17,9 +17,9 @@ ENGINES = f"{STORE} clients/client clients/docker clients/load clients/podman oc
 PYTHON = "failure files python/bytecode python/venv tar"
 CONFLICTS = f"{PYTHON} python/conflicts python/entry_point python/installed python/sources"
 LAYER = "distribution failure files oci/descriptor oci/layer tar"
-LOCK = """
-    debian/archive debian/control debian/index debian/lock debian/mirror debian/version download
-    failure files
+INDEX = """
+    debian/archive debian/control debian/index debian/mirror debian/package debian/release
+    debian/signature debian/suite debian/version download failure files
 """
 
 # The modules of `formats` by program. Whoever adds one says here that its edits may make those
@@ -32,18 +32,19 @@ FORMATS = {
     "compress": f"{LAYER} compression",
     "data": f"{PYTHON} {LAYER} python/sources",
     "export": STORE,
-    "fetch_deb": f"{LOCK} debian/fetch",
+    "fetch_deb": f"{INDEX} debian/fetch",
     "fetch_wheel": "download failure files",
     "install_programs": "failure",
     "install_wheel": f"{PYTHON} distribution elf python/wheel python/wheel_tree records",
     "load": ENGINES,
-    "lock_debs": f"{LOCK} debian/closure debian/relations",
+    "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
     "merge": f"{PYTHON} {LAYER} python/installed python/merge python/wheel_tree records",
     "pull": f"{IMAGE} clients/pull clients/registry oci/reference",
     "push": f"{STORE} clients/push clients/registry oci/reference",
     "rebase": f"{STORE} oci/assemble oci/rebase",
     "rootfs": """
-        debian/control debian/deb debian/relations debian/version elf failure files python/bytecode
+        debian/archive debian/control debian/deb debian/package debian/relations debian/version elf
+        failure files python/bytecode
         rootfs/build rootfs/checks rootfs/interpreter rootfs/metadata rootfs/slim
         rootfs/system_files tar
     """,

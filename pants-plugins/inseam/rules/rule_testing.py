@@ -22,6 +22,9 @@ from pants.testutil.rule_runner import PYTHON_BOOTSTRAP_ENV, QueryRule, RuleRunn
 
 from inseam import register
 from inseam.compat import CALL_BY_NAME
+from inseam.formats.debian.lock import DebianLock, LockedPackage, dump_lock
+from inseam.formats.debian.package import DebianPackage
+from inseam.formats.debian.request import parse_request
 from inseam.rules import base, compressors, debian_lock, generate, process
 from inseam.rules import layers as layer_rules
 from inseam.subsystem import InseamSubsystem
@@ -180,3 +183,30 @@ def tar_files(data: bytes) -> dict[str, bytes]:
             if file is not None:
                 found[info.name] = file.read()
         return found
+
+
+DEBIAN_LIST = (
+    "[release]\nname = bookworm\narchitectures = amd64 arm64\n[base]\npython3.11-minimal\n"
+)
+
+
+def debian_lock_text(python: str = "3.11.2-6+deb12u6", text: str = DEBIAN_LIST) -> str:
+    """A lock with CPython and glibc, for the list of packages `text`."""
+    request = parse_request(text)
+    return dump_lock(
+        DebianLock(
+            request,
+            {
+                architecture: tuple(
+                    LockedPackage(
+                        DebianPackage(name, version, architecture, "debian", "pool/x", 1, "0" * 64)
+                    )
+                    for name, version in (
+                        ("libc6", "2.36-9+deb12u14"),
+                        ("python3.11-minimal", python),
+                    )
+                )
+                for architecture in request.architectures
+            },
+        )
+    )

@@ -24,6 +24,7 @@ from inseam.rules.layers import StoredLayer
 from inseam.rules.rule_testing import (
     BASE,
     MINOR,
+    debian_lock_text,
     failure,
     files_of,
     lock_text,
@@ -510,10 +511,10 @@ def test_a_base_for_a_python_that_is_not_installed_here_is_refused(runner: RuleR
 
 
 def test_an_init_process_that_the_base_lacks_is_refused(runner: RuleRunner) -> None:
-    fields = "interpreter='/usr/bin/python3', python_version='3.11.2', glibc_version='2.36'"
     runner.write_files(
         {
-            "BUILD": f"debian_base(name='base', lock='x.json', {fields})",
+            "BUILD": "debian_base(name='base', lock='x.json')",
+            "x.json": debian_lock_text(),
             "src/shop/BUILD": SERVICE.replace('"app"', '"app", init=True'),
         }
     )

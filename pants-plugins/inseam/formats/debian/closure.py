@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass
 from typing import Collection, Iterable, Mapping
@@ -9,6 +10,10 @@ from typing import Collection, Iterable, Mapping
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.index import IndexEntry
 from inseam.formats.debian.relations import Relation, parse_relations
+
+Providers = Mapping[str, "list[tuple[str, str]]"]
+
+_PYTHON = re.compile(r"(lib)?python3\.\d+-(minimal|stdlib)\Z")
 
 
 @dataclass(frozen=True)
@@ -20,18 +25,26 @@ class Closure:
 
 
 def resolve(
-    roots: Iterable[str], candidates: Mapping[str, IndexEntry], omit: Collection[str] = ()
+    roots: Iterable[str],
+    candidates: Mapping[str, IndexEntry],
+    omit: Collection[str] = (),
+    providers: Providers | None = None,
 ) -> Closure:
     """The roots and all that they depend on, without the packages named in `omit`.
 
     candidates: by name, the one version of each package that may be taken.
-    omit: names that count as there. A dependency that one of them satisfies adds nothing.
+    omit: names that count as there, also under a name that they provide, as libraries do that were
+        renamed. A dependency that one of them satisfies adds nothing, unless that is a library and
+        what depends on it is not Python: only the standard library can do without (its modules
+        follow the libraries that are there), programs cannot start.
 
     Of several alternatives, one that is there already is taken, else the first that can be had.
+    providers: those of the candidates, where they are known already.
+
     Roots are taken, and their dependencies walked, in sorted order, so that the result depends on
     the sets only. Raises DebianError, naming the chain of packages, for what cannot be satisfied.
     """
-    providers = _providers(candidates)
+    providers = providers_of(candidates) if providers is None else providers
     chosen: dict[str, IndexEntry] = {}
     wanted_by: dict[str, str] = {}
     omitted: set[str] = set()
@@ -59,10 +72,14 @@ def resolve(
             ]
             if any(found in chosen for group in satisfying for found in group):
                 continue
-            left_out = {alternative.name for alternative in dependency} | {
-                found for group in satisfying for found in group
+            names = {alternative.name for alternative in dependency}
+            names.update(found for group in satisfying for found in group)
+            left_out = {
+                named
+                for found in names
+                for named in [found, *_provided(candidates.get(found))]
+                if named in omit and (_PYTHON.match(name) or not _is_library(found, candidates))
             }
-            left_out.intersection_update(omit)
             if left_out:
                 omitted |= left_out
                 continue
@@ -70,13 +87,26 @@ def resolve(
             if first is None:
                 raise DebianError(
                     f"{_chain(name, wanted_by)} needs {' | '.join(map(str, dependency))},"
-                    " which this release does not have; correct the list, or leave it out there"
+                    " which this release does not have; correct the list, or leave it out in"
+                    " [omit]"
                 )
             take(first, name)
     return Closure({name: chosen[name] for name in sorted(chosen)}, frozenset(omitted))
 
 
-def _providers(candidates: Mapping[str, IndexEntry]) -> dict[str, list[tuple[str, str]]]:
+def _is_library(name: str, candidates: Mapping[str, IndexEntry]) -> bool:
+    return name in candidates and candidates[name].section.split("/")[-1] == "libs"
+
+
+def _provided(entry: IndexEntry | None) -> list[str]:
+    """The names that a package provides with its own version, as if it still had them."""
+    if entry is None:
+        return []
+    provided = [relation for (relation,) in parse_relations(entry.provides)]
+    return [relation.name for relation in provided if relation.version]
+
+
+def providers_of(candidates: Mapping[str, IndexEntry]) -> Providers:
     """Virtual name -> (provider, provided version or empty), sorted by provider."""
     found: dict[str, list[tuple[str, str]]] = {}
     for name in sorted(candidates):
@@ -88,7 +118,7 @@ def _providers(candidates: Mapping[str, IndexEntry]) -> dict[str, list[tuple[str
 def _satisfying(
     wanted: Relation,
     candidates: Mapping[str, IndexEntry],
-    providers: Mapping[str, list[tuple[str, str]]],
+    providers: Providers,
 ) -> list[str]:
     """Names of the packages that satisfy a relation, the real one first.
 

@@ -13,11 +13,6 @@ class DebianError(Failure):
     """What went wrong with a Debian package, lock or mirror; the text says what to do next."""
 
 
-def refresh_command(release: str = "") -> str:
-    """What to type to lock Debian packages again."""
-    return "./pants generate-lockfiles" + (f" --resolve=debian-{release}" if release else "")
-
-
 def paragraphs(text: str) -> Iterator[Paragraph]:
     """Yields each paragraph as a mapping from field name to value.
 

@@ -12,11 +12,13 @@ import struct
 import tarfile
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Callable, Iterator, Mapping, Sequence
 
-from inseam.formats.debian.lock import LockedPackage
+from inseam.formats.debian.control import DebianError
+from inseam.formats.debian.deb import read_deb
+from inseam.formats.debian.package import DebianPackage, dump_package
 
 COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
     "": bytes,
@@ -47,6 +49,9 @@ aMpKDbSn16+qwmrQdQfPcSi66ufhnwI=
 -----END PGP SIGNATURE-----
 """
 IN_RELEASE_TEXT = "Origin: Debian\nCodename: bookworm\n"
+
+
+DATE = "Mon, 01 Jan 2024 00:00:00 UTC"  # of the indexes that `publish` makes
 
 
 @dataclass(frozen=True)
@@ -115,9 +120,9 @@ def deb_bytes(
     )
 
 
-def locked(data: bytes, name: str = "hello", version: str = "1.0-1") -> LockedPackage:
+def locked(data: bytes, name: str = "hello", version: str = "1.0-1") -> DebianPackage:
     """The lock's entry for a package with the bytes `data`."""
-    return LockedPackage(
+    return DebianPackage(
         name=name,
         version=version,
         architecture="amd64",
@@ -209,7 +214,7 @@ def serving() -> Iterator[Mirror]:
         thread.join()
 
 
-def packages_text(packages: Sequence[LockedPackage], fields: str = "") -> str:
+def packages_text(packages: Sequence[DebianPackage], fields: str = "") -> str:
     """A Packages file that lists the packages, each with the additional `fields`."""
     return "\n".join(
         f"Package: {package.name}\nVersion: {package.version}\n"
@@ -219,7 +224,7 @@ def packages_text(packages: Sequence[LockedPackage], fields: str = "") -> str:
     )
 
 
-def publish(files: dict[str, bytes], packages: Sequence[LockedPackage], release: str) -> None:
+def publish(files: dict[str, bytes], packages: Sequence[DebianPackage], release: str) -> None:
     """Puts the indexes of a release, in which `verify_nothing` trusts, into a mirror's files."""
     suites = {release: "debian", f"{release}-updates": "", f"{release}-security": "debian-security"}
     for suite, content in suites.items():
@@ -229,7 +234,7 @@ def publish(files: dict[str, bytes], packages: Sequence[LockedPackage], release:
         name = "main/binary-amd64/Packages.xz"
         files[f"{archive}/dists/{suite}/{name}"] = packed
         digest = hashlib.sha256(packed).hexdigest()
-        text = f"Codename: {suite}\nSHA256:\n {digest} {len(packed)} {name}\n"
+        text = f"Codename: {suite}\nDate: {DATE}\nSHA256:\n {digest} {len(packed)} {name}\n"
         files[f"{archive}/dists/{suite}/InRelease"] = text.encode()
 
 
@@ -239,8 +244,19 @@ def verify_nothing(signed: bytes, name: str) -> str:
 
 
 def write_debs(folder: Path, debs: Mapping[str, bytes]) -> list[str]:
-    """Writes the .deb files; returns their paths, in the order given."""
+    """Writes the .deb files, and beside each what it is; returns their paths, in the order given.
+
+    What is no package is described as one of the file's name.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in debs.items():
-        (folder / name).write_bytes(data)
+        path = folder / name
+        path.write_bytes(data)
+        package = locked(data, "hello")
+        try:
+            deb = read_deb(str(path))
+            package = replace(locked(data, deb.name, deb.version), architecture=deb.architecture)
+        except DebianError:
+            pass
+        path.with_name(f"{name}.json").write_text(dump_package(package))
     return [str(folder / name) for name in debs]

@@ -8,7 +8,6 @@ from typing import Iterator
 import pytest
 
 from inseam.formats import download
-from inseam.formats.debian import fetch as fetch_deb
 from inseam.formats.debian.deb_testing import (
     Mirror,
     deb_bytes,
@@ -17,7 +16,7 @@ from inseam.formats.debian.deb_testing import (
     serving,
     verify_nothing,
 )
-from inseam.formats.debian.lock import LockedPackage
+from inseam.formats.debian.package import DebianPackage, dump_package
 from inseam.programs.__main__ import run
 
 DATA = deb_bytes()
@@ -38,21 +37,21 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
         yield found
 
 
-def fetch(tmp_path: Path, *more: str, package: LockedPackage = HELLO) -> int:
-    arguments = [*package.fetch_arguments(), "--release=bookworm"]
-    return run(["fetch_deb", *arguments, f"--output={tmp_path}/out/hello.deb", *more])
+def fetch(tmp_path: Path, *more: str, package: DebianPackage = HELLO) -> int:
+    arguments = [f"--package={dump_package(package)}", "--release=bookworm"]
+    return run(["fetch_deb", *arguments, f"--out={tmp_path}/out", *more])
 
 
 def output(tmp_path: Path) -> list[str]:
     """Everything in the output folder, so that half-written files show."""
-    return os.listdir(tmp_path / "out") if (tmp_path / "out").exists() else []
+    return sorted(os.listdir(tmp_path / "out")) if (tmp_path / "out").exists() else []
 
 
 def test_a_locked_package_is_fetched(tmp_path: Path, mirror: Mirror) -> None:
     mirror.files[f"debian/{HELLO.path}"] = DATA
     assert fetch(tmp_path) == 0
-    assert (tmp_path / "out" / "hello.deb").read_bytes() == DATA
-    assert output(tmp_path) == ["hello.deb"]
+    assert (tmp_path / "out" / HELLO.file_name).read_bytes() == DATA
+    assert output(tmp_path) == [HELLO.file_name, f"{HELLO.file_name}.json"]
 
 
 def test_a_mirror_may_be_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +98,7 @@ def test_a_package_that_has_gone_tells_how_to_refresh_the_lock(
     assert output(tmp_path) == []
     error = capfd.readouterr().err
     assert "Debian package hello 1.0-1 (amd64) is on no mirror any more" in error
-    assert "./pants generate-lockfiles --resolve=debian-bookworm" in error
+    assert "Lock the packages again" in error
 
 
 def test_no_network_is_told_apart_from_a_package_that_has_gone(
@@ -125,7 +124,7 @@ def test_a_connection_that_breaks_leaves_nothing_behind(
 
 
 def trust_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inseam.formats.debian.index.verify_inrelease", verify_nothing)
+    monkeypatch.setattr("inseam.formats.debian.release.verify_inrelease", verify_nothing)
 
 
 def test_a_newer_version_is_taken_only_when_asked_for_and_loudly(
@@ -140,9 +139,9 @@ def test_a_newer_version_is_taken_only_when_asked_for_and_loudly(
     assert fetch(tmp_path) == 1
     assert output(tmp_path) == []
     assert fetch(tmp_path, "--allow-newer") == 0
-    assert (tmp_path / "out" / "hello.deb").read_bytes() == NEW_DATA
+    assert (tmp_path / "out" / HELLO.file_name).read_bytes() == NEW_DATA
     error = capfd.readouterr().err
-    assert "WARNING: Debian package hello 1.0-1 has gone" in error
+    assert "WARNING: Debian package hello 1.0-1 (amd64) has gone" in error
     assert NEW.version in error
     assert NEW.sha256 in error
 
@@ -157,7 +156,7 @@ def test_the_locked_version_is_taken_while_it_is_there(
     publish(mirror.files, [NEW], "bookworm")
     mirror.files[f"debian/{HELLO.path}"] = DATA
     assert fetch(tmp_path, "--allow-newer") == 0
-    assert (tmp_path / "out" / "hello.deb").read_bytes() == DATA
+    assert (tmp_path / "out" / HELLO.file_name).read_bytes() == DATA
     assert capfd.readouterr().err == ""
 
 
@@ -205,8 +204,3 @@ def test_a_package_for_all_architectures_is_looked_up_in_some_index(
     publish(mirror.files, [replace(NEW, architecture="all")], "bookworm")
     mirror.files[f"debian-security/{NEW.path}"] = NEW_DATA
     assert fetch(tmp_path, "--allow-newer", package=replace(HELLO, architecture="all")) == 0
-
-
-def test_the_arguments_are_those_of_the_lock() -> None:
-    assert HELLO.fetch_arguments()[0] == "--name=hello"
-    assert fetch_deb.__doc__

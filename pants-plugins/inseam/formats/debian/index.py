@@ -1,85 +1,77 @@
-"""Reads the signed package index of a Debian release from its mirrors.
-
-The chain of trust is that of apt-secure(8): the archive's keys sign InRelease, which has the
-sha256 of each Packages file, which has the sha256 of each package.
-"""
+"""Reads the signed package index of a Debian release from its mirrors."""
 
 from __future__ import annotations
 
 import io
 import lzma
 import os
-import shutil
-import subprocess
-import tempfile
 from dataclasses import dataclass
-from typing import Callable, Iterable
+from typing import Iterable, Mapping, Sequence
 
 from inseam.formats import download
 from inseam.formats.debian import mirror as debian_mirror
-from inseam.formats.debian.archive import MAIN_ARCHIVE, SECURITY_ARCHIVE
-from inseam.formats.debian.control import DebianError, Paragraph, paragraphs, single_paragraph
+from inseam.formats.debian.control import DebianError, Paragraph, paragraphs
 from inseam.formats.debian.mirror import Mirrors
+from inseam.formats.debian.package import DebianPackage
+from inseam.formats.debian.release import Trust, Unusable, read_inrelease
+from inseam.formats.debian.suite import Suite, WantedSuite, suites_of
 from inseam.formats.debian.version import sort_key
 
 COMPONENT = "main"
-KEYRINGS = (
-    "/usr/share/keyrings/debian-archive-keyring.gpg",
-    "/usr/share/keyrings/debian-archive-keyring.pgp",
-)
-KEYRING_VARIABLE = "DEBIAN_KEYRING"
-
-Verifier = Callable[[bytes, str], str]
+LARGEST_INRELEASE = 16 << 20  # bytes; Debian's have less than one MiB
 
 
 @dataclass(frozen=True)
 class IndexEntry:
     """One package as a Packages index describes it.
 
-    archive: `debian` or `debian-security`, where `path` is.
-    path: below the archive's base URL, `pool/main/...`.
-    size: bytes. sha256: hexadecimal.
     depends: its Pre-Depends and Depends fields, joined by a comma. provides: its Provides field.
+    section: `libs` for shared libraries (policy 2.4).
     """
 
-    name: str
-    version: str
-    architecture: str
-    archive: str
-    path: str
-    size: int
-    sha256: str
+    package: DebianPackage
     depends: str = ""
     provides: str = ""
+    section: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.package.name
+
+    @property
+    def version(self) -> str:
+        return self.package.version
 
 
-def suites_of(release: str) -> tuple[tuple[str, str], ...]:
-    """(suite, archive) of everything that makes up a stable release with its fixes."""
-    return (
-        (release, MAIN_ARCHIVE),
-        (f"{release}-updates", MAIN_ARCHIVE),
-        (f"{release}-security", SECURITY_ARCHIVE),
-    )
+@dataclass(frozen=True)
+class Index:
+    """packages: architecture -> all of a release for it, `Architecture: all` ones included.
+    suites: where they are from."""
+
+    packages: Mapping[str, Sequence[IndexEntry]]
+    suites: tuple[Suite, ...]
 
 
 def read_release(
-    mirrors: Mirrors, release: str, architectures: Iterable[str], verify: Verifier | None = None
-) -> dict[str, list[IndexEntry]]:
-    """Architecture -> all packages of a release for it, `Architecture: all` ones included.
+    mirrors: Mirrors, release: str, architectures: Iterable[str], trust: Trust
+) -> Index:
+    """All packages of a release, with its fixes.
 
-    verify: takes an InRelease file and its description, returns the signed text; `verify_inrelease`
-        unless a test says otherwise.
-
-    Raises DebianError if a mirror cannot be reached, or serves what the archive did not sign.
+    Raises DebianError if a mirror cannot be reached, or serves what the archive did not sign, or
+    what `trust` does not accept.
     """
     wanted = list(architectures)
-    found: dict[str, list[IndexEntry]] = {architecture: [] for architecture in wanted}
-    for suite, archive in suites_of(release):
-        for architecture, entries in _read_suite(
-            mirrors.of(archive), suite, archive, wanted, verify or verify_inrelease
-        ).items():
-            found[architecture].extend(entries)
-    return found
+    packages: dict[str, list[IndexEntry]] = {architecture: [] for architecture in wanted}
+    suites = []
+    for suite in suites_of(release):
+        found = _read_suite(mirrors.of(suite.archive), suite, wanted, trust)
+        if found is None:
+            debian_mirror.warn(f"no mirror has the suite {suite.name}; packages are taken without")
+            continue
+        suites.append(found.suites[0])
+        for architecture, entries in found.packages.items():
+            packages[architecture].extend(entries)
+    return Index(packages, tuple(suites))
 
 
 def newest(entries: Iterable[IndexEntry]) -> dict[str, IndexEntry]:
@@ -93,63 +85,64 @@ def newest(entries: Iterable[IndexEntry]) -> dict[str, IndexEntry]:
 
 
 def _read_suite(
-    bases: Iterable[str], suite: str, archive: str, architectures: list[str], verify: Verifier
-) -> dict[str, list[IndexEntry]]:
-    """Reads from the first mirror that has the whole suite, signed by the archive."""
+    bases: Iterable[str], suite: WantedSuite, architectures: list[str], trust: Trust
+) -> Index | None:
+    """Reads from the first mirror that has the whole suite, signed by the archive.
+
+    None if all mirrors answer that there is no such suite, and it is not required.
+    """
     failures = []
+    missing = not suite.required and suite.name not in trust.known
     for base in bases:
         try:
-            return _read_suite_of(base, suite, archive, architectures, verify)
-        except _UnusableMirror as error:
+            return _read_suite_of(base, suite, architectures, trust)
+        except download.Gone as error:
             failures.append(str(error))
+        except Unusable as error:
+            failures.append(str(error))
+            missing = False
+    if missing:
+        return None
     raise DebianError(
-        f"no mirror serves the suite {suite} as Debian signed it:\n  "
+        f"no mirror serves the suite {suite.name} as Debian signed it:\n  "
         + "\n  ".join(failures)
-        + f"\nCheck the network, or set {debian_mirror.MIRROR_VARIABLE} to another mirror."
+        + f"\nCheck the network, or set {debian_mirror.MIRROR_VARIABLE} to another mirror. To"
+        " accept an index whose dates are wrong, set [inseam].debian_allow_expired."
     )
 
 
-class _UnusableMirror(Exception):
-    pass
-
-
-def _read_suite_of(
-    base: str, suite: str, archive: str, architectures: list[str], verify: Verifier
-) -> dict[str, list[IndexEntry]]:
-    directory = f"{base}/dists/{suite}"
-    signed = _get([f"{directory}/InRelease"])
-    try:
-        text = verify(signed, f"{directory}/InRelease")
-        release = single_paragraph(text, f"{directory}/InRelease")
-    except InvalidSignature as error:
-        raise _UnusableMirror(str(error)) from None
-    if release.get("Codename") != suite:
-        raise _UnusableMirror(
-            f"{directory}/InRelease is signed, but it is of {release.get('Codename')!r}"
-        )
-    hashes: dict[str, tuple[str, int]] = {}
-    for line in release.get("SHA256", "").splitlines():
-        if line.strip():
-            digest, length, name = line.split()
-            hashes[name] = (digest, int(length))
+def _read_suite_of(base: str, suite: WantedSuite, architectures: list[str], trust: Trust) -> Index:
+    directory = f"{base}/dists/{suite.name}"
+    url = f"{directory}/InRelease"
+    release = read_inrelease(_get([url], LARGEST_INRELEASE), url, suite, trust)
     found = {}
     for architecture in architectures:
         name = f"{COMPONENT}/binary-{architecture}/Packages.xz"
-        if name not in hashes:
-            raise DebianError(f"the suite {suite} has no packages for {architecture!r}")
-        digest, size = hashes[name]
+        if name not in release.hashes:
+            raise DebianError(f"the suite {suite.name} has no packages for {architecture!r}")
+        digest, size = release.hashes[name]
         by_hash = f"{directory}/{os.path.dirname(name)}/by-hash/SHA256/{digest}"
-        packed = _get([by_hash, f"{directory}/{name}"], size=size, sha256=digest)
-        found[architecture] = parse_packages(lzma.decompress(packed).decode(), archive)
-    return found
+        try:
+            packed = _get([by_hash, f"{directory}/{name}"], size, size=size, sha256=digest)
+        except download.Gone as error:
+            raise Unusable(str(error)) from None
+        try:
+            text = lzma.decompress(packed).decode()
+        except (lzma.LZMAError, UnicodeDecodeError) as error:
+            raise Unusable(f"{directory}/{name} is signed, but malformed: {error}") from None
+        found[architecture] = parse_packages(text, suite.archive)
+    return Index(found, (release.suite,))
 
 
-def _get(urls: list[str], size: int | None = None, sha256: str | None = None) -> bytes:
+def _get(
+    urls: list[str], largest: int, *, size: int | None = None, sha256: str | None = None
+) -> bytes:
+    """The file at one of the URLs; raises Gone or Unusable."""
     out = io.BytesIO()
     try:
-        download.download(urls, out, size=size, sha256=sha256)
-    except (download.Gone, download.Corrupt, download.Unreachable) as error:
-        raise _UnusableMirror(str(error)) from None
+        download.download(urls, out, size=size, sha256=sha256, largest=largest)
+    except (download.Corrupt, download.Unreachable) as error:
+        raise Unusable(str(error)) from None
     return out.getvalue()
 
 
@@ -157,66 +150,23 @@ def parse_packages(text: str, archive: str) -> list[IndexEntry]:
     """The entries of a Packages file of the given archive."""
     try:
         return [_entry(paragraph, archive) for paragraph in paragraphs(text)]
-    except (KeyError, ValueError) as error:
+    except (DebianError, KeyError, ValueError) as error:
         raise DebianError(f"a Packages file of {archive} has a bad entry: {error}") from None
 
 
 def _entry(paragraph: Paragraph, archive: str) -> IndexEntry:
     both = (paragraph.get("Pre-Depends", ""), paragraph.get("Depends", ""))
     return IndexEntry(
-        name=paragraph["Package"],
-        version=paragraph["Version"],
-        architecture=paragraph["Architecture"],
-        archive=archive,
-        path=paragraph["Filename"],
-        size=int(paragraph["Size"]),
-        sha256=paragraph["SHA256"],
+        DebianPackage(
+            name=paragraph["Package"],
+            version=paragraph["Version"],
+            architecture=paragraph["Architecture"],
+            archive=archive,
+            path=paragraph["Filename"],
+            size=int(paragraph["Size"]),
+            sha256=paragraph["SHA256"],
+        ),
         depends=", ".join(field for field in both if field),
         provides=paragraph.get("Provides", ""),
+        section=paragraph.get("Section", ""),
     )
-
-
-class InvalidSignature(Exception):
-    """A Release file that the archive's keys did not sign."""
-
-
-def find_keyring() -> str:
-    """The file with the Debian archive's keys; raises DebianError if there is none."""
-    named = os.environ.get(KEYRING_VARIABLE)
-    for path in (named,) if named else KEYRINGS:
-        if os.path.exists(path):
-            return path
-    raise DebianError(
-        f"cannot verify Debian's signature: there is no keyring at {named or KEYRINGS[0]}."
-        " Install it (apt-get install debian-archive-keyring), or set"
-        f" {KEYRING_VARIABLE} to a keyring file with the Debian archive's keys."
-    )
-
-
-def verify_inrelease(signed: bytes, name: str) -> str:
-    """The text inside a clear-signed InRelease file, once its signature is found good.
-
-    Raises InvalidSignature if it is not, DebianError if this machine cannot tell.
-    """
-    keyring = find_keyring()
-    gpgv = shutil.which("gpgv", path=os.environ.get("PATH") or os.defpath)
-    if gpgv is None:
-        raise DebianError(
-            "cannot verify Debian's signature: there is no gpgv on this machine."
-            " Install it (apt-get install gpgv)."
-        )
-    with tempfile.TemporaryDirectory() as directory:
-        signed_path = os.path.join(directory, "InRelease")
-        text_path = os.path.join(directory, "Release")
-        with open(signed_path, "wb") as file:
-            file.write(signed)
-        command = [gpgv, "--homedir", directory, "--keyring", os.path.abspath(keyring)]
-        command += ["--output", text_path, signed_path]
-        result = subprocess.run(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={"LC_ALL": "C"}
-        )
-        if result.returncode != 0 or not os.path.exists(text_path):
-            reason = result.stderr.decode("utf-8", "replace").strip()
-            raise InvalidSignature(f"{name} is not signed by Debian's keys: {reason}")
-        with open(text_path, encoding="utf-8") as file:
-            return file.read()

@@ -2,85 +2,39 @@
 
 from __future__ import annotations
 
-import configparser
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Collection, Mapping
+from typing import Any, Collection, Mapping
 
 from inseam.formats.debian.archive import ARCHIVES
-from inseam.formats.debian.control import DebianError, refresh_command
-from inseam.formats.debian.version import sort_key
+from inseam.formats.debian.control import DebianError
+from inseam.formats.debian.package import DebianPackage, package_fields, package_of
+from inseam.formats.debian.request import BASE_GROUP, Request
+from inseam.formats.debian.suite import Suite
 
-LOCK_VERSION = 1
-BASE_GROUP = "base"
-_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+\Z")
-_RESERVED = ("release", "omit")
+LOCK_VERSION = 2
+DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")
 
 
 @dataclass(frozen=True)
 class LockedPackage:
-    """One Debian package, exactly.
+    """groups: those of the request that need it and that do not get it from `base` anyway."""
 
-    architecture: as its control file says, `all` included.
-    archive: `debian` or `debian-security`.
-    path: below the archive's base URL, `pool/main/...`.
-    size: bytes. sha256: hexadecimal, of the .deb.
-    groups: those of the request that need it and that do not get it from `base` anyway.
-    """
-
-    name: str
-    version: str
-    architecture: str
-    archive: str
-    path: str
-    size: int
-    sha256: str
+    package: DebianPackage
     groups: tuple[str, ...] = (BASE_GROUP,)
-
-    @property
-    def file_name(self) -> str:
-        """A file name that says what it is: name_version_architecture.deb, as in the pool."""
-        return f"{self.name}_{self.version.replace(':', '%3a')}_{self.architecture}.deb"
-
-    def fetch_arguments(self) -> tuple[str, ...]:
-        """The arguments of `fetch_deb` that say which package to fetch."""
-        return (
-            f"--name={self.name}",
-            f"--version={self.version}",
-            f"--architecture={self.architecture}",
-            f"--archive={self.archive}",
-            f"--path={self.path}",
-            f"--size={self.size}",
-            f"--sha256={self.sha256}",
-        )
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a person asks for.
-
-    release: code name, for example `bookworm`.
-    architectures: Debian's names, for example `amd64`.
-    groups: name -> packages of an optional part of the image; `base` is always in it.
-    omit: package -> reason why it is left out although others depend on it.
-    """
-
-    release: str
-    architectures: tuple[str, ...]
-    groups: Mapping[str, tuple[str, ...]]
-    omit: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class DebianLock:
-    """request: what was asked for. packages: architecture of the image -> packages, by name."""
+    """request: what was asked for. packages: architecture of the image -> packages, by name.
+    suites: the indexes that they were chosen from, by name."""
 
     request: Request
     packages: Mapping[str, tuple[LockedPackage, ...]]
+    suites: tuple[Suite, ...] = field(default=())
 
-    def select(self, architecture: str, groups: Collection[str] = ()) -> tuple[LockedPackage, ...]:
+    def select(self, architecture: str, groups: Collection[str] = ()) -> tuple[DebianPackage, ...]:
         """The packages of an image: those of `base` and of the given groups, by name.
 
         Raises DebianError for an architecture or a group that the lock does not have.
@@ -89,7 +43,7 @@ class DebianLock:
             raise DebianError(
                 f"the lock of Debian {self.request.release} has no packages for {architecture!r},"
                 f" only for {', '.join(self.packages)}; add it to `architectures` in the list of"
-                f" packages, then {refresh_command(self.request.release)}"
+                " packages, then lock them again"
             )
         wanted = {BASE_GROUP, *groups}
         unknown = sorted(wanted - set(self.request.groups))
@@ -97,17 +51,31 @@ class DebianLock:
             raise DebianError(
                 f"the lock of Debian {self.request.release} has no group {unknown[0]!r},"
                 f" only {', '.join(sorted(self.request.groups))}; add it to the list of packages,"
-                f" then {refresh_command(self.request.release)}"
+                " then lock them again"
             )
-        return tuple(p for p in self.packages[architecture] if wanted.intersection(p.groups))
+        return tuple(
+            locked.package
+            for locked in self.packages[architecture]
+            if wanted.intersection(locked.groups)
+        )
+
+
+def lock_name(path: str) -> str:
+    """The resolve that the lock file at `path` is for, "debian-bookworm"."""
+    return path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+
+
+def refresh_command(path: str = "") -> str:
+    """What to type to write the lock file at `path` again."""
+    return "./pants generate-lockfiles" + (f" --resolve={lock_name(path)}" if path else "")
 
 
 def check_current(lock: DebianLock, request: Request) -> None:
     """Raises DebianError if the lock was made for another request than this one."""
     if lock.request != request:
         raise DebianError(
-            f"the lock of Debian {lock.request.release} is not of the list of packages as it is"
-            f" now; refresh it: {refresh_command(request.release)}"
+            f"the lock of Debian {lock.request.release} does not match the list of packages, which"
+            " has changed since; lock them again"
         )
 
 
@@ -123,19 +91,14 @@ def dump_lock(lock: DebianLock) -> str:
             "groups": {name: sorted(request.groups[name]) for name in sorted(request.groups)},
             "omit": {name: request.omit[name] for name in sorted(request.omit)},
         },
+        "suites": [
+            {"name": suite.name, "archive": suite.archive, "date": suite.date}
+            for suite in sorted(lock.suites, key=lambda suite: suite.name)
+        ],
         "packages": {
             architecture: [
-                {
-                    "name": package.name,
-                    "version": package.version,
-                    "architecture": package.architecture,
-                    "archive": package.archive,
-                    "path": package.path,
-                    "size": package.size,
-                    "sha256": package.sha256,
-                    "groups": sorted(package.groups),
-                }
-                for package in sorted(lock.packages[architecture], key=lambda p: p.name)
+                {**package_fields(locked.package), "groups": sorted(locked.groups)}
+                for locked in sorted(lock.packages[architecture], key=lambda p: p.package.name)
             ]
             for architecture in sorted(lock.packages)
         },
@@ -143,91 +106,114 @@ def dump_lock(lock: DebianLock) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def parse_lock(text: str, name: str = "the Debian lock") -> DebianLock:
-    """Reads the text of a lock file; raises DebianError, naming the file, if it is no good."""
+def parse_lock(text: str, path: str = "the Debian lock") -> DebianLock:
+    """Reads the text of a lock file.
+
+    Raises DebianError, naming the file, the entry and the field, if it is not exactly what
+    `dump_lock` writes: other people's pull requests change it.
+    """
     try:
         document = json.loads(text)
-        if document["lock_version"] != LOCK_VERSION:
-            raise DebianError(f"its lock_version is not {LOCK_VERSION}")
-        asked = document["request"]
-        request = Request(
-            release=str(asked["release"]),
-            architectures=tuple(asked["architectures"]),
-            groups={group: tuple(names) for group, names in asked["groups"].items()},
-            omit=dict(asked["omit"]),
-        )
-        packages = {
-            architecture: tuple(_package(entry) for entry in entries)
-            for architecture, entries in document["packages"].items()
-        }
-    except DebianError as error:
-        raise DebianError(f"{name}: {error}; write it anew: {refresh_command()}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError) as error:
         raise DebianError(
-            f"{name} is not a lock of Debian packages ({type(error).__name__}: {error});"
-            f" write it anew: {refresh_command()}"
+            f"{path} is not a lock of Debian packages, it is not JSON: {error};"
+            f" lock them again: {refresh_command(path)}"
         ) from None
-    return DebianLock(request, packages)
+    try:
+        return _lock(document)
+    except DebianError as error:
+        raise DebianError(f"{path}: {error}; lock again: {refresh_command(path)}") from None
 
 
-def _package(entry: Mapping[str, object]) -> LockedPackage:
-    package = LockedPackage(
-        name=str(entry["name"]),
-        version=str(entry["version"]),
-        architecture=str(entry["architecture"]),
-        archive=str(entry["archive"]),
-        path=str(entry["path"]),
-        size=int(str(entry["size"])),
-        sha256=str(entry["sha256"]),
-        groups=tuple(_strings(entry["groups"])),
+def _lock(document: object) -> DebianLock:
+    lock = _mapping(document, "the lock")
+    version = lock.get("lock_version")
+    if version != LOCK_VERSION:
+        raise DebianError(f"`lock_version` must be {LOCK_VERSION}, but is {version!r}")
+    request = _request(_mapping(_of(lock, "request"), "`request`"))
+    suites = tuple(
+        _suite(_mapping(entry, f"`suites` entry {index}"), f"`suites` entry {index}")
+        for index, entry in enumerate(_list(_of(lock, "suites"), "`suites`"), 1)
     )
-    sort_key(package.version)
-    if not _NAME.match(package.name):
-        raise DebianError(f"{package.name!r} is not the name of a package")
-    if not _SHA256.match(package.sha256):
-        raise DebianError(f"{package.name} has no sha256")
-    if package.archive not in ARCHIVES:
-        raise DebianError(f"{package.name} is of an unknown archive {package.archive!r}")
-    if not package.path.startswith("pool/") or ".." in package.path.split("/"):
-        raise DebianError(f"{package.name} has the bad path {package.path!r}")
-    return package
+    packages = _mapping(_of(lock, "packages"), "`packages`")
+    if sorted(packages) != sorted(request.architectures):
+        raise DebianError(
+            f"`packages` must be for {', '.join(sorted(request.architectures))}, as `request`"
+            f" says, but is for {', '.join(sorted(packages)) or 'nothing'}"
+        )
+    return DebianLock(
+        request,
+        {name: _packages(name, entries, request) for name, entries in packages.items()},
+        suites,
+    )
 
 
-def _strings(value: object) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise TypeError(f"{value!r} is not a list of texts")
+def _request(fields: Mapping[str, Any]) -> Request:
+    groups = _mapping(_of(fields, "groups", "`request`"), "`request` `groups`")
+    omit = _mapping(_of(fields, "omit", "`request`"), "`request` `omit`")
+    try:
+        return Request(
+            _text(_of(fields, "release", "`request`"), "`release`"),
+            _texts(_of(fields, "architectures", "`request`"), "`architectures`"),
+            {name: _texts(names, f"`groups` {name!r}") for name, names in groups.items()},
+            {name: _text(reason, f"`omit` {name!r}") for name, reason in omit.items()},
+        )
+    except DebianError as error:
+        raise DebianError(f"`request`: {error}") from None
+
+
+def _suite(fields: Mapping[str, Any], where: str) -> Suite:
+    suite = Suite(*(_text(_of(fields, name, where), name) for name in ("name", "archive", "date")))
+    if suite.archive not in ARCHIVES or not DATE.match(suite.date):
+        raise DebianError(f"{where}: `archive` or `date` is wrong: {dict(fields)!r}")
+    return suite
+
+
+def _packages(architecture: str, entries: object, request: Request) -> tuple[LockedPackage, ...]:
+    found: dict[str, LockedPackage] = {}
+    for index, entry in enumerate(_list(entries, f"`packages` for {architecture}"), 1):
+        where = f"`packages` for {architecture}, entry {index}"
+        package = package_of(entry, where)
+        where += f" ({package.name})"
+        groups = _texts(_of(entry, "groups", where), f"{where}: `groups`")
+        if not groups or not set(groups) <= set(request.groups):
+            raise DebianError(f"{where}: `groups` must be groups of `request`, but is {groups!r}")
+        if package.architecture not in (architecture, "all"):
+            raise DebianError(
+                f"{where}: `architecture` must be {architecture} or all, but is"
+                f" {package.architecture!r}"
+            )
+        if package.name in found:
+            raise DebianError(f"{where} is there twice")
+        found[package.name] = LockedPackage(package, groups)
+    return tuple(found.values())
+
+
+def _of(fields: Mapping[str, Any], name: str, where: str = "the lock") -> Any:
+    if name not in fields:
+        raise DebianError(f"{where} has no `{name}`")
+    return fields[name]
+
+
+def _mapping(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise DebianError(f"{where} must be an object, but is {value!r:.80}")
     return value
 
 
-def parse_request(text: str, name: str = "the list of Debian packages") -> Request:
-    """Reads a list of packages as a person writes it (the syntax is that of configparser).
+def _list(value: object, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise DebianError(f"{where} must be a list, but is {value!r:.80}")
+    return value
 
-    `[release]` has `name` and `architectures`, `[omit]` has `package = reason`, and each other
-    section is a group with one package a line. Raises DebianError, naming the file.
-    """
-    parser = configparser.ConfigParser(
-        allow_no_value=True, delimiters=("=",), comment_prefixes=("#",), interpolation=None
-    )
-    try:
-        parser.read_string(text, source=name)
-        release = parser["release"]["name"]
-        architectures = parser["release"]["architectures"].split()
-    except configparser.Error as error:
-        raise DebianError(f"{name}: {error}") from None
-    except (KeyError, AttributeError):
-        raise DebianError(f"{name}: [release] must have `name` and `architectures`") from None
-    omit = parser["omit"] if parser.has_section("omit") else {}
-    groups = {
-        section: tuple(sorted(parser[section]))
-        for section in sorted(parser.sections())
-        if section not in _RESERVED
-    }
-    if not groups.get(BASE_GROUP):
-        raise DebianError(f"{name}: the section [{BASE_GROUP}] must name packages")
-    for package, reason in omit.items():
-        if not reason:
-            raise DebianError(f"{name}: say why {package} is left out: `{package} = reason`")
-    for package in [*omit, *(package for names in groups.values() for package in names)]:
-        if not _NAME.match(package):
-            raise DebianError(f"{name}: {package!r} is not the name of a package")
-    return Request(release, tuple(sorted(architectures)), groups, dict(sorted(omit.items())))
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise DebianError(f"{where} must be a text, but is {value!r:.80}")
+    return value
+
+
+def _texts(value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise DebianError(f"{where} must be a list of texts, but is {value!r:.80}")
+    return tuple(value)

@@ -10,14 +10,15 @@ from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.lock import (
     DebianLock,
     LockedPackage,
-    Request,
     check_current,
     dump_lock,
     parse_lock,
-    parse_request,
 )
+from inseam.formats.debian.package import DebianPackage, dump_package, load_package
+from inseam.formats.debian.request import Request
+from inseam.formats.debian.suite import Suite
 
-HELLO = LockedPackage(
+HELLO = DebianPackage(
     name="hello",
     version="1:1.0-1",
     architecture="amd64",
@@ -26,30 +27,20 @@ HELLO = LockedPackage(
     size=1234,
     sha256="ab" * 32,
 )
-TINI = replace(HELLO, name="tini", groups=("debug", "init"))
+TINI = replace(HELLO, name="tini")
 REQUEST = Request(
     release="bookworm",
     architectures=("amd64", "arm64"),
     groups={"base": ("hello",), "debug": ("tini",), "init": ("tini",)},
     omit={"debconf": "asks questions"},
 )
-LOCK = DebianLock(REQUEST, {"amd64": (HELLO, TINI), "arm64": (HELLO,)})
-
-LIST = """\
-# Packages.
-[release]
-name = bookworm
-architectures = arm64 amd64
-
-[base]
-hello  # says hello
-[debug]
-tini
-[init]
-tini
-[omit]
-debconf = asks questions
-"""
+LOCKED = LockedPackage(HELLO)
+FOR_ALL = LockedPackage(replace(HELLO, architecture="all"))
+LOCK = DebianLock(
+    REQUEST,
+    {"amd64": (LOCKED, LockedPackage(TINI, ("debug", "init"))), "arm64": (FOR_ALL,)},
+    (Suite("bookworm", "debian", "2026-11-25T08:00:00Z"),),
+)
 
 
 def test_a_lock_survives_writing_and_reading() -> None:
@@ -62,7 +53,8 @@ def test_equal_locks_have_equal_texts_whatever_their_order() -> None:
         architectures=("arm64", "amd64"),
         groups=dict(reversed(list(REQUEST.groups.items()))),
     )
-    other = DebianLock(request, {"arm64": (HELLO,), "amd64": (TINI, HELLO)})
+    packages = {"arm64": (FOR_ALL,), "amd64": LOCK.packages["amd64"][::-1]}
+    other = DebianLock(request, packages, LOCK.suites)
     assert dump_lock(other) == dump_lock(LOCK)
 
 
@@ -73,7 +65,7 @@ def test_a_lock_names_no_mirror() -> None:
 def test_groups_select_packages() -> None:
     assert LOCK.select("amd64") == (HELLO,)
     assert LOCK.select("amd64", ["init"]) == (HELLO, TINI)
-    assert LOCK.select("arm64", ["init"]) == (HELLO,)
+    assert LOCK.select("arm64", ["init"]) == (FOR_ALL.package,)
 
 
 @pytest.mark.parametrize(
@@ -87,64 +79,90 @@ def test_a_selection_that_cannot_be_made_says_what_there_is(
         LOCK.select(architecture, groups)
 
 
-def test_a_list_of_packages_is_read() -> None:
-    assert parse_request(LIST.replace("  # says hello", "")) == REQUEST
-
-
 def test_a_lock_of_another_list_is_noticed() -> None:
     check_current(LOCK, REQUEST)
-    with pytest.raises(DebianError, match="generate-lockfiles --resolve=debian-bookworm"):
+    with pytest.raises(DebianError, match="does not match the list of packages"):
         check_current(LOCK, replace(REQUEST, omit={}))
 
 
-@pytest.mark.parametrize(
-    "text, why",
-    [
-        ("", "release"),
-        ("[release]\nname = bookworm\n[base]\nhello\n", "architectures"),
-        ("[release]\nname = bookworm\narchitectures = amd64\n", r"\[base\] must name packages"),
-        (LIST, "'hello  # says hello' is not the name"),
-        (LIST.replace("  # says hello", "") + "dash\n", "say why dash is left out"),
-        ("hello\n", "packages.ini"),
-        ("[base]\nhello\nhello\n", "packages.ini"),
-    ],
-)
-def test_a_bad_list_is_named(text: str, why: str) -> None:
-    with pytest.raises(DebianError, match=why) as caught:
-        parse_request(text, "packages.ini")
-    assert "packages.ini" in str(caught.value)
-
-
-def _changed(**fields: Any) -> str:
+def changed(*path: object, value: object = None) -> str:
+    """The lock's text with the value at `path` changed, or removed where `value` is not given."""
     document = json.loads(dump_lock(LOCK))
-    document["packages"]["amd64"][0].update(fields)
+    *above, last = path
+    place: Any = document
+    for step in above:
+        place = place[step]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
     return json.dumps(document)
+
+
+def entry(field: str, value: object = None) -> str:
+    return changed("packages", "amd64", 1, field, value=value)
+
+
+IN_TINI = "`packages` for amd64, entry 2 (tini): "
 
 
 @pytest.mark.parametrize(
     "text, why",
     [
         ("", "not a lock"),
-        ("[]", "not a lock"),
-        ("{}", "not a lock"),
-        ('{"lock_version": 2}', "lock_version is not 1"),
-        (_changed(name="../x"), "not the name"),
-        (_changed(version="1 0"), "not a Debian version"),
-        (_changed(sha256="abc"), "has no sha256"),
-        (_changed(archive="ubuntu"), "unknown archive"),
-        (_changed(path="/etc/passwd"), "bad path"),
-        (_changed(path="pool/../../x"), "bad path"),
-        (_changed(size="many"), "not a lock"),
-        (_changed(groups="base"), "not a list of texts"),
+        ("[]", "the lock must be an object, but is []"),
+        ("[" * 100_000, "not a lock"),
+        ("{}", "`lock_version` must be 2, but is None"),
+        ('{"lock_version": 1}', "`lock_version` must be 2, but is 1"),
+        (changed("request"), "the lock has no `request`"),
+        (changed("request", "release", value=7), "`release` must be a text, but is 7"),
+        (changed("request", "architectures", value="amd64"), "`architectures` must be a list of"),
+        (changed("request", "groups", value=[]), "`groups` must be an object"),
+        (changed("request", "groups", "base"), "[base] must name packages"),
+        (changed("request", "omit", value={"x": 1}), "`omit` 'x' must be a text"),
+        (changed("suites"), "the lock has no `suites`"),
+        (changed("suites", 0, "date"), "`suites` entry 1 has no `date`"),
+        (changed("suites", 0, "date", value="now"), "`suites` entry 1: `archive` or `date`"),
+        (changed("packages", value=[]), "`packages` must be an object"),
+        (changed("packages", "arm64"), "`packages` must be for amd64, arm64"),
+        (changed("packages", "amd64", value={}), "`packages` for amd64 must be a list"),
+        (changed("packages", "amd64", 1, value="tini"), "entry 2 must describe a package"),
+        *((entry(field), f"entry 2 has no `{field}`") for field in vars(HELLO)),
+        (entry("groups"), "entry 2 (tini) has no `groups`"),
+        (entry("name", "../x"), "`name` must be the name of a package, but is '../x'"),
+        (entry("name", 7), "`name` must be a text, but is 7"),
+        (entry("name", "hello"), "entry 2 (hello) is there twice"),
+        (entry("version", "1 0"), IN_TINI + "'1 0' is not a Debian version"),
+        (entry("version", ["1"]), IN_TINI + "`version` must be a text"),
+        (entry("architecture", "../../../x"), IN_TINI + "`architecture` must be the name of an"),
+        (entry("architecture", "arm64"), "`architecture` must be amd64 or all, but is 'arm64'"),
+        (entry("archive", "ubuntu"), IN_TINI + "`archive` must be debian or debian-security"),
+        (entry("path", "/etc/passwd"), IN_TINI + "`path` must be a path below pool/"),
+        (entry("path", "pool/../../x"), IN_TINI + "`path` must be a path below pool/"),
+        (entry("path", "pool//x"), IN_TINI + "`path` must be a path below pool/"),
+        (entry("path", "pool/x?y"), IN_TINI + "`path` must be a path below pool/"),
+        (entry("size", "many"), IN_TINI + "`size` must be a whole number, but is 'many'"),
+        (entry("size", True), IN_TINI + "`size` must be a whole number"),
+        (entry("size", -1), IN_TINI + "`size` must not be negative"),
+        (entry("sha256", "abc"), IN_TINI + "`sha256` must be 64 hexadecimal digits"),
+        (entry("groups", "base"), "entry 2 (tini): `groups` must be a list of texts"),
+        (entry("groups", ["other"]), "`groups` must be groups of `request`"),
+        (entry("groups", []), "`groups` must be groups of `request`"),
     ],
 )
-def test_a_bad_lock_is_named(text: str, why: str) -> None:
-    with pytest.raises(DebianError, match=why) as caught:
+def test_a_bad_lock_is_named_with_entry_and_field(text: str, why: str) -> None:
+    with pytest.raises(DebianError) as caught:
         parse_lock(text, "lockfiles/x.json")
-    assert "lockfiles/x.json" in str(caught.value)
-    assert "./pants generate-lockfiles" in str(caught.value)
+    assert why in str(caught.value)
+    assert str(caught.value).startswith("lockfiles/x.json")
+    assert "./pants generate-lockfiles --resolve=x" in str(caught.value)
 
 
-def test_a_package_tells_its_file_name_and_how_to_fetch_it() -> None:
+def test_a_package_tells_its_file_name() -> None:
     assert HELLO.file_name == "hello_1%3a1.0-1_amd64.deb"
-    assert f"--sha256={'ab' * 32}" in HELLO.fetch_arguments()
+
+
+def test_a_package_survives_writing_and_reading() -> None:
+    assert load_package(dump_package(HELLO)) == HELLO
+    with pytest.raises(DebianError, match="is not JSON"):
+        load_package("{")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from inseam.formats.debian.control import DebianError, refresh_command
+from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.deb import Deb, read_deb
+from inseam.formats.debian.package import DebianPackage, load_package
 from inseam.formats.debian.relations import parse_relations
 from inseam.formats.files import whole, write_whole
 from inseam.formats.rootfs.checks import check_libraries, without_dead_links
@@ -18,13 +18,7 @@ from inseam.formats.rootfs.interpreter import (
     glibc_version,
     python_version,
 )
-from inseam.formats.rootfs.metadata import (
-    ROOTFS_FILE,
-    ROOTFS_LAYER,
-    InstalledPackage,
-    Rootfs,
-    dump_rootfs,
-)
+from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_LAYER, Rootfs, dump_rootfs
 from inseam.formats.rootfs.slim import Slimmer
 from inseam.formats.rootfs.system_files import MERGED, OWNER, merged, status_files, system_files
 from inseam.formats.tar import (
@@ -93,8 +87,7 @@ def _check_versions(debs: Iterable[Deb]) -> None:
             if there and not any(relation.allows(versions[relation.name]) for relation in there):
                 raise DebianError(
                     f"Debian package {deb.name} {deb.version} needs {there[0]}, but the image has"
-                    f" {there[0].name} {versions[there[0].name]}; refresh the lock:"
-                    f" {refresh_command()}"
+                    f" {there[0].name} {versions[there[0].name]}; lock the packages again"
                 )
 
 
@@ -146,9 +139,24 @@ def _share_equal_files(members: Sequence[Member]) -> list[Member]:
     return found
 
 
-def _sha256(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+def read_locked(path: str) -> tuple[Deb, DebianPackage]:
+    """The .deb file at `path`, and what the file beside it, with the suffix .json, says it is.
+
+    Raises DebianError if the one is not the other.
+    """
+    description = Path(f"{path}.json")
+    try:
+        package = load_package(description.read_text(), description.name)
+    except OSError as error:
+        raise DebianError(f"{description}: cannot read it: {error.strerror}") from None
+    deb = read_deb(path)
+    found = (deb.name, deb.version, deb.architecture)
+    if found != (package.name, package.version, package.architecture):
+        raise DebianError(
+            f"the .deb of {package} says that it is {' '.join(found)}; its sha256"
+            f" {package.sha256} is that of another package: lock the packages again"
+        )
+    return deb, package
 
 
 def build(
@@ -156,9 +164,12 @@ def build(
 ) -> Rootfs:
     """Writes rootfs.tar and rootfs.json of the .deb files at `paths` to the folder `out`.
 
+    paths: each has a file beside it that says what it is, see `read_locked`.
+
     Raises DebianError, before anything is written, as the functions above do.
     """
-    debs = [read_deb(path) for path in paths]
+    locked = sorted((read_locked(path) for path in paths), key=lambda pair: pair[1].name)
+    debs = [deb for deb, _ in locked]
     members = root_members(debs, architecture)
     program = check_interpreter(interpreter, architecture, members)
     version = python_version(program, debs)
@@ -171,13 +182,6 @@ def build(
             info = write_tar(members, file)
     except TarError as error:
         raise DebianError(f"{error}; leave one of the two out of docker/base") from None
-    packages = sorted(
-        (
-            InstalledPackage(deb.name, deb.version, deb.architecture, _sha256(path))
-            for deb, path in zip(debs, paths)
-        ),
-        key=lambda package: package.name,
-    )
     rootfs = Rootfs(
         diff_id=info.diff_id,
         size=info.size,
@@ -186,7 +190,7 @@ def build(
         interpreter=interpreter,
         python_version=version,
         glibc_version=glibc_version(debs),
-        packages=tuple(packages),
+        packages=tuple(package for _, package in locked),
     )
     write_whole(out / ROOTFS_FILE, dump_rootfs(rootfs).encode())
     return rootfs

@@ -5,19 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
+from inseam.formats.debian.package import DebianPackage, package_of
+
 # The layer that holds it, and what lies beside that.
 ROOTFS_LAYER = "rootfs"
 ROOTFS_FILE = "rootfs.json"
-
-
-@dataclass(frozen=True)
-class InstalledPackage:
-    """A Debian package inside the root filesystem; sha256 is that of its .deb."""
-
-    name: str
-    version: str
-    architecture: str
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -28,6 +20,7 @@ class Rootfs:
     content_size: bytes of all files and link targets, what `docker image inspect` calls Size.
     interpreter: absolute path of the Python interpreter. python_version: its X.Y.Z.
     glibc_version: X.Y, which bounds the manylinux wheels that run; empty without libc6.
+    packages: by name; what was taken, which is what the lock says unless a newer one was allowed.
     """
 
     diff_id: str
@@ -37,7 +30,7 @@ class Rootfs:
     interpreter: str
     python_version: str
     glibc_version: str
-    packages: tuple[InstalledPackage, ...]
+    packages: tuple[DebianPackage, ...]
 
 
 def dump_rootfs(rootfs: Rootfs) -> str:
@@ -48,5 +41,5 @@ def dump_rootfs(rootfs: Rootfs) -> str:
 def parse_rootfs(text: str) -> Rootfs:
     """Reads the text of rootfs.json."""
     fields = json.loads(text)
-    fields["packages"] = tuple(InstalledPackage(**package) for package in fields["packages"])
+    fields["packages"] = tuple(package_of(entry, ROOTFS_FILE) for entry in fields["packages"])
     return Rootfs(**fields)

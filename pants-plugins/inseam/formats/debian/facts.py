@@ -1,0 +1,70 @@
+"""Derives from locked packages what services have to know of a base: its CPython and glibc."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Sequence
+
+from inseam.formats.debian.control import DebianError
+from inseam.formats.debian.package import DebianPackage
+
+_INTERPRETER_PACKAGE = re.compile(r"(python3\.\d+)-minimal\Z")
+_FULL_VERSION = re.compile(r"(?:\d+:)?(\d+\.\d+\.\d+)")
+_GLIBC_VERSION = re.compile(r"(?:\d+:)?(\d+\.\d+)")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """interpreter: absolute path in the image. python_version: X.Y.Z. glibc_version: X.Y."""
+
+    interpreter: str
+    python_version: str
+    glibc_version: str
+
+
+def facts_of(packages: Sequence[DebianPackage], interpreter: str | None = None) -> Facts:
+    """The facts of a base that holds the packages.
+
+    interpreter: its path, where the base declares one; else that of the only CPython.
+
+    Raises DebianError if there is no CPython, more than one to choose from, or no glibc.
+    """
+    found = {}
+    for package in packages:
+        match = _INTERPRETER_PACKAGE.match(package.name)
+        if match:
+            found[f"/usr/bin/{match[1]}"] = _version(package, _FULL_VERSION)
+    if not found:
+        raise DebianError(
+            "no locked package has a CPython: add one such as `python3.11-minimal`, and"
+            " `libpython3.11-stdlib`, to [base] in the list of packages, then lock them again"
+        )
+    if interpreter in found:
+        path = interpreter
+    elif len(found) == 1:
+        (path,) = found
+    else:
+        raise DebianError(
+            f"the locked packages have more than one CPython; set `interpreter` to one of"
+            f" {', '.join(sorted(found))}"
+        )
+    glibc = next((package for package in packages if package.name == "libc6"), None)
+    if glibc is None:
+        raise DebianError("no locked package is libc6: add it to the list of packages")
+    return Facts(interpreter or path, found[path], _version(glibc, _GLIBC_VERSION))
+
+
+def _version(package: DebianPackage, pattern: re.Pattern[str]) -> str:
+    match = pattern.match(package.version)
+    if not match:
+        raise DebianError(f"cannot tell the version of the software in {package}")
+    return match[1]
+
+
+def check_declared(field: str, declared: str | None, found: str) -> None:
+    """Raises DebianError if a base declares something else than its lock says."""
+    if declared is not None and declared != found:
+        raise DebianError(
+            f"`{field}` is {declared!r}, but the lock has {found!r}; remove the field"
+        )

@@ -1,0 +1,106 @@
+"""Describes one Debian package exactly: where it is, and what its bytes are."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, fields
+from typing import Mapping
+
+from inseam.formats.debian.archive import ARCHIVES
+from inseam.formats.debian.control import DebianError
+from inseam.formats.debian.version import sort_key
+
+# Debian policy 5.6.1 and 5.6.8; `all` is an architecture, too.
+NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+\Z")
+ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
+_PATH = re.compile(r"pool(/[A-Za-z0-9+.:~_%-]+)+\Z")
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+
+
+@dataclass(frozen=True)
+class DebianPackage:
+    """One version of a package for one architecture. Every field is valid, or `DebianError` is
+    raised, so that names of files can be made of them.
+
+    architecture: as its control file says, `all` included.
+    archive: `debian` or `debian-security`.
+    path: below the archive's base URL, `pool/main/...`.
+    size: bytes. sha256: hexadecimal, of the .deb.
+    """
+
+    name: str
+    version: str
+    architecture: str
+    archive: str
+    path: str
+    size: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            wanted = int if field.name == "size" else str
+            if not isinstance(value, wanted) or isinstance(value, bool):
+                kind = "a whole number" if wanted is int else "a text"
+                raise DebianError(f"`{field.name}` must be {kind}, but is {value!r}")
+        if not NAME.match(self.name):
+            raise DebianError(f"`name` must be the name of a package, but is {self.name!r}")
+        sort_key(self.version)
+        if not ARCHITECTURE.match(self.architecture):
+            raise DebianError(
+                f"`architecture` must be the name of an architecture, but is {self.architecture!r}"
+            )
+        if self.archive not in ARCHIVES:
+            raise DebianError(f"`archive` must be {' or '.join(ARCHIVES)}, but is {self.archive!r}")
+        if not _PATH.match(self.path) or {".", ".."}.intersection(self.path.split("/")):
+            raise DebianError(f"`path` must be a path below pool/, but is {self.path!r}")
+        if self.size < 0:
+            raise DebianError(f"`size` must not be negative, but is {self.size}")
+        if not _SHA256.match(self.sha256):
+            raise DebianError(f"`sha256` must be 64 hexadecimal digits, but is {self.sha256!r}")
+
+    def __str__(self) -> str:
+        return f"Debian package {self.name} {self.version} ({self.architecture})"
+
+    @property
+    def file_name(self) -> str:
+        """A file name that says what it is: name_version_architecture.deb, as in the pool."""
+        return f"{self.name}_{self.version.replace(':', '%3a')}_{self.architecture}.deb"
+
+
+def package_fields(package: DebianPackage) -> dict[str, object]:
+    """The package as fields of JSON, in the order of the class."""
+    return {field.name: getattr(package, field.name) for field in fields(package)}
+
+
+def package_of(value: object, where: str) -> DebianPackage:
+    """The package that fields of JSON describe; others than those of a package are not looked at.
+
+    where: what an error names, for example the file and the place in it.
+    """
+    if not isinstance(value, Mapping):
+        raise DebianError(f"{where} must describe a package, but is {value!r}")
+    for field in fields(DebianPackage):
+        if field.name not in value:
+            raise DebianError(f"{where} has no `{field.name}`")
+    try:
+        return DebianPackage(**{f.name: value[f.name] for f in fields(DebianPackage)})
+    except DebianError as error:
+        name = value["name"]
+        named = f" ({name})" if isinstance(name, str) and NAME.match(name) else ""
+        raise DebianError(f"{where}{named}: {error}") from None
+
+
+def dump_package(package: DebianPackage) -> str:
+    """The package as one line of JSON."""
+    return json.dumps(package_fields(package))
+
+
+def load_package(text: str, where: str = "the package") -> DebianPackage:
+    """Reads what `dump_package` writes."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise DebianError(f"{where} is not JSON: {error}") from None
+    return package_of(value, where)

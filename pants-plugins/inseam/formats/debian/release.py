@@ -1,0 +1,102 @@
+"""Reads InRelease files, which name and sign the indexes of a suite, and judges their age.
+
+The chain of trust is that of apt-secure(8): the archive's keys sign InRelease, which has the
+sha256 of each Packages file, which has the sha256 of each package.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from dataclasses import dataclass, field
+from typing import Callable, Mapping
+
+from inseam.formats.debian.control import DebianError, single_paragraph
+from inseam.formats.debian.signature import InvalidSignature, verify_inrelease
+from inseam.formats.debian.suite import Suite, WantedSuite
+
+MAX_FUTURE = 10  # seconds that a clock may be behind, as apt's Acquire::Max-FutureTime
+
+Verifier = Callable[[bytes, str], str]
+
+
+class Unusable(Exception):
+    """A file of a mirror that must not be used; another mirror may have a better one."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What is asked of an InRelease file besides a good signature.
+
+    verify: takes the file and its description, returns the signed text.
+    now: seconds since the epoch. allow_expired: whether its dates are not looked at.
+    known: suite -> the date that an earlier lock has of it; an older one is refused.
+    """
+
+    verify: Verifier | None = None
+    now: float = field(default_factory=time.time)
+    allow_expired: bool = False
+    known: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Release:
+    """hashes: path below the suite's folder -> sha256 and bytes."""
+
+    suite: Suite
+    hashes: Mapping[str, tuple[str, int]]
+
+
+def read_inrelease(signed: bytes, url: str, wanted: WantedSuite, trust: Trust) -> Release:
+    """Reads the InRelease file that `url` served; raises Unusable."""
+    try:
+        fields = single_paragraph((trust.verify or verify_inrelease)(signed, url), url)
+    except InvalidSignature as error:
+        raise Unusable(str(error)) from None
+    except DebianError as error:
+        raise Unusable(f"{error} (it is signed, but malformed)") from None
+    if fields.get("Codename") != wanted.name:
+        raise Unusable(f"{url} is signed, but it is of {fields.get('Codename')!r}")
+    made = _seconds(fields.get("Date", ""), "Date", url)
+    if not trust.allow_expired:
+        _check_age(fields, made, url, trust.now)
+    date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(made))
+    if date < trust.known.get(wanted.name, ""):
+        raise Unusable(
+            f"{url} is signed, but it was made on {date}, and the lock already knows the suite as"
+            f" of {trust.known[wanted.name]}: this mirror is behind"
+        )
+    return Release(Suite(wanted.name, wanted.archive, date), _hashes(fields.get("SHA256", ""), url))
+
+
+def _check_age(fields: Mapping[str, str], made: int, url: str, now: float) -> None:
+    if made > now + MAX_FUTURE:
+        raise Unusable(
+            f"{url} is signed, but its Date {fields['Date']} is in the future: is the clock of this"
+            " machine right?"
+        )
+    until = fields.get("Valid-Until")
+    if until and _seconds(until, "Valid-Until", url) < now:
+        raise Unusable(f"{url} is signed, but it expired: Valid-Until: {until}")
+
+
+def _seconds(date: str, name: str, url: str) -> int:
+    parsed = email.utils.parsedate_tz(date)
+    try:
+        if parsed is None:
+            raise ValueError
+        return email.utils.mktime_tz(parsed)
+    except (ValueError, OverflowError):
+        raise Unusable(f"{url} is signed, but its {name} is {date!r}") from None
+
+
+def _hashes(text: str, url: str) -> dict[str, tuple[str, int]]:
+    found = {}
+    for line in text.splitlines():
+        words = line.split()
+        if not words:
+            continue
+        if len(words) != 3 or not words[1].isdigit():
+            raise Unusable(f"{url} is signed, but malformed: {line!r} among its hashes")
+        found[words[2]] = (words[0], int(words[1]))
+    return found
