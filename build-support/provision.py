@@ -1,4 +1,4 @@
-"""Fills the launcher's cache: the program that `pants` and `.pants.bootstrap` start, if they must.
+"""Fills the launcher's cache: `pants` and `.pants.bootstrap` start it if an entry is missing.
 
 Usage: python3.9 provision.py pants|pex LOCK ENTRY
        python3.9 provision.py index ENTRY

@@ -1,4 +1,4 @@
-"""Makes an entry of the launcher's cache once, whoever else asks for it and whenever they die."""
+"""Creates an entry of the launcher's cache once, also if several processes ask or one dies."""
 
 from __future__ import annotations
 

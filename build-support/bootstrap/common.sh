@@ -50,7 +50,7 @@ inseam_pinned() {
   inseam_die "$2 does not pin $3. Add a line $3==VERSION with its hashes."
 }
 
-# Runs a program with the first CPython found of the minor versions $1, in that order of preference.
+# Runs a program with the first CPython found of the Python versions $1, in that order of preference.
 # That a file exists is not enough: a pyenv shim of a version that isn't selected exits 127.
 inseam_python() {
   local versions=$1 version candidate

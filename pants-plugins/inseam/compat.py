@@ -124,7 +124,7 @@ else:
         rule: Callable[..., Coroutine[Any, Any, _Result]]
     ) -> Callable[..., Coroutine[Any, Any, _Result]]:
         """A coroutine that asks the engine for the result of `rule`, whose first parameter is the
-        request; calling the rule's function would run it anew each time."""
+        request; calling the rule's function would run it again each time."""
         hints = get_type_hints(rule)
         output_type = hints.pop("return")
         request_type = next(iter(hints.values()))
@@ -264,7 +264,7 @@ else:
 
 def reads_one_import_of_several(inference: Any) -> bool:
     """Whether dependencies are inferred from only the first module of an `import a, b`: by the Rust
-    parser of Pants 2.17, which later versions mended.
+    parser of Pants 2.17, which later versions fixed.
 
     inference: the subsystem `python-infer`.
     """

@@ -269,7 +269,7 @@ def _origin(url: str) -> tuple[str, str]:
 
 def _open(url: str) -> IO[bytes]:
     if urllib.parse.urlsplit(url).scheme not in ("http", "https", "file"):
-        raise ValueError("it begins with neither https:// nor http:// nor file:")
+        raise ValueError("it does not start with https://, http:// or file:")
     request = urllib.request.Request(url, headers={"User-Agent": "inseam", **_credentials(url)})
     handlers: list[urllib.request.BaseHandler] = [_Redirects()]
     if not url.startswith("file:"):

@@ -74,7 +74,7 @@ def test_a_base_that_the_layers_cannot_run_on_leaves_the_layout_alone(
     before = tree(tmp_path)
     result = run_program("rebase", "--base=other", "app", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
-    assert "minor version of Python: 3.11.2, not 3.12.1" in result.stderr
+    assert "Python version: 3.11.2, not 3.12.1" in result.stderr
     assert tree(tmp_path) == before
 
 

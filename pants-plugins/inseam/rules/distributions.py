@@ -107,7 +107,7 @@ distribution = by_name(find_distribution)
 def _of_wheel(address: Address, contents: Any, paths: tuple[str, ...]) -> DistInfo:
     wheels = [file for file in contents if file.path.endswith(".whl")]
     if len(wheels) != 1:
-        raise Failure(f"{address} makes {len(wheels)} wheels, but a service needs one of it.")
+        raise Failure(f"{address} builds {len(wheels)} wheels, but a service can use only one.")
     try:
         info, modules = dist_info_of_wheel(wheels[0].path, wheels[0].content)
     except Failure as error:
@@ -115,9 +115,9 @@ def _of_wheel(address: Address, contents: Any, paths: tuple[str, ...]) -> DistIn
     unknown = sorted(set(modules).difference(paths))
     if unknown:
         raise Failure(
-            f"{address}: its wheel has {unknown[0]}, which is not among its sources. Code that a"
-            " build generates or compiles cannot be used from its sources: publish the"
-            " distribution, and name it among the requirements."
+            f"{address}: its wheel contains {unknown[0]}, which is not among its sources. Code that"
+            " a build generates or compiles cannot be used from its sources: publish the"
+            " distribution, and add it to the requirements."
         )
     return info
 

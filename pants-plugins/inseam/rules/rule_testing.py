@@ -163,7 +163,7 @@ def failure(runner: RuleRunner, output: type, request: Any) -> str:
     with pytest.raises(ExecutionError) as error:
         runner.request(output, [request])
     causes: Sequence[Exception] = error.value.wrapped_exceptions
-    # Not isinstance: the engine may have loaded the class anew.
+    # Not isinstance: the engine may have loaded the class again.
     assert [type(cause).__name__ for cause in causes] in (["Failure"], ["DebianError"])
     return str(causes[0])
 

@@ -223,8 +223,8 @@ async def _first_party(targets: Iterable[Target], large: int) -> _FirstParty:
             known = by_path.setdefault(entry.path, entry)
             if known != entry:
                 raise Failure(
-                    f"two files would lie at /app/{entry.path}: one of a `files` target, and one"
-                    " that is imported. Rename one, or use `relocated_files`."
+                    f"two files would be at /app/{entry.path}: one from a `files` target, and one"
+                    " that is imported. Rename one of them, or use `relocated_files`."
                 )
     data = [
         entry

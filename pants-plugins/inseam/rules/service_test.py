@@ -481,7 +481,7 @@ def test_a_distribution_without_a_wheel_for_the_base_is_refused(runner: RuleRunn
 def test_a_bad_wheel_is_refused(runner: RuleRunner) -> None:
     wheel = build_wheel(Path(runner.build_root, "wheels"), "words", "1.1", omit={"RECORD"})
     write_lock(runner, words=locked(wheel))
-    refused(runner, "words-1.1-py3-none-any.whl is no usable wheel", "RECORD")
+    refused(runner, "words-1.1-py3-none-any.whl is not a usable wheel", "RECORD")
 
 
 def test_wheels_that_disagree_are_refused(runner: RuleRunner) -> None:

@@ -93,7 +93,7 @@ def _mounted(log: Iterable[str]) -> Iterable[str]:
 
 
 def _remote_digest(name: str, repository: Repository) -> str | None:
-    """The digest that the registry has under a name; None if it has none, or won't tell."""
+    """The digest that the registry has under a name; None if it has none or does not say."""
     try:
         return digest_of(repository.manifest(name))
     except Unanswered:

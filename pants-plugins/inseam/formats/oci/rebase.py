@@ -34,7 +34,7 @@ from inseam.formats.oci.metadata import ImageMetadata, read_metadata
 
 # In the order of Runtime.
 _WORDS = {
-    PYTHON_LABEL: "minor version of Python",
+    PYTHON_LABEL: "Python version",
     INTERPRETER_LABEL: "path of the interpreter",
     LIBC_LABEL: "C library",
 }
@@ -48,7 +48,7 @@ def rebase(
     references: None stands for those of the image.
 
     Raises Failure if it is not an image that Inseam put on a base, or if its layers cannot run on
-    the new one: other platform, other minor version or path of the interpreter, other libc or an
+    the new one: other platform, other Python version or path of the interpreter, other libc or an
     older one.
     """
     image = read_metadata(layout)

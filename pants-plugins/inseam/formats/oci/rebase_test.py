@@ -57,7 +57,7 @@ def test_metadata_is_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("runtime", "complaint"),
     [
-        ({"python": "3.12.1"}, "minor version of Python: 3.11.2, not 3.12.1"),
+        ({"python": "3.12.1"}, "Python version: 3.11.2, not 3.12.1"),
         ({"interpreter": "/usr/local/bin/python3.11"}, "path of the interpreter"),
         ({"libc": "musl 1.2"}, "C library: glibc 2.36, not musl 1.2"),
         ({"libc": "glibc 2.31"}, "C library: glibc 2.36, not glibc 2.31"),

@@ -107,7 +107,7 @@ def _restore_sets(data: bytes) -> bytes:
 
 
 def _hold(value: object, held: list[object]) -> None:
-    """Makes `marshal` write each object of `value` in the same way, whoever else has it.
+    """Makes `marshal` write each object of `value` in the same way, whatever else refers to it.
 
     `marshal` marks an object as referable if anyone else in the process holds it too, for example
     because some imported module happens to use the same name. With one more reference each, which

@@ -66,7 +66,7 @@ def dist_info(arguments: Mapping[str, Any], modules: Iterable[str]) -> DistInfo:
 def dist_info_of_wheel(path: str, content: bytes) -> tuple[DistInfo, tuple[str, ...]]:
     """The metadata in a wheel, and the paths of its other files.
 
-    Raises Failure for a file that is no wheel of Python modules alone.
+    Raises Failure for a file that is not a wheel with Python modules only.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as wheel:
@@ -78,9 +78,9 @@ def dist_info_of_wheel(path: str, content: bytes) -> tuple[DistInfo, tuple[str, 
     folders = {name.partition("/")[0] for name in files if ".dist-info/" in name}
     if len(folders) != 1 or any(".data/" in name for name in files):
         raise Failure(
-            f"{path} has other files than modules and one .dist-info directory. A distribution"
-            " that brings scripts, headers or data files of its own cannot be used from its"
-            " sources: publish it, and name it among the requirements."
+            f"{path} contains files other than modules and one .dist-info directory. A"
+            " distribution with scripts, headers or data files cannot be used from its sources:"
+            " publish it, and add it to the requirements."
         )
     (folder,) = folders
     info = {

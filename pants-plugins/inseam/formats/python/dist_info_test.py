@@ -109,7 +109,7 @@ def test_the_metadata_of_a_wheel_is_taken_as_it_is(tmp_path: Path) -> None:
 
 def test_a_wheel_with_more_than_modules_is_refused(tmp_path: Path) -> None:
     wheel = build_wheel(tmp_path, "plug", files={"plug-1.0.data/scripts/x": b"#!python\n"})
-    with pytest.raises(Failure, match="other files than modules"):
+    with pytest.raises(Failure, match="files other than modules"):
         dist_info_of_wheel(wheel.name, wheel.read_bytes())
     with pytest.raises(Failure, match="not a usable wheel"):
         dist_info_of_wheel(wheel.name, b"PK")

@@ -53,7 +53,7 @@ from inseam.formats.tar import (
 
 INSTALLER = b"inseam\n"
 
-# What `installer`, `zipfile` and its decompressors raise for files that are no wheels.
+# What `installer`, `zipfile` and its decompressors raise for files that are not wheels.
 UNUSABLE = (
     EOFError,
     InstallerError,
@@ -323,11 +323,11 @@ def install_wheel(
             wheel = Wheel(canonicalize_name(source.distribution), source.version, sha256_of(path))
     except AssertionError as error:
         raise Failure(
-            f"{path.name} is no usable wheel: its entry_points.txt has a script that is not of the"
-            " form `module:function`"
+            f"{path.name} is not a usable wheel: its entry_points.txt has a script that is not of"
+            " the form `module:function`"
         ) from error
     except UNUSABLE as error:
-        raise Failure(f"{path.name} is no usable wheel: {error}") from error
+        raise Failure(f"{path.name} is not a usable wheel: {error}") from error
     machines, files = sorted(destination.machines), destination.files
     tree = WheelTree(wheel, path.name, tuple(machines), tuple(files))
     write_tree(tree, out)

@@ -519,7 +519,7 @@ def damaged(wheel: Path, change: Callable[[bytes], bytes]) -> Path:
     ],
 )
 def test_what_is_no_whole_zip_is_refused(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
-    refused(damaged(build_wheel(tmp_path, **EVERYTHING), change), "is no usable wheel: .+")
+    refused(damaged(build_wheel(tmp_path, **EVERYTHING), change), "is not a usable wheel: .+")
 
 
 @pytest.mark.parametrize(
@@ -603,4 +603,4 @@ def test_a_right_record_is_no_reason_to_warn(tmp_path: Path) -> None:
 def test_a_wheel_that_is_not_there_is_an_error_by_name(tmp_path: Path) -> None:
     result = run_program("install_wheel", "gone-1.0-py3-none-any.whl", "out", cwd=tmp_path)
     assert result.returncode == 1
-    assert result.stderr.startswith("gone-1.0-py3-none-any.whl is no usable wheel: ")
+    assert result.stderr.startswith("gone-1.0-py3-none-any.whl is not a usable wheel: ")

@@ -40,8 +40,8 @@ def layout_path(output_path: OutputPathField) -> str:
     path = relative_path(output_path.value_or_default(file_ending="oci"), what)
     if path.split("/")[0] == STORE:
         raise Failure(
-            f"{what} is {path!r}, but {STORE} in the folder of artifacts is where the blobs of all"
-            " images are. Choose another path."
+            f"{what} is {path!r}, but the folder {STORE} in `dist` contains the blobs of all"
+            " images. Choose another path."
         )
     return path
 
