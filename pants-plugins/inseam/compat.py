@@ -16,6 +16,8 @@ from pants.version import PANTS_SEMVER
 _Result = TypeVar("_Result")
 
 CALL_BY_NAME = Version("2.30.0.dev0") <= PANTS_SEMVER
+# Whether the goal `publish` asks what is skipped before it packages anything.
+PUBLISH_ASKS_FIRST = Version("2.32.0.dev0") <= PANTS_SEMVER
 
 if not TYPE_CHECKING and CALL_BY_NAME:
     from pants.backend.python.target_types_rules import resolve_pex_entry_point

@@ -21,9 +21,16 @@ MODULES = sorted(
 RECORD = "build-support/record_pants.py records what versions of Pants have"
 
 
+# The constants of compat that say what the running version has: from which version it has it.
+SINCE = {"CALL_BY_NAME": (2, 30), "PUBLISH_ASKS_FIRST": (2, 32)}
+
+
+def has(what: str, version: str) -> bool:
+    return tuple(map(int, version.split(".")[:2])) >= SINCE[what]
+
+
 def by_name(version: str) -> bool:
-    """Whether the version has call-by-name, as compat.CALL_BY_NAME says of the one that runs."""
-    return tuple(map(int, version.split(".")[:2])) >= (2, 30)
+    return has("CALL_BY_NAME", version)
 
 
 def recorded(name: str, version: str) -> Optional[str]:
@@ -34,9 +41,11 @@ def recorded(name: str, version: str) -> Optional[str]:
 def chosen(body: list[ast.stmt], version: str) -> Iterator[ast.stmt]:
     """The statements that a version runs, of those at the top of a module."""
     for statement in body:
-        if isinstance(statement, ast.If) and "CALL_BY_NAME" in ast.dump(statement.test):
+        asked = ast.unparse(statement.test) if isinstance(statement, ast.If) else ""
+        what = next((name for name in SINCE if name in asked), None)
+        if isinstance(statement, ast.If) and what:
             negated = isinstance(statement.test, ast.UnaryOp)
-            taken = statement.body if by_name(version) != negated else statement.orelse
+            taken = statement.body if has(what, version) != negated else statement.orelse
             yield from chosen(taken, version)
         else:
             yield statement
@@ -54,6 +63,12 @@ def imports(path: Path, version: str) -> dict[str, str]:
             names = {alias.name for alias in statement.names}
             found.update({name: passed_on[name] for name in names & set(passed_on)})
     return found
+
+
+def test_compat_says_since_when_there_is_what_some_versions_lack() -> None:
+    text = (HERE / "compat.py").read_text()
+    for name, (major, minor) in SINCE.items():
+        assert f'{name} = Version("{major}.{minor}.0.dev0") <= PANTS_SEMVER' in text
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import importlib
 import importlib.util
+import re
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -37,7 +38,7 @@ def imports(body: list[ast.stmt]) -> Iterator[ast.ImportFrom]:
         if isinstance(statement, ast.ImportFrom):
             yield statement
         elif isinstance(statement, ast.If):
-            other = "CALL_BY_NAME" in ast.dump(statement.test)
+            other = re.search("CALL_BY_NAME|PUBLISH_ASKS_FIRST", ast.dump(statement.test))
             negated = isinstance(statement.test, ast.UnaryOp)
             if not other or negated:
                 yield from imports(statement.body)

@@ -108,7 +108,7 @@ def run_mocked(
     by_name: dict[Any, Callable[..., Any]] = {}
     for name, mock in mocks.items():
         if CALL_BY_NAME:
-            by_name[f"{name.__module__}.{name.__qualname__}"] = mock
+            by_name[name.rule_id] = mock  # type: ignore[attr-defined]
         else:
             hints = get_type_hints(name)
             output = hints.pop("return")
@@ -117,10 +117,13 @@ def run_mocked(
     def answer(asked: Any) -> Any:
         if isinstance(asked, Coroutine):
             return run(asked)
+        # Since Pants 2.33, what runs concurrently and calls are native objects.
+        asked = getattr(asked, "calls", asked)
         if isinstance(asked, (tuple, list)):
             return tuple(answer(one) for one in asked)
         name = asked.rule_id if CALL_BY_NAME else (asked.output_type, asked.input_types[0])
-        return by_name[name](*asked.inputs)
+        native = hasattr(asked, "implicit_args")
+        return by_name[name](*((*asked.args, *asked.implicit_args) if native else asked.inputs))
 
     def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
         value = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pants.core.goals.package import OutputPathField
+from pants.backend.docker.subsystems.docker_options import DockerOptions
+from pants.core.goals.package import OutputPathField, PackageFieldSet
 from pants.core.goals.publish import (
     PublishFieldSet,
     PublishPackages,
@@ -15,12 +16,19 @@ from pants.core.goals.publish import (
 from pants.engine.env_vars import EnvironmentVarsRequest
 from pants.engine.process import InteractiveProcess, Process
 from pants.engine.rules import collect_rules, rule
+from pants.engine.target import WrappedTargetRequest
+from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
-from inseam.compat import environment_vars_subset, implicitly
+from inseam.compat import (
+    PUBLISH_ASKS_FIRST,
+    environment_vars_subset,
+    implicitly,
+    resolve_target,
+)
 from inseam.rules.dist import in_dist
 from inseam.rules.goals.package import packaged_request
-from inseam.rules.image import CLIENT_ENV
+from inseam.rules.image import CLIENT_ENV, image_references
 from inseam.rules.process import CommandRequest, command
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.container import OciPlatformsField
@@ -40,6 +48,14 @@ class PublishOciFieldSet(PublishFieldSet[PublishOciImage]):
     output_path: OutputPathField
     skip_push: OciSkipPushField
 
+    @property
+    def skip_reason(self) -> str:
+        return f"(by `skip_push` on {self.address}, or [inseam].publish)"
+
+    def check_skip_request(self, package_fs: PackageFieldSet) -> Any:
+        """What Pants asks, where it does, before it packages the image."""
+        return SkipOciImage(package_fs, self) if PUBLISH_ASKS_FIRST else None
+
 
 @rule(desc="Push an image", level=LogLevel.DEBUG)
 async def publish_oci_image(request: PublishOciImage, inseam: InseamSubsystem) -> PublishProcesses:
@@ -49,8 +65,8 @@ async def publish_oci_image(request: PublishOciImage, inseam: InseamSubsystem) -
     )
     names = image.metadata.references
     if field_set.skip_push.value:
-        reason = f"(by `skip_push` on {field_set.address}, or [inseam].publish)"
-        return PublishProcesses([PublishPackages(names=names, description=reason)])
+        skipped = PublishPackages(names=names, description=field_set.skip_reason)
+        return PublishProcesses([skipped])
     env = await environment_vars_subset(EnvironmentVarsRequest(CLIENT_ENV), **implicitly())
     prepared = await command(
         CommandRequest(
@@ -70,5 +86,26 @@ async def publish_oci_image(request: PublishOciImage, inseam: InseamSubsystem) -
     return PublishProcesses([PublishPackages(names=names, process=process)])
 
 
+if PUBLISH_ASKS_FIRST:
+    from pants.core.goals.publish import CheckSkipRequest, CheckSkipResult
+
+    @dataclass(frozen=True)
+    class SkipOciImage(CheckSkipRequest["PublishOciFieldSet"]):
+        pass
+
+    @rule(desc="Find out whether an image is pushed", level=LogLevel.DEBUG)
+    async def skip_oci_image(request: SkipOciImage, options: DockerOptions) -> CheckSkipResult:
+        field_set = request.publish_fs
+        if not field_set.skip_push.value:
+            return CheckSkipResult.no_skip()
+        wrapped = await resolve_target(
+            WrappedTargetRequest(field_set.address, description_of_origin="an image"),
+            **implicitly(),
+        )
+        names = image_references(wrapped.target, options)
+        return CheckSkipResult.skip(names=names, description=field_set.skip_reason)
+
+
 def rules() -> list[Any]:
-    return [*collect_rules(), *PublishOciFieldSet.rules()]
+    asked = [UnionRule(CheckSkipRequest, SkipOciImage)] if PUBLISH_ASKS_FIRST else []
+    return [*collect_rules(), *PublishOciFieldSet.rules(), *asked]
