@@ -4,7 +4,7 @@ Usage: rootfs --architecture ARCHITECTURE --interpreter PATH --out OUT [--no-byt
 
 ARCHITECTURE is Debian's name of it (amd64), PATH that of the Python interpreter in the image
 (/usr/bin/python3.11). Writes `rootfs.tar` and `rootfs.json` (`Rootfs`) to the folder OUT. The
-standard library is compiled by the running interpreter, which must be of the same minor version;
+standard library is compiled by the running interpreter, which must have the same Python version;
 --no-bytecode leaves that out.
 """
 

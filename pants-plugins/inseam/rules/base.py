@@ -183,7 +183,7 @@ def _text(path: str, content: bytes) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise Failure(f"{path} is not text in UTF-8: {error}") from None
+        raise Failure(f"{path} is not UTF-8 text: {error}") from None
 
 
 locked_base = by_name(read_locked_base)

@@ -205,9 +205,7 @@ async def prepare_interpreter(
 ) -> Interpreter:
     version = request.python_version
     try:
-        python = await find_interpreter(
-            _constraints(version), **implicitly()
-        )
+        python = await find_interpreter(_constraints(version), **implicitly())
     except Exception as error:
         raise Failure(
             f"CPython {version}, which compiles the bytecode of images, was not found on this"
@@ -317,9 +315,7 @@ class Command:
 
 @rule
 async def prepare_command(request: CommandRequest) -> Command:
-    python = await find_interpreter(
-        _constraints(request.python_version), **implicitly()
-    )
+    python = await find_interpreter(_constraints(request.python_version), **implicitly())
     sources = await create_digest(CreateDigest(program_sources(request.argv[0])))
     return Command((python.path, "-sSB", f"{{chroot}}/{PROGRAMS}", *request.argv), sources)
 

@@ -58,11 +58,9 @@ def resolve(
 
     for root in sorted(set(roots)):
         if root not in candidates:
-            raise DebianError(f"there is no package {root} in this release; correct the list")
+            raise DebianError(f"this release has no package {root}; correct the list")
         if root in omit:
-            raise DebianError(
-                f"the package {root} is both asked for and left out; correct the list"
-            )
+            raise DebianError(f"the package {root} is both listed and left out; correct the list")
         take(root, "")
     while queue:
         name = queue.popleft()

@@ -73,7 +73,7 @@ def test_the_closure_tells_which_omissions_were_of_use() -> None:
     "roots, candidates, omit, why",
     [
         (["nope"], CHAIN, [], "no package nope"),
-        (["app"], CHAIN, ["app"], "both asked for and left out"),
+        (["app"], CHAIN, ["app"], "both listed and left out"),
         (["aa"], index(aa="bb", bb="cc | dd"), [], r"aa -> bb needs cc \| dd"),
         (["aa"], index(aa="bb (>= 2)", bb=""), [], r"aa needs bb \(>= 2\)"),
         (["aa"], index(aa="vv (>= 2)", pp="; vv"), [], r"aa needs vv \(>= 2\)"),

@@ -114,8 +114,8 @@ def _unpack_zst(data: bytes) -> bytes:
         from compression import zstd  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         raise DebianError(
-            "it is packed with zstd, which this Python has no decoder for;"
-            " Debian's own packages use xz: lock the package of a Debian suite"
+            "it is packed with zstd, which this Python cannot unpack;"
+            " Debian's own packages use xz: lock the package from a Debian suite"
         ) from None
     unpacked: bytes = zstd.decompress(data)
     return unpacked
@@ -136,7 +136,7 @@ def _tar_of(parts: Mapping[str, bytes], stem: str, owner: str) -> tarfile.TarFil
         raise DebianError(f"{owner} is damaged: it has {len(found)} members {stem}*, not one")
     unpack = _UNPACK.get(found[0][len(stem) :])
     if unpack is None:
-        raise DebianError(f"{owner}: {found[0]} is packed in a way that is not known here")
+        raise DebianError(f"{owner}: {found[0]} has an unknown compression")
     try:
         data = unpack(parts[found[0]])
         return tarfile.open(fileobj=io.BytesIO(data), mode="r:")
@@ -200,14 +200,16 @@ def _members(archive: tarfile.TarFile, owner: str) -> tuple[tuple[Member, ...], 
             target = member_path(info.linkname, owner)
             known = members.get(target)
             if known is None or known.directory or known.link is not None:
-                raise DebianError(f"{owner} is damaged: /{path} links to /{target}, no such file")
+                raise DebianError(
+                    f"{owner} is damaged: /{path} links to /{target}, which does not exist"
+                )
             hard_links[path] = target
         elif info.type in (tarfile.REGTYPE, tarfile.AREGTYPE):
             content = _content(archive, info, owner)
             members[path] = Member(path, content, mode=mode, owner=owner)
         else:
             raise DebianError(
-                f"{owner} has /{path}, which is a device, a pipe or of another kind that an image"
-                " must not get; do not use this package"
+                f"{owner} has /{path}, which is a device, a pipe or another special file that an"
+                " image must not contain; do not use this package"
             )
     return tuple(members.values()), hard_links

@@ -94,7 +94,7 @@ GOOD_CONTROL = tar_bytes([Entry("./control", b"Package: a\nVersion: 1\nArchitect
             ],
             "no Architecture field",
         ),
-        ([("debian-binary", b"2.0\n"), ("control.tar.lz4", b"")], "not known here"),
+        ([("debian-binary", b"2.0\n"), ("control.tar.lz4", b"")], "unknown compression"),
         ([("debian-binary", b"2.0\n"), ("control.tar.xz", b"garbage")], "cannot unpack"),
         ([("debian-binary", b"2.0\n"), ("debian-binary", b"2.0\n")], "debian-binary twice"),
     ],
@@ -111,7 +111,7 @@ def test_zstd_without_a_decoder_says_so(tmp_path: Path) -> None:
     try:
         import compression.zstd  # type: ignore[import-not-found,unused-ignore] # noqa: F401
     except ImportError:
-        with pytest.raises(DebianError, match="no decoder"):
+        with pytest.raises(DebianError, match="cannot unpack"):
             read(tmp_path, deb_bytes(compression=".zst"))
 
 

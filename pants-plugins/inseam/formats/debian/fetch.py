@@ -31,10 +31,10 @@ def fetch(package: DebianPackage, mirrors: Mirrors, output: Path) -> None:
             download.download(urls, out, size=package.size, sha256=package.sha256)
     except Corrupt as error:
         raise DebianError(
-            f"{package} is not what the lock says:\n{_indent(error)}\n"
-            "Nothing was kept. A proxy or a broken mirror may be the cause: try again, or another"
-            f" {debian_mirror.MIRROR_VARIABLE}. If Debian replaced the package, lock the packages"
-            " again and review the diff."
+            f"{package} does not match the lock:\n{_indent(error)}\n"
+            "The download was discarded. A proxy or a broken mirror may be the cause: try again, or"
+            f" set {debian_mirror.MIRROR_VARIABLE} to another mirror. If Debian replaced the"
+            " package, lock the packages again and review the diff."
         ) from None
     except Unreachable as error:
         raise DebianError(
@@ -51,10 +51,10 @@ def _indent(text: object) -> str:
 def gone_error(package: DebianPackage, error: Gone) -> DebianError:
     """What a person should know when no mirror has the locked version of a package."""
     return DebianError(
-        f"{package} is on no mirror any more, probably because a newer version replaced it:\n"
+        f"{package} is no longer on any mirror, probably because a newer version replaced it:\n"
         f"{_indent(error)}\n"
-        "Lock the packages again and commit the lock. To build at once with the newer, signed"
-        " version instead, set [inseam].debian_allow_newer; the image is then not the locked one."
+        "Lock the packages again and commit the lock. To build now with the newer, signed"
+        " version, set [inseam].debian_allow_newer; the image then differs from the lock."
     )
 
 

@@ -116,7 +116,7 @@ def parse_lock(text: str, path: str = "the Debian lock") -> DebianLock:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DebianError(
-            f"{path} is not a lock of Debian packages, it is not JSON: {error};"
+            f"{path} is not a lock of Debian packages: it is not JSON ({error});"
             f" lock them again: {refresh_command(path)}"
         ) from None
     try:
@@ -184,7 +184,7 @@ def _packages(architecture: str, entries: object, request: Request) -> tuple[Loc
                 f" {package.architecture!r}"
             )
         if package.name in found:
-            raise DebianError(f"{where} is there twice")
+            raise DebianError(f"{where} appears twice")
         found[package.name] = LockedPackage(package, groups)
     return tuple(found.values())
 
@@ -209,11 +209,11 @@ def _list(value: object, where: str) -> list[Any]:
 
 def _text(value: object, where: str) -> str:
     if not isinstance(value, str):
-        raise DebianError(f"{where} must be a text, but is {value!r:.80}")
+        raise DebianError(f"{where} must be a string, but is {value!r:.80}")
     return value
 
 
 def _texts(value: object, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise DebianError(f"{where} must be a list of texts, but is {value!r:.80}")
+        raise DebianError(f"{where} must be a list of strings, but is {value!r:.80}")
     return tuple(value)

@@ -16,7 +16,7 @@ _RELATION = re.compile(
 
 @dataclass(frozen=True)
 class Relation:
-    """One alternative of a dependency: a package name, and which versions of it will do."""
+    """One alternative of a dependency: a package name, and which versions of it are enough."""
 
     name: str
     relation: str = ""

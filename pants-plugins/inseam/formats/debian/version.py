@@ -45,7 +45,7 @@ def _key(text: str) -> Text:
 def sort_key(version: str) -> Key:
     """A key that orders versions, for example `max(versions, key=sort_key)`.
 
-    Raises DebianError for text that is no version.
+    Raises DebianError for text that is not a version.
     """
     match = _VERSION.match(version)
     if not match:

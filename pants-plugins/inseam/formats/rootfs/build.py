@@ -51,8 +51,8 @@ def root_members(debs: Sequence[Deb], architecture: str) -> list[Member]:
     for deb in sorted(debs, key=lambda deb: deb.name):
         if deb.architecture not in (architecture, "all"):
             raise DebianError(
-                f"Debian package {deb.name} {deb.version} is for {deb.architecture}, the image for"
-                f" {architecture}: give the packages that the lock has for {architecture}"
+                f"Debian package {deb.name} {deb.version} is for {deb.architecture}, but the image"
+                f" is for {architecture}: use the packages that the lock has for {architecture}"
             )
         if deb.name in names:
             raise DebianError(f"Debian package {deb.name} was given twice")
@@ -153,8 +153,8 @@ def read_locked(path: str) -> tuple[Deb, DebianPackage]:
     found = (deb.name, deb.version, deb.architecture)
     if found != (package.name, package.version, package.architecture):
         raise DebianError(
-            f"the .deb of {package} says that it is {' '.join(found)}; its sha256"
-            f" {package.sha256} is that of another package: lock the packages again"
+            f"the .deb of {package} contains {' '.join(found)}; its sha256"
+            f" {package.sha256} belongs to another package: lock the packages again"
         )
     return deb, package
 
@@ -181,7 +181,7 @@ def build(
         with whole(out / ROOTFS_TAR) as file:
             info = write_tar(members, file)
     except TarError as error:
-        raise DebianError(f"{error}; leave one of the two out of docker/base") from None
+        raise DebianError(f"{error}; remove one of the two packages from the list") from None
     rootfs = Rootfs(
         diff_id=info.diff_id,
         size=info.size,

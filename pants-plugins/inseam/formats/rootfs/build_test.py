@@ -128,7 +128,7 @@ def test_packages_that_do_not_fit_are_named(tmp_path: Path, entry: Entry, why: s
 
 def test_packages_of_another_architecture_are_named(tmp_path: Path) -> None:
     error = refused(tmp_path, debs(tmp_path, more=deb_bytes("more", architecture="arm64")))
-    assert "Debian package more 1.0-1 is for arm64, the image for amd64" in error
+    assert "Debian package more 1.0-1 is for arm64, but the image is for amd64" in error
 
 
 def test_packages_of_different_versions_are_named(tmp_path: Path) -> None:

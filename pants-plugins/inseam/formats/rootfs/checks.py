@@ -64,8 +64,8 @@ def without_dead_links(members: Sequence[Member], dropped: set[str]) -> list[Mem
             at_run_time = target is not None and target.split("/")[0] in RUN_TIME
             if target is None or not (target in there or target in gone or at_run_time):
                 raise DebianError(
-                    f"{member.owner} has the link /{member.path} to {member.link}, which is not"
-                    " there; add the package that has it to the list in docker/base"
+                    f"{member.owner} has the link /{member.path} to {member.link}, which does"
+                    " not exist; add the package that contains it to the list of packages"
                 )
             if target in gone:
                 continue
@@ -83,7 +83,9 @@ def check_libraries(members: Sequence[Member]) -> None:
         try:
             libraries = needed(member.content)
         except ValueError as error:
-            raise DebianError(f"{member.owner} has a damaged /{member.path}: {error}") from None
+            raise DebianError(
+                f"{member.owner} contains a damaged /{member.path}: {error}"
+            ) from None
         for library in libraries:
             if library.startswith("/"):
                 there = resolve(library, files) in files
@@ -92,6 +94,6 @@ def check_libraries(members: Sequence[Member]) -> None:
             if not there:
                 raise DebianError(
                     f"/{member.path} of {member.owner} needs {library}, which is not in the image;"
-                    " take the package that has it out of [omit], or add it to a group, in the"
-                    " list in docker/base"
+                    " remove the package that contains it from [omit], or add it to a group, in"
+                    " the list of packages"
                 )

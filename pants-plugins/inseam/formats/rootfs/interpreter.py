@@ -27,8 +27,8 @@ def check_interpreter(path: str, architecture: str, members: Sequence[Member]) -
         there = ", ".join(f"/{name}" for name in others) or "none"
         raise DebianError(
             f"the base declares the interpreter {path}, but its packages have no such file"
-            f" (interpreters that are there: {there}); correct the interpreter of the base, or add"
-            " the package that has it"
+            f" (interpreters in them: {there}); correct the `interpreter` of the base, or add the"
+            " package that contains it"
         )
     if not member.mode & 0o111:
         raise DebianError(f"the interpreter {path} of the base is not executable")
@@ -62,8 +62,8 @@ def bytecode_members(members: Iterable[Member], version: str) -> list[Member]:
     if minor != running:
         raise DebianError(
             f"the base image has Python {version}, whose bytecode Python"
-            f" {running[0]}.{running[1]} cannot make; install CPython {minor[0]}.{minor[1]} on this"
-            " machine"
+            f" {running[0]}.{running[1]} cannot compile; install CPython {minor[0]}.{minor[1]} on"
+            " this machine"
         )
     stdlib = f"usr/lib/python{minor[0]}.{minor[1]}/"
     found = []

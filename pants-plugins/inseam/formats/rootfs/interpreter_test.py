@@ -25,7 +25,7 @@ from inseam.formats.tar import Member
 def test_an_interpreter_that_is_not_there_is_named(tmp_path: Path) -> None:
     error = refused(tmp_path, debs(tmp_path), "/usr/bin/python2.7")
     assert "/usr/bin/python2.7" in error
-    assert f"interpreters that are there: {INTERPRETER}" in error
+    assert f"interpreters in them: {INTERPRETER}" in error
     assert "python2.7" in refused(tmp_path, debs(tmp_path), "usr/bin/python2.7")
 
 

@@ -1,4 +1,4 @@
-"""Decides which files of Debian packages the image of a Python service does without."""
+"""Decides which files of Debian packages the image of a Python service does not need."""
 
 from __future__ import annotations
 

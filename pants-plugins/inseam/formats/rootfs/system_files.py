@@ -14,7 +14,7 @@ CERTIFICATES = "usr/share/ca-certificates/"
 CERTIFICATE_BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 STATUS = "var/lib/dpkg/status.d"
 
-# Top-level names that are links to their namesakes below /usr (Debian's UsrMerge).
+# Top-level names that are links to the same names below /usr (Debian's UsrMerge).
 MERGED = ("bin", "lib", "lib64", "sbin")
 
 # The numeric users are those of Google's distroless images, which clusters have policies for.
