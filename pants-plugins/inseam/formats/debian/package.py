@@ -42,7 +42,7 @@ class DebianPackage:
             value = getattr(self, field.name)
             wanted = int if field.name == "size" else str
             if not isinstance(value, wanted) or isinstance(value, bool):
-                kind = "a whole number" if wanted is int else "a text"
+                kind = "a whole number" if wanted is int else "a string"
                 raise DebianError(f"`{field.name}` must be {kind}, but is {value!r}")
         if not NAME.match(self.name):
             raise DebianError(f"`name` must be the name of a package, but is {self.name!r}")
