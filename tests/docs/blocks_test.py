@@ -8,7 +8,6 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,9 @@ def _place(block: Block) -> str:
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout with the new files that the pages show, where they also show commands to run."""
-    copied = replace(checkout(tmp_path_factory.mktemp("docs") / "repository"), daemon=True)
+    # Without a daemon: on a busy machine one may take longer to start than Pants waits for it.
+    folder = tmp_path_factory.mktemp("docs") / "repository"
+    copied = checkout(folder, {"PANTS_PANTSD": "false"})
     with_commands = {block.page for block in RUN}
     for block in BLOCKS:
         path = copied.root / block.file
