@@ -24,6 +24,10 @@ class PythonPlatform:
     python: str
     glibc: tuple[int, int]
 
+    def __str__(self) -> str:
+        major, minor = self.glibc
+        return f"linux/{self.architecture}, CPython {self.python}, glibc {major}.{minor}"
+
     @property
     def machine(self) -> str:
         """What `uname -m` says."""

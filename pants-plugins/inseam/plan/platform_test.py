@@ -11,6 +11,11 @@ from packaging.markers import default_environment
 from inseam.plan.platform import PythonPlatform
 
 
+def test_a_platform_reads_as_people_say_it() -> None:
+    text = str(PythonPlatform("arm64", "3.11.2", (2, 36)))
+    assert text == "linux/arm64, CPython 3.11.2, glibc 2.36"
+
+
 def test_wheels_for_one_interpreter_come_first_and_newer_manylinux_before_older() -> None:
     found = PythonPlatform("amd64", "3.11.2", (2, 18)).tags()
     assert found[:5] == (

@@ -10,7 +10,15 @@ from typing import Any, Mapping
 from pants.backend.docker.subsystems.docker_options import DockerOptions
 from pants.engine.addresses import Address
 from pants.engine.env_vars import EnvironmentVarsRequest
-from pants.engine.fs import EMPTY_DIGEST, CreateDigest, Digest, FileContent, MergeDigests
+from pants.engine.fs import (
+    EMPTY_DIGEST,
+    CreateDigest,
+    Digest,
+    DigestSubset,
+    FileContent,
+    MergeDigests,
+    PathGlobs,
+)
 from pants.engine.rules import collect_rules, rule
 from pants.engine.target import AllTargets, Target, WrappedTargetRequest
 from pants.util.frozendict import FrozenDict
@@ -20,6 +28,7 @@ from inseam.compat import (
     by_name,
     concurrently,
     create_digest,
+    digest_subset_to_digest,
     environment_vars_subset,
     implicitly,
     merge_digests,
@@ -31,7 +40,7 @@ from inseam.formats.oci.assemble import BaseImage, assemble, image_files
 from inseam.formats.oci.config import Healthcheck, ImageConfig, Runtime, parse_platform
 from inseam.formats.oci.descriptor import blob_path
 from inseam.formats.oci.index import index_files
-from inseam.formats.oci.metadata import METADATA, ImageMetadata, load_metadata
+from inseam.formats.oci.metadata import METADATA, ImageMetadata, dump_metadata, load_metadata
 from inseam.plan.container import STOP_SIGNAL, environment
 from inseam.plan.layering import check_names, check_shared
 from inseam.plan.references import references
@@ -68,7 +77,7 @@ from inseam.targets.image import (
     OciTagsField,
     OciWorkingDirField,
 )
-from inseam.targets.layer import LayersSourcesField
+from inseam.targets.layer import LayerRequirementsField, LayersSourcesField
 
 # Programs that talk to registries, Docker and podman find them, and credentials, by these.
 CLIENT_ENV = (
@@ -102,7 +111,7 @@ class BaseOci:
     """The image of a base.
 
     configuration: text of its OCI configuration. blobs: a digest with the blobs of its layers.
-    files: its documents by path.
+    files: by path, what `read_base` needs besides.
     """
 
     metadata: ImageMetadata
@@ -154,14 +163,16 @@ async def _pulled(base: Base, image: str) -> BaseOci:
         )
     except Failure as error:
         raise Failure(f"{base.address}: {error}") from error
-    # Blobs of layers and of documents lie side by side; each is looked up by its digest.
     metadata = load_metadata(await file_content(result.digest, METADATA))
+    metadata = metadata._replace(target=str(base.address))
     config = blob_path(Path(), metadata.config_digest).as_posix()
+    configuration = await file_content(result.digest, config)
+    layers = [blob_path(Path(), layer.descriptor.digest).as_posix() for layer in metadata.layers]
     return BaseOci(
-        metadata._replace(target=str(base.address)),
-        await file_content(result.digest, config),
-        result.digest,
-        FrozenDict(),
+        metadata,
+        configuration,
+        await digest_subset_to_digest(DigestSubset(result.digest, PathGlobs(layers))),
+        FrozenDict({METADATA: dump_metadata(metadata), config: configuration}),
     )
 
 
@@ -299,9 +310,16 @@ async def _layers(target: Target, platform: str) -> _Layers:
     services = [item.target for item in wanted if item.target.has_field(LayersSourcesField)]
     if len(services) > 1 or (services and services[0].address != addresses[-1]):
         raise Failure(
-            f"{address}: the field `layers` may contain the `#layers` of one `python_service`, and"
-            " only as its last item."
+            f"{service_of(address)}: the field `layers` may contain the `#layers` of one"
+            " `python_service`, and only as its last item."
         )
+    for item in wanted:
+        if item.target not in services and not item.target.has_field(LayerRequirementsField):
+            raise Failure(
+                f"{service_of(address)}: the field `layers` contains {item.target.address}, a"
+                f" `{item.target.alias}`. It may contain `venv_layer`s and the `#layers` of a"
+                " `python_service`."
+            )
     shared = await concurrently(
         shared_layer(SharedLayerRequest(item.target.address, platform), **implicitly())
         for item in wanted

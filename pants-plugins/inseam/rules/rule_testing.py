@@ -35,7 +35,7 @@ MINOR = ".".join(map(str, sys.version_info[:2]))
 
 # How Pants finds its PEX tool, which it uses to look for interpreters, and where that finds the
 # compressors of layers.
-_ENV = {
+INHERITED = {
     *PYTHON_BOOTSTRAP_ENV,
     "PANTS_PYTHON_REPOS_INDEXES",
     "PANTS_PYTHON_REPOS_PATH_MAPPINGS",
@@ -76,23 +76,28 @@ def rule_runner(*queries: QueryRule, layers: bool = True, **options: Any) -> Rul
     return runner
 
 
-def set_options(runner: RuleRunner, *args: str, base: str = "//:base") -> None:
-    """Gives the repository the options that all tests have, and `args`."""
+def option_args(runner: RuleRunner, *args: str, base: str = "//:base") -> list[str]:
+    """The options that all tests have, and `args`."""
     interpreters = os.path.dirname(os.path.realpath(sys.executable))
-    runner.set_options(
-        [
-            f"--inseam-base={base}",
-            "--source-root-patterns=['/', '/src']",
-            "--python-enable-resolves",
-            "--python-default-resolve=services",
-            "--python-resolves={'services': 'services.lock', 'other': 'other.lock'}",
-            f"--python-interpreter-constraints=CPython=={MINOR}.*",
-            f"--python-bootstrap-search-path=['{interpreters}']",
-            f"--python-repos-path-mappings=+['WHEELS|{runner.build_root}/wheels']",
-            *args,
-        ],
-        env_inherit=_ENV,
-    )
+    return [
+        f"--inseam-base={base}",
+        "--source-root-patterns=['/', '/src']",
+        "--python-enable-resolves",
+        "--python-default-resolve=services",
+        "--python-resolves={'services': 'services.lock', 'other': 'other.lock'}",
+        f"--python-interpreter-constraints=CPython=={MINOR}.*",
+        f"--python-bootstrap-search-path=['{interpreters}']",
+        f"--python-repos-path-mappings=+['WHEELS|{runner.build_root}/wheels']",
+        *args,
+    ]
+
+
+def set_options(
+    runner: RuleRunner, *args: str, base: str = "//:base", env: Mapping[str, str] = {}
+) -> None:
+    """Gives the repository the options that all tests have, and `args`, and the environment that
+    they need, and `env`."""
+    runner.set_options(option_args(runner, *args, base=base), env=env, env_inherit=INHERITED)
 
 
 def run_mocked(

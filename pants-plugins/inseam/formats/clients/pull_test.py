@@ -1,17 +1,20 @@
 from __future__ import annotations
 
-import gzip
-import io
 import json
 import os
-import stat
 from pathlib import Path
 from shutil import copytree
-from typing import Any
 
 import pytest
 
 from inseam.formats.clients.pull import check_interpreter, pull
+from inseam.formats.clients.registry_testing import (
+    DOCKER,
+    FILES,
+    Registry,
+    docker_image,
+    one_file_layer,
+)
 from inseam.formats.failure import Failure
 from inseam.formats.oci.assemble import read_base
 from inseam.formats.oci.config import (
@@ -21,51 +24,14 @@ from inseam.formats.oci.config import (
     Runtime,
     parse_platform,
 )
-from inseam.formats.oci.descriptor import BLOBS, GZIP_LAYER, ZSTD_LAYER, Descriptor, blob_path
-from inseam.formats.oci.layer import Layer
+from inseam.formats.oci.descriptor import BLOBS, ZSTD_LAYER, blob_path
 from inseam.formats.oci.layout import read_blob
 from inseam.formats.oci.metadata import ImageMetadata
 from inseam.formats.oci.oci_testing import digest, make_base, make_image
-from inseam.formats.tar import Member, write_tar
 from inseam.programs.__main__ import run
 
-DOCKER = "application/vnd.docker.distribution.manifest"
 OTHER = "sha256:" + "0" * 64
 RUNTIME = Runtime("3.11.7", "/usr/local/bin/python3.11", "glibc 2.36")
-
-
-class Registry:
-    """What a skopeo that the test puts on PATH gives: documents and layers by digest."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        script = folder / "bin/skopeo"
-        script.parent.mkdir(parents=True)
-        script.write_text(
-            "#!/bin/sh\n"
-            'for one; do source="$last"; last="$one"; done\n'
-            'case "$last" in dir:*)'
-            f' exec cp "{folder}/${{source##*@}}.layers/{BLOBS}/"* "${{last#dir:}}/";; esac\n'
-            'digest="${last##*@}"\n'
-            'case "$*" in *" --config "*) digest="$digest.config";; esac\n'
-            f'if [ -f "{folder}/$digest" ]; then exec cat "{folder}/$digest"; fi\n'
-            """echo 'level=fatal msg="manifest unknown"' >&2; exit 1\n"""
-        )
-        script.chmod(script.stat().st_mode | stat.S_IXUSR)
-
-    def layers(self, manifest: str) -> Path:
-        """Where the layers' blobs of the image lie."""
-        return self._folder / f"{manifest}.layers"
-
-    def add(self, value: Any, config: bytes | None = None) -> str:
-        content = json.dumps(value).encode()
-        (self._folder / digest(content)).write_bytes(content)
-        if config is not None:
-            (self._folder / f"{digest(content)}.config").write_bytes(config)
-        return digest(content)
-
-    def lie(self, name: str, content: bytes) -> None:
-        (self._folder / name).write_bytes(content)
 
 
 @pytest.fixture
@@ -73,50 +39,6 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     folder = tmp_path / "registry"
     monkeypatch.setenv("PATH", f"{folder}/bin{os.pathsep}{os.environ['PATH']}")
     return Registry(folder)
-
-
-def one_file_layer(folder: Path, path: str, media_type: str = GZIP_LAYER) -> Layer:
-    """A layer with one file, whose blob is in `folder`."""
-    tar = io.BytesIO()
-    info = write_tar([Member(path, b"x", 0o755)], tar)
-    content = gzip.compress(tar.getvalue(), mtime=0)
-    blob = Descriptor(media_type, digest(content), len(content))
-    place = blob_path(folder, blob.digest)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(content)
-    return Layer("base", info.diff_id, None, blob=blob)
-
-
-FILES = ("etc/passwd", "usr/local/bin/python3.11")
-
-
-def docker_image(registry: Registry, architecture: str = "amd64", variant: str = "") -> str:
-    """The digest of an image with Docker's manifest, of two layers with a file of FILES each."""
-    folder = registry.layers("new")
-    layers = [one_file_layer(folder, path) for path in FILES]
-    config: dict[str, Any] = {
-        "os": "linux",
-        "architecture": architecture,
-        "config": {"Env": ["PATH=/usr/local/bin"]},
-        "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
-    }
-    if variant:
-        config["variant"] = variant
-    text = json.dumps(config).encode()
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": f"{DOCKER}.v2+json",
-        "config": {"digest": digest(text), "size": len(text)},
-        "layers": [
-            layer.descriptor._replace(
-                media_type="application/vnd.docker.image.rootfs.diff.tar.gzip"
-            ).value()
-            for layer in layers
-        ],
-    }
-    added = registry.add(manifest, text)
-    folder.rename(registry.layers(added))
-    return added
 
 
 def pulled(

@@ -1,0 +1,105 @@
+"""Makes a registry of images for tests: a skopeo that gives what it holds."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import stat
+from pathlib import Path
+from shutil import copytree, rmtree
+from typing import Any, Sequence
+
+from inseam.formats.oci.descriptor import BLOBS, GZIP_LAYER, Descriptor, blob_path
+from inseam.formats.oci.layer import Layer
+from inseam.formats.oci.oci_testing import digest
+from inseam.formats.tar import Member, write_tar
+
+DOCKER = "application/vnd.docker.distribution.manifest"
+FILES = ("etc/passwd", "usr/local/bin/python3.11")
+
+
+class Registry:
+    """What a skopeo that the test puts on PATH gives: documents and layers by digest."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.bin = folder / "bin"
+        script = self.bin / "skopeo"
+        script.parent.mkdir(parents=True)
+        script.write_text(
+            "#!/bin/sh\n"
+            'for one; do source="$last"; last="$one"; done\n'
+            'case "$last" in dir:*)'
+            f' exec cp "{folder}/${{source##*@}}.layers/{BLOBS}/"* "${{last#dir:}}/";; esac\n'
+            'digest="${last##*@}"\n'
+            'case "$*" in *" --config "*) digest="$digest.config";; esac\n'
+            f'if [ -f "{folder}/$digest" ]; then exec cat "{folder}/$digest"; fi\n'
+            """echo 'level=fatal msg="manifest unknown"' >&2; exit 1\n"""
+        )
+        script.chmod(script.stat().st_mode | stat.S_IXUSR)
+
+    def layers(self, manifest: str) -> Path:
+        """Where the layers' blobs of the image lie."""
+        return self._folder / f"{manifest}.layers"
+
+    def add(self, value: Any, config: bytes | None = None) -> str:
+        content = json.dumps(value).encode()
+        (self._folder / digest(content)).write_bytes(content)
+        if config is not None:
+            (self._folder / f"{digest(content)}.config").write_bytes(config)
+        return digest(content)
+
+    def document(self, name: str) -> bytes:
+        """The manifest, or the configuration `<manifest>.config`, of that digest."""
+        return (self._folder / name).read_bytes()
+
+    def lie(self, name: str, content: bytes) -> None:
+        (self._folder / name).write_bytes(content)
+
+
+def one_file_layer(folder: Path, path: str, media_type: str = GZIP_LAYER) -> Layer:
+    """A layer with one file, whose blob is in `folder`."""
+    tar = io.BytesIO()
+    info = write_tar([Member(path, b"x", 0o755)], tar)
+    content = gzip.compress(tar.getvalue(), mtime=0)
+    blob = Descriptor(media_type, digest(content), len(content))
+    place = blob_path(folder, blob.digest)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+    return Layer("base", info.diff_id, None, blob=blob)
+
+
+def docker_image(
+    registry: Registry,
+    architecture: str = "amd64",
+    variant: str = "",
+    files: Sequence[str] = FILES,
+) -> str:
+    """The digest of an image with Docker's manifest, which has a layer for each file."""
+    folder = registry.layers("new")
+    layers = [one_file_layer(folder, path) for path in files]
+    config: dict[str, Any] = {
+        "os": "linux",
+        "architecture": architecture,
+        "config": {"Env": ["PATH=/usr/local/bin"]},
+        "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
+    }
+    if variant:
+        config["variant"] = variant
+    text = json.dumps(config).encode()
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": f"{DOCKER}.v2+json",
+        "config": {"digest": digest(text), "size": len(text)},
+        "layers": [
+            layer.descriptor._replace(
+                media_type="application/vnd.docker.image.rootfs.diff.tar.gzip"
+            ).value()
+            for layer in layers
+        ],
+    }
+    added = registry.add(manifest, text)
+    copytree(folder, registry.layers(added), dirs_exist_ok=True)
+    rmtree(folder)
+    return added
