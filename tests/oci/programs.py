@@ -28,8 +28,9 @@ def command(*argv: str, python: str = sys.executable) -> list[str]:
 
 
 def environment(env: Mapping[str, str] = {}) -> dict[str, str]:
-    """What a program gets of the environment: enough for skopeo and the engines to work."""
-    kept = ("PATH", "HOME", "DOCKER_HOST", "TMPDIR")
+    """What a program gets of the environment: enough for skopeo and the engines to work, and what
+    must not matter."""
+    kept = ("PATH", "HOME", "DOCKER_HOST", "TMPDIR", "PYTHONHASHSEED", "TZ", "LANG", "LC_ALL")
     inherited = {name: os.environ[name] for name in kept if name in os.environ}
     return {**inherited, "PYTHONPATH": search_path(), **env}
 

@@ -8,10 +8,13 @@ import struct
 from pathlib import Path
 from typing import Mapping, Sequence
 
-from inseam.formats.oci.assemble import assemble, read_base, write_image
-from inseam.formats.oci.config import Healthcheck, ImageConfig, Runtime, parse_platform
-from inseam.formats.oci.layer import read_layer
+from inseam.formats.files import write_whole
+from inseam.formats.oci.config import Healthcheck, ImageConfig, Runtime
+from inseam.formats.oci.descriptor import GZIP_LAYER, Descriptor, blob_path
+from inseam.formats.oci.layer import Layer, read_layer
 from inseam.formats.oci.metadata import METADATA, ImageMetadata, dump_metadata, read_metadata
+from inseam.formats.oci.oci_testing import digest, make_image
+from inseam.formats.python.code import CODE_BLOB, CODE_INDEX, CODE_TAR, Code, merge_code
 from inseam.formats.tar import EXECUTABLE_MODE, Member, write_tar
 from oci.programs import succeed
 
@@ -98,14 +101,48 @@ def build(
         write_layer(folder / f"{name}.tar", content)
         options = [f"--tar={name}.tar", f"--out={name}", f"--format={format}"]
         succeed("compress", *options, cwd=folder)
-    config = ImageConfig(labels=RUNTIME.labels())
-    on = parse_platform(f"linux/{architecture}")
-    rootfs = read_layer(folder / "rootfs")
-    write_image(assemble("docker:base", config, [rootfs], platform=on), config, folder / base)
+    make_image(
+        folder / base,
+        layers=[read_layer(folder / "rootfs")],
+        config=ImageConfig(labels=RUNTIME.labels()),
+        platform=f"linux/{architecture}",
+        target="docker:base",
+    )
     put_on(folder, base, "image", references=references, target=target)
     sources = ("image", "rootfs", "deps", "app")
     succeed("export", "--store=dist/oci", "--layout=dist/app", *sources, cwd=folder)
     return folder / "dist/app"
+
+
+def build_alike(folder: Path, code: Path) -> None:
+    """Builds an image on a base, of the same content each time, from sources in the folder `code`
+    that have an entry point `shop.server:main`, and exports it to `folder`/dist/app."""
+    data = b"".join(b"line %d of something that compresses\n" % number for number in range(50_000))
+    layers = {"rootfs": {"bin/pause": program("pause", "amd64")}, "deps": {"opt/data": data}}
+    for name, content in layers.items():
+        write_layer(folder / f"{name}.tar", content)
+        succeed("compress", f"--tar={name}.tar", f"--out={name}", "--format=zstd", cwd=folder)
+    entry_point = "--entry-point=entry_point=shop.server:main"
+    options = (f"--sources={code}", "--out=code", "--console-scripts", entry_point)
+    succeed("code", *options, cwd=folder)
+    fragments = [
+        (folder / "code" / name).read_bytes() for name in (CODE_INDEX, CODE_TAR, CODE_BLOB)
+    ]
+    tar, blob = merge_code([Code(*fragments)])
+    descriptor = Descriptor(GZIP_LAYER, digest(blob), len(blob))
+    app = Layer("app", digest(tar), len(tar), blob=descriptor)
+    write_whole(blob_path(folder / "app", descriptor.digest), blob)
+    described = [read_layer(folder / name) for name in layers]
+    make_image(folder / "base", layers=described[:1], config=ImageConfig(labels=RUNTIME.labels()))
+    make_image(
+        folder / "image",
+        base=folder / "base",
+        layers=[*described[1:], app],
+        config=SERVICE,
+        references=("registry.example/shop:1",),
+    )
+    sources = ("image", "rootfs", "deps", "app")
+    succeed("export", "--store=dist/oci", "--layout=dist/app", *sources, cwd=folder)
 
 
 def put_on(
@@ -118,14 +155,14 @@ def put_on(
     target: str = "src/tiny:app",
 ) -> None:
     """Describes, in `folder`/`out`, the image of layers that `compress` described, on a base."""
-    image = assemble(
-        target,
-        SERVICE,
-        [read_layer(folder / name) for name in layers],
-        base=read_base(folder / base),
+    make_image(
+        folder / out,
+        base=folder / base,
+        layers=[read_layer(folder / name) for name in layers],
+        config=SERVICE,
         references=references,
+        target=target,
     )
-    write_image(image, SERVICE, folder / out)
 
 
 def rename(layout: Path, *references: str) -> None:
