@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, Callable, Coroutine, Iterable, TypeVar, get_type_hints
 
 from packaging.version import Version
+from pants.backend.python.target_types import InterpreterConstraintsField, PythonResolveField
 from pants.version import PANTS_SEMVER
 
 _Result = TypeVar("_Result")
@@ -273,6 +274,15 @@ def reads_one_import_of_several(inference: Any) -> bool:
     return not CALL_BY_NAME and bool(inference.use_rust_parser)
 
 
+def interpreter_constraints(target: Any, python_setup: Any) -> tuple[str, ...]:
+    """The interpreter constraints of a target that has that field, or what stands for them."""
+    field = target[InterpreterConstraintsField]
+    if not hasattr(field, "value_or_configured_default"):
+        return tuple(field.value_or_global_default(python_setup))
+    resolve = target[PythonResolveField] if target.has_field(PythonResolveField) else None
+    return tuple(field.value_or_configured_default(python_setup, resolve))
+
+
 def patch_image_id_parser(package_image: Any) -> None:
     """Makes Pants find the ID of each image that BuildKit writes.
 
@@ -316,6 +326,7 @@ __all__ = [
     "get_digest_entries",
     "hydrate_sources",
     "implicitly",
+    "interpreter_constraints",
     "merge_digests",
     "owned_dependencies",
     "patch_image_id_parser",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from pants.option.option_types import BoolOption, EnumOption, IntOption, StrOption
+from pants.option.option_types import BoolOption, EnumOption, IntOption, StrListOption, StrOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
 
@@ -46,6 +46,15 @@ class InseamSubsystem(Subsystem):
             If true, Debian's signed indexes are accepted although their `Valid-Until` is in the
             past or their `Date` in the future, for example those of an archive of old releases.
             They are never accepted if they are older than those that the lock was made from.
+            """
+        ),
+    )
+    debian_locks = StrListOption(
+        default=["lockfiles/debian-*.json"],
+        help=softwrap(
+            """
+            Globs, from the root of the repository, of the locks of Debian packages. For these,
+            `--changed-since` finds the bases and images that a change affects.
             """
         ),
     )

@@ -31,8 +31,12 @@ from inseam.plan.container import HEALTHCHECK, STOP_SIGNAL, WORKING_DIR, command
 from inseam.plan.dockerfile import instructions
 from inseam.subsystem import InseamSubsystem, PublishedImage
 from inseam.targets.base import (
+    BaseImageRootfsField,
     BaseImageTarget,
     DebianBaseTarget,
+    DebianFilesField,
+    DebianPackagesField,
+    DebianPackagesTarget,
     DebianRootfsTarget,
     ImageReferenceField,
     RegistryBaseTarget,
@@ -65,6 +69,7 @@ from inseam.targets.layer import (
     AppLayersField,
     AppLayerTarget,
     DepsImageField,
+    DepsImageLayersField,
     DepsImageTarget,
     LayersBaseField,
     LayersServiceField,
@@ -196,13 +201,19 @@ async def generate_from_python_service(
                     *([reference("healthcheck")] if probe else []),
                 ],
                 LayersSharedField.alias: service[ServiceLayersField].value,
-                LayersBaseField.alias: base,
+                LayersBaseField.alias: [base],
                 InitField.alias: service[InitField].value,
             },
         )
     )
-    targets.append(generated(DepsImageTarget, "deps", {DepsImageField.alias: base}))
-    targets.append(generated(AppLayerTarget, "app", {AppLayersField.alias: reference("layers")}))
+    targets.append(
+        generated(
+            DepsImageTarget,
+            "deps",
+            {DepsImageField.alias: base, DepsImageLayersField.alias: [reference("layers")]},
+        )
+    )
+    targets.append(generated(AppLayerTarget, "app", {AppLayersField.alias: [reference("layers")]}))
     config = ImageConfig(
         env=environment(service[EnvField].value or {}),
         user=service[UserField].value,
@@ -277,19 +288,36 @@ async def generate_from_debian_base(
 ) -> GeneratedTargets:
     base = request.generator
     address = request.template_address
-    rootfs = DebianRootfsTarget(
-        {field.alias: base[field].value for field in DebianBaseTarget.copied_fields},
-        address.create_generated("rootfs"),
-        union_membership,
-        residence_dir=address.spec_path,
+
+    def generated(target_type: type[Target], name: str, fields: dict[str, Any]) -> Target:
+        return target_type(
+            {**_common(base), **fields},
+            address.create_generated(name),
+            union_membership,
+            residence_dir=address.spec_path,
+        )
+
+    return GeneratedTargets(
+        base,
+        [
+            generated(
+                DebianPackagesTarget,
+                "packages",
+                {DebianFilesField.alias: [base[DebianPackagesField].value]},
+            ),
+            generated(
+                DebianRootfsTarget,
+                "rootfs",
+                {
+                    **{field.alias: base[field].value for field in DebianBaseTarget.copied_fields},
+                    Dependencies.alias: [f"{address}#packages"],
+                },
+            ),
+            generated(
+                BaseImageTarget, "image", {BaseImageRootfsField.alias: [f"{address}#rootfs"]}
+            ),
+        ],
     )
-    image = BaseImageTarget(
-        _common(base),
-        address.create_generated("image"),
-        union_membership,
-        residence_dir=address.spec_path,
-    )
-    return GeneratedTargets(base, [rootfs, image])
 
 
 @rule

@@ -3,7 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pants.backend.python.target_types import PexEntryPointField, PythonResolveField
+from pants.backend.python.target_types import (
+    InterpreterConstraintsField,
+    PexEntryPointField,
+    PythonResolveField,
+)
 from pants.core.target_types import FileTarget
 from pants.engine.addresses import Address, Addresses
 from pants.engine.internals.scheduler import ExecutionError
@@ -45,6 +49,7 @@ python_service(
     healthcheck="probe.py:main",
     dependencies=["//:extra"],
     resolve="other",
+    interpreter_constraints=["CPython==3.13.*"],
     base=":own",
     layers=["//:numbers"],
     ports=[8000, "53/udp"],
@@ -107,10 +112,10 @@ def test_a_declaration_stands_for_a_pex_layers_and_images(runner: RuleRunner) ->
 def test_what_follows_from_the_smallest_declaration(runner: RuleRunner) -> None:
     runner.write_files({"src/shop/BUILD": SMALL})
     layers, image = values(get(runner, "layers")), values(get(runner, "image"))
-    assert layers["_base"] == "//:base"
+    assert layers["_base"] == ("//:base",)
     assert layers["_service"] == ("src/shop:app#pex",)
     assert values(get(runner, "deps"))["_base"] == "//:base"
-    assert values(get(runner, "app"))["_layers"] == "src/shop:app#layers"
+    assert values(get(runner, "app"))["_layers"] == ("src/shop:app#layers",)
     assert image["repository"] == "{directory}"
     assert image["image_tags"] == ("latest",)
     assert image["output_path"] == "src.shop/app.docker-info.json"
@@ -145,12 +150,13 @@ def test_every_field_goes_to_the_target_that_it_is_about(runner: RuleRunner) -> 
     layers = values(get(runner, "layers"))
     assert layers["_service"] == ("src/shop:app#pex", "src/shop:app#healthcheck")
     assert layers["_layers"] == ("//:numbers",)
-    assert layers["_base"] == "//src/shop:own"
+    assert layers["_base"] == ("//src/shop:own",)
     probe = get(runner, "healthcheck")
     assert entry_point(probe) == "probe.py:main"
     assert values(probe)["output_path"] == "src.shop/app-healthcheck.pex"
     for name in ("pex", "healthcheck"):
         assert get(runner, name)[PythonResolveField].value == "other"
+        assert get(runner, name)[InterpreterConstraintsField].value == ("CPython==3.13.*",)
     assert get(runner, "pex")[Dependencies].value == ("//:extra",)
     assert get(runner, "healthcheck")[Dependencies].value is None
     for name in generated(runner):
@@ -169,7 +175,7 @@ def test_an_image_depends_on_neither_sources_nor_wheels(runner: RuleRunner) -> N
 def test_the_base_of_a_service_wins_over_the_option(runner: RuleRunner) -> None:
     build = SMALL.replace(")", ', base="//docker/base:slim")')
     runner.write_files({"src/shop/BUILD": build})
-    assert values(get(runner, "layers"))["_base"] == "//docker/base:slim"
+    assert values(get(runner, "layers"))["_base"] == ("//docker/base:slim",)
     assert values(get(runner, "deps"))["_base"] == "//docker/base:slim"
 
 

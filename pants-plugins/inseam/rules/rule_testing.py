@@ -55,11 +55,13 @@ registry_base(
 """
 
 
-def rule_runner(*queries: QueryRule, layers: bool = True, **options: Any) -> RuleRunner:
+def rule_runner(
+    *queries: QueryRule, layers: bool = True, more: Iterable[Any] = (), **options: Any
+) -> RuleRunner:
     """A RuleRunner for a new repository.
 
-    layers: whether services can be built in it. Then making it takes seconds. options: of
-    RuleRunner.
+    layers: whether services can be built in it. Then making it takes seconds. more: further rules.
+    options: of RuleRunner.
     """
     backends = (core, python, docker, register)
     small = (InseamSubsystem, pex, process, compressors, layer_rules, generate, base, debian_lock)
@@ -67,6 +69,7 @@ def rule_runner(*queries: QueryRule, layers: bool = True, **options: Any) -> Rul
         rules=[
             *(rule for module in (backends if layers else small) for rule in module.rules()),
             QueryRule(DigestContents, [Digest]),
+            *more,
             *queries,
         ],
         target_types=[target for backend in backends for target in backend.target_types()],
@@ -85,7 +88,6 @@ def option_args(runner: RuleRunner, *args: str, base: str = "//:base") -> list[s
         "--python-enable-resolves",
         "--python-default-resolve=services",
         "--python-resolves={'services': 'services.lock', 'other': 'other.lock'}",
-        f"--python-interpreter-constraints=CPython=={MINOR}.*",
         f"--python-bootstrap-search-path=['{interpreters}']",
         f"--python-repos-path-mappings=+['WHEELS|{runner.build_root}/wheels']",
         *args,
@@ -93,11 +95,21 @@ def option_args(runner: RuleRunner, *args: str, base: str = "//:base") -> list[s
 
 
 def set_options(
-    runner: RuleRunner, *args: str, base: str = "//:base", env: Mapping[str, str] = {}
+    runner: RuleRunner,
+    *args: str,
+    base: str = "//:base",
+    env: Mapping[str, str] = {},
+    python: str = f"CPython=={MINOR}.*",
 ) -> None:
     """Gives the repository the options that all tests have, and `args`, and the environment that
-    they need, and `env`."""
-    runner.set_options(option_args(runner, *args, base=base), env=env, env_inherit=INHERITED)
+    they need, and `env`. python: the interpreter constraint of all code."""
+    # Not a flag, which would win over the fields of targets.
+    constraints = {"PANTS_PYTHON_INTERPRETER_CONSTRAINTS": f"[{python!r}]"}
+    runner.set_options(
+        option_args(runner, *args, base=base),
+        env={**constraints, **env},
+        env_inherit=INHERITED,
+    )
 
 
 def run_mocked(
@@ -172,7 +184,8 @@ def failure(runner: RuleRunner, output: type, request: Any) -> str:
         runner.request(output, [request])
     causes: Sequence[Exception] = error.value.wrapped_exceptions
     # Not isinstance: the engine may have loaded the class again.
-    assert [type(cause).__name__ for cause in causes] in (["Failure"], ["DebianError"])
+    names = [type(cause).__name__ for cause in causes]
+    assert names in (["Failure"], ["DebianError"]), str(error.value)
     return str(causes[0])
 
 

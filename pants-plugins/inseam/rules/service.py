@@ -7,6 +7,7 @@ from typing import Any, Iterable
 
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import (
+    InterpreterConstraintsField,
     PexEntryPointField,
     PythonResolveField,
     ResolvePexEntryPointRequest,
@@ -39,6 +40,7 @@ from inseam.compat import (
     get_digest_contents,
     get_digest_entries,
     implicitly,
+    interpreter_constraints,
     prepare_python_sources,
     resolve_pex_entry_point,
     resolve_target,
@@ -50,6 +52,7 @@ from inseam.formats.failure import Failure
 from inseam.formats.oci.layer import DATA_LAYER
 from inseam.formats.python.entry_point import CONSOLE_SCRIPTS, EntryPoint
 from inseam.formats.python.installed import NAMES, first_name, load_names
+from inseam.plan.agreement import check_constraints
 from inseam.plan.code import split_code
 from inseam.rules.base import Base, BaseRequest, find_base
 from inseam.rules.distributions import (
@@ -106,7 +109,7 @@ async def resolve_service(request: ServiceRequest, python_setup: PythonSetup) ->
     )
     target = wrapped.target
     base = await find_base(
-        BaseRequest(target[LayersBaseField].value or "", target.address, request.platform),
+        BaseRequest((target[LayersBaseField].value or ("",))[0], target.address, request.platform),
         **implicitly(),
     )
     if target[InitField].value and base.has_init is False:
@@ -118,6 +121,18 @@ async def resolve_service(request: ServiceRequest, python_setup: PythonSetup) ->
         target[LayersServiceField].to_unparsed_address_inputs(), **implicitly()
     )
     pex_targets = await transitive_targets(TransitiveTargetsRequest(roots), **implicitly())
+    try:
+        check_constraints(
+            {
+                str(one.address): interpreter_constraints(one, python_setup)
+                for one in pex_targets.closure
+                if one.has_field(InterpreterConstraintsField)
+            },
+            str(base.address),
+            base.platform.python,
+        )
+    except Failure as error:
+        raise Failure(f"{service_of(target.address)}: {error}") from error
     found = await concurrently(
         resolve_pex_entry_point(
             ResolvePexEntryPointRequest(pex[PexEntryPointField]), **implicitly()

@@ -24,6 +24,7 @@ from inseam.rules.layers import StoredLayer
 from inseam.rules.rule_testing import (
     BASE,
     MINOR,
+    PYTHON_VERSION,
     debian_lock_text,
     failure,
     files_of,
@@ -94,6 +95,13 @@ def write_lock(runner: RuleRunner, *more: dict[str, Any], **changes: dict[str, A
     }
     text = lock_text([*(item for item in items.values() if item), *more])
     runner.write_files({"services.lock": text})
+
+
+def runner_lock(runner: RuleRunner) -> dict[str, Any]:
+    """The JSON of the lock, without its comment."""
+    text = Path(runner.build_root, "services.lock").read_text()
+    lock: dict[str, Any] = json.loads(text.partition("\n")[2])
+    return lock
 
 
 def write_repository(runner: RuleRunner) -> None:
@@ -506,8 +514,27 @@ def test_a_wheel_with_binaries_of_another_machine_is_refused(runner: RuleRunner)
 
 
 def test_a_base_for_a_python_that_is_not_installed_here_is_refused(runner: RuleRunner) -> None:
+    set_options(runner, "--python-interpreter-constraints=['CPython>=3.9']")
     runner.write_files({"BUILD": BASE.replace(MINOR, "3.97")})
     refused(runner, "CPython 3.97", "was not found", "[python-bootstrap].search_path")
+
+
+def test_code_for_another_python_than_that_of_the_base_is_refused(runner: RuleRunner) -> None:
+    only = f"CPython=={PYTHON_VERSION}"
+    set_options(runner, python=only)
+    runner.write_files({"BUILD": BASE.replace(PYTHON_VERSION, f"{MINOR}.999")})
+    refused(
+        runner,
+        f"the base //:base has Python {MINOR}.999",
+        f"src/shop/server.py needs {only}",
+    )
+
+
+def test_a_lock_for_another_python_than_that_of_the_base_is_refused(runner: RuleRunner) -> None:
+    text = runner_lock(runner)
+    text["requires_python"] = ["CPython==3.97.*"]
+    runner.write_files({"services.lock": json.dumps(text)})
+    refused(runner, "the lock of resolve 'services' was made for CPython==3.97.*")
 
 
 def test_an_init_process_that_the_base_lacks_is_refused(runner: RuleRunner) -> None:
@@ -669,3 +696,16 @@ def test_a_module_that_the_rust_parser_overlooks_is_named(runner: RuleRunner) ->
     )
     set_options(runner, "--no-python-infer-use-rust-parser")
     assert "app/shop/server.py" in tar_files(app(runner))
+
+
+def test_a_repository_without_resolves_works(runner: RuleRunner) -> None:
+    wheels = Path(runner.build_root, "wheels")
+    set_options(
+        runner,
+        "--no-python-enable-resolves",
+        "--python-repos-indexes=[]",
+        f"--python-repos-find-links=['file://{wheels}']",
+    )
+    (deps,) = dependencies(runner).layers
+    # The wheel itself does not say that it needs `words`: only the lock of the tests does.
+    assert [wheel.name for wheel in deps.layer.wheels] == ["greet"]

@@ -39,7 +39,12 @@ from inseam.rules.wheels import (
     requirement_strings,
 )
 from inseam.subsystem import InseamSubsystem
-from inseam.targets.layer import LayerBaseField, LayerClosureField, LayerRequirementsField
+from inseam.targets.layer import (
+    LayerBaseField,
+    LayerClosureField,
+    LayerRequirementsField,
+    is_address,
+)
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ async def make_shared_layer(
         **implicitly(),
     )
     members = target[LayerRequirementsField].value
-    specs = [member for member in members if "/" in member or ":" in member]
+    specs = [member for member in members if is_address(member)]
     addresses = await resolve_unparsed_address_inputs(
         UnparsedAddressInputs(
             specs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import posixpath
 from dataclasses import dataclass, field
 from typing import Any, Iterable
 
@@ -11,6 +12,8 @@ from packaging.utils import canonicalize_name
 from pants.backend.python.subsystems.repos import PythonRepos
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import PythonRequirementsField
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+from pants.backend.python.util_rules.pex_cli import PexCliProcess
 from pants.engine.env_vars import EnvironmentVarsRequest
 from pants.engine.fs import EMPTY_DIGEST, Digest, FileEntry, PathGlobs
 from pants.engine.rules import collect_rules, rule
@@ -19,12 +22,15 @@ from pants.util.logging import LogLevel
 from inseam.compat import (
     by_name,
     environment_vars_subset,
+    execute_pex_cli,
+    find_interpreter,
     get_digest_contents,
     get_digest_entries,
     implicitly,
     path_globs_to_digest,
 )
 from inseam.formats.failure import Failure
+from inseam.plan.agreement import check_lock_python
 from inseam.plan.lock import LockedWheel, closure, matching, parse, resolve_url
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
@@ -83,12 +89,71 @@ async def read_lock(request: LockRequest, python_setup: PythonSetup) -> Lock:
 lock_of = by_name(read_lock)
 
 
+@dataclass(frozen=True)
+class ResolveRequest:
+    """A lock of requirements in a repository without resolves. python_version: as "3.11"."""
+
+    requirements: tuple[str, ...]
+    python_version: str
+
+
+@rule(desc="Resolve requirements without a lock", level=LogLevel.DEBUG)
+async def resolve_unlocked(
+    request: ResolveRequest, python_setup: PythonSetup, python_repos: PythonRepos
+) -> Lock:
+    python = await find_interpreter(
+        InterpreterConstraints([f"CPython=={request.python_version}.*"]), **implicitly()
+    )
+    constraints = python_setup.requirement_constraints
+    files = await path_globs_to_digest(PathGlobs([constraints] if constraints else []))
+    result = await execute_pex_cli(
+        PexCliProcess(
+            subcommand=("lock", "create"),
+            extra_args=(
+                *request.requirements,
+                "--output=lock.json",
+                "--style=universal",
+                "--target-system=linux",
+                f"--interpreter-constraint=CPython=={request.python_version}.*",
+                f"--python-path={posixpath.dirname(python.path)}",
+                *([f"--constraints={constraints}"] if constraints else []),
+                "--no-pypi",
+                *(f"--index={index}" for index in python_repos.indexes),
+                *(f"--find-links={link}" for link in python_repos.find_links),
+            ),
+            additional_input_digest=files,
+            output_files=("lock.json",),
+            description=f"Resolve {len(request.requirements)} requirements without a lock",
+        )
+    )
+    if result.exit_code != 0:
+        raise Failure(
+            "the requirements could not be resolved:\n"
+            + result.stderr.decode(errors="replace").strip()
+            + "\nCheck the network and the package index."
+        )
+    logger.warning(
+        "[python].enable_resolves is off: without a lock, images get the newest versions of the day"
+        " when they are first built. Set it, and run: ./pants generate-lockfiles"
+    )
+    (file,) = await get_digest_contents(result.output_digest)
+    return Lock(result.output_digest, parse(file.content, "the lock", "of the requirements"))
+
+
+unlocked = by_name(resolve_unlocked)
+
+
 @rule(desc="Find the wheels of requirements", level=LogLevel.DEBUG)
-async def read_closure(request: ClosureRequest) -> LockedWheels:
+async def read_closure(request: ClosureRequest, python_setup: PythonSetup) -> LockedWheels:
     if not request.requirements and not request.globs:
         return LockedWheels(())
     resolve = request.resolve
-    lock = (await lock_of(LockRequest(resolve), **implicitly())).content
+    if python_setup.enable_resolves:
+        lock = (await lock_of(LockRequest(resolve), **implicitly())).content
+    else:
+        wanted = ResolveRequest(request.requirements, request.platform.python_version)
+        lock = (await unlocked(wanted, **implicitly())).content
+    check_lock_python(lock.get("requires_python") or (), resolve, request.platform.python)
     found = {
         wheel.name: wheel
         for glob in request.globs

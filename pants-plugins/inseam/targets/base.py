@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Optional, Tuple
 
+from pants.base.glob_match_error_behavior import GlobMatchErrorBehavior
 from pants.core.target_types import FileSourceField
 from pants.engine.addresses import Address
 from pants.engine.target import (
@@ -12,7 +13,9 @@ from pants.engine.target import (
     Dependencies,
     Field,
     InvalidFieldException,
+    MultipleSourcesField,
     SourcesField,
+    SpecialCasedDependencies,
     StringField,
     StringSequenceField,
     Target,
@@ -130,6 +133,25 @@ class DebianGroupsField(StringSequenceField):
     )
 
 
+class DebianFilesField(MultipleSourcesField):
+    alias = "sources"
+    uses_source_roots = False
+    default_glob_match_error_behavior = GlobMatchErrorBehavior.ignore
+    help = "A file that the root filesystem is made from."
+
+
+class DebianPackagesTarget(Target):
+    alias = "_debian_packages"
+    core_fields = (*COMMON_TARGET_FIELDS, DebianFilesField, Dependencies)
+    help = "The list of Debian packages of a `debian_base`."
+
+
+class DebianLockTarget(Target):
+    alias = "_debian_lock"
+    core_fields = (*COMMON_TARGET_FIELDS, DebianFilesField, Dependencies)
+    help = "A lock of Debian packages, of those that the option `[inseam].debian_locks` matches."
+
+
 class RootfsSourcesField(SourcesField):
     alias = "_sources"
     expected_num_files = 0
@@ -216,6 +238,11 @@ class BaseImageField(Field):
     help = "Marks the image of a base, as opposed to the base."
 
 
+class BaseImageRootfsField(SpecialCasedDependencies):
+    alias = "_rootfs"
+    help = "The root filesystem that the image contains, of a `debian_base`."
+
+
 class ImageReferenceField(StringField):
     alias = "image"
     value: str
@@ -232,7 +259,7 @@ class ImageReferenceField(StringField):
 
 class BaseImageTarget(Target):
     alias = "_base_image"
-    core_fields = (*COMMON_TARGET_FIELDS, BaseImageField)
+    core_fields = (*COMMON_TARGET_FIELDS, BaseImageField, BaseImageRootfsField, Dependencies)
     help = softwrap(
         """
         The image of a base in a Docker Engine. For a `debian_base`, the tag identifies the content,

@@ -9,6 +9,7 @@ from pants.core.goals.package import OutputPathField
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     BoolField,
+    Dependencies,
     DictStringToStringField,
     SpecialCasedDependencies,
     StringField,
@@ -126,6 +127,7 @@ class OciImageTarget(Target):
         OciSkipPushField,
         OciLabelsField,
         OutputPathField,
+        Dependencies,
     )
     help = softwrap(
         """

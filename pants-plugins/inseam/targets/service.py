@@ -12,7 +12,7 @@ from pants.backend.docker.target_types import (
     DockerImageSkipPushField,
     DockerImageTagsField,
 )
-from pants.backend.python.target_types import PythonResolveField
+from pants.backend.python.target_types import InterpreterConstraintsField, PythonResolveField
 from pants.engine.addresses import Address
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
@@ -145,7 +145,7 @@ class PythonServiceTarget(TargetGenerator):
         OciCompressionField,
     )
     copied_fields = COMMON_TARGET_FIELDS
-    moved_fields = (ServiceDependenciesField, PythonResolveField)
+    moved_fields = (ServiceDependenciesField, PythonResolveField, InterpreterConstraintsField)
     help = softwrap(
         """
         A Python service. From a lock and first-party code it generates:

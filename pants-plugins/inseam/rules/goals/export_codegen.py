@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pants.engine.addresses import UnparsedAddressInputs
 from pants.engine.fs import AddPrefix, CreateDigest, FileContent, MergeDigests, RemovePrefix
 from pants.engine.rules import collect_rules, rule
 from pants.engine.target import GeneratedSources, GenerateSourcesRequest
@@ -77,12 +76,7 @@ class GenerateAppLayer(GenerateSourcesRequest):
 async def generate_app_layer(request: GenerateAppLayer) -> GeneratedSources:
     address = request.protocol_target.address
     addresses = await resolve_unparsed_address_inputs(
-        UnparsedAddressInputs(
-            [request.protocol_target[AppLayersField].value],
-            owning_address=address,
-            description_of_origin="the app layer",
-        ),
-        **implicitly(),
+        request.protocol_target[AppLayersField].to_unparsed_address_inputs(), **implicitly()
     )
     code = await code_layers(CodeLayersRequest(ServiceRequest(addresses[0])), **implicitly())
     # The Dockerfile, which is written before anybody knows of this, adds both layers.

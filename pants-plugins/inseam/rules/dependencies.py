@@ -1,0 +1,219 @@
+"""Rules that tell Pants what images are made of, for `--changed-since`, `dependents` and `paths`.
+
+The inputs of an image are dependencies that Docker's build contexts do not contain: special-cased
+ones, or those of targets that only such a dependency leads to.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import Any
+
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.target_types import PythonRequirementsField, PythonResolveField
+from pants.engine.addresses import Address, UnparsedAddressInputs
+from pants.engine.fs import PathGlobs
+from pants.engine.internals.synthetic_targets import SyntheticAddressMaps, SyntheticTargetsRequest
+from pants.engine.internals.target_adaptor import TargetAdaptor
+from pants.engine.rules import collect_rules, rule
+from pants.engine.target import (
+    FieldSet,
+    InferDependenciesRequest,
+    InferredDependencies,
+    TransitiveTargetsRequest,
+)
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
+
+from inseam.compat import (
+    digest_to_snapshot,
+    implicitly,
+    path_globs_to_digest,
+    resolve_unparsed_address_inputs,
+    transitive_targets,
+)
+from inseam.formats.debian.lock import lock_name
+from inseam.subsystem import InseamSubsystem
+from inseam.targets.base import DebianLockField, DebianLockTarget, RootfsSourcesField
+from inseam.targets.container import ServiceBaseField
+from inseam.targets.image import OciLayersField
+from inseam.targets.layer import (
+    LayerBaseField,
+    LayerRequirementsField,
+    LayersServiceField,
+    is_address,
+)
+
+
+async def _debian_locks(inseam: InseamSubsystem) -> dict[str, Address]:
+    """The targets of the locks of Debian packages, by path."""
+    found = await path_globs_to_digest(PathGlobs(inseam.debian_locks))
+    snapshot = await digest_to_snapshot(found)
+    return {
+        path: Address(posixpath.dirname(path), target_name=f"_{lock_name(path)}_lock")
+        for path in snapshot.files
+    }
+
+
+def _python_lock(resolve: str, python_setup: PythonSetup) -> tuple[Address, ...]:
+    """The target that Pants makes of a resolve's lock, if it does."""
+    path = python_setup.resolves.get(resolve)
+    if not path or not python_setup.enable_synthetic_lockfiles:
+        return ()
+    return (Address(posixpath.dirname(path), target_name=f"_{resolve}_lockfile"),)
+
+
+@dataclass(frozen=True)
+class DebianLocksRequest(SyntheticTargetsRequest):
+    """Asks for the targets of all locks of Debian packages at once."""
+
+    path: str = SyntheticTargetsRequest.SINGLE_REQUEST_FOR_ALL_TARGETS
+
+
+@rule(desc="Find locks of Debian packages", level=LogLevel.DEBUG)
+async def debian_lock_targets(
+    request: DebianLocksRequest, inseam: InseamSubsystem
+) -> SyntheticAddressMaps:
+    locks = await _debian_locks(inseam)
+    folders: dict[str, list[TargetAdaptor]] = {}
+    for path, address in locks.items():
+        folders.setdefault(address.spec_path, []).append(
+            TargetAdaptor(
+                DebianLockTarget.alias,
+                name=address.target_name,
+                sources=[posixpath.basename(path)],
+                __description_of_origin__="the option [inseam].debian_locks",
+            )
+        )
+    return SyntheticAddressMaps.for_targets_request(
+        request,
+        [
+            (posixpath.join(folder, "BUILD.inseam-debian-locks"), tuple(targets))
+            for folder, targets in sorted(folders.items())
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class RootfsDependencies(FieldSet):
+    required_fields = (RootfsSourcesField, DebianLockField)
+
+    lock: DebianLockField
+
+
+class InferRootfsDependencies(InferDependenciesRequest[RootfsDependencies]):
+    infer_from = RootfsDependencies
+
+
+@rule
+async def infer_rootfs_dependencies(
+    request: InferRootfsDependencies, inseam: InseamSubsystem
+) -> InferredDependencies:
+    locks = await _debian_locks(inseam)
+    lock = locks.get(request.field_set.lock.value)
+    return InferredDependencies([lock] if lock else [])
+
+
+async def _base(spec: str | None, address: Address, inseam: InseamSubsystem) -> tuple[Address, ...]:
+    found: tuple[Address, ...] = await resolve_unparsed_address_inputs(
+        UnparsedAddressInputs(
+            [base for base in (spec or inseam.base,) if base],
+            owning_address=address,
+            description_of_origin=f"the `base` of {address}",
+        ),
+        **implicitly(),
+    )
+    return found
+
+
+@dataclass(frozen=True)
+class OciImageDependencies(FieldSet):
+    required_fields = (OciLayersField, ServiceBaseField)
+
+    base: ServiceBaseField
+
+
+class InferOciImageDependencies(InferDependenciesRequest[OciImageDependencies]):
+    infer_from = OciImageDependencies
+
+
+@rule
+async def infer_oci_image_dependencies(
+    request: InferOciImageDependencies, inseam: InseamSubsystem
+) -> InferredDependencies:
+    field_set = request.field_set
+    return InferredDependencies(await _base(field_set.base.value, field_set.address, inseam))
+
+
+@dataclass(frozen=True)
+class SharedLayerDependencies(FieldSet):
+    required_fields = (LayerRequirementsField, LayerBaseField, PythonResolveField)
+
+    requirements: LayerRequirementsField
+    base: LayerBaseField
+    resolve: PythonResolveField
+
+
+class InferSharedLayerDependencies(InferDependenciesRequest[SharedLayerDependencies]):
+    infer_from = SharedLayerDependencies
+
+
+@rule
+async def infer_shared_layer_dependencies(
+    request: InferSharedLayerDependencies, inseam: InseamSubsystem, python_setup: PythonSetup
+) -> InferredDependencies:
+    field_set = request.field_set
+    requirements = await resolve_unparsed_address_inputs(
+        UnparsedAddressInputs(
+            [member for member in field_set.requirements.value if is_address(member)],
+            owning_address=field_set.address,
+            description_of_origin=f"the `requirements` of {field_set.address}",
+        ),
+        **implicitly(),
+    )
+    base = await _base(field_set.base.value, field_set.address, inseam)
+    lock = _python_lock(field_set.resolve.normalized_value(python_setup), python_setup)
+    return InferredDependencies([*requirements, *base, *lock])
+
+
+@dataclass(frozen=True)
+class ServiceLayersDependencies(FieldSet):
+    required_fields = (LayersServiceField,)
+
+    service: LayersServiceField
+
+
+class InferServiceLayersDependencies(InferDependenciesRequest[ServiceLayersDependencies]):
+    infer_from = ServiceLayersDependencies
+
+
+@rule
+async def infer_service_layers_dependencies(
+    request: InferServiceLayersDependencies, python_setup: PythonSetup
+) -> InferredDependencies:
+    """The lock, if the service needs any wheel of it."""
+    roots = await resolve_unparsed_address_inputs(
+        request.field_set.service.to_unparsed_address_inputs(), **implicitly()
+    )
+    found = await transitive_targets(TransitiveTargetsRequest(roots), **implicitly())
+    if not any(target.has_field(PythonRequirementsField) for target in found.closure):
+        return InferredDependencies([])
+    resolve = found.roots[0][PythonResolveField].normalized_value(python_setup)
+    return InferredDependencies(_python_lock(resolve, python_setup))
+
+
+def rules() -> list[Any]:
+    return [
+        *collect_rules(),
+        *DebianLocksRequest.rules(),
+        *(
+            UnionRule(InferDependenciesRequest, request)
+            for request in (
+                InferRootfsDependencies,
+                InferOciImageDependencies,
+                InferSharedLayerDependencies,
+                InferServiceLayersDependencies,
+            )
+        ),
+    ]

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import pytest
+from pants.backend.project_info import dependents
+from pants.backend.project_info.dependents import Dependents, DependentsRequest
+from pants.engine.addresses import Address, Addresses
+from pants.engine.internals.graph import Owners, OwnersRequest
+from pants.engine.target import TransitiveTargets, TransitiveTargetsRequest
+from pants.testutil.rule_runner import QueryRule, RuleRunner
+
+from inseam.rules.rule_testing import lock_text, rule_runner, set_options
+
+DEBIAN = "debian_base(name='debian', lock='lockfiles/debian-bookworm.json')\n"
+FILES = {
+    "docker/base/BUILD": DEBIAN,
+    "docker/base/packages.ini": "",
+    "lockfiles/debian-bookworm.json": "",
+    "services.lock": lock_text([]),
+    "other.lock": lock_text([]),
+    "3rdparty/BUILD": (
+        "python_requirement(name='numpy', requirements=['numpy==1.0'])\n"
+        "python_requirement(name='words', requirements=['words==1.0'])\n"
+        "venv_layer(name='numbers', requirements=[':numpy'])\n"
+    ),
+    "src/kit/BUILD": "python_sources()\n",
+    "src/kit/http.py": "x = 1\n",
+    # Uses the library, and a shared layer.
+    "src/shop/BUILD": (
+        "python_sources()\n"
+        "python_service(name='app', entry_point='shop.server:main', layers=['3rdparty:numbers'])\n"
+        "docker_image(name='own', instructions=['FROM scratch'])\n"
+    ),
+    "src/shop/server.py": "import kit.http\nimport numpy\ndef main(): ...\n",
+    # Uses nothing of others.
+    "src/plain/BUILD": (
+        "python_sources()\npython_service(name='app', entry_point='plain.server:main')\n"
+    ),
+    "src/plain/server.py": "def main(): ...\n",
+    # Tests of images.
+    "tests/BUILD": (
+        "python_tests(name='shop', sources=['shop_test.py'],\n"
+        "    runtime_package_dependencies=['src/shop:app#oci'])\n"
+        "python_tests(name='plain', sources=['plain_test.py'],\n"
+        "    runtime_package_dependencies=['src/plain:app#image'])\n"
+        "image_structure(name='structure', image='src/shop:app#image')\n"
+    ),
+    "tests/shop_test.py": "",
+    "tests/plain_test.py": "",
+    "tests/structure.yaml": "",
+}
+IMAGES = {
+    "src/shop:app#oci",
+    "src/shop:app#image",
+    "src/plain:app#oci",
+    "src/plain:app#image",
+    "tests/shop_test.py:shop",
+    "tests/plain_test.py:plain",
+    "tests:structure",
+}
+SHOP = {
+    "src/shop:app#oci",
+    "src/shop:app#image",
+    "tests/shop_test.py:shop",
+    "tests:structure",
+}
+PLAIN = IMAGES - SHOP
+
+
+@pytest.fixture(scope="module")
+def runner() -> RuleRunner:
+    made = rule_runner(
+        QueryRule(Owners, [OwnersRequest]),
+        QueryRule(Dependents, [DependentsRequest]),
+        QueryRule(TransitiveTargets, [TransitiveTargetsRequest]),
+        more=dependents.rules(),
+    )
+    set_options(made, "--python-infer-use-rust-parser", base="//docker/base:debian")
+    made.write_files(FILES)
+    return made
+
+
+def affected(runner: RuleRunner, *changed: str) -> set[str]:
+    """The images, and the tests of images, that `--changed-since` finds for changed files, with
+    `--changed-dependents=transitive`."""
+    owners = runner.request(
+        Owners,
+        [
+            OwnersRequest(
+                changed,
+                filter_by_global_options=False,
+                match_if_owning_build_file_included_in_sources=True,
+            )
+        ],
+    )
+    request = DependentsRequest(Addresses(owners), transitive=True, include_roots=True)
+    found = {address.spec for address in runner.request(Dependents, [request])}
+    return found & IMAGES
+
+
+@pytest.mark.parametrize(
+    "changed, expected",
+    [
+        ("src/shop/server.py", SHOP),
+        ("src/plain/server.py", PLAIN),
+        ("src/kit/http.py", SHOP),
+        ("src/shop/BUILD", SHOP),
+        ("docker/base/packages.ini", IMAGES),
+        ("lockfiles/debian-bookworm.json", IMAGES),
+        ("docker/base/BUILD", IMAGES),
+        ("3rdparty/BUILD", SHOP),
+        ("services.lock", SHOP),
+        ("other.lock", set()),
+        ("tests/shop_test.py", {"tests/shop_test.py:shop"}),
+        ("tests/structure.yaml", {"tests:structure"}),
+    ],
+)
+def test_a_change_affects_the_images_that_are_made_of_it_and_their_tests(
+    runner: RuleRunner, changed: str, expected: set[str]
+) -> None:
+    assert affected(runner, changed) == expected
+
+
+def closure(runner: RuleRunner, spec: str, *, special_cased: bool) -> set[str]:
+    path, _, name = spec.partition(":")
+    name, _, generated = name.partition("#")
+    address = Address(path, target_name=name, generated_name=generated)
+    request = TransitiveTargetsRequest([address], include_special_cased_deps=special_cased)
+    found = runner.request(TransitiveTargets, [request])
+    return {target.address.spec for target in found.closure}
+
+
+@pytest.mark.parametrize("image", ["src/shop:app#oci", "src/shop:app#image"])
+def test_every_input_of_an_image_is_among_its_transitive_dependencies(
+    runner: RuleRunner, image: str
+) -> None:
+    assert {
+        "src/shop/server.py",
+        "src/kit/http.py",
+        "3rdparty:numbers",
+        "3rdparty:numpy",
+        "docker/base:debian#rootfs",
+        "docker/base:debian#packages",
+        "lockfiles:_debian-bookworm_lock",
+        "//services.lock:_services_lockfile",
+    } <= closure(runner, image, special_cased=True)
+
+
+def test_what_an_image_is_made_of_does_not_go_into_its_build_context(runner: RuleRunner) -> None:
+    assert closure(runner, "src/shop:app#image", special_cased=False) <= {
+        "src/shop:app#image",
+        "src/shop:app#app",
+        "src/shop:app#deps",
+    }
