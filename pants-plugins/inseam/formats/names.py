@@ -5,11 +5,7 @@ from __future__ import annotations
 from typing import NewType
 
 from inseam.formats.failure import Failure
-
-# Bytes that a part of a path may have (NAME_MAX), and a whole one: PATH_MAX less what an engine
-# puts in front of it.
-LONGEST_NAME = 255
-LONGEST_PATH = 3840
+from inseam.formats.tar import LONGEST_NAME, LONGEST_PATH
 
 # A file's name: one part of a path, which stays in its folder. No option, no glob, no control
 # character is one.

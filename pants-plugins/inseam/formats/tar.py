@@ -20,6 +20,12 @@ FILE_MODE = 0o644
 EXECUTABLE_MODE = 0o755
 DIRECTORY_MODE = 0o755
 
+# Bytes that a part of a path may have (NAME_MAX), and a whole one: PATH_MAX less what an engine
+# puts in front of it.
+LONGEST_NAME = 255
+LONGEST_PATH = 3840
+_LONGEST_LINK = 4095
+
 # What the fields of a ustar header can hold: bytes of a path, and of a file.
 _LONGEST = 100
 _LARGEST = 8**11 - 1
@@ -81,8 +87,25 @@ def check_member(member: Member) -> None:
         or any(part in ("..", ".") for part in path.parts)
     ):
         raise TarError(f"{member.owner or 'a member'} has the unusable path {member.path!r}")
+    if len(member.path) > LONGEST_NAME // 4:  # a character has at most four bytes
+        _check_length(member)
+    if member.link is not None and (
+        not member.link
+        or "\0" in member.link
+        or len(member.link.encode("utf-8", "surrogateescape")) > _LONGEST_LINK
+    ):
+        raise TarError(f"{member.owner}: /{member.path} is a link to {member.link[:100]!r}")
     if member.directory and member.content:
         raise TarError(f"{member.owner}: the directory {member.path} has content")
+
+
+def _check_length(member: Member) -> None:
+    path = member.path.encode("utf-8", "surrogateescape")
+    if len(path) > LONGEST_PATH or max(map(len, path.split(b"/"))) > LONGEST_NAME:
+        raise TarError(
+            f"{member.owner or 'a member'} has a path that no engine can unpack: a name has at most"
+            f" {LONGEST_NAME} bytes, a path {LONGEST_PATH}: {member.path[:300]!r}"
+        )
 
 
 def header(member: Member) -> bytes:

@@ -11,6 +11,7 @@ from inseam.formats.tar import (
     Member,
     Slice,
     TarError,
+    check_member,
     header,
     padding,
     parents,
@@ -221,3 +222,22 @@ def test_padding_fills_a_block(size: int, expected: int) -> None:
 
 def test_parents_are_all_directories_above() -> None:
     assert parents({"a/b/c": 1, "a/d": 2, "e": 3}) == ["a", "a/b"]
+
+
+@pytest.mark.parametrize("path", ["a" * 255, "x/" + "\u00fc" * 127, "/".join(["a" * 100] * 38)])
+def test_the_longest_paths_are_written(path: str) -> None:
+    check_member(Member(path))
+
+
+@pytest.mark.parametrize(
+    "path", ["a" * 256, "x/" + "\u00fc" * 128, "\udc80" * 256, "/".join(["a" * 100] * 39)]
+)
+def test_a_path_that_no_engine_can_unpack_is_refused(path: str) -> None:
+    with pytest.raises(TarError, match="^demo.whl has a path that no engine can unpack: "):
+        check_member(Member(path, owner="demo.whl"))
+
+
+@pytest.mark.parametrize("link", ["", "a\0b", "a" * 4096, "\u00fc" * 2048])
+def test_a_link_that_no_engine_can_make_is_refused(link: str) -> None:
+    with pytest.raises(TarError, match="^demo.whl: /x is a link to "):
+        check_member(Member("x", link=link, owner="demo.whl"))

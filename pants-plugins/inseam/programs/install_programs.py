@@ -5,22 +5,46 @@ Usage: install_programs --programs DIR --cache CACHE --interpreter NAME
 
 DIR has the sources of all programs. CACHE/INTERPRETER becomes a link to this interpreter,
 CACHE/NAME a copy of DIR, and each CACHE/PROGRAM a link to such a copy. What is there stays: NAME
-and PROGRAM name versions, and other checkouts may be running them.
+and PROGRAM name versions, and other checkouts may be running them. Only a copy that is damaged, by
+a full disk or a crash, is replaced.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import py_compile
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
+
+SUM = "sha256"  # the file in a copy that has the hash of all others
+
+
+def hash_of(copy: Path) -> str:
+    """A hash of all files of a copy."""
+    hashed = hashlib.sha256()
+    for path in sorted(copy.rglob("*")):
+        name = path.relative_to(copy).as_posix()
+        if path.is_file() and name != SUM:
+            content = path.read_bytes()
+            hashed.update(f"{name}\0{len(content)}\0".encode() + content)
+    return hashed.hexdigest()
+
+
+def is_whole(copy: Path) -> bool:
+    """Whether a copy is there as it was made."""
+    try:
+        return (copy / SUM).read_text() == hash_of(copy)
+    except (OSError, ValueError):
+        return False
 
 
 def install(programs: Path, copy: Path) -> None:
     """Copies programs and compiles them, unless the copy is there; it is whole or not there."""
-    if copy.exists():
+    if is_whole(copy):
         return
     temporary = copy.with_name(f".{copy.name}.{os.getpid()}")
     try:
@@ -32,10 +56,17 @@ def install(programs: Path, copy: Path) -> None:
                 doraise=True,
                 invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
             )
+        (temporary / SUM).write_text(hash_of(temporary))
+        if is_whole(copy):
+            return  # Another process was faster.
+        damaged = temporary.with_name(f"{temporary.name}.damaged")
+        with suppress(FileNotFoundError):
+            copy.rename(damaged)
         temporary.rename(copy)
+        shutil.rmtree(damaged, ignore_errors=True)
     except OSError:
         # Unless another process was faster.
-        if not copy.exists():
+        if not is_whole(copy):
             raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

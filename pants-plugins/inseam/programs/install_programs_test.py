@@ -119,3 +119,24 @@ def test_several_at_once(programs: Path) -> None:
     assert codes == [0] * 12
     left = sorted(path.name for path in (programs.parent / "cache").iterdir())
     assert left == ["cpython", "programs-1", "say-1"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "missing", "bytecode", "sum"])
+def test_a_damaged_copy_is_replaced(programs: Path, damage: str) -> None:
+    cache = install(programs, "say-1")
+    copy = cache / "programs-1"
+    before = {name: content for name, (_, content) in files(copy).items()}
+    bytecode = next(copy.glob("tool/__pycache__/work.*.pyc"))
+    if damage == "cut":
+        (copy / "tool/work.py").write_bytes(before["tool/work.py"][:-3])
+    elif damage == "empty":
+        (copy / "__main__.py").write_bytes(b"")
+    elif damage == "missing":
+        (copy / "tool/__init__.py").unlink()
+    elif damage == "bytecode":
+        bytecode.write_bytes(bytecode.read_bytes()[:-3])
+    else:
+        (copy / install_programs.SUM).unlink()
+    install(programs, "say-1")
+    assert {name: content for name, (_, content) in files(copy).items()} == before
+    assert not [path for path in cache.iterdir() if path.name.startswith(".")]

@@ -51,8 +51,17 @@ import os
 import sys
 
 gc.disable()
-from inseam.programs.__main__ import run
+try:
+    from importlib import import_module
 
+    from inseam.programs.__main__ import run
+
+    import_module("inseam.programs." + sys.argv[1])
+except Exception as error:
+    sys.exit(
+        "The programs of Inseam in " + os.path.dirname(os.path.realpath(__file__)) + " are damaged"
+        " (" + repr(error) + "). Run the same command with --no-pantsd, which installs them again."
+    )
 code = run(sys.argv[1:])
 sys.stdout.flush()
 sys.stderr.flush()

@@ -4,7 +4,7 @@ import asyncio
 from time import monotonic
 from typing import ClassVar
 
-import h11
+import h11  # pants: no-infer-dep (it comes with uvicorn)
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from servicekit.settings import Settings

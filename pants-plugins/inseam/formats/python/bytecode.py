@@ -12,6 +12,9 @@ import sys
 import warnings
 from pathlib import PurePosixPath
 from types import CodeType
+from typing import Generator
+
+from inseam.formats.tar import LONGEST_NAME
 
 # PEP 552, the flags of a .pyc: its hash of the source is there, and is not to be checked.
 _UNCHECKED_HASH = 0b01
@@ -30,6 +33,21 @@ def cache_path(path: str, minor: tuple[int, int]) -> str:
     return str(source.parent / "__pycache__" / f"{source.stem}.cpython-{minor[0]}{minor[1]}.pyc")
 
 
+def compile_module(
+    source: bytes, name: str, folder: str, minor: tuple[int, int]
+) -> tuple[str, bytes] | None:
+    """Path, relative to `folder`, and content of the `.pyc` of the module in the file `name`.
+
+    folder: relative path in the image. None for what `compile_source` cannot compile, and for a
+    module whose `.pyc` would have a longer name than a file can have.
+    """
+    cached = cache_path(name, minor)
+    if len(cached.rpartition("/")[2].encode("utf-8", "surrogateescape")) > LONGEST_NAME:
+        return None
+    content = compile_source(source, f"/{folder}/{name}")
+    return None if content is None else (cached, content)
+
+
 def compile_source(source: bytes, path: str) -> bytes | None:
     """The content of the `.pyc` for `source`, as the running interpreter's minor version reads it.
 
@@ -42,30 +60,52 @@ def compile_source(source: bytes, path: str) -> bytes | None:
         warnings.simplefilter("ignore")
         try:
             code = compile(source, path, "exec", dont_inherit=True, optimize=0)
+            code = _settle_sets(code, {})
+            held: list[object] = []
+            _hold(code, held)
+            marshalled = marshal.dumps(code)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
-    code = _settle_sets(code, {})
-    held: list[object] = []
-    _hold(code, held)
     header = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH.to_bytes(4, "little")
-    data = header + importlib.util.source_hash(source) + _restore_sets(marshal.dumps(code))
+    data = header + importlib.util.source_hash(source) + _restore_sets(marshalled)
     del held
     return data
 
 
 def _settle_sets(code: CodeType, known: dict[object, object]) -> CodeType:
+    """What `_settled` says, for code nested as deeply as it likes."""
+    waiting = [_settled(code, known)]
+    settled: CodeType | None = None
+    while waiting:
+        try:
+            inner = waiting[-1].send(settled)
+        except StopIteration as end:
+            waiting.pop()
+            settled = end.value
+        else:
+            waiting.append(_settled(inner, known))
+            settled = None
+    assert settled is not None
+    return settled
+
+
+def _settled(
+    code: CodeType, known: dict[object, object]
+) -> Generator[CodeType, CodeType | None, CodeType]:
     """`code` with equal frozenset constants made one object, in an order.
 
     CPython's compiler merges equal constants of a module, but whether it merges two frozensets
     depends on memory addresses, and `marshal` writes a merged constant once. Before CPython 3.11
     `marshal` also writes a set's items by their hashes, that is by hash seed and, for None, by
     memory address: there a tuple that starts with _SET_MARK stands for the set.
+
+    Yields each piece of code inside, and is sent the same as this function returns for it.
     """
     consts: list[object] = []
     found = False
     for const in code.co_consts:
         if isinstance(const, CodeType):
-            settled = _settle_sets(const, known)
+            settled = yield const
             found = found or settled is not const
             consts.append(settled)
         elif isinstance(const, frozenset):
@@ -114,20 +154,21 @@ def _hold(value: object, held: list[object]) -> None:
     is appended to `held`, all are marked. It also tells whether a string is interned; strings of
     at most one character are shared by the whole process, so these are interned here.
     """
-    if isinstance(value, CodeType):
-        names = (value.co_names, value.co_varnames, value.co_freevars, value.co_cellvars)
-        held.extend(name for group in names for name in group)
-        held.extend((value.co_filename, value.co_name, getattr(value, "co_qualname", None)))
-        held.extend(names)
-        _hold(value.co_consts, held)
-    elif isinstance(value, (tuple, frozenset)):
-        marked = isinstance(value, tuple) and value[:1] == _MARKED
-        for number, item in enumerate(value):
-            if number or not marked:
-                _hold(item, held)
-    elif isinstance(value, str) and value <= "\xff" and len(value) < 2:
-        sys.intern(value)
-    held.append(value)
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, CodeType):
+            names = (one.co_names, one.co_varnames, one.co_freevars, one.co_cellvars)
+            held.extend(name for group in names for name in group)
+            held.extend((one.co_filename, one.co_name, getattr(one, "co_qualname", None)))
+            held.extend(names)
+            waiting.append(one.co_consts)
+        elif isinstance(one, (tuple, frozenset)):
+            marked = isinstance(one, tuple) and one[:1] == _MARKED
+            waiting.extend(item for number, item in enumerate(one) if number or not marked)
+        elif isinstance(one, str) and one <= "\xff" and len(one) < 2:
+            sys.intern(one)
+        held.append(one)
 
 
 def minor_version() -> tuple[int, int]:

@@ -11,7 +11,12 @@ from types import CodeType
 
 import pytest
 
-from inseam.formats.python.bytecode import cache_path, compile_source, minor_version
+from inseam.formats.python.bytecode import (
+    cache_path,
+    compile_module,
+    compile_source,
+    minor_version,
+)
 
 # All that is known to make `marshal` write the same source in other ways.
 TRICKY = '''\
@@ -221,3 +226,36 @@ def test_an_interpreter_uses_it_though_the_source_is_newer_and_different(tmp_pat
     assert f"code object from '{cached}'" in result.stderr
     assert "# wrote" not in result.stderr
     assert os.listdir(cached.parent) == [cached.name]
+
+
+@pytest.mark.parametrize("depth", [90, 499, 900, 3000])
+def test_code_nested_deeply_is_compiled_as_far_as_cpython_does(depth: int) -> None:
+    """Functions by the hundred, one in the other; the compiler itself gives up at some depth."""
+    source = "lambda: " * depth + "frozenset"
+    try:
+        expected = marshal.dumps(compile(source, "/x.py", "exec"))
+    except (RecursionError, MemoryError, ValueError, SyntaxError):
+        assert compile_source(source.encode(), "/x.py") is None
+        return
+    found = compile_source(source.encode(), "/x.py")
+    assert found is not None
+    assert len(found) == 16 + len(expected)
+
+
+def test_sets_in_code_nested_deeply_are_settled() -> None:
+    source = "lambda: " * 200 + "x in {'a', 'b', None}"
+    data = compile_source(source.encode(), "/x.py")
+    assert data is not None
+    exec(marshal.loads(data[16:]), {})
+
+
+@pytest.mark.parametrize("length", [200, 239, 240, 251, 252])
+def test_a_module_whose_bytecode_no_file_system_holds_has_none(length: int) -> None:
+    """`.py` is shorter than `.cpython-311.pyc`."""
+    found = compile_module(b"x = 1\n", f"a/{'m' * length}.py", "app", (3, 11))
+    assert (found is not None) == (length + len(".cpython-311.pyc") <= 255)
+
+
+def test_bytecode_of_a_module_names_its_path_in_the_image() -> None:
+    found = compile_module(b"x = 1\n", "a/b.py", "app", (3, 11))
+    assert found == ("a/__pycache__/b.cpython-311.pyc", compile_source(b"x = 1\n", "/app/a/b.py"))

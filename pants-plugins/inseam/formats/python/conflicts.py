@@ -44,7 +44,8 @@ def check_code(sources: Path, entry_points: Iterable[EntryPoint], below: Iterabl
 def check_layers(layers: Iterable[Path]) -> None:
     """Checks layers of wheels, in these folders, against each other.
 
-    Raises Failure, naming both wheels, for different content at one path in two layers.
+    Raises Failure, naming both wheels, for different content at one path in two layers, and for a
+    file in one that is a folder in another.
     """
     files: dict[str, Installed] = {}
     for folder in layers:
@@ -56,6 +57,19 @@ def check_layers(layers: Iterable[Path]) -> None:
                     " with different content. Remove one of the two distributions from the"
                     " service's dependencies."
                 )
+    folders: set[str] = set()
+    for path, file in files.items():
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            above = files.get(folder)
+            if above is not None:
+                raise Failure(
+                    f"{file.owner} has /{path}, but {above.owner}, in another layer, has a file at"
+                    f" /{folder}. Leave one of the two distributions out of the service's"
+                    " dependencies."
+                )
+            folder = folder.rpartition("/")[0]
 
 
 def _check_collisions(files: dict[str, Path], installed: InstalledFiles) -> None:

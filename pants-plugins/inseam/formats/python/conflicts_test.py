@@ -168,6 +168,22 @@ def test_layers_that_do_not_agree(tmp_path: Path) -> None:
         check_layers(disagreeing(tmp_path))
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_file_in_one_layer_that_is_a_folder_in_another(
+    tmp_path: Path, order: tuple[int, int]
+) -> None:
+    layers = [
+        layer(tmp_path / "a", "a.whl", x="1", clash="2"),
+        layer(tmp_path / "b", "b.whl", **{"clash/deep/inner.py": "3"}),
+    ]
+    with pytest.raises(
+        Failure,
+        match="b.whl has /opt/venv/clash/deep/inner.py, but a.whl, in another layer, has a file at"
+        " /opt/venv/clash. Leave one",
+    ):
+        check_layers([layers[number] for number in order])
+
+
 def test_the_program_checks_the_layers_in_its_arguments(tmp_path: Path) -> None:
     disagreeing(tmp_path)
     assert run_program("check_layers", "a", "b", cwd=tmp_path).returncode == 0

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from inseam.formats.python.bytecode import cache_path, compile_source, minor_version
+from inseam.formats.python.bytecode import compile_module, minor_version
 from inseam.formats.python.venv import APP
 from inseam.formats.tar import EXECUTABLE_MODE, FILE_MODE, Member, Slice
 
@@ -34,6 +34,6 @@ def source_members(files: Mapping[str, Path]) -> Iterator[Member]:
         yield Member(f"{APP}/{name}", content, _mode(path), owner=OWNER)
         if not name.endswith(".py"):
             continue
-        compiled = compile_source(path.read_bytes(), f"/{APP}/{name}")
+        compiled = compile_module(path.read_bytes(), name, APP, minor)
         if compiled is not None:
-            yield Member(f"{APP}/{cache_path(name, minor)}", compiled, owner=OWNER)
+            yield Member(f"{APP}/{compiled[0]}", compiled[1], owner=OWNER)

@@ -36,7 +36,7 @@ from inseam.formats import elf
 from inseam.formats.distribution import Wheel
 from inseam.formats.failure import Failure
 from inseam.formats.files import whole
-from inseam.formats.python.bytecode import cache_path, compile_source, minor_version
+from inseam.formats.python.bytecode import compile_module, minor_version
 from inseam.formats.python.venv import VENV, console_script, site_packages
 from inseam.formats.python.wheel_tree import TREE_TAR, TreeFile, WheelTree, write_tree
 from inseam.formats.tar import (
@@ -225,10 +225,10 @@ class FragmentDestination(WheelDestination):
         if scheme in ("purelib", "platlib") and name.endswith(".py"):
             data = stream.read()
             record = self._write(scheme, name, BytesIO(data), len(data), is_executable)
-            compiled = compile_source(data, f"/{self._schemes[scheme]}/{name}")
+            compiled = compile_module(data, name, self._schemes[scheme], self._minor)
             if compiled is not None:
-                cached = cache_path(name, self._minor)
-                self._write(scheme, cached, BytesIO(compiled), len(compiled), executable=False)
+                cached, content = compiled
+                self._write(scheme, cached, BytesIO(content), len(content), executable=False)
             return record
         if name.endswith(".pyc") and "__pycache__/" in name:
             # Bytecode that somebody's build left in the wheel: its time stamp is stale here.
