@@ -6,6 +6,8 @@ import posixpath
 import re
 from typing import Iterable, Mapping, Sequence
 
+from inseam.formats.oci.reference import is_name
+
 # OCI distribution-spec 1.1, "Pulling manifests": <name> and <reference> as a tag.
 _REPOSITORY = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
@@ -46,6 +48,12 @@ def references(
                 f"the tag {tag!r} is not valid. It may contain up to 128 letters, digits and . _ -."
                 " Placeholders that take their value from a Dockerfile do not work here; use env()"
                 " in the BUILD file instead."
+            )
+    for registry in (registries := tuple(registries)):
+        if not is_name(f"{registry}/{path}"):
+            raise ValueError(
+                f"the registry {registry!r} is not valid. Write a host, and a port if need be,"
+                " without https:// in front, for example registry.example:5000."
             )
     prefixes = [f"{registry}/" for registry in registries] or [""]
     return tuple(f"{prefix}{path}:{tag}" for prefix in prefixes for tag in tags)

@@ -49,6 +49,12 @@ def test_names(fields: dict[str, Any], expected: tuple[str, ...]) -> None:
         ({"repository": "-a"}, "'-a' is not a valid image name"),
         ({"tags": ["{build_args.X}"]}, "the tag '{build_args.X}' is not valid"),
         ({"tags": ["a" * 129]}, "is not valid"),
+        ({"registries": ["http://x"]}, "the registry 'http://x' is not valid. Write a host"),
+        ({"registries": ["https://x.example"]}, "without https:// in front"),
+        ({"registries": ["a.example", "b c"]}, "the registry 'b c' is not valid"),
+        ({"registries": ["a.example:5000/"]}, "is not valid"),
+        ({"registries": ["a\nb"]}, "is not valid"),
+        ({"registries": [""]}, "the registry '' is not valid"),
     ],
 )
 def test_a_name_that_no_registry_takes_is_refused(fields: dict[str, Any], text: str) -> None:

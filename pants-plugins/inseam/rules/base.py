@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +32,10 @@ from inseam.formats.failure import Failure
 from inseam.formats.oci.layer import Layer
 from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_LAYER, parse_rootfs
 from inseam.plan.platform import PythonPlatform
+from inseam.rules import warnings
 from inseam.rules.layers import StoredLayer, file_content, layer_folder
 from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
+from inseam.rules.warnings import WarningRequest, warn
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.base import (
     DebianGroupsField,
@@ -48,8 +49,6 @@ from inseam.targets.base import (
     RegistryInterpreterField,
     RegistryPythonVersionField,
 )
-
-logger = logging.getLogger(__name__)
 
 # What the programs that reach a Debian mirror read of the environment.
 FETCH_ENV = ("DEBIAN_MIRROR", "DEBIAN_KEYRING", *NETWORK_ENV)
@@ -324,7 +323,8 @@ async def make_rootfs(request: RootfsRequest, inseam: InseamSubsystem) -> Rootfs
         )
         for fetched in debs:
             if fetched.messages.strip():
-                logger.warning("%s: %s", locked.base, fetched.messages.strip())
+                text = f"{locked.base}: {fetched.messages.strip()}"
+                await warn(WarningRequest(text), **implicitly())
         result = await run_program(
             ProgramRequest(
                 argv=(
@@ -352,4 +352,4 @@ rootfs = by_name(make_rootfs)
 
 
 def rules() -> list[Any]:
-    return [*collect_rules()]
+    return [*collect_rules(), *warnings.rules()]

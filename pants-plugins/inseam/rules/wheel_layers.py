@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Iterable
 
 from pants.backend.python.subsystems.setup import PythonSetup
-from pants.backend.python.target_types import PythonResolveField
+from pants.backend.python.target_types import PythonRequirementsField, PythonResolveField
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import MergeDigests
 from pants.engine.rules import collect_rules, rule
@@ -23,6 +23,7 @@ from inseam.compat import (
     transitive_targets,
 )
 from inseam.formats.failure import Failure
+from inseam.formats.names import file_name
 from inseam.formats.oci.layer import DEPS_LAYER
 from inseam.formats.python.installed import PATHS
 from inseam.plan.layering import check_names, check_shared, split
@@ -137,6 +138,14 @@ async def make_shared_layer(
         **implicitly(),
     )
     found = await transitive_targets(TransitiveTargetsRequest(addresses), **implicitly())
+    for root in found.roots:
+        if not root.has_field(PythonRequirementsField):
+            raise Failure(
+                f"{target.address}: `requirements` has {root.address}, a `{root.alias}`. Name"
+                " `python_requirement` targets, such as 3rdparty/python#numpy, or globs of names of"
+                " distributions."
+            )
+    file_name(target.address.target_name, f"the name of the layer {target.address}")
     resolve = target[PythonResolveField].normalized_value(python_setup)
     try:
         locked = await closure_of(

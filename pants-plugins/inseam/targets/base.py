@@ -23,6 +23,9 @@ from pants.engine.target import (
 )
 from pants.util.strutil import softwrap
 
+from inseam.formats.failure import Failure
+from inseam.formats.oci.reference import parse_reference
+
 
 class InterpreterField(StringField):
     alias = "interpreter"
@@ -294,6 +297,18 @@ class DebianBaseTarget(TargetGenerator):
 
 class RequiredImageReferenceField(ImageReferenceField):
     required = True
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+        value = super().compute_value(raw_value, address)
+        try:
+            parse_reference(value or "")
+        except Failure as error:
+            raise InvalidFieldException(
+                f"The `{cls.alias}` field in target {address} must be the name of an image:"
+                f" {error}"
+            ) from error
+        return value
 
 
 class RegistryBaseTarget(TargetGenerator):

@@ -23,6 +23,42 @@ _PORT = re.compile(r"([0-9]{1,5})(/(tcp|udp|sctp))?")
 
 
 _USER = re.compile(r"[0-9]+(:[0-9]+)?")
+_LARGEST_ID = (1 << 31) - 1  # runc and Docker take no larger one
+
+# What Linux takes for execve: bytes of one string (MAX_ARG_STRLEN, with its end), and of all.
+_LONGEST_STRING = (1 << 17) - 1
+_LONGEST_STRINGS = 1 << 20
+
+
+def check_strings(field: type[Field], strings: Iterable[str], address: Address) -> None:
+    """Raises InvalidFieldException for arguments, or variables, that no process can be given."""
+    total = 0
+    for text in strings:
+        size = len(text.encode("utf-8", "surrogateescape"))
+        total += size + 1
+        problem = None
+        if "\0" in text:
+            problem = f"has a NUL character: {text[:80]!r}"
+        elif size > _LONGEST_STRING or total > _LONGEST_STRINGS:
+            problem = (
+                f"is too long: one string may have {_LONGEST_STRING:,} bytes, all together"
+                f" {_LONGEST_STRINGS:,}, as no process can be started with more"
+            )
+        if problem:
+            raise InvalidFieldException(f"The `{field.alias}` field in target {address} {problem}.")
+
+
+class CommandField(StringSequenceField):
+    """A command, or arguments, in exec form."""
+
+    alias = "_command"
+    help = "A command in exec form."
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[Iterable[str]], address: Address) -> Any:
+        value = super().compute_value(raw_value, address)
+        check_strings(cls, value or (), address)
+        return value
 
 
 class InitField(BoolField):
@@ -102,6 +138,7 @@ class EnvField(DictStringToStringField):
                     " A name may contain letters, digits and underscores, and must not start with"
                     " a digit. A value must be a single line."
                 )
+        check_strings(cls, (f"{name}={text}" for name, text in (value or {}).items()), address)
         return value
 
 
@@ -124,10 +161,15 @@ class UserField(StringField):
                 f"The `{cls.alias}` field in target {address} must be numeric, such as"
                 f" '65532:65532', but was {value!r}."
             )
+        if value is not None and any(int(part) > _LARGEST_ID for part in value.split(":")):
+            raise InvalidFieldException(
+                f"The `{cls.alias}` field in target {address} must be numeric IDs up to"
+                f" {_LARGEST_ID}, the largest that container engines accept, but was {value!r}."
+            )
         return value
 
 
-class ServiceArgsField(StringSequenceField):
+class ServiceArgsField(CommandField):
     alias = "args"
     default = ()
     value: Tuple[str, ...]

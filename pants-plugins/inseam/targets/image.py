@@ -19,6 +19,7 @@ from pants.engine.target import (
 from pants.util.strutil import softwrap
 
 from inseam.targets.container import (
+    CommandField,
     EnvField,
     OciCompressionField,
     OciPlatformsField,
@@ -39,7 +40,7 @@ class OciLayersField(SpecialCasedDependencies):
     )
 
 
-class OciEntryPointField(StringSequenceField):
+class OciEntryPointField(CommandField):
     alias = "entrypoint"
     help = "Command that the container runs, in exec form. Default: the base's."
 
@@ -49,7 +50,7 @@ class OciWorkingDirField(StringField):
     help = "Directory that the command runs in. Default: the base's."
 
 
-class OciHealthcheckField(StringSequenceField):
+class OciHealthcheckField(CommandField):
     alias = "healthcheck"
     help = softwrap(
         """

@@ -18,6 +18,7 @@ from inseam.targets.base import (
     RequiredImageReferenceField,
 )
 from inseam.targets.container import EnvField, PortsField, ServiceArgsField, UserField
+from inseam.targets.image import OciEntryPointField, OciHealthcheckField
 from inseam.targets.service import (
     ServiceEntryPointField,
     ServiceHealthcheckField,
@@ -35,6 +36,7 @@ ADDRESS = Address("src/shop", target_name="app")
         (PortsField, [8000, "53/udp", "1", 65535], ("8000", "53/udp", "1", "65535")),
         (PortsField, (443,), ("443",)),
         (UserField, None, "65532:65532"),
+        (UserField, "2147483647:2147483647", "2147483647:2147483647"),
         (UserField, "0", "0"),
         (UserField, "1000:2000", "1000:2000"),
         (EnvField, None, None),
@@ -126,7 +128,19 @@ def test_good_values(field: type[Field], raw: Any, value: Any) -> None:
         (PlatformField, "windows/amd64", "windows/amd64"),
         (PlatformField, "linux/386", "linux/386"),
         (PlatformField, "amd64", "amd64"),
+        (UserField, "2147483648", "IDs up to 2147483647"),
+        (UserField, "0:4294967295", "IDs up to 2147483647"),
+        (EnvField, {"A": "x" * (1 << 17)}, "is too long: one string may have 131,071 bytes"),
+        (EnvField, {f"A{n}": "x" * 100_000 for n in range(11)}, "all together 1,048,576"),
+        (ServiceArgsField, ["a\0b"], "has a NUL character: 'a\\x00b'"),
+        (ServiceArgsField, ["\u00fc" * (1 << 16)], "is too long"),
+        (OciEntryPointField, ["/x", "\0"], "has a NUL character"),
+        (OciHealthcheckField, ["\0"], "has a NUL character"),
         (RequiredImageReferenceField, None, "image"),
+        (RequiredImageReferenceField, "debian:12\nRUN x", "must be the name of an image"),
+        (RequiredImageReferenceField, "http://registry.example/x", "must be the name of an image"),
+        (RequiredImageReferenceField, "a b", "must be the name of an image"),
+        (RequiredImageReferenceField, "${x}", "must be the name of an image"),
         (DebianLockField, None, "lock"),
     ],
 )

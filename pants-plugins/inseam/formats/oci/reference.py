@@ -56,3 +56,9 @@ def parse_reference(text: str) -> Reference:
             " Only the tag may contain upper-case letters."
         )
     return Reference(match["name"], match["tag"] or "", match["digest"] or "")
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is the name of a repository, without a tag or a digest."""
+    match = _REFERENCE.fullmatch(text)
+    return match is not None and match["name"] == text

@@ -15,9 +15,11 @@ OWNER = "first-party code"
 
 def files_below(sources: Path) -> Iterator[tuple[str, Path]]:
     """Each file below `sources` that is not bytecode, as relative POSIX path and path."""
-    for folder, folders, names in os.walk(sources):
-        folders[:] = [name for name in folders if name != "__pycache__"]
+    for folder, _, names in os.walk(sources):
+        cache = os.path.basename(folder) == "__pycache__"
         for name in names:
+            if cache and name.endswith((".pyc", ".pyo")):
+                continue
             path = Path(folder, name)
             yield path.relative_to(sources).as_posix(), path
 

@@ -12,6 +12,7 @@ import csv
 import hashlib
 import lzma
 import posixpath
+import re
 import stat
 import zipfile
 import zlib
@@ -30,6 +31,7 @@ from installer.utils import (
     canonicalize_name,
     construct_record_file,
     fix_shebang,
+    parse_metadata_file,
 )
 
 from inseam.formats import elf
@@ -123,6 +125,28 @@ class CheckedWheel(WheelFile):
             if paths
         )
 
+    def check_identity(self) -> None:
+        """Raises Failure unless file name, .dist-info directory and METADATA (core metadata
+        specification) name the same distribution and version."""
+        try:
+            metadata = parse_metadata_file(self.read_dist_info("METADATA"))
+        except KeyError:
+            raise Failure(f"{self.label}: the wheel has no {self.dist_info_dir}/METADATA") from None
+        folder = self.dist_info_dir[: -len(".dist-info")]
+        names = {
+            "the file name": (self.distribution, self.version),
+            f"the folder {self.dist_info_dir}": tuple(folder.rpartition("-")[::2]),
+            "METADATA": (metadata.get("Name") or "", metadata.get("Version") or ""),
+        }
+        if (
+            len({(canonicalize_name(name), _release(version)) for name, version in names.values()})
+            > 1
+        ):
+            told = ", ".join(
+                f"{name} {version} by {what}" for what, (name, version) in names.items()
+            )
+            raise Failure(f"{self.label} does not agree with itself on what it is: {told}")
+
     def _check_scheme(self, name: str) -> None:
         """Raises Failure for what looks like a file of the .data directory and has no scheme."""
         if not name.startswith(self.data_dir):
@@ -176,6 +200,26 @@ class CheckingStream:
             raise Failure(
                 f"{self._label}: {record.path!r} does not have the hash and size that RECORD gives"
             )
+
+
+# Spellings that PEP 440 holds to be the same ("Normalization").
+_SPELLED = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc", "rev": "post"}
+_SPELLED["r"] = "post"
+
+
+def _release(version: str) -> tuple[str, ...]:
+    """A version's parts, equal for two spellings of the same one, as far as wheels have them."""
+    words = re.findall(r"[0-9]+|[a-z]+|[+!]", version.lower())
+    if words[:1] == ["v"]:
+        words = words[1:]
+    parts = [
+        word.lstrip("0") or "0" if word.isdigit() else _SPELLED.get(word, word) for word in words
+    ]
+    end = next((n for n, part in enumerate(parts) if not part.isdigit()), len(parts))
+    while end > 1 and parts[end - 1] == "0":
+        end -= 1
+        del parts[end]
+    return tuple(parts)
 
 
 def _urlsafe(digest: bytes) -> str:
@@ -313,6 +357,7 @@ def install_wheel(
     """
     try:
         with CheckedWheel.open(path) as source, whole(out / TREE_TAR) as fragment:
+            source.check_identity()
             destination = FragmentDestination(fragment, source.distribution)
             installer.install(source, destination, {"INSTALLER": INSTALLER})
             if source.amended:

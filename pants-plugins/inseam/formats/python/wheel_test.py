@@ -22,7 +22,7 @@ from installer.sources import WheelFile
 from inseam.formats.failure import Failure
 from inseam.formats.python.bytecode import cache_path, compile_source, minor_version
 from inseam.formats.python.venv import console_script, site_packages
-from inseam.formats.python.wheel import install_wheel
+from inseam.formats.python.wheel import _release, install_wheel
 from inseam.formats.python.wheel_testing import (
     File,
     Record,
@@ -438,6 +438,23 @@ BAD_WHEELS: dict[str, tuple[dict[str, Any], str]] = {
         "expected 3",
     ),
     "no RECORD": ({"omit": {"RECORD"}}, "RECORD"),
+    "no METADATA": ({"omit": {"METADATA"}}, "has no demo-1.0.dist-info/METADATA"),
+    "METADATA without a name": (
+        {"files": {"demo-1.0.dist-info/METADATA": b"Version: 1.0\n"}},
+        "does not agree with itself on what it is: demo 1.0 by the file name",
+    ),
+    "METADATA of another": (
+        {"files": {"demo-1.0.dist-info/METADATA": b"Name: other\nVersion: 1.0\n"}},
+        "other 1.0 by METADATA",
+    ),
+    "METADATA of another version": (
+        {"files": {"demo-1.0.dist-info/METADATA": b"Name: demo\nVersion: 1.0.1\n"}},
+        "demo 1.0.1 by METADATA",
+    ),
+    "dist-info of another version": (
+        {"file_name": "demo-1.1-py3-none-any.whl"},
+        "demo 1.0 by the folder demo-1.0.dist-info",
+    ),
     "no WHEEL": ({"omit": {"WHEEL"}}, "WHEEL"),
     "wheel of the future": (
         {"files": {"demo-1.0.dist-info/WHEEL": b"Wheel-Version: 2.0\n"}},
@@ -604,3 +621,37 @@ def test_a_wheel_that_is_not_there_is_an_error_by_name(tmp_path: Path) -> None:
     result = run_program("install_wheel", "gone-1.0-py3-none-any.whl", "out", cwd=tmp_path)
     assert result.returncode == 1
     assert result.stderr.startswith("gone-1.0-py3-none-any.whl is not a usable wheel: ")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("1.0", "1.0.0", True),
+        ("1.0", "v1", True),
+        ("1.0.0rc1", "1rc1", True),
+        ("1.0.alpha.1", "1.0a1", True),
+        ("1.0+CPU.1", "1.0+cpu_1", True),
+        ("1.0_post1", "1.0.post1", True),
+        ("2024.01.05", "2024.1.5", True),
+        ("1.0", "1.1", False),
+        ("1.0", "10", False),
+        ("1.0", "1.0a1", False),
+        ("1.0", "1.0.post0", False),
+        ("1.0", "1!1.0", False),
+        ("1.0+a", "1.0+b", False),
+    ],
+)
+def test_spellings_of_a_version(one: str, other: str, same: bool) -> None:
+    assert (_release(one) == _release(other)) is same
+
+
+def test_a_wheel_may_spell_its_name_and_version_in_several_ways(tmp_path: Path) -> None:
+    metadata = b"Metadata-Version: 2.1\nName: De.Mo\nVersion: 1.0.0\n"
+    path = build_wheel(
+        tmp_path,
+        "de_mo",
+        "1.0",
+        {"de_mo-1.0.dist-info/METADATA": metadata},
+        file_name="De_Mo-1-py3-none-any.whl",
+    )
+    assert install_wheel(path, tmp_path / "out").wheel.name == "de-mo"
