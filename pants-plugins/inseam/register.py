@@ -9,6 +9,9 @@ from pants.engine.target import Target
 
 from inseam.rules import (
     base,
+    build_requirements,
+    built_wheels,
+    closures,
     code_layers,
     compressors,
     debian_lock,
@@ -21,6 +24,7 @@ from inseam.rules import (
     layers,
     process,
     service,
+    sources,
     wheel_layers,
     wheels,
 )
@@ -44,6 +48,7 @@ from inseam.targets.layer import (
     VenvLayerTarget,
 )
 from inseam.targets.service import PythonServiceTarget
+from inseam.targets.wheel_source import WheelFromSourceTarget
 
 _MODULES = (
     process,
@@ -54,6 +59,10 @@ _MODULES = (
     debian_lock,
     dependencies,
     wheels,
+    sources,
+    build_requirements,
+    built_wheels,
+    closures,
     wheel_layers,
     distributions,
     service,
@@ -86,6 +95,7 @@ def target_types() -> list[type[Target]]:
         BaseImageTarget,
         OciImageTarget,
         ImageStructureTarget,
+        WheelFromSourceTarget,
     ]
 
 

@@ -58,6 +58,28 @@ class InseamSubsystem(Subsystem):
             """
         ),
     )
+    build_wheels = BoolOption(
+        default=True,
+        help=softwrap(
+            """
+            Whether the wheel of a distribution is built from its sources if the lock has none that
+            fits. If false, such distributions are an error that names them all.
+            """
+        ),
+    )
+    build_resolve = StrOption(
+        default=None,
+        help=softwrap(
+            """
+            The resolve with what such builds require: setuptools and other backends. Default: a
+            lock of the common ones that comes with Inseam.
+            """
+        ),
+    )
+    build_timeout = IntOption(
+        default=1800,
+        help="Seconds after which a build of a wheel is ended, and fails.",
+    )
     large_wheel = IntOption(
         default=8_000_000,
         help=softwrap(

@@ -6,8 +6,17 @@ from typing import NamedTuple
 
 
 class Wheel(NamedTuple):
-    """A distribution as the lock names it; sha256 is that of the wheel file, in hex."""
+    """A distribution as the lock names it; sha256 is that of the wheel file, in hex.
+
+    source: what the wheel was built from, like `docopt-0.6.2.tar.gz#sha256=...`; "" for one that
+    was fetched.
+    """
 
     name: str
     version: str
     sha256: str
+    source: str = ""
+
+    def value(self) -> dict[str, str]:
+        """Its JSON value."""
+        return {name: text for name, text in self._asdict().items() if name != "source" or text}

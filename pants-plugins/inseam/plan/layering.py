@@ -13,7 +13,7 @@ from inseam.formats.distribution import Wheel
 from inseam.formats.failure import Failure
 from inseam.formats.oci.layer import DATA_LAYER, DEPS_LAYER
 from inseam.formats.python.code import APP_LAYER, LIBRARIES_LAYER
-from inseam.plan.lock import LockedWheel
+from inseam.plan.artifacts import LockedWheel
 
 # The layers of first-party files, which come last.
 FIRST_PARTY = (DATA_LAYER, LIBRARIES_LAYER, APP_LAYER)

@@ -1,34 +1,39 @@
-"""Finds out of a PEX lock which wheels a set of requirements needs on a platform."""
+"""Finds out of a PEX lock which distributions a set of requirements needs on a platform."""
 
 from __future__ import annotations
 
 import fnmatch
 import json
+from collections import deque
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Iterable
+from typing import Any, Iterable, Mapping
 
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 
 from inseam.formats.failure import Failure
-from inseam.formats.names import FileName
-from inseam.plan.pex_lock import artifact_name, check_lock
+from inseam.plan.artifacts import Locked, LockedSource, choose
+from inseam.plan.pex_lock import check_lock
 from inseam.plan.platform import PythonPlatform
 
 
 @dataclass(frozen=True)
-class LockedWheel:
-    """One wheel of a lock: canonical name, version, file name, sha256 in hex, and its URL as the
-    lock has it, where `${NAME}` stands for a path mapping."""
+class Closure:
+    """What requirements need.
 
-    name: str
-    version: str
-    filename: FileName
-    sha256: str
-    url: str
+    locked: an artifact of each distribution, in order of name. required_by: for each name, what
+    requires it, beginning with what nothing in the lock requires: ("the service", "app 1.0").
+    """
+
+    locked: tuple[Locked, ...]
+    required_by: Mapping[str, tuple[str, ...]]
+
+    @property
+    def sources(self) -> tuple[LockedSource, ...]:
+        """The distributions without a wheel that fits."""
+        return tuple(item for item in self.locked if isinstance(item, LockedSource))
 
 
 def parse(text: bytes, path: str, resolve: str) -> dict[str, Any]:
@@ -49,11 +54,12 @@ def parse(text: bytes, path: str, resolve: str) -> dict[str, Any]:
 
 def closure(
     lock: dict[str, Any], roots: Iterable[str], platform: PythonPlatform, *, resolve: str
-) -> tuple[LockedWheel, ...]:
-    """The wheels that the requirement strings `roots` need on `platform`, in order of name.
+) -> Closure:
+    """The wheels, and sources where no wheel fits, that the requirement strings `roots` need on
+    `platform`.
 
     Raises Failure for a requirement that the lock lacks or contradicts, and for a distribution
-    without a wheel for the platform.
+    with neither a wheel for the platform nor a source.
     """
     locked = _by_name(lock, platform, resolve)
     refresh = f"Run: ./pants generate-lockfiles --resolve={resolve}"
@@ -61,9 +67,13 @@ def closure(
     markers = platform.markers()
     seen: dict[str, set[str]] = {}
     needed_roots = [_requirement(root) for root in sorted(roots)]
-    queue = [(root, "the service") for root in needed_roots if _applies(root.marker, markers)]
+    start: tuple[str, ...] = ("the service",)
+    # In the order of the distance, so that each is known by the shortest way to it.
+    queue = deque((root, start) for root in needed_roots if _applies(root.marker, markers))
+    required_by: dict[str, tuple[str, ...]] = {}
     while queue:
-        requirement, wanted_by = queue.pop()
+        requirement, chain = queue.popleft()
+        wanted_by = chain[-1]
         name = canonicalize_name(requirement.name)
         item = locked.get(name)
         if item is None:
@@ -76,6 +86,7 @@ def closure(
                 f"the lock of resolve {resolve!r} contains {name} {item['version']}, but"
                 f" {wanted_by} requires {requirement}. {refresh}"
             )
+        required_by.setdefault(name, chain)
         extras = {"", *requirement.extras}
         if name in seen and extras <= seen[name]:
             continue
@@ -83,15 +94,17 @@ def closure(
         for text in item["requires_dists"]:
             needed = _requirement(text)
             if _applies(needed.marker, markers, seen[name]):
-                queue.append((needed, f"{name} {item['version']}"))
-    return tuple(_best_wheel(locked[name], rank, platform) for name in sorted(seen))
+                queue.append((needed, (*chain, f"{name} {item['version']}")))
+    found = tuple(choose(locked[name], rank, platform) for name in sorted(seen))
+    return Closure(found, required_by)
 
 
 def matching(
     lock: dict[str, Any], pattern: str, platform: PythonPlatform, *, resolve: str
-) -> tuple[LockedWheel, ...]:
-    """The wheels of all distributions in the lock whose name matches the glob `pattern`, in order
-    of name; raises Failure if there is none, or one without a wheel for the platform."""
+) -> tuple[Locked, ...]:
+    """The wheels, and sources where no wheel fits, of all distributions in the lock whose name
+    matches the glob `pattern`, in order of name; raises Failure if there is none, or one with
+    neither."""
     locked = _by_name(lock, platform, resolve)
     names = fnmatch.filter(sorted(locked), pattern.lower().replace("_", "-"))
     if not names:
@@ -100,7 +113,7 @@ def matching(
             " glob, or add the requirement and generate the lock again."
         )
     rank = {tag: number for number, tag in enumerate(platform.tags())}
-    return tuple(_best_wheel(locked[name], rank, platform) for name in names)
+    return tuple(choose(locked[name], rank, platform) for name in names)
 
 
 def resolve_url(url: str, mappings: Iterable[str]) -> str:
@@ -162,53 +175,3 @@ def _applies(marker: Marker | None, markers: dict[str, str], extras: Iterable[st
         return any(marker.evaluate({**markers, "extra": extra}) for extra in sorted(spelled))
     except (UndefinedComparison, UndefinedEnvironmentName) as error:
         raise Failure(f"the marker `{marker}` in the lock cannot be evaluated: {error}") from error
-
-
-def _best_wheel(
-    item: dict[str, Any], rank: dict[str, int], platform: PythonPlatform
-) -> LockedWheel:
-    """Raises Failure if none runs on the platform.
-
-    PEP 425: that with the best tag; PEP 427: of several, that with the highest build number.
-    """
-    wheels: list[tuple[tuple[int, tuple[int, str]], FileName, dict[str, Any]]] = []
-    present: set[str] = set()
-    for artifact in item["artifacts"]:
-        filename = artifact_name(artifact["url"], f"a file of {item['project_name']} in the lock")
-        try:
-            _, _, build, found = parse_wheel_filename(filename)
-        except ValueError:
-            continue  # A source distribution, or a name that nobody installs.
-        tags = {str(tag) for tag in found}
-        present |= tags
-        ranks = [rank[tag] for tag in tags if tag in rank]
-        if ranks:
-            wheels.append(((-min(ranks), build or (0, "")), filename, artifact))
-    best = max(wheels, key=lambda wheel: wheel[:2], default=None)
-    name, version = item["project_name"], item["version"]
-    try:
-        runs = platform.python in SpecifierSet(item.get("requires_python") or "")
-    except InvalidSpecifier as error:
-        raise Failure(f"{name} {version} has no usable `requires_python`: {error}") from error
-    if not runs:
-        raise Failure(
-            f"{name} {version} requires Python {item['requires_python']}, but the base has"
-            f" {platform.python}. Lock another version, or choose another base."
-        )
-    if best is None:
-        there = (
-            f"It has wheels for: {', '.join(sorted(present))}."
-            if present
-            else "It has no wheels at all."
-        )
-        raise Failure(
-            f"{name} {version} has no wheel for linux/{platform.architecture} with CPython"
-            f" {platform.python} and glibc {'.'.join(map(str, platform.glibc))}. {there} Lock a"
-            " version that has one, or choose another base."
-        )
-    if best[2]["algorithm"] != "sha256":
-        raise Failure(
-            f"{name} {version} is locked with {best[2]['algorithm']}, not with sha256. Generate the"
-            " lock again: ./pants generate-lockfiles"
-        )
-    return LockedWheel(canonicalize_name(name), version, best[1], best[2]["hash"], best[2]["url"])

@@ -8,7 +8,14 @@ import pytest
 
 from inseam.formats.failure import Failure
 from inseam.formats.names import FileName
-from inseam.plan.lock import LockedWheel, closure, matching, parse, resolve_url
+from inseam.plan.artifacts import (
+    Locked,
+    LockedArchive,
+    LockedCheckout,
+    LockedDirectory,
+    LockedWheel,
+)
+from inseam.plan.lock import Closure, closure, matching, parse, resolve_url
 from inseam.plan.platform import PythonPlatform
 
 PLATFORM = PythonPlatform("amd64", "3.11.2", (2, 36))
@@ -49,8 +56,12 @@ def lock(*items: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def needed(
     locked: dict[str, Any], *roots: str, platform: PythonPlatform = PLATFORM
-) -> tuple[LockedWheel, ...]:
-    return closure(locked, roots, platform, resolve="services")
+) -> tuple[Locked, ...]:
+    return closure(locked, roots, platform, resolve="services").locked
+
+
+def wheels(locked: dict[str, Any], *roots: str) -> tuple[LockedWheel, ...]:
+    return tuple(item for item in needed(locked, *roots) if isinstance(item, LockedWheel))
 
 
 def names(locked: dict[str, Any], *roots: str, platform: PythonPlatform = PLATFORM) -> str:
@@ -132,7 +143,7 @@ def test_closures(roots: list[str], expected: str) -> None:
 
 
 def test_what_is_known_of_a_wheel() -> None:
-    (wheel,) = needed(lock(item("Data_Files", version="2.0")), "data-files")
+    (wheel,) = wheels(lock(item("Data_Files", version="2.0")), "data-files")
     file = artifact("Data_Files-2.0-py3-none-any.whl")
     assert wheel == LockedWheel(
         "data-files",
@@ -324,46 +335,141 @@ def test_what_is_no_requirement_is_refused() -> None:
 )
 def test_the_best_wheel_is_chosen(files: list[str], expected: int) -> None:
     for order in itertools.islice(itertools.permutations(files), 200):
-        (wheel,) = needed(lock(item("a", version="1", files=order)), "a")
+        (wheel,) = wheels(lock(item("a", version="1", files=order)), "a")
         assert wheel.filename == files[expected]
 
 
 def test_names_in_urls_are_decoded() -> None:
     file = "torch-2.0%2Bcpu-cp311-cp311-linux_x86_64.whl"
-    (wheel,) = needed(lock(item("torch", version="2.0+cpu", files=[file])), "torch")
+    (wheel,) = wheels(lock(item("torch", version="2.0+cpu", files=[file])), "torch")
     assert wheel.filename == "torch-2.0+cpu-cp311-cp311-linux_x86_64.whl"
     assert wheel.url.endswith(file)
 
 
 def test_fragments_and_queries_of_urls_are_no_part_of_the_name() -> None:
     file = "a-1.0-py3-none-any.whl"
-    (wheel,) = needed(lock(item("a", files=[f"{file}?x=y/z#sha256=00"])), "a")
+    (wheel,) = wheels(lock(item("a", files=[f"{file}?x=y/z#sha256=00"])), "a")
     assert wheel.filename == file
 
 
-def test_a_distribution_without_a_wheel_for_the_platform_is_named_with_the_tags_there_are() -> None:
+def test_a_distribution_without_a_wheel_or_source_is_named_with_the_tags_there_are() -> None:
     files = [
         "a-1.0-cp311-cp311-macosx_11_0_arm64.whl",
         "a-1.0-cp311-cp311-manylinux_2_40_x86_64.whl",
-        "a-1.0.tar.gz",
     ]
     with pytest.raises(Failure) as error:
         needed(lock(item("a", files=files)), "a")
     assert str(error.value) == (
-        "a 1.0 has no wheel for linux/amd64 with CPython 3.11.2 and glibc 2.36. It has wheels for:"
-        " cp311-cp311-macosx_11_0_arm64, cp311-cp311-manylinux_2_40_x86_64. Lock a version that has"
-        " one, or choose another base."
+        "a 1.0 has no wheel for linux/amd64 with CPython 3.11.2 and glibc 2.36, and the lock has no"
+        " source to build one from. It has wheels for: cp311-cp311-macosx_11_0_arm64,"
+        " cp311-cp311-manylinux_2_40_x86_64. Lock a version that has one, choose another base, or"
+        " lock it with sources allowed."
     )
+    with pytest.raises(Failure, match=r"a 1.0 has no wheel .* It has no wheel\."):
+        needed(lock(item("a", files=[])), "a")
 
 
-@pytest.mark.parametrize("files", [["a-1.0.tar.gz", "a-1.0.zip"], []])
-def test_a_distribution_with_sources_only_is_refused(files: list[str]) -> None:
-    with pytest.raises(Failure, match=r"a 1.0 has no wheel .* It has no wheels at all"):
-        needed(lock(item("a", files=files)), "a")
+# --- Sources ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "file", ["a-1.0.tar.gz", "a-1.0.zip", "a-1.0.tar.bz2", "a-1.0.tgz", "A-1.0.TAR.GZ"]
+)
+def test_where_no_wheel_fits_the_sources_are_taken(file: str) -> None:
+    files = ["a-1.0-cp311-cp311-macosx_11_0_arm64.whl", file]
+    for order in itertools.permutations(files):
+        (source,) = needed(lock(item("a", "b; extra == 'x'", files=order)), "a")
+        url = artifact(file)["url"]
+        assert source == LockedArchive(
+            "a", "1.0", artifact(file)["hash"], url, ("b; extra == 'x'",)
+        )
+        assert isinstance(source, LockedArchive)
+        assert source.origin == f"{file}#sha256={artifact(file)['hash']}"
+
+
+def test_a_wheel_is_better_than_sources() -> None:
+    files = ["a-1.0.tar.gz", "a-1.0-py3-none-any.whl"]
+    for order in itertools.permutations(files):
+        assert isinstance(needed(lock(item("a", files=order)), "a")[0], LockedWheel)
+
+
+def from_url(url: str, **more: Any) -> dict[str, Any]:
+    return {
+        **item("a"),
+        "artifacts": [{"algorithm": "sha256", "hash": "0" * 64, "url": url, **more}],
+    }
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(
+    "url, repository, revision, commit, subdirectory, origin",
+    [
+        (
+            f"git+https://host.invalid/x/a.git@{COMMIT}",
+            "https://host.invalid/x/a.git", COMMIT, COMMIT, "",
+            f"git+https://host.invalid/x/a.git@{COMMIT}",
+        ),
+        (
+            "git+ssh://git@host.invalid/x/a@release/1.0#egg=a&subdirectory=lib/a",
+            "ssh://git@host.invalid/x/a", "release/1.0", "", "lib/a",
+            "git+ssh://host.invalid/x/a@release/1.0#subdirectory=lib/a",
+        ),
+        (
+            "git+ssh://git@host.invalid/x/a",
+            "ssh://git@host.invalid/x/a", "", "", "",
+            "git+ssh://host.invalid/x/a",
+        ),
+        ("git+file:/srv/a@v1", "file:///srv/a", "v1", "", "", "git+file:///srv/a@v1"),
+        ("git+file:///srv/a@v1", "file:///srv/a", "v1", "", "", "git+file:///srv/a@v1"),
+        (
+            "git+https://me:secret@host.invalid/a@v1",
+            "https://me:secret@host.invalid/a", "v1", "", "",
+            "git+https://host.invalid/a@v1",
+        ),
+    ],
+)  # fmt: skip
+def test_a_revision_of_a_repository_is_a_source(
+    url: str, repository: str, revision: str, commit: str, subdirectory: str, origin: str
+) -> None:
+    (source,) = needed(lock(from_url(url)), "a")
+    assert isinstance(source, LockedCheckout)
+    assert (source.system, source.repository, source.revision) == ("git", repository, revision)
+    assert (source.commit, source.subdirectory, source.origin) == (commit, subdirectory, origin)
+
+
+@pytest.mark.parametrize("more", [{}, {"editable": False}, {"editable": True}])
+def test_a_directory_is_a_source(more: dict[str, bool]) -> None:
+    (source,) = needed(lock(from_url("file:///srv/repo/lib%20s/a", **more)), "a")
+    assert isinstance(source, LockedDirectory)
+    assert source.located(source.url) == "/srv/repo/lib s/a"
+    assert source.origin == "a/"
+
+
+def test_a_file_of_ones_own_is_a_wheel_like_any_other() -> None:
+    (wheel,) = wheels(lock(from_url("file://${HOUSE}/a-1.0-py3-none-any.whl")), "a")
+    assert wheel.url == "file://${HOUSE}/a-1.0-py3-none-any.whl"
+
+
+def test_who_requires_a_source_is_known() -> None:
+    locked = lock(
+        item("top", "mid", "side"),
+        item("mid", "a"),
+        item("side", "more"),
+        item("more", "mid"),
+        item("a", files=["a-1.0.tar.gz"]),
+        item("b", files=["b-1.0.tar.gz"]),
+    )
+    found = closure(locked, ["top", "b"], PLATFORM, resolve="services")
+    assert isinstance(found, Closure)
+    assert [source.name for source in found.sources] == ["a", "b"]
+    assert found.required_by["a"] == ("the service", "top 1.0", "mid 1.0")
+    assert found.required_by["b"] == ("the service",)
 
 
 def test_only_what_is_needed_must_have_a_wheel() -> None:
-    assert names(lock(item("a"), item("b", files=["b-1.0.tar.gz"])), "a") == "a"
+    assert names(lock(item("a"), item("b", files=[])), "a") == "a"
 
 
 def test_a_wheel_is_locked_by_sha256() -> None:

@@ -104,11 +104,13 @@ class Base:
 class LockedBaseRequest:
     """The lock of a `debian_base`, or of its `#rootfs`, with this address.
 
-    platform: another one than the base declares; "" for its own.
+    platform: another one than the base declares; "" for its own. groups: of its list of packages,
+    besides those that the base declares.
     """
 
     address: Address
     platform: str = ""
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ async def read_locked_base(request: LockedBaseRequest) -> LockedBase:
         lock = parse_lock(texts[path], path)
         if listed in texts:
             check_current(lock, parse_request(texts[listed], listed))
-        packages = lock.select(architecture, target[DebianGroupsField].value)
+        groups = (*target[DebianGroupsField].value, *request.groups)
+        packages = lock.select(architecture, groups)
         facts = facts_of(packages, target[InterpreterField].value)
         for field, found in (
             (PythonVersionField, facts.python_version),
@@ -297,11 +300,13 @@ deb = by_name(fetch_deb)
 class RootfsRequest:
     """The root filesystem of the `debian_base` whose `#rootfs` target has this address.
 
-    platform: another one than the base declares; "" for its own.
+    platform: another one than the base declares; "" for its own. groups: of its list of packages,
+    besides those that the base declares.
     """
 
     address: Address
     platform: str = ""
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -313,7 +318,9 @@ class Rootfs:
 
 @rule(desc="Make a root filesystem", level=LogLevel.DEBUG)
 async def make_rootfs(request: RootfsRequest, inseam: InseamSubsystem) -> Rootfs:
-    locked = await locked_base(LockedBaseRequest(request.address, request.platform), **implicitly())
+    locked = await locked_base(
+        LockedBaseRequest(request.address, request.platform, request.groups), **implicitly()
+    )
     python_version = ".".join(locked.facts.python_version.split(".")[:2])
     suites = locked.suites if inseam.debian_allow_newer else ()
     try:

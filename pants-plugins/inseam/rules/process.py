@@ -38,7 +38,7 @@ NETWORK_ENV = (
 # neither the interpreter's path nor bytecode, which each machine may have otherwise, is part of
 # what a process is cached by; and no process has to copy and compile programs first.
 _CACHE = "inseam_python"
-_CACHE_FOLDER = ".inseam_python"
+CACHE_FOLDER = ".inseam_python"
 # How long a remote cache has to answer before a program is run beside it. Starting at once would
 # take the machine's cores for what is about to be found.
 _REMOTE_CACHE_HEAD_START_MILLIS = 1000
@@ -226,7 +226,7 @@ async def prepare_interpreter(
         key=lambda file: file.path,
     )
     name = f"cpython-{request.python_version}"
-    caches = {_CACHE: _CACHE_FOLDER}
+    caches = {_CACHE: CACHE_FOLDER}
     result = await execute_process(
         Process(
             [
@@ -235,7 +235,7 @@ async def prepare_interpreter(
                 f"{PROGRAMS}/{MAIN}",
                 "install_programs",
                 f"--programs={PROGRAMS}",
-                f"--cache={_CACHE_FOLDER}",
+                f"--cache={CACHE_FOLDER}",
                 f"--interpreter={name}",
                 f"--name={PROGRAMS}-{_version(files)}-{request.python_version}",
                 *(_installed(program, request.python_version) for program in program_names()),
@@ -251,7 +251,7 @@ async def prepare_interpreter(
         **implicitly(),
     )
     _check(result, f"Installing the programs for {python.path} failed")
-    return Interpreter(f"{_CACHE_FOLDER}/{name}", tuple(caches.items()))
+    return Interpreter(f"{CACHE_FOLDER}/{name}", tuple(caches.items()))
 
 
 def _installed(program: str, python_version: str) -> str:
@@ -267,7 +267,7 @@ async def execute_program(request: ProgramRequest) -> ProgramResult:
     interpreter = await prepared_interpreter(
         InterpreterRequest(request.python_version), **implicitly()
     )
-    program = f"{_CACHE_FOLDER}/{_installed(request.argv[0], request.python_version)}/{MAIN}"
+    program = f"{CACHE_FOLDER}/{_installed(request.argv[0], request.python_version)}/{MAIN}"
     has_libraries = request.libraries != EMPTY_DIGEST
     result = await execute_process(
         Process(

@@ -25,6 +25,8 @@ INDEX = """
 # The modules of `formats` by program. Whoever adds one says here that its edits may make those
 # results again: of `rootfs` for every base, of `install_wheel` for every wheel.
 FORMATS = {
+    "build_wheel": "confined failure files python/build_environment python/frontend python/repack"
+    " python/source rootfs/unpacked",
     "check_code": CONFLICTS,
     "check_layers": CONFLICTS,
     "code": f"{PYTHON} {LAYER} compression python/code python/entry_point python/installed"
@@ -32,6 +34,7 @@ FORMATS = {
     "compress": f"{LAYER} compression",
     "data": f"{PYTHON} {LAYER} python/sources",
     "export": STORE,
+    "fetch_checkout": "failure python/checkout python/source",
     "fetch_deb": f"{INDEX} debian/fetch",
     "fetch_wheel": "download failure files",
     "install_programs": "failure",
@@ -39,6 +42,7 @@ FORMATS = {
     "load": ENGINES,
     "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
     "merge": f"{PYTHON} {LAYER} python/installed python/merge python/wheel_tree records",
+    "pack_source": "failure python/source",
     "pull": f"{IMAGE} clients/pull clients/registry oci/reference",
     "push": f"{STORE} clients/push clients/registry oci/reference",
     "rebase": f"{STORE} oci/assemble oci/rebase",

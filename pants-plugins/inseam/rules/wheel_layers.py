@@ -26,15 +26,14 @@ from inseam.formats.failure import Failure
 from inseam.formats.names import file_name
 from inseam.formats.oci.layer import DEPS_LAYER
 from inseam.formats.python.installed import PATHS
+from inseam.plan.artifacts import LockedWheel
 from inseam.plan.layering import check_names, check_shared, split
-from inseam.plan.lock import LockedWheel
 from inseam.rules.base import Base, BaseRequest, find_base
+from inseam.rules.closures import ClosureRequest, closure_of
 from inseam.rules.layers import StoredLayer, layer_folder, only_file, stored_layer
 from inseam.rules.process import ProgramRequest, run_program
 from inseam.rules.wheels import (
-    ClosureRequest,
     FetchRequest,
-    closure_of,
     fetched_wheel,
     installed_wheel,
     requirement_strings,

@@ -1,4 +1,4 @@
-"""Rules that find wheels in a lock, fetch them and install each once."""
+"""Rules that read locks, fetch wheels and install each once."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import posixpath
 from dataclasses import dataclass, field
 from typing import Any, Iterable
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from pants.backend.python.subsystems.repos import PythonRepos
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import PythonRequirementsField
@@ -30,31 +28,24 @@ from inseam.compat import (
     path_globs_to_digest,
 )
 from inseam.formats.failure import Failure
-from inseam.plan.agreement import check_lock_python
-from inseam.plan.lock import LockedWheel, closure, matching, parse, resolve_url
-from inseam.plan.platform import PythonPlatform
+from inseam.plan.artifacts import LockedWheel
+from inseam.plan.lock import parse, resolve_url
 from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class ClosureRequest:
-    """The wheels that `requirements` need of the lock of `resolve`, and those of the distributions
-    that `globs` match."""
+class BuiltWheel(LockedWheel):
+    """A wheel that was built: sha256 is its own, url is empty.
 
-    requirements: tuple[str, ...]
-    resolve: str
-    platform: PythonPlatform
-    globs: tuple[str, ...] = ()
-    transitive: bool = True
+    source: what it was built from, as `LockedSource.origin`. digest: its file, at the root. size:
+    of that, in bytes.
+    """
 
-
-@dataclass(frozen=True)
-class LockedWheels:
-    """Wheels in order of name."""
-
-    wheels: tuple[LockedWheel, ...]
+    source: str
+    digest: Digest
+    size: int
 
 
 @dataclass(frozen=True)
@@ -143,39 +134,10 @@ async def resolve_unlocked(
 unlocked = by_name(resolve_unlocked)
 
 
-@rule(desc="Find the wheels of requirements", level=LogLevel.DEBUG)
-async def read_closure(request: ClosureRequest, python_setup: PythonSetup) -> LockedWheels:
-    if not request.requirements and not request.globs:
-        return LockedWheels(())
-    resolve = request.resolve
-    if python_setup.enable_resolves:
-        lock = (await lock_of(LockRequest(resolve), **implicitly())).content
-    else:
-        wanted = ResolveRequest(request.requirements, request.platform.python_version)
-        lock = (await unlocked(wanted, **implicitly())).content
-    check_lock_python(lock.get("requires_python") or (), resolve, request.platform.python)
-    found = {
-        wheel.name: wheel
-        for glob in request.globs
-        for wheel in matching(lock, glob, request.platform, resolve=resolve)
-    }
-    roots = [*request.requirements]
-    if request.transitive:
-        roots += [f"{wheel.name}=={wheel.version}" for wheel in found.values()]
-    needed = closure(lock, roots, request.platform, resolve=resolve)
-    if not request.transitive:
-        named = {canonicalize_name(Requirement(text).name) for text in request.requirements}
-        needed = tuple(wheel for wheel in needed if wheel.name in named)
-    found.update({wheel.name: wheel for wheel in needed})
-    return LockedWheels(tuple(found[name] for name in sorted(found)))
-
-
-closure_of = by_name(read_closure)
-
-
 @dataclass(frozen=True)
 class FetchRequest:
-    """A wheel of the lock of `resolve`. python_version: of CPython that runs the program."""
+    """A wheel of the lock of `resolve`, or one that was built. python_version: of CPython that runs
+    the program."""
 
     wheel: LockedWheel
     resolve: str
@@ -193,6 +155,8 @@ class FetchedWheel:
 @rule(desc="Fetch a wheel", level=LogLevel.DEBUG)
 async def fetch_wheel(request: FetchRequest, python_repos: PythonRepos) -> FetchedWheel:
     wheel = request.wheel
+    if isinstance(wheel, BuiltWheel):
+        return FetchedWheel(wheel.digest, wheel.size)
     env = await environment_vars_subset(EnvironmentVarsRequest(NETWORK_ENV), **implicitly())
     url = resolve_url(wheel.url, python_repos.path_mappings)
     result = await run_program(
@@ -223,11 +187,12 @@ class InstalledWheel:
 
 @rule(desc="Install a wheel", level=LogLevel.DEBUG)
 async def install_wheel(request: FetchRequest) -> InstalledWheel:
-    filename = request.wheel.filename
+    wheel, filename = request.wheel, request.wheel.filename
+    source = (wheel.source,) if isinstance(wheel, BuiltWheel) else ()
     fetched = await fetched_wheel(request, **implicitly())
     result = await run_program(
         ProgramRequest(
-            argv=("install_wheel", filename, f"trees/{filename}"),
+            argv=("install_wheel", filename, f"trees/{filename}", *source),
             input=fetched.digest,
             output="trees",
             python_version=request.python_version,

@@ -49,7 +49,7 @@ def layer_value(layer: Layer) -> dict[str, Any]:
     value: dict[str, Any] = {"name": layer.name, "diff_id": layer.diff_id, "size": layer.size}
     if layer.blob is not None:
         value["blob"] = layer.blob.value()
-    value["wheels"] = [wheel._asdict() for wheel in layer.wheels]
+    value["wheels"] = [wheel.value() for wheel in layer.wheels]
     return value
 
 

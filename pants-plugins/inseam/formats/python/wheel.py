@@ -347,25 +347,27 @@ def _seekable(stream: BinaryIO) -> BinaryIO:
 
 
 def install_wheel(
-    path: Path, out: Path, warn: Callable[[str], object] = lambda _: None
+    path: Path, out: Path, warn: Callable[[str], object] = lambda _: None, *, source: str = ""
 ) -> WheelTree:
     """Installs the wheel at `path` as a wheel tree in the folder `out`.
 
+    source: what it was built from, if it was.
     warn: is told, once, what is wrong with a RECORD that lists other files than the wheel has.
 
     Raises Failure, naming the wheel, for one that PEP 427 forbids or whose RECORD is wrong.
     """
     try:
-        with CheckedWheel.open(path) as source, whole(out / TREE_TAR) as fragment:
-            source.check_identity()
-            destination = FragmentDestination(fragment, source.distribution)
-            installer.install(source, destination, {"INSTALLER": INSTALLER})
-            if source.amended:
+        with CheckedWheel.open(path) as opened, whole(out / TREE_TAR) as fragment:
+            opened.check_identity()
+            destination = FragmentDestination(fragment, opened.distribution)
+            installer.install(opened, destination, {"INSTALLER": INSTALLER})
+            if opened.amended:
                 warn(
-                    f"{path.name}: RECORD {', and '.join(source.amended)}. The installed RECORD"
+                    f"{path.name}: RECORD {', and '.join(opened.amended)}. The installed RECORD"
                     " lists what is installed."
                 )
-            wheel = Wheel(canonicalize_name(source.distribution), source.version, sha256_of(path))
+            name = canonicalize_name(opened.distribution)
+            wheel = Wheel(name, opened.version, sha256_of(path), source)
     except AssertionError as error:
         raise Failure(
             f"{path.name} is not a usable wheel: its entry_points.txt has a script that is not of"

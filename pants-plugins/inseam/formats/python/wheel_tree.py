@@ -45,6 +45,7 @@ class WheelTree(NamedTuple):
 def write_tree(tree: WheelTree, folder: Path) -> None:
     """Writes `tree.json` below `folder`."""
     data = plain(tree._replace(files=()))
+    data["wheel"] = tree.wheel.value()
     data["files"] = [[file.path, file.start, file.end, file.digest] for file in tree.files]
     write_whole(folder / TREE_INDEX, json.dumps(data, separators=(",", ":")).encode())
 

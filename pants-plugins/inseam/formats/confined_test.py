@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from inseam.formats import confined
+from inseam.formats.confined import PLACE, Command, TimedOut, run
+from inseam.formats.failure import Failure
+
+needs_namespaces = pytest.mark.skipif(
+    not confined._namespaces_work(), reason="this kernel gives no namespaces"
+)
+PYTHON = os.path.realpath(sys.executable)
+PATH = {"PATH": "/usr/bin:/bin"}
+
+
+def shell(script: str, folder: Path, **more: object) -> tuple[int, str]:
+    return run(Command(["/bin/sh", "-c", script], folder, PATH, **more))  # type: ignore[arg-type]
+
+
+def test_the_exit_code_and_what_was_said_come_back(tmp_path: Path) -> None:
+    assert shell("echo out; echo err >&2; exit 3", tmp_path) == (3, "out\nerr\n")
+
+
+@needs_namespaces
+def test_only_the_folder_can_be_written_to(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    script = (
+        f"pwd; touch here; touch {outside}/x || echo hidden; touch /usr/inseam || echo refused;"
+        " touch /tmp/anywhere; echo x > /dev/null"
+    )
+    code, output = shell(script, inside)
+    assert code == 0
+    assert output.startswith("{build}\n")
+    assert "hidden" in output
+    assert "refused" in output
+    assert [path.name for path in inside.iterdir()] == ["here"]
+    assert not list(outside.iterdir())
+    assert not os.path.exists("/tmp/anywhere")
+    assert (inside / "here").stat().st_uid == os.getuid()
+
+
+@needs_namespaces
+def test_there_is_no_network_and_no_name(tmp_path: Path) -> None:
+    code, output = shell("cat /proc/net/dev; cat /proc/sys/kernel/hostname", tmp_path)
+    lines = output.splitlines()
+    assert lines[-1] == "builder"
+    assert [line.split(":")[0].strip() for line in lines if ":" in line] == ["lo"]
+
+
+@needs_namespaces
+def test_the_folder_has_one_name_wherever_it_is(tmp_path: Path) -> None:
+    script = "cd {here}; echo $X; pwd | rev"
+    command = Command(["/bin/sh", "-c", script], tmp_path, {**PATH, "X": "{here}"})
+    assert confined.place_of(command) == PLACE
+    assert run(command) == (0, f"{{build}}\n{PLACE[::-1]}\n")
+
+
+def test_what_takes_too_long_is_ended_with_all_it_started(tmp_path: Path) -> None:
+    start = time.monotonic()
+    with pytest.raises(TimedOut, match="begun"):
+        shell("(sleep 3; touch late) & echo begun; sleep 300", tmp_path, timeout=1)
+    assert time.monotonic() - start < 60
+    time.sleep(2.5)
+    assert not (tmp_path / "late").exists()
+
+
+def test_what_is_left_in_the_background_ends(tmp_path: Path) -> None:
+    assert shell("(sleep 1; touch late) >/dev/null 2>&1 & exit 0", tmp_path)[0] == 0
+    time.sleep(1.5)
+    assert not (tmp_path / "late").exists()
+
+
+def test_without_namespaces_a_command_still_runs(tmp_path: Path) -> None:
+    command = Command(
+        [PYTHON, "-c", "import os; print(os.getcwd())"], tmp_path, PATH, confine=False
+    )
+    assert confined.place_of(command) == str(tmp_path)
+    assert run(command) == (0, "{build}\n")
+
+
+def test_without_namespaces_only_root_enters_another_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confined, "_namespaces_work", lambda: False)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(Failure, match="Allow them .* or build as root"):
+        shell("true", tmp_path, root=tmp_path)

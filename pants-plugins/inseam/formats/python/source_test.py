@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from inseam.formats.failure import Failure
+from inseam.formats.python.checkout import check_out
+from inseam.formats.python.source import fingerprint, pack, set_times, unpack
+
+
+def tar(path: Path, *members: tuple[str, object]) -> Path:
+    """A tar with regular files (bytes), or what a TarInfo says."""
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in members:
+            info = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(name)
+            data = content if isinstance(content, bytes) else b""
+            if isinstance(content, bytes):
+                info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def special(name: str, kind: bytes, target: str = "") -> tuple[str, tarfile.TarInfo]:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return name, info
+
+
+def test_the_project_is_the_one_folder_of_an_sdist(tmp_path: Path) -> None:
+    script = tarfile.TarInfo("a-1/configure")
+    script.mode = 0o4775
+    path = tar(tmp_path / "a.tar.gz", ("a-1/setup.py", b"x"), ("a-1/configure", script))
+    project = unpack(path, tmp_path / "out")
+    assert project == tmp_path / "out/a-1"
+    assert (project / "setup.py").read_bytes() == b"x"
+    modes = {file.name: file.stat().st_mode & 0o7777 for file in project.iterdir()}
+    assert modes == {"setup.py": 0o644, "configure": 0o755}
+
+
+def test_an_archive_without_a_folder_is_a_project_itself(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("setup.py", b"x")
+        archive.writestr("a/__init__.py", b"")
+    assert unpack(tmp_path / "a.zip", tmp_path / "out") == tmp_path / "out"
+
+
+def test_links_within_the_sources_stay(tmp_path: Path) -> None:
+    path = tar(
+        tmp_path / "a.tar.gz",
+        special("a/lib/link", tarfile.SYMTYPE, "../file"),
+        special("a/hard", tarfile.LNKTYPE, "a/file"),
+        ("a/file", b"x"),
+    )
+    project = unpack(path, tmp_path / "out")
+    assert (project / "lib/link").read_bytes() == (project / "hard").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        ("../x", b""),
+        ("/x", b""),
+        ("a/../../x", b""),
+        special("a/x", tarfile.SYMTYPE, "/etc/passwd"),
+        special("a/x", tarfile.SYMTYPE, "../../x"),
+        special("a/x", tarfile.LNKTYPE, "../x"),
+        special("a/x", tarfile.CHRTYPE),
+        special("a/x", tarfile.FIFOTYPE),
+    ],
+)
+def test_what_leads_out_of_an_archive_is_refused(
+    tmp_path: Path, member: tuple[str, object]
+) -> None:
+    path = tar(tmp_path / "a.tar.gz", ("a/setup.py", b"x"), member)
+    with pytest.raises(Failure, match="a.tar.gz is not a usable archive of sources: it has the"):
+        unpack(path, tmp_path / "deep/out")
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_member_does_not_go_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "victim").mkdir()
+    link = special("a/dir", tarfile.SYMTYPE, "../../victim")
+    with pytest.raises(Failure):
+        unpack(tar(tmp_path / "a.tar.gz", link, ("a/dir/x", b"")), tmp_path / "out")
+    assert not list((tmp_path / "victim").iterdir())
+
+
+@pytest.mark.parametrize("data", [b"", b"no archive", b"\x1f\x8b\x08garbage", b"PK\x03\x04"])
+def test_what_is_no_archive_is_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(Failure, match="a.zip is not a usable archive of sources"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+
+
+def test_all_times_are_one(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/c").touch()
+    set_times(tmp_path, 315532800)
+    assert {path.stat().st_mtime for path in tmp_path.rglob("*")} == {315532800.0}
+
+
+def test_the_fingerprint_is_that_of_pex(tmp_path: Path) -> None:
+    """The hash is what PEX 2.69 wrote into a lock for a git repository with these files."""
+    (tmp_path / "gp").mkdir()
+    (tmp_path / "gp/__init__.py").write_text("x=1\n")
+    (tmp_path / "pyproject.toml").write_text(
+        '[build-system]\nrequires=["setuptools"]\nbuild-backend="setuptools.build_meta"\n'
+        '[project]\nname="gitpkg"\nversion="1.0"\n'
+    )
+    expected = "026f08ae31533e34663321c1cf6e3854ce9ffc32dfc2e25124a8412717c10789"
+    assert fingerprint(tmp_path) == expected
+    for ignored in (".git/config", "gp/__pycache__/__init__.cpython-311.pyc", "x.pyc"):
+        (tmp_path / ignored).parent.mkdir(exist_ok=True)
+        (tmp_path / ignored).touch()
+    assert fingerprint(tmp_path) == expected
+    (tmp_path / "gp/more.py").touch()
+    assert fingerprint(tmp_path) != expected
+
+
+def test_equal_trees_are_packed_to_equal_bytes(tmp_path: Path) -> None:
+    for name, order in (("one", "abc"), ("two", "cab")):
+        for part in order:
+            (tmp_path / name / part).mkdir(parents=True)
+            (tmp_path / name / part / "file").write_text(part)
+        (tmp_path / name / "link").symlink_to("a/file")
+        (tmp_path / name / "run").touch(mode=0o755 if name == "one" else 0o700)
+        pack(tmp_path / name, tmp_path / f"{name}.tar", "project")
+        os.utime(tmp_path / name / "run", (1, 1))
+    assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
+    project = unpack(tmp_path / "one.tar", tmp_path / "out")
+    assert (project / "link").read_text() == "a"
+
+
+def git(folder: Path, *argv: str) -> str:
+    settings = ("-c", "user.name=t", "-c", "user.email=t@example.invalid")
+    return subprocess.run(
+        ["git", *settings, *argv], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """With a tag v1, and a commit behind it."""
+    folder = tmp_path / "repository"
+    (folder / "sub").mkdir(parents=True)
+    git(folder, "init", "--quiet")
+    for text in ("one", "two"):
+        (folder / "sub/file").write_text(text)
+        git(folder, "add", ".")
+        git(folder, "commit", "--quiet", "--message", text)
+        if text == "one":
+            git(folder, "tag", "v1")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return folder
+
+
+def test_a_commit_is_checked_out_without_its_history(repository: Path, tmp_path: Path) -> None:
+    commit = git(repository, "rev-parse", "HEAD~1")
+    check_out(f"file://{repository}", commit, commit, "sub", "", tmp_path / "x.tar")
+    project = unpack(tmp_path / "x.tar", tmp_path / "out")
+    assert [path.name for path in project.iterdir()] == ["sub"]
+    assert (project / "sub/file").read_text() == "one"
+
+
+def test_a_tag_must_have_the_files_that_were_locked(repository: Path, tmp_path: Path) -> None:
+    git(repository, "checkout", "--quiet", "v1")
+    locked = fingerprint(repository / "sub")
+    check_out(f"file://{repository}", "v1", "", "sub", locked, tmp_path / "x.tar")
+    os.rename("checkout", "before")
+    with pytest.raises(Failure, match="whose files are not those that were locked"):
+        check_out(f"file://{repository}", "v1", "", "sub", "0" * 64, tmp_path / "y.tar")
+
+
+def test_what_git_says_is_shown(repository: Path, tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"git could not get v2 from file:///.*\n.*v2"):
+        check_out(f"file://{repository}", "v2", "", "", "", tmp_path / "x.tar")

@@ -1,0 +1,219 @@
+"""Says which artifact of a locked distribution is taken: the best wheel, else a source."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Mapping, Union
+from urllib.parse import parse_qs, unquote, urldefrag, urlparse, urlunparse
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from inseam.formats.failure import Failure
+from inseam.formats.names import FileName
+from inseam.plan.pex_lock import artifact_name
+from inseam.plan.platform import PythonPlatform
+
+_ARCHIVES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz", ".tar")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
+
+
+@dataclass(frozen=True)
+class LockedWheel:
+    """One wheel of a lock: canonical name, version, file name, sha256 in hex, and its URL as the
+    lock has it, where `${NAME}` stands for a path mapping."""
+
+    name: str
+    version: str
+    filename: FileName
+    sha256: str
+    url: str
+
+
+@dataclass(frozen=True)
+class LockedSource:
+    """A distribution of a lock that has to be built.
+
+    sha256: of the archive; of a checkout, the fingerprint of its files; of a directory, that of the
+    sdist it had when it was locked. requires: what it depends on, as the lock has it.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    url: str
+    requires: tuple[str, ...]
+
+    @property
+    def origin(self) -> str:
+        """What reports call it; it names no host of an index and no user."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class LockedArchive(LockedSource):
+    """A source distribution (PEP 625), or another archive of sources."""
+
+    @property
+    def filename(self) -> FileName:
+        return artifact_name(self.url, f"the sources of {self.name}")
+
+    @property
+    def origin(self) -> str:
+        return f"{self.filename}#sha256={self.sha256}"
+
+
+@dataclass(frozen=True)
+class LockedDirectory(LockedSource):
+    """A directory with a project."""
+
+    @staticmethod
+    def located(url: str) -> str:
+        """The absolute path that such a URL, without names of path mappings, stands for."""
+        return unquote(urlparse(url).path).rstrip("/")
+
+    @property
+    def origin(self) -> str:
+        # Its files are the repository's own, and may be newer than the lock.
+        return f"{self.located(self.url).rpartition('/')[2]}/"
+
+
+@dataclass(frozen=True)
+class LockedCheckout(LockedSource):
+    """A revision of a repository of a version control system."""
+
+    @property
+    def system(self) -> str:
+        """The version control system, as "git"."""
+        return self.url.partition("+")[0]
+
+    @property
+    def _parts(self) -> tuple[str, str]:
+        """Repository and revision. An `@` before the path belongs to a user."""
+        parts = urlparse(urldefrag(self.url.partition("+")[2])[0])
+        path, at, revision = parts.path.rpartition("@")
+        path = path if at else parts.path
+        if parts.scheme == "file":
+            return f"file://{path}", revision if at else ""
+        return urlunparse(parts._replace(path=path)), revision if at else ""
+
+    @property
+    def repository(self) -> str:
+        """The URL that the system itself understands."""
+        return self._parts[0]
+
+    @property
+    def revision(self) -> str:
+        """A commit, tag or branch; "" for the default branch."""
+        return self._parts[1]
+
+    @property
+    def commit(self) -> str:
+        """The full ID of the commit; "" if the lock has a name that may move."""
+        return self.revision if _COMMIT.match(self.revision) else ""
+
+    @property
+    def subdirectory(self) -> str:
+        return parse_qs(urldefrag(self.url)[1]).get("subdirectory", [""])[0]
+
+    @property
+    def origin(self) -> str:
+        parts = urlparse(self.repository)
+        shown = urlunparse(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        sub = f"#subdirectory={self.subdirectory}" if self.subdirectory else ""
+        revision = f"@{self.revision}" if self.revision else ""
+        return f"{self.system}+{shown}{revision}{sub}"
+
+
+Locked = Union[LockedWheel, LockedSource]
+
+
+def choose(item: Mapping[str, Any], rank: Mapping[str, int], platform: PythonPlatform) -> Locked:
+    """The artifact of a locked requirement that `platform` takes.
+
+    That is the wheel with the best tag (PEP 425), of several that with the highest build number
+    (PEP 427); if no wheel fits, a source. rank: the platform's tags, best first, with their places.
+
+    Raises Failure if there is neither, or if the Python is not one that the distribution runs on.
+    """
+    name, version = item["project_name"], item["version"]
+    try:
+        runs = platform.python in SpecifierSet(item.get("requires_python") or "")
+    except InvalidSpecifier as error:
+        raise Failure(f"{name} {version} has no usable `requires_python`: {error}") from error
+    if not runs:
+        raise Failure(
+            f"{name} {version} requires Python {item['requires_python']}, but the base has"
+            f" {platform.python}. Lock another version, or choose another base."
+        )
+    wheels: list[tuple[tuple[int, tuple[int, str]], FileName, dict[str, Any]]] = []
+    sources: list[LockedSource] = []
+    present: set[str] = set()
+    for artifact in item["artifacts"]:
+        if _is_place(artifact):
+            # Its name becomes no path.
+            sources.append(_source(item, artifact))
+            continue
+        filename = artifact_name(artifact["url"], f"a file of {name} in the lock")
+        try:
+            _, _, build, found = parse_wheel_filename(filename)
+        except ValueError:
+            if filename.lower().endswith(_ARCHIVES):
+                sources.append(_source(item, artifact))
+            continue
+        tags = {str(tag) for tag in found}
+        present |= tags
+        ranks = [rank[tag] for tag in tags if tag in rank]
+        if ranks:
+            wheels.append(((-min(ranks), build or (0, "")), filename, artifact))
+    best = max(wheels, key=lambda wheel: wheel[:2], default=None)
+    if best is not None:
+        _check_hash(item, best[2])
+        return LockedWheel(
+            canonicalize_name(name), version, best[1], best[2]["hash"], best[2]["url"]
+        )
+    if sources:
+        return sources[0]
+    there = f"It has wheels for: {', '.join(sorted(present))}." if present else "It has no wheel."
+    raise Failure(
+        f"{name} {version} has no wheel for linux/{platform.architecture} with CPython"
+        f" {platform.python} and glibc {'.'.join(map(str, platform.glibc))}, and the lock has no"
+        f" source to build one from. {there} Lock a version that has one, choose another base, or"
+        " lock it with sources allowed."
+    )
+
+
+def _is_place(artifact: Mapping[str, Any]) -> bool:
+    """Whether an artifact is not one file, but a checkout or a directory."""
+    url = artifact["url"]
+    last = urlparse(url).path.rsplit("/", 1)[-1].lower()
+    return (
+        "+" in url.partition(":")[0]
+        or "editable" in artifact
+        or (urlparse(url).scheme == "file" and not last.endswith((*_ARCHIVES, ".whl", ".egg")))
+    )
+
+
+def _source(item: Mapping[str, Any], artifact: Mapping[str, Any]) -> LockedSource:
+    """The artifact as a source."""
+    _check_hash(item, artifact)
+    kind: type[LockedSource] = LockedArchive
+    if _is_place(artifact):
+        is_checkout = "+" in artifact["url"].partition(":")[0]
+        kind = LockedCheckout if is_checkout else LockedDirectory
+    return kind(
+        canonicalize_name(item["project_name"]),
+        item["version"],
+        artifact["hash"],
+        artifact["url"],
+        tuple(item["requires_dists"]),
+    )
+
+
+def _check_hash(item: Mapping[str, Any], artifact: Mapping[str, Any]) -> None:
+    if artifact["algorithm"] != "sha256":
+        raise Failure(
+            f"{item['project_name']} {item['version']} is locked with {artifact['algorithm']}, not"
+            " with sha256. Generate the lock again: ./pants generate-lockfiles"
+        )

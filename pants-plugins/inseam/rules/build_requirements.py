@@ -1,0 +1,153 @@
+"""Rules that fetch what builds of wheels require, from a lock: backends, and the frontend."""
+
+from __future__ import annotations
+
+import pkgutil
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.engine.fs import Digest, MergeDigests
+from pants.engine.rules import collect_rules, rule
+from pants.util.logging import LogLevel
+
+from inseam.compat import by_name, concurrently, digest_to_snapshot, implicitly, merge_digests
+from inseam.formats.failure import Failure
+from inseam.plan.artifacts import LockedSource, LockedWheel
+from inseam.plan.building import missing_requirement
+from inseam.plan.lock import closure, parse
+from inseam.plan.platform import PythonPlatform
+from inseam.rules.process import ProgramRequest, run_program
+from inseam.rules.wheels import FetchRequest, LockRequest, fetched_wheel, lock_of
+
+_LOCK = "build.lock"
+_FRONTEND = ("build",)
+
+
+@dataclass(frozen=True)
+class BuildRequirementsRequest:
+    """The wheels that `requirements` need, for a build on `platform` of `source`.
+
+    resolve: of whose lock; "" for the lock that comes with the rule set.
+    """
+
+    requirements: tuple[str, ...]
+    resolve: str
+    platform: PythonPlatform
+    source: LockedSource
+
+
+@dataclass(frozen=True)
+class BuildRequirements:
+    """A digest with the files of wheels at its root."""
+
+    digest: Digest
+
+
+@cache
+def shipped_lock() -> dict[str, Any]:
+    """The lock that comes with the rule set."""
+    text = pkgutil.get_data("inseam", _LOCK)
+    assert text is not None
+    return parse(text, _LOCK, "build")
+
+
+def _find(
+    lock: dict[str, Any], request: BuildRequirementsRequest, what: str
+) -> tuple[LockedWheel, ...]:
+    """Raises Failure for requirements that the lock does not answer."""
+    found: dict[str, LockedWheel] = {}
+    for requirement in request.requirements:
+        try:
+            Requirement(requirement)
+            needed = closure(lock, [requirement], request.platform, resolve=request.resolve)
+        except (Failure, InvalidRequirement) as error:
+            why = f"cannot answer that: {error}".split(" Run: ")[0]
+            raise Failure(
+                missing_requirement(request.source, requirement, why, request.resolve, what)
+            ) from error
+        for item in needed.locked:
+            if not isinstance(item, LockedWheel):
+                raise Failure(
+                    f"{request.source.name} {request.source.version} needs {requirement!r} to be"
+                    f" built, and of that {item.name} {item.version} has no wheel in {what}. What"
+                    " builds need is not built itself, so that nothing can need itself: lock a"
+                    " version that has a wheel, or put one into a folder of"
+                    " [python-repos].find_links."
+                )
+            found[item.name] = item
+    return tuple(found[name] for name in sorted(found))
+
+
+@rule(desc="Fetch what a build requires", level=LogLevel.DEBUG)
+async def fetch_build_requirements(
+    request: BuildRequirementsRequest, python_setup: PythonSetup
+) -> BuildRequirements:
+    if request.resolve and request.resolve not in python_setup.resolves:
+        raise Failure(
+            f"[inseam].build_resolve is {request.resolve!r}, but [python.resolves] has no such"
+            " resolve."
+        )
+    if request.resolve:
+        lock = (await lock_of(LockRequest(request.resolve), **implicitly())).content
+        what = f"the lock {python_setup.resolves[request.resolve]}"
+    else:
+        lock, what = shipped_lock(), "the lock of build backends that comes with Inseam"
+    wheels = _find(lock, request, what)
+    fetched = await concurrently(
+        fetched_wheel(
+            FetchRequest(wheel, request.resolve, request.platform.python_version), **implicitly()
+        )
+        for wheel in wheels
+    )
+    return BuildRequirements(await merge_digests(MergeDigests(file.digest for file in fetched)))
+
+
+build_requirements = by_name(fetch_build_requirements)
+
+
+@dataclass(frozen=True)
+class FrontendRequest:
+    """The frontend for a CPython."""
+
+    platform: PythonPlatform
+
+
+@dataclass(frozen=True)
+class Frontend:
+    """A digest with the modules of `build` at its root."""
+
+    digest: Digest
+
+
+@rule(desc="Fetch the build frontend", level=LogLevel.DEBUG)
+async def fetch_frontend(request: FrontendRequest) -> Frontend:
+    platform = request.platform
+    needed = closure(shipped_lock(), _FRONTEND, platform, resolve="build").locked
+    fetched = await concurrently(
+        fetched_wheel(FetchRequest(wheel, "", platform.python_version), **implicitly())
+        for wheel in needed
+        if isinstance(wheel, LockedWheel)
+    )
+    wheels = await merge_digests(MergeDigests(file.digest for file in fetched))
+    names = (await digest_to_snapshot(wheels)).files
+    result = await run_program(
+        ProgramRequest(
+            argv=("unpack", "libraries", *names),
+            input=wheels,
+            output="libraries",
+            python_version=platform.python_version,
+            description="Unpack the build frontend",
+        ),
+        **implicitly(),
+    )
+    return Frontend(result.digest)
+
+
+frontend = by_name(fetch_frontend)
+
+
+def rules() -> list[Any]:
+    return [*collect_rules()]
