@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping
 
 from pants.engine.addresses import Address
 from pants.testutil.rule_runner import RuleRunner
@@ -89,7 +89,7 @@ def write_repository(runner: RuleRunner, registry: Registry) -> None:
     )
 
 
-def configuration(files: dict[str, bytes]) -> dict[str, Any]:
+def configuration(files: Mapping[str, bytes]) -> dict[str, Any]:
     """The OCI configuration of the image that a layout's files describe."""
     digest = json.loads(files["image.json"])["config_digest"]
     value: dict[str, Any] = json.loads(files[f"blobs/sha256/{digest.split(':')[1]}"])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 import pytest
 from pants.core.goals.package import BuiltPackage
@@ -68,7 +68,8 @@ def refused(
     with pytest.raises(ExecutionError) as error:
         rebase(runner, registry, *args, inseam_base=inseam_base)
     assert image(runner) == before
-    return str(error.value.wrapped_exceptions[0])
+    causes: Sequence[Exception] = error.value.wrapped_exceptions
+    return str(causes[0])
 
 
 def test_a_dry_run_says_what_would_change_and_writes_nothing(
