@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
-DT_NULL, DT_NEEDED, DT_STRTAB = 0, 1, 5
+DT_NULL, DT_NEEDED, DT_STRTAB, DT_SONAME = 0, 1, 5, 14
 
 # Debian's and OCI's names of architectures, and those of ELF and `uname -m`.
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -37,15 +37,27 @@ def needed(data: bytes) -> tuple[str, ...]:
 
     Raises ValueError for a file that ends too early.
     """
+    return _read(data, DT_NEEDED, interpreter=True)
+
+
+def soname(data: bytes) -> str:
+    """The name in a shared library's DT_SONAME entry; empty where `needed` is.
+
+    Raises ValueError for a file that ends too early.
+    """
+    return next(iter(_read(data, DT_SONAME)), "")
+
+
+def _read(data: bytes, wanted: int, interpreter: bool = False) -> tuple[str, ...]:
     if data[:4] != b"\x7fELF" or data[4:6] != b"\x02\x01" or len(data) < 64:
         return ()
     try:
-        return _needed(data)
+        return _texts(data, wanted, interpreter)
     except struct.error as error:
         raise ValueError(f"truncated ELF file: {error}") from None
 
 
-def _needed(data: bytes) -> tuple[str, ...]:
+def _texts(data: bytes, wanted: int, interpreter: bool) -> tuple[str, ...]:
     (at,) = struct.unpack_from("<Q", data, 32)
     entry_size, count = struct.unpack_from("<HH", data, 54)
     loads: list[tuple[int, int, int]] = []
@@ -59,7 +71,7 @@ def _needed(data: bytes) -> tuple[str, ...]:
             loads.append((address, size, offset))
         elif kind == PT_DYNAMIC:
             dynamic = (offset, size)
-        elif kind == PT_INTERP:
+        elif kind == PT_INTERP and interpreter:
             found.append(_text(data, offset))
     tags = []
     for place in range(dynamic[0], dynamic[0] + dynamic[1], 16):
@@ -71,7 +83,7 @@ def _needed(data: bytes) -> tuple[str, ...]:
     for address, size, offset in loads:
         if strings and address <= strings[0] < address + size:
             start = strings[0] - address + offset
-            found += [_text(data, start + value) for tag, value in tags if tag == DT_NEEDED]
+            found += [_text(data, start + value) for tag, value in tags if tag == wanted]
     return tuple(found)
 
 

@@ -16,6 +16,8 @@ BLOCK = 512
 END_OF_ARCHIVE = b"\0" * (2 * BLOCK)
 COPY_SIZE = 1 << 20
 
+WHITEOUT = ".wh."  # OCI image-spec, layer.md, "Whiteouts"
+
 FILE_MODE = 0o644
 EXECUTABLE_MODE = 0o755
 DIRECTORY_MODE = 0o755
@@ -76,7 +78,8 @@ class TarInfo(NamedTuple):
 
 
 def check_member(member: Member) -> None:
-    """Raises TarError if the member's path is not a plain relative path inside the image."""
+    """Raises TarError if the member's path is not a plain relative path inside the image, if no
+    Linux can have a file of that name, or if a container engine would delete files by it."""
     path = PurePosixPath(member.path)
     if (
         not member.path
@@ -95,6 +98,11 @@ def check_member(member: Member) -> None:
         or len(member.link.encode("utf-8", "surrogateescape")) > _LONGEST_LINK
     ):
         raise TarError(f"{member.owner}: /{member.path} is a link to {member.link[:100]!r}")
+    if any(part.startswith(WHITEOUT) for part in path.parts):
+        raise TarError(
+            f"{member.owner or 'a member'} has /{member.path}, but container engines take a name"
+            f" that starts with {WHITEOUT} for the deletion of a file of lower layers"
+        )
     if member.directory and member.content:
         raise TarError(f"{member.owner}: the directory {member.path} has content")
 
@@ -220,14 +228,16 @@ def with_directories(members: Iterable[Member]) -> list[Member]:
             )
     directories: dict[str, Member] = {}
     for member in by_path.values():
-        for parent in PurePosixPath(member.path).parents:
-            name = str(parent)
-            if name == "." or name in directories:
-                continue
+        name = member.path
+        # Upwards to the first directory that is known: all above it are known then, too, or are
+        # when its own turn comes. So a path of N steps costs N, however many lie below it.
+        while (name := name.rpartition("/")[0]) and name not in directories:
             above = by_path.get(name)
             if above is None:
                 directories[name] = Member(name, mode=DIRECTORY_MODE, directory=True)
-            elif not above.directory:
+            elif above.directory:
+                break
+            else:
                 raise TarError(
                     f"{member.owner} has /{member.path}, but {above.owner} has a file at /{name}"
                 )

@@ -241,3 +241,31 @@ def test_a_path_that_no_engine_can_unpack_is_refused(path: str) -> None:
 def test_a_link_that_no_engine_can_make_is_refused(link: str) -> None:
     with pytest.raises(TarError, match="^demo.whl: /x is a link to "):
         check_member(Member("x", link=link, owner="demo.whl"))
+
+
+@pytest.mark.parametrize("path", [".wh.x", "a/.wh..wh..opq", "a/.wh.b/c"])
+def test_a_layer_deletes_nothing(path: str) -> None:
+    with pytest.raises(TarError, match="^the wheel has /.*for the deletion of a file of lower"):
+        with_directories([Member(path, owner="the wheel")])
+    assert with_directories([Member(path.replace(".wh.", ".w.h."))])
+
+
+def test_deep_paths_cost_a_step_a_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted are the directories that are made, and looked up, for paths below each other."""
+    depth = 1900
+    deep = "/".join("d" * depth)
+    members = [Member(f"{deep}/{number}") for number in range(50)]
+    members += [Member(deep[: 2 * step + 1], directory=True) for step in range(0, depth, 2)]
+    lookups = 0
+
+    class Counted(str):
+        def rpartition(self, separator: str) -> tuple[str, str, str]:  # type: ignore[override]
+            nonlocal lookups
+            lookups += 1
+            above, found, rest = super().rpartition(separator)
+            return Counted(above), found, rest
+
+    counted = [member._replace(path=Counted(member.path)) for member in members]
+    monkeypatch.setattr("inseam.formats.tar.check_member", lambda member: None)
+    assert len(with_directories(counted)) == depth + 50
+    assert lookups <= 2 * (depth + len(members))

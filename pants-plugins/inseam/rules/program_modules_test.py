@@ -47,10 +47,10 @@ FORMATS = {
     "push": f"{STORE} clients/push clients/registry oci/reference",
     "rebase": f"{STORE} oci/assemble oci/rebase",
     "rootfs": """
-        debian/archive debian/control debian/deb debian/package debian/relations debian/version elf
-        failure files python/bytecode
-        rootfs/build rootfs/checks rootfs/interpreter rootfs/metadata rootfs/slim
-        rootfs/system_files tar
+        debian/alternatives debian/archive debian/control debian/deb debian/libraries debian/package
+        debian/relations debian/version elf failure files python/bytecode rootfs/alternatives
+        rootfs/build rootfs/checks rootfs/interpreter rootfs/loader_cache rootfs/metadata
+        rootfs/slim rootfs/stdlib rootfs/system_files tar
     """,
     "run_image": ENGINES,
     "unpack": "failure files",

@@ -29,6 +29,7 @@ class Deb:
     control: fields of its control file (policy 5.3), for example Package and Version.
     control_text: the control file as it is.
     md5sums: its md5sums file (deb-md5sums(5)), empty if it has none.
+    postinst: the script that it runs once it is unpacked, which is never run here.
     members: its files, links and directories, in the order of the package. Modes are as packed.
     hard_links: path of a hard link -> path of the regular file in `members` that it names.
     """
@@ -36,6 +37,7 @@ class Deb:
     control: Paragraph
     control_text: str
     md5sums: str
+    postinst: str
     members: tuple[Member, ...]
     hard_links: Mapping[str, str]
 
@@ -82,7 +84,8 @@ def read_deb(path: str) -> Deb:
     owner = f"Debian package {control['Package']} {control['Version']}"
     members, hard_links = _members(_tar_of(parts, "data.tar", owner), owner)
     md5sums = control_files.get("md5sums", b"").decode("utf-8", "surrogateescape")
-    return Deb(control, control_text, md5sums, members, hard_links)
+    postinst = control_files.get("postinst", b"").decode("utf-8", "replace")
+    return Deb(control, control_text, md5sums, postinst, members, hard_links)
 
 
 def _read_ar(data: bytes, owner: str) -> dict[str, bytes]:

@@ -94,6 +94,7 @@ def deb_bytes(
     architecture: str = "amd64",
     compression: str = ".xz",
     fields: str = "",
+    postinst: str = "exit 1\n",
 ) -> bytes:
     """A binary package with the entries as its data, and with an md5sums file."""
     control = f"Package: {name}\nVersion: {version}\nArchitecture: {architecture}\n{fields}"
@@ -107,7 +108,7 @@ def deb_bytes(
             Entry("./", mode=0o755, kind=tarfile.DIRTYPE),
             Entry("./control", control.encode()),
             Entry("./md5sums", sums.encode()),
-            Entry("./postinst", b"#!/bin/sh\nexit 1\n", mode=0o755),
+            Entry("./postinst", f"#!/bin/sh\n{postinst}".encode(), mode=0o755),
         ]
     )
     pack = COMPRESS[compression]
@@ -133,18 +134,22 @@ def locked(data: bytes, name: str = "hello", version: str = "1.0-1") -> DebianPa
     )
 
 
-def elf_bytes(machine: int = 62, needed: Sequence[str] = (), interpreter: str = "") -> bytes:
+def elf_bytes(
+    machine: int = 62, needed: Sequence[str] = (), interpreter: str = "", soname: str = ""
+) -> bytes:
     """A 64-bit ELF file for `machine` (62 is x86-64) that needs the given libraries."""
     strings = b"\0"
     offsets = []
     for name in needed:
         offsets.append(len(strings))
         strings += name.encode() + b"\0"
+    named = [(14, len(strings))] if soname else []
+    strings += soname.encode() + b"\0" if soname else b""
     headers = 3 if interpreter else 2
     strings_at = 64 + headers * 56
     dynamic_at = strings_at + len(strings)
     base = 0x400000
-    tags = [(1, offset) for offset in offsets] + [(5, base + strings_at), (0, 0)]
+    tags = [(1, offset) for offset in offsets] + named + [(5, base + strings_at), (0, 0)]
     dynamic = b"".join(struct.pack("<qQ", *tag) for tag in tags)
     interpreter_at = dynamic_at + len(dynamic)
     end = interpreter_at + len(interpreter) + 1

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.deb import Deb, read_deb
 from inseam.formats.debian.package import DebianPackage, load_package
-from inseam.formats.debian.relations import parse_relations
 from inseam.formats.files import whole, write_whole
-from inseam.formats.rootfs.checks import check_libraries, without_dead_links
+from inseam.formats.rootfs.alternatives import with_alternatives
+from inseam.formats.rootfs.checks import check_libraries, depends, without_dead_links
 from inseam.formats.rootfs.interpreter import (
     bytecode_members,
     check_interpreter,
     glibc_version,
     python_version,
 )
+from inseam.formats.rootfs.loader_cache import loader_members
 from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_LAYER, Rootfs, dump_rootfs
 from inseam.formats.rootfs.slim import Slimmer
+from inseam.formats.rootfs.stdlib import without_useless_modules
 from inseam.formats.rootfs.system_files import MERGED, OWNER, merged, status_files, system_files
 from inseam.formats.tar import (
+    DIRECTORY_MODE,
     EXECUTABLE_MODE,
     FILE_MODE,
     Member,
     TarError,
+    parents,
     with_directories,
     write_tar,
 )
@@ -33,22 +38,34 @@ from inseam.formats.tar import (
 ROOTFS_TAR = f"{ROOTFS_LAYER}.tar"
 
 
+PYTHON = "usr/bin/python3"
+DIRECTORY_MODES = 0o1777  # what is kept of a directory's mode: no group is its owner
 SHARED = "usr/share/"  # where equal files become links
 SHARED_FROM = 512  # bytes; a smaller file is no larger than its link on disk
 
 
-def root_members(debs: Sequence[Deb], architecture: str) -> list[Member]:
+@dataclass(frozen=True)
+class Root:
+    """members: of a root filesystem. dropped_modules: of Python's standard library, by name, those
+    that were left out because their libraries are not there."""
+
+    members: list[Member]
+    dropped_modules: tuple[str, ...]
+
+
+def root_members(debs: Sequence[Deb], architecture: str, interpreter: str) -> Root:
     """The members of a root filesystem that holds the packages.
 
     Raises DebianError for packages of another architecture, for two of one name, for one that
-    needs another version of another, for a link that leads nowhere, and for a program or library
-    whose libraries are not there.
+    needs another version of another, and for a program or library whose libraries were left out.
     """
     _check_versions(debs)
     names: set[str] = set()
     members: list[Member] = []
+    directories: list[Member] = []
     dropped: set[str] = set()
-    for deb in sorted(debs, key=lambda deb: deb.name):
+    ordered = sorted(debs, key=lambda deb: deb.name)
+    for deb in ordered:
         if deb.architecture not in (architecture, "all"):
             raise DebianError(
                 f"Debian package {deb.name} {deb.version} is for {deb.architecture}, but the image"
@@ -60,18 +77,44 @@ def root_members(debs: Sequence[Deb], architecture: str) -> list[Member]:
         slimmer = Slimmer(deb.name)
         kept = []
         for member in _unpacked(deb, slimmer):
-            if member.directory or (member.link is not None and member.path in MERGED):
+            if member.path in MERGED:
                 continue
-            if slimmer.keeps(merged(member.path)):
+            if not slimmer.keeps(merged(member.path)):
+                dropped.add(merged(member.path))
+            elif member.directory:
+                directories.append(member)
+            else:
                 kept.append(member.path)
                 members.append(_normal(member))
-            else:
-                dropped.add(merged(member.path))
         members += status_files(deb, kept)
-    members += system_files(debs)
+    members = with_alternatives(members, ordered)
+    there = {member.path for member in members}
+    members += (
+        member
+        for member in system_files(debs)
+        if member.path not in there or member.path in MERGED or member.directory
+    )
+    members += _own_directories(directories, members)
+    members, modules = without_useless_modules(members)
     members = without_dead_links(members, dropped)
-    check_libraries(members)
-    return _share_equal_files(members)
+    check_libraries(members, debs)
+    members += loader_members(members, ordered, architecture, interpreter)
+    return Root(_share_equal_files(members), modules)
+
+
+def _own_directories(directories: Iterable[Member], members: Iterable[Member]) -> list[Member]:
+    """The directories of packages that are not made anyway: they are empty, or not of mode 0755.
+
+    Links lead to some of them, programs write to others. Of two packages, the first counts.
+    """
+    there = {member.path for member in members}
+    above = set(parents(dict.fromkeys(there)))
+    found: dict[str, Member] = {}
+    for member in directories:
+        path, mode = merged(member.path), member.mode & DIRECTORY_MODES
+        if path not in there and (mode != DIRECTORY_MODE or path not in above):
+            found.setdefault(path, Member(path, mode=mode, directory=True, owner=member.owner))
+    return list(found.values())
 
 
 def _check_versions(debs: Iterable[Deb]) -> None:
@@ -81,8 +124,7 @@ def _check_versions(debs: Iterable[Deb]) -> None:
     """
     versions = {deb.name: deb.version for deb in debs}
     for deb in debs:
-        fields = (deb.control.get("Pre-Depends", ""), deb.control.get("Depends", ""))
-        for alternatives in (group for field in fields for group in parse_relations(field)):
+        for alternatives in depends(deb):
             there = [relation for relation in alternatives if relation.name in versions]
             if there and not any(relation.allows(versions[relation.name]) for relation in there):
                 raise DebianError(
@@ -170,10 +212,12 @@ def build(
     """
     locked = sorted((read_locked(path) for path in paths), key=lambda pair: pair[1].name)
     debs = [deb for deb, _ in locked]
-    members = root_members(debs, architecture)
+    root = root_members(debs, architecture, interpreter)
+    members = root.members
     program = check_interpreter(interpreter, architecture, members)
     version = python_version(program, debs)
-    members.append(Member("usr/bin/python3", link=posixpath.basename(program.path), owner=OWNER))
+    if PYTHON not in {member.path for member in members}:
+        members.append(Member(PYTHON, link=posixpath.basename(program.path), owner=OWNER))
     if bytecode:
         members += bytecode_members(members, version)
     try:
@@ -191,6 +235,7 @@ def build(
         python_version=version,
         glibc_version=glibc_version(debs),
         packages=tuple(package for _, package in locked),
+        dropped_modules=root.dropped_modules,
     )
     write_whole(out / ROOTFS_FILE, dump_rootfs(rootfs).encode())
     return rootfs

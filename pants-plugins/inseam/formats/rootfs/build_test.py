@@ -5,12 +5,14 @@ import random
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from inseam.formats.debian.deb import read_deb
 from inseam.formats.debian.deb_testing import Entry, deb_bytes
+from inseam.formats.debian.package import dump_package, load_package
 from inseam.formats.rootfs.build import root_members
 from inseam.formats.rootfs.rootfs_testing import (
     INTERPRETER,
@@ -41,11 +43,20 @@ def test_packages_become_a_root_filesystem(tmp_path: Path) -> None:
     assert found["usr/bin/python3"].linkname == f"python{MINOR}"
     assert "usr/share/man" not in found
     assert f"usr/lib/python{MINOR}/test" not in found
-    assert "var/empty" not in found
+    assert (found["var/empty"].isdir(), found["var/empty"].mode) == (True, 0o777)
     assert (tmp_path / "out" / "rootfs.tar").stat().st_size == rootfs.size
     assert rootfs.content_size == sum(
         len(info.linkname) if info.issym() else info.size for info in found.values()
     )
+
+
+MODES = {
+    "home/nonroot": 0o1777,
+    "root": 0o700,
+    "tmp": 0o1777,
+    "var/empty": 0o777,
+    "var/tmp": 0o1777,
+}
 
 
 def test_each_header_keeps_the_rules(tmp_path: Path) -> None:
@@ -61,9 +72,7 @@ def test_each_header_keeps_the_rules(tmp_path: Path) -> None:
         if info.isreg():
             assert info.mode in (0o644, 0o755), info.name
         if info.isdir():
-            assert info.mode == {"tmp": 0o1777, "var/tmp": 0o1777, "root": 0o700}.get(
-                info.name, 0o755
-            )
+            assert info.mode == MODES.get(info.name, 0o755)
         assert set(info.pax_headers) <= {"path", "linkpath", "size"}
         parent = os.path.dirname(info.name)
         assert not parent or parent in names[: names.index(info.name)]
@@ -161,6 +170,80 @@ def test_a_damaged_package_ends_the_program_with_its_name(
 
 def test_members_do_not_depend_on_the_order_of_packages(tmp_path: Path) -> None:
     read = [read_deb(path) for path in debs(tmp_path)]
-    assert sorted(map(repr, root_members(read, "amd64"))) == sorted(
-        map(repr, root_members(read[::-1], "amd64"))
-    )
+    results = [root_members(order, "amd64", INTERPRETER) for order in (read, read[::-1])]
+    assert sorted(results[0].members) == sorted(results[1].members)
+
+
+def links(folder: Path) -> dict[str, str]:
+    return {name: info.linkname for name, info in infos(folder).items() if info.issym()}
+
+
+def test_links_of_packages_lead_where_they_do_on_debian(tmp_path: Path) -> None:
+    """Into /etc, to empty directories, and nowhere: all of that is the package's affair."""
+    entries = [
+        Entry("./etc/more/more.conf", b"x"),
+        Entry("./etc/more.d/", kind=tarfile.DIRTYPE, mode=0o755),
+        Entry("./usr/lib/more/conf", kind=tarfile.SYMTYPE, link="/etc/more"),
+        Entry("./usr/lib/more/d", kind=tarfile.SYMTYPE, link="/etc/more.d"),
+        Entry("./usr/lib/more/gone", kind=tarfile.SYMTYPE, link="../gone"),
+        Entry("./usr/lib/more/ring", kind=tarfile.SYMTYPE, link="ring"),
+        Entry("./usr/lib/more/manual", kind=tarfile.SYMTYPE, link="/usr/share/man/man1/m.1"),
+        Entry("./usr/share/man/man1/m.1", b"page"),
+    ]
+    built(tmp_path, debs(tmp_path, more=deb_bytes("more", entries)))
+    found = {path: link for path, link in links(tmp_path).items() if "more/" in path}
+    assert found == {
+        "usr/lib/more/conf": "/etc/more",
+        "usr/lib/more/d": "/etc/more.d",
+        "usr/lib/more/gone": "../gone",
+        "usr/lib/more/ring": "ring",
+    }
+    assert infos(tmp_path)["etc/more.d"].isdir()
+
+
+def test_directories_keep_their_modes_but_nobody_becomes_their_group(tmp_path: Path) -> None:
+    one = [
+        Entry("./var/spool/one/", kind=tarfile.DIRTYPE, mode=0o1730),
+        Entry("./var/both/", kind=tarfile.DIRTYPE, mode=0o700),
+        Entry("./usr/lib/one/", kind=tarfile.DIRTYPE, mode=0o755),
+        Entry("./usr/lib/one/file", b"x"),
+        Entry("./usr/share/man/one/", kind=tarfile.DIRTYPE, mode=0o755),
+    ]
+    two = [
+        Entry("./var/both/", kind=tarfile.DIRTYPE, mode=0o755),
+        Entry("./var/mail/", kind=tarfile.DIRTYPE, mode=0o2775),
+    ]
+    more = {"one": deb_bytes("one", one), "two": deb_bytes("two", two)}
+    built(tmp_path, debs(tmp_path, **more))
+    found = infos(tmp_path)
+    modes = {name: found[name].mode for name in ("var/spool/one", "var/both", "var/mail")}
+    assert modes == {"var/spool/one": 0o1730, "var/both": 0o700, "var/mail": 0o775}
+    assert "usr/share/man/one" not in found
+
+
+def test_what_packages_bring_is_not_replaced_by_what_is_made_here(tmp_path: Path) -> None:
+    """busybox has an applet of the same name as a real program, openssl its own links."""
+    busybox = deb_bytes("busybox", [Entry("./bin/busybox", b"box", mode=0o755)])
+    other = [
+        Entry("./bin/ps", b"real", mode=0o755),
+        Entry("./etc/nsswitch.conf", b"mine"),
+        Entry("./usr/bin/python3", kind=tarfile.SYMTYPE, link="python3.99"),
+    ]
+    built(tmp_path, debs(tmp_path, busybox=busybox, other=deb_bytes("other", other)))
+    assert content(tmp_path, "usr/bin/ps") == b"real"
+    assert content(tmp_path, "etc/nsswitch.conf") == b"mine"
+    assert links(tmp_path)["usr/bin/ls"] == "busybox"
+    assert links(tmp_path)["usr/bin/python3"] == "python3.99"
+
+
+def test_a_package_must_be_the_one_that_was_locked(tmp_path: Path) -> None:
+    paths = debs(tmp_path)
+    description = Path(f"{paths[0]}.json")
+    locked = load_package(description.read_text())
+    for wrong in (
+        replace(locked, name="libc7"),
+        replace(locked, version="9-1"),
+        replace(locked, architecture="arm64"),
+    ):
+        description.write_text(dump_package(wrong))
+        assert "contains libc6 2.36-9+deb12u14 amd64" in refused(tmp_path, paths)

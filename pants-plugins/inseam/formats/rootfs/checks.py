@@ -1,16 +1,20 @@
-"""Checks that a root filesystem is complete: links lead somewhere, libraries are there."""
+"""Checks that a root filesystem is complete: programs and libraries find what they need."""
 
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from inseam.formats.debian.control import DebianError
+from inseam.formats.debian.deb import Deb
+from inseam.formats.debian.libraries import likely_package, package_names
+from inseam.formats.debian.relations import Relation, parse_relations
 from inseam.formats.elf import needed
 from inseam.formats.tar import Member
 
+_LOADED = re.compile(r"usr/lib(/[^/]+-linux-gnu)?\Z")  # the loader's own folders
 MAX_LINKS = 40  # as path_resolution(7)
-RUN_TIME = ("dev", "proc", "run", "sys")  # what is below them is there in a container only
 
 
 def resolve(path: str, members: Mapping[str, Member]) -> str | None:
@@ -53,47 +57,82 @@ def by_path(members: Iterable[Member]) -> dict[str, Member]:
 
 
 def without_dead_links(members: Sequence[Member], dropped: set[str]) -> list[Member]:
-    """Leaves out links to what was dropped; raises DebianError for others that lead nowhere."""
+    """Leaves out links to what was dropped.
+
+    Links that lead nowhere for another reason stay: packages ship such links, to what another
+    package or the administrator may put there.
+    """
     files = by_path(members)
     there = _with_parents(files)
     gone = _with_parents(dropped) - there
-    kept = []
-    for member in members:
-        if member.link is not None:
-            target = resolve(member.path, files)
-            at_run_time = target is not None and target.split("/")[0] in RUN_TIME
-            if target is None or not (target in there or target in gone or at_run_time):
-                raise DebianError(
-                    f"{member.owner} has the link /{member.path} to {member.link}, which does"
-                    " not exist; add the package that contains it to the list of packages"
-                )
-            if target in gone:
-                continue
-        kept.append(member)
-    return kept
+    return [
+        member
+        for member in members
+        if member.link is None or resolve(member.path, files) not in gone
+    ]
 
 
-def check_libraries(members: Sequence[Member]) -> None:
-    """Raises DebianError if a program or library needs a library that is not in the image."""
+def check_libraries(members: Sequence[Member], debs: Iterable[Deb]) -> None:
+    """Raises DebianError if a program or library needs a library of a package that was left out,
+    or a program or a library of the loader's folders needs one that nothing has.
+
+    A plug-in may need a library that its package does not depend on: Debian has such plug-ins.
+    """
     files = by_path(members)
     names = {posixpath.basename(path) for path in files}
+    owners = {f"Debian package {deb.name} {deb.version}": deb for deb in debs}
+    there = {name for deb in owners.values() for name in _names(deb)}
     for member in sorted(members, key=lambda member: member.path):
-        if member.link is not None or not isinstance(member.content, bytes):
-            continue
-        try:
-            libraries = needed(member.content)
-        except ValueError as error:
-            raise DebianError(
-                f"{member.owner} contains a damaged /{member.path}: {error}"
-            ) from None
-        for library in libraries:
+        for library in libraries(member):
             if library.startswith("/"):
-                there = resolve(library, files) in files
+                found = resolve(library, files) in files
             else:
-                there = library in names
-            if not there:
-                raise DebianError(
-                    f"/{member.path} of {member.owner} needs {library}, which is not in the image;"
-                    " remove the package that contains it from [omit], or add it to a group, in"
-                    " the list of packages"
-                )
+                found = library in names
+            if not found:
+                _missing(member, library, owners.get(member.owner), there)
+
+
+def libraries(member: Member) -> tuple[str, ...]:
+    """What the loader must find for a program or library; empty for other members."""
+    if member.link is not None or not isinstance(member.content, bytes):
+        return ()
+    try:
+        return needed(member.content)
+    except ValueError as error:
+        raise DebianError(f"{member.owner} contains a damaged /{member.path}: {error}") from None
+
+
+def _missing(member: Member, library: str, deb: Deb | None, there: set[str]) -> None:
+    """Raises the error, if it is one, that the library of a member is not in the image."""
+    text = f"/{member.path} of {member.owner} needs {library}"
+    absent: list[str] = []
+    for group in depends(deb) if deb else ():
+        if not there.intersection(relation.name for relation in group):
+            absent += [relation.name for relation in group]
+    package = likely_package(library, absent)
+    if package:
+        raise DebianError(
+            f"{text}, which the package {package} has: remove the line `{package} = ...` from"
+            " [omit] of the list of packages, then lock them again"
+        )
+    is_program = any(needs.startswith("/") for needs in libraries(member))
+    is_library = bool(_LOADED.match(posixpath.dirname(member.path)))
+    if is_program or is_library or any(name.startswith("lib") for name in absent):
+        likely = (*absent, *package_names(library))
+        which = f" (likely: {' or '.join(dict.fromkeys(likely))})" if likely else ""
+        raise DebianError(
+            f"{text}, which is not in the image: remove the package that has it{which} from [omit]"
+            " of the list of packages, or add it to a group, then lock them again"
+        )
+
+
+def depends(deb: Deb) -> list[list[Relation]]:
+    """What a package depends on, as groups of alternatives."""
+    fields = (deb.control.get("Pre-Depends", ""), deb.control.get("Depends", ""))
+    return [group for field in fields for group in parse_relations(field)]
+
+
+def _names(deb: Deb) -> set[str]:
+    """The names that a package satisfies."""
+    provided = parse_relations(deb.control.get("Provides", ""))
+    return {deb.name, *(relation.name for group in provided for relation in group)}

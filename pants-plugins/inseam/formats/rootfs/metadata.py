@@ -21,6 +21,7 @@ class Rootfs:
     interpreter: absolute path of the Python interpreter. python_version: its X.Y.Z.
     glibc_version: X.Y, which bounds the manylinux wheels that run; empty without libc6.
     packages: by name; what was taken, which is what the lock says unless a newer one was allowed.
+    dropped_modules: of the standard library, those whose shared libraries are not there.
     """
 
     diff_id: str
@@ -31,6 +32,7 @@ class Rootfs:
     python_version: str
     glibc_version: str
     packages: tuple[DebianPackage, ...]
+    dropped_modules: tuple[str, ...]
 
 
 def dump_rootfs(rootfs: Rootfs) -> str:
@@ -42,4 +44,5 @@ def parse_rootfs(text: str) -> Rootfs:
     """Reads the text of rootfs.json."""
     fields = json.loads(text)
     fields["packages"] = tuple(package_of(entry, ROOTFS_FILE) for entry in fields["packages"])
+    fields["dropped_modules"] = tuple(fields["dropped_modules"])
     return Rootfs(**fields)

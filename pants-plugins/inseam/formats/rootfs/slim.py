@@ -68,6 +68,8 @@ DROPPED: Mapping[str, tuple[str, ...]] = {
         "usr/lib/*/libpcprofile.so",
         "usr/lib/*/libthread_db.so.1",
     ),
+    # The same, where a release has most of them in a package of their own.
+    "libc-gconv-modules-extra": ("usr/lib/*/gconv",),
     "media-types": ("usr/lib/mime",),
     "tini": ("usr/bin/tini-static",),
     "tzdata": (
@@ -99,13 +101,8 @@ DROPPED_FROM_STDLIB = (
     "tkinter",
     "turtle.py",
     "turtledemo",
-    # Modules whose libraries docker/base leaves out.
-    "curses",
-    "lib-dynload/_curses*",
-    "lib-dynload/_dbm.*",
-    "lib-dynload/nis.*",
+    # Sound cards.
     "lib-dynload/ossaudiodev.*",
-    "lib-dynload/readline.*",
 )
 
 _PYTHON_PACKAGE = re.compile(r"(?:lib)?python(3\.\d+)-(?:minimal|stdlib)\Z")

@@ -42,7 +42,7 @@ rpc: files
 
 DIRECTORIES = {
     "dev": 0o755,
-    "home/nonroot": 0o755,
+    "home/nonroot": TEMPORARY_MODE,  # writable for any user that the image is started as
     "proc": 0o755,
     "root": ROOT_MODE,
     "run": 0o755,
@@ -85,7 +85,7 @@ def merged(path: str) -> str:
 def system_files(debs: Sequence[Deb]) -> Iterable[Member]:
     """Yields links, accounts, configuration and directories that no package brings as a file.
 
-    None of these packages has alternatives (update-alternatives(1)) that matter without a shell.
+    Where packages bring a file of one of these names, that is taken.
     """
     names = {deb.name for deb in debs}
     for path, mode in DIRECTORIES.items():
