@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Mapping
 
-from nested.log import Log
+from nested.report import Report, options, read_report
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,12 @@ class Checkout:
         for folder in (self.root, self.caches):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def logged(self, *args: str) -> Log:
+    def reported(self, *args: str) -> Report:
         """Runs ./pants and returns what it did."""
-        return Log(self.pants("-ldebug", "--stats-log", *args).stderr)
+        path = self.caches / "report.json"
+        path.unlink(missing_ok=True)
+        result = self.pants(*options(path), *args)
+        return read_report(path, result.stderr)
 
     def layers(self, *services: str) -> dict[str, Path]:
         """The folder of exported layers of each service."""

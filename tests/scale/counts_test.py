@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from nested.checkout import Checkout
-from nested.log import Log
+from nested.report import Report
 from scale.monorepo import LIBRARIES, Monorepo, bumps, generate
 
 COUNT = 8
@@ -30,9 +30,9 @@ class Built:
         self.checkout = Checkout(root)
         self.first = self.package()
 
-    def package(self) -> Log:
+    def package(self) -> Report:
         """Builds the layers of all services."""
-        return self.checkout.logged(*PACKAGE)
+        return self.checkout.reported(*PACKAGE)
 
     def layers(self) -> dict[str, list[dict[str, Any]]]:
         """The layers of each service, lowest first."""
@@ -58,15 +58,15 @@ def code_in(*packages: str) -> list[str]:
     return [f"Compile the code in {package}" for package in packages]
 
 
-def writing(log: Log) -> set[str]:
+def writing(report: Report) -> set[str]:
     """What was written to `dist` by processes of their own. How many of the images that share a
     new blob take part in that depends on which is first."""
-    return {text for text in log.processes if text.startswith("Write ")}
+    return {text for text in report.processes if text.startswith("Write ")}
 
 
-def making(log: Log) -> list[str]:
+def making(report: Report) -> list[str]:
     """The other processes."""
-    return [text for text in log.processes if text not in writing(log)]
+    return [text for text in report.processes if text not in writing(report)]
 
 
 def changed(before: dict[str, Any], after: dict[str, Any]) -> set[tuple[str, str]]:
@@ -96,12 +96,12 @@ def test_services_with_the_same_requirements_share_layers(built: Built) -> None:
     merges = [text for text in built.first.processes if text.startswith("Merge ")]
     assert merges == [
         "Merge 0 wheels into the layer deps",
-        "Merge 11 wheels into the layer deps",
-        "Merge 3 wheels into the layer deps",
-        "Merge 4 wheels into the layer deps",
         "Merge 1 wheels into the layer numpy",
         "Merge 1 wheels into the layer pandas",
         "Merge 1 wheels into the layer pyarrow",
+        "Merge 11 wheels into the layer deps",
+        "Merge 3 wheels into the layer deps",
+        "Merge 4 wheels into the layer deps",
     ]
     compressed = [text for text in built.first.processes if text.startswith("Compress ")]
     assert compressed == [
@@ -161,22 +161,22 @@ def assert_bumped(
     wheel = pin.url.rsplit("/", 1)[-1]
     before = built.layers()
     built.repo.bump(pin)
-    log = built.package()
-    assert making(log) == [
+    report = built.package()
+    assert making(report) == [
         *(f"Compare the layers {layers}" for layers in compared),
         f"Compress the layer {layer}",
         f"Fetch {wheel}",
-        f"Merge {wheels} wheels into the layer {layer}",
         f"Install {wheel}",
+        f"Merge {wheels} wheels into the layer {layer}",
     ]
-    assert writing(log) <= {f"Write src.python.{user}/app.oci" for user in users}
+    assert writing(report) <= {f"Write src.python.{user}/app.oci" for user in users}
     assert changed(before, built.layers()) == {(user, layer) for user in users}
 
 
 def test_a_daemon_that_has_nothing_to_do_asks_for_no_image(built: Built) -> None:
     checkout = replace(built.checkout, daemon=True)
-    first, again = (checkout.logged(*PACKAGE) for _ in range(2))
+    first, again = (checkout.reported(*PACKAGE) for _ in range(2))
     checkout.stop()
     assert first.processes == again.processes == []
-    assert first.started("Make an image") == COUNT
-    assert again.started("Make an image") == 0
+    assert first.ran("Make an image") == COUNT
+    assert again.ran("Make an image") == 0
