@@ -15,6 +15,7 @@ from pants.engine.internals.scheduler import ExecutionError
 from pants.engine.target import GeneratedSources
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
+from inseam.compat import CALL_BY_NAME
 from inseam.formats.python.installed import NAMES, load_names
 from inseam.formats.python.wheel_testing import build_wheel, elf
 from inseam.rules.code_layers import CodeLayers, CodeLayersRequest
@@ -691,6 +692,10 @@ def test_a_module_that_the_rust_parser_overlooks_is_named(runner: RuleRunner) ->
         {"src/shop/server.py": "import greet, plug.impl, os, words\ndef main(): ...\n"}
     )
     set_options(runner, "--python-infer-use-rust-parser")
+    if CALL_BY_NAME:
+        # Newer versions of Pants overlook none.
+        assert "app/shop/server.py" in tar_files(app(runner))
+        return
     refused(
         runner, "shop/server.py, line 1, imports plug.impl as one of several", "use_rust_parser"
     )
