@@ -20,6 +20,7 @@ from inseam.rules import (
     distributions,
     docker,
     generate,
+    generate_service,
     image,
     layers,
     process,
@@ -40,7 +41,7 @@ from inseam.targets.base import (
     RegistryImageTarget,
 )
 from inseam.targets.checks import ImageStructureTarget
-from inseam.targets.image import OciImageTarget
+from inseam.targets.image import OciImageTarget, OciLayoutTarget
 from inseam.targets.layer import (
     AppLayerTarget,
     DepsImageTarget,
@@ -55,6 +56,7 @@ _MODULES = (
     compressors,
     layers,
     generate,
+    generate_service,
     base,
     debian_lock,
     dependencies,
@@ -94,6 +96,7 @@ def target_types() -> list[type[Target]]:
         RegistryImageTarget,
         BaseImageTarget,
         OciImageTarget,
+        OciLayoutTarget,
         ImageStructureTarget,
         WheelFromSourceTarget,
     ]

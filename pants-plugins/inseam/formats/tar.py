@@ -31,6 +31,7 @@ _LONGEST_LINK = 4095
 # What the fields of a ustar header can hold: bytes of a path, and of a file.
 _LONGEST = 100
 _LARGEST = 8**11 - 1
+LARGEST_UID = 8**7 - 1
 
 
 class TarError(Exception):
@@ -55,6 +56,7 @@ class Member(NamedTuple):
     directory: true for a directory; only needed for one that is empty or has another mode than
         0755, the others are made from the paths of the files.
     owner: who puts the member there, for error texts: a wheel, a Debian package, a target.
+    uid: the user that it belongs to, at most LARGEST_UID; the group is always 0.
     """
 
     path: str
@@ -63,6 +65,7 @@ class Member(NamedTuple):
     link: str | None = None
     directory: bool = False
     owner: str = ""
+    uid: int = 0
 
     @property
     def size(self) -> int:
@@ -139,15 +142,16 @@ def header(member: Member) -> bytes:
     if size > _LARGEST:
         records.append(("size", str(size)))
         size = 0
-    plain = _ustar(path, kind, mode, size, link)
+    plain = _ustar(path, kind, mode, size, link, member.uid)
     return (_pax(records) if records else b"") + plain
 
 
-def _ustar(path: str, kind: bytes, mode: int, size: int, link: str = "") -> bytes:
+def _ustar(path: str, kind: bytes, mode: int, size: int, link: str = "", uid: int = 0) -> bytes:
     """A header block of POSIX.1-2001 ustar, whose size is below 8 GiB."""
-    start = b"%s%07o\0000000000\0000000000\0%011o\00000000000000\0" % (
+    start = b"%s%07o\0%07o\0000000000\0%011o\00000000000000\0" % (
         path.encode("ascii", "replace")[:_LONGEST].ljust(_LONGEST, b"\0"),
         mode & 0o7777,
+        uid,
         size,
     )
     end = kind + link.encode("ascii", "replace")[:_LONGEST].ljust(_LONGEST, b"\0") + b"ustar\x0000"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from inseam.formats.python.entry_point import CONSOLE_SCRIPTS
+from inseam.formats.clients.run import INIT
 from inseam.formats.python.venv import SCRIPTS
 
 DEFAULT_ENV = {
@@ -16,18 +16,22 @@ DEFAULT_ENV = {
     "LANG": "C.UTF-8",
     "LC_ALL": "C.UTF-8",
 }
-ENTRY_POINT = f"/{SCRIPTS}/{CONSOLE_SCRIPTS['entry_point']}"
-HEALTHCHECK = f"/{SCRIPTS}/{CONSOLE_SCRIPTS['healthcheck']}"
-INIT = "/usr/bin/tini"
-STOP_SIGNAL = "SIGTERM"
-WORKING_DIR = "/app"
+USER = "65532:65532"
+# Where a service listens that a server starts, or a path probes.
+PORT = "8000"
 
 
-def command(init: bool) -> tuple[str, ...]:
-    """The command of a service's container, behind an init process or not."""
-    return (*((INIT, "--") if init else ()), ENTRY_POINT)
+def script(name: str) -> str:
+    """Absolute path of the console script of that name."""
+    return f"/{SCRIPTS}/{name}"
 
 
-def environment(env: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of a service: the defaults, then its own."""
-    return {**DEFAULT_ENV, **env}
+def command(name: str, init: bool) -> tuple[str, ...]:
+    """The command of a container that runs the console script `name`, behind an init process or
+    not."""
+    return (*((INIT, "--") if init else ()), script(name))
+
+
+def environment(env: Mapping[str, str], more: Mapping[str, str] = {}) -> dict[str, str]:
+    """The whole environment of a service: the defaults, `more` of them, then its own."""
+    return {**DEFAULT_ENV, **more, **env}

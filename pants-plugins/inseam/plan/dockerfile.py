@@ -30,6 +30,7 @@ def instructions(start: str, tars: Iterable[str], config: ImageConfig) -> tuple[
         f"WORKDIR {config.working_dir}",
         f"USER {config.user}",
         *(f"EXPOSE {port}" for port in config.ports),
+        *([f"VOLUME {exec_form(config.volumes)}"] if config.volumes else []),
         f"STOPSIGNAL {config.stop_signal}",
         *([_healthcheck(config.healthcheck)] if config.healthcheck else []),
         f"ENTRYPOINT {exec_form(config.entrypoint)}",

@@ -6,23 +6,16 @@ import re
 import pytest
 
 from inseam.formats.oci.config import Healthcheck, ImageConfig
-from inseam.plan.container import (
-    DEFAULT_ENV,
-    HEALTHCHECK,
-    STOP_SIGNAL,
-    WORKING_DIR,
-    command,
-    environment,
-)
+from inseam.plan.container import DEFAULT_ENV, command, environment, script
 from inseam.plan.dockerfile import exec_form, instructions, layer_instructions, quoted
 
-PROBE = Healthcheck((HEALTHCHECK,))
+PROBE = Healthcheck((script("healthcheck"),))
 CONFIG = ImageConfig(
     env=environment({}),
     user="65532:65532",
-    entrypoint=command(init=False),
-    working_dir=WORKING_DIR,
-    stop_signal=STOP_SIGNAL,
+    entrypoint=command("entrypoint", init=False),
+    working_dir="/app",
+    stop_signal="SIGTERM",
 )
 FULL = CONFIG._replace(
     env=environment({"GREETING": 'a "b" $c \\d', "TZ": "Europe/Berlin"}),
@@ -66,7 +59,7 @@ def test_the_whole_text() -> None:
     [
         CONFIG,
         FULL,
-        CONFIG._replace(healthcheck=PROBE, entrypoint=command(init=True)),
+        CONFIG._replace(healthcheck=PROBE, entrypoint=command("entrypoint", init=True)),
         CONFIG._replace(cmd=("a\nRUN b",), ports=("1", "65535/tcp")),
     ],
 )
@@ -104,7 +97,7 @@ def test_other_times_of_a_probe_are_said_in_seconds() -> None:
 
 
 def test_an_init_process_comes_before_the_service() -> None:
-    lines = dockerfile(CONFIG._replace(entrypoint=command(init=True)))
+    lines = dockerfile(CONFIG._replace(entrypoint=command("entrypoint", init=True)))
     assert 'ENTRYPOINT ["/usr/bin/tini", "--", "/opt/venv/bin/entrypoint"]' in lines
 
 
@@ -152,3 +145,8 @@ def test_exec_form_is_json() -> None:
 
 def test_layers_are_added_in_their_order() -> None:
     assert layer_instructions(["a/b.tar", "c.tar"]) == ("ADD a/b.tar /", "ADD c.tar /")
+
+
+def test_volumes_are_declared() -> None:
+    lines = dockerfile(CONFIG._replace(volumes=("/var/lib/shop", "/data")))
+    assert 'VOLUME ["/var/lib/shop", "/data"]' in lines

@@ -3,17 +3,16 @@
 Usage: run_image IMAGE [ARGUMENT...]
 
 IMAGE is a layout that `export` wrote, ARGUMENT... are options of `docker run`, like -p 8000:8000,
-then, behind `--`, arguments of the service. The container is removed when it ends, and has an init
-process.
+then, behind `--`, arguments of the service. `formats.clients.run` says how the container runs.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 from inseam.formats.clients.load import load
+from inseam.formats.clients.run import run, run_options
 
 
 def main(argv: list[str]) -> None:
@@ -25,5 +24,7 @@ def main(argv: list[str]) -> None:
         options, arguments = options[:behind], options[behind + 1 :]
     loaded = load(Path(image))
     print(f"{', '.join(loaded.references)} is in {loaded.client}.", file=sys.stderr, flush=True)
-    command = [loaded.client, "run", "--rm", "--init", *options, loaded.references[0], *arguments]
-    os.execvp(command[0], command)
+    options = run_options(options, loaded.entrypoint)
+    code = run(loaded.client, [*options, loaded.references[0], *arguments])
+    if code:
+        sys.exit(code)

@@ -123,6 +123,7 @@ async def _compiled_files(
                 *(["--console-scripts"] if code.console_scripts else []),
                 *(f"--script={script}" for script in code.scripts),
                 *(f"--absent={name}" for name in code.absent),
+                *(f"--writable-dir={path}" for path in code.writable_dirs),
             ),
             input=code.sources,
             output="code",

@@ -47,6 +47,7 @@ from inseam.compat import (
 from inseam.formats.failure import Failure
 from inseam.plan.dockerfile import layer_instructions
 from inseam.rules.base import RootfsRequest, rootfs
+from inseam.rules.generate import service_of
 from inseam.rules.layers import StoredLayer, only_file
 from inseam.rules.service import ServiceRequest, dependency_layers
 from inseam.targets.base import BaseImageField, ImageReferenceField
@@ -173,7 +174,7 @@ async def find_base_image(request: BaseImageRequest) -> StartImage:
     target = wrapped.target
     if target.has_field(ImageReferenceField):
         return StartImage(target[ImageReferenceField].value)
-    owner = target.address.maybe_convert_to_target_generator()
+    owner = service_of(target.address)
     made = await rootfs(RootfsRequest(owner.create_generated("rootfs")), **implicitly())
     image: StartImage = await engine_image(
         EngineImageRequest(f"inseam/{owner.target_name}", "scratch", (made.layer,), owner),
@@ -195,7 +196,7 @@ class DepsImageRequest:
 
 @rule
 async def find_deps_image(request: DepsImageRequest) -> StartImage:
-    service = request.address.maybe_convert_to_target_generator()
+    service = service_of(request.address)
     bases = await resolve_unparsed_address_inputs(
         UnparsedAddressInputs(
             [f"{request.base}#image"],

@@ -10,6 +10,7 @@ from pants.backend.python.target_types import (
 )
 from pants.core.target_types import FileTarget
 from pants.engine.addresses import Address, Addresses
+from pants.engine.internals.parametrize import Parametrize
 from pants.engine.internals.scheduler import ExecutionError
 from pants.engine.target import (
     AllUnexpandedTargets,
@@ -21,7 +22,7 @@ from pants.engine.target import (
 )
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from inseam.rules.generate import layers_folder, rootfs_folder
+from inseam.rules.generate import layers_folder, rootfs_folder, service_of
 from inseam.rules.rule_testing import BASE, rule_runner, set_options
 
 
@@ -31,6 +32,7 @@ def module_runner() -> RuleRunner:
         QueryRule(AllUnexpandedTargets, []),
         QueryRule(Addresses, [DependenciesRequest]),
         layers=False,
+        objects={"parametrize": Parametrize},
     )
 
 
@@ -236,3 +238,157 @@ def test_where_layers_lie_in_build_contexts() -> None:
     assert layers_folder(Address("src/shop", target_name="app")) == "src/shop/app.layers"
     assert layers_folder(Address("", target_name="app")) == "./app.layers"
     assert rootfs_folder(Address("docker", target_name="debian")) == "docker/debian.rootfs"
+
+
+# --- Several programs -------------------------------------------------------------------------
+
+PROGRAMS = """
+python_service(
+    name="app",
+    programs={
+        "web": {"entry_point": "shop.server:main", "healthcheck_path": "/health"},
+        "worker": {"entry_point": "worker.py:main", "args": ["-v"], "healthcheck": "probe.py:main"},
+        "migrate": "shop.migrate",
+    },
+    repository="shop",
+)
+"""
+
+
+def test_programs_are_images_of_the_same_layers(runner: RuleRunner) -> None:
+    runner.write_files({"src/shop/BUILD": PROGRAMS})
+    images = {name: values(get(runner, name)) for name in ("oci", "worker", "migrate")}
+    assert {tuple(image["layers"]) for image in images.values()} == {("src/shop:app#layers",)}
+    assert {name: image["entrypoint"] for name, image in images.items()} == {
+        "oci": ("/opt/venv/bin/web",),
+        "worker": ("/opt/venv/bin/worker",),
+        "migrate": ("/opt/venv/bin/migrate",),
+    }
+    assert [image["repository"] for image in images.values()] == [
+        "shop",
+        "shop-worker",
+        "shop-migrate",
+    ]
+    assert [image["healthcheck"] for image in images.values()] == [
+        ("/opt/venv/bin/healthcheck",),
+        ("/opt/venv/bin/worker-healthcheck",),
+        None,
+    ]
+    assert images["worker"]["args"] == ("-v",)
+    assert dict(images["migrate"]["env"]) == {"PORT": "8000"}
+    layers = values(get(runner, "layers"))
+    assert layers["_entry_points"] == (
+        "web=0",
+        "healthcheck=/health",
+        "worker=1",
+        "worker-healthcheck=2",
+        "migrate=3",
+    )
+    assert layers["_service"] == tuple(
+        f"src/shop:app#{name}"
+        for name in ("pex", "worker-pex", "worker-healthcheck", "migrate-pex")
+    )
+    assert values(get(runner, "worker"))["output_path"] == "src.shop/app-worker.oci"
+
+
+def test_a_server_brings_its_requirement_port_and_workers(runner: RuleRunner) -> None:
+    build = SMALL.replace(
+        "server:main", 'api:app", server="uvicorn", workers=3, healthcheck_path="/up'
+    )
+    runner.write_files({"src/shop/BUILD": build})
+    layers, image = values(get(runner, "layers")), values(get(runner, "oci"))
+    assert layers["_entry_points"] == ("entrypoint=1[uvicorn]", "healthcheck=/up")
+    assert layers["_service"] == ("src/shop:app#pex", "src/shop:app#code")
+    assert entry_point(get(runner, "pex")) == "uvicorn"
+    assert values(get(runner, "pex"))["args"] == ("shop.api:app",)
+    assert entry_point(get(runner, "code")) == "shop.api:app"
+    assert dict(image["env"]) == {"PORT": "8000", "WEB_CONCURRENCY": "3"}
+    assert image["ports"] == ("8000",)
+    assert "EXPOSE 8000" in values(get(runner, "image"))["instructions"]
+
+
+def test_a_console_script_is_started_with_its_arguments(runner: RuleRunner) -> None:
+    build = SMALL.replace('entry_point="shop.server:main"', 'script="celery", args=["worker"]')
+    runner.write_files({"src/shop/BUILD": build})
+    image = values(get(runner, "oci"))
+    assert (image["entrypoint"], image["args"]) == (("/opt/venv/bin/celery",), ("worker",))
+    layers = values(get(runner, "layers"))
+    assert (layers["_scripts"], layers["_entry_points"]) == (("celery",), ())
+
+
+@pytest.mark.parametrize(
+    "fields, text",
+    [
+        ("", "starts nothing"),
+        ('entry_point="a:b", script="c"', "both an `entry_point` and a `script`"),
+        ('script="c", server="uvicorn"', "no `entry_point` that names its application"),
+        ('entry_point="a:b", workers=2', "`workers`"),
+        ('entry_point="a:b", healthcheck="a:b", healthcheck_path="/x"', "Remove one of them"),
+    ],
+)
+def test_fields_that_contradict_each_other_are_refused(
+    runner: RuleRunner, fields: str, text: str
+) -> None:
+    runner.write_files({"src/shop/BUILD": f'python_service(name="app", {fields})'})
+    with pytest.raises(ExecutionError, match=text) as error:
+        get(runner, "image")
+    assert "src/shop:app" in str(error.value)
+
+
+def test_how_a_container_runs_goes_to_both_images(runner: RuleRunner) -> None:
+    more = (
+        'working_dir="/srv", writable_dirs=["/var/lib/shop"], volumes=["/var/lib/shop"],'
+        ' stop_signal="SIGQUIT", user="1000:5", labels={"a": "{b}"})'
+    )
+    runner.write_files({"src/shop/BUILD": SMALL.replace(")", f", {more}")})
+    oci, image = values(get(runner, "oci")), values(get(runner, "image"))
+    assert (oci["working_dir"], oci["volumes"]) == ("/srv", ("/var/lib/shop",))
+    assert oci["stop_signal"] == "SIGQUIT"
+    assert values(get(runner, "layers"))["_writable_dirs"] == ("1000:/var/lib/shop",)
+    expected = {"WORKDIR /srv", 'VOLUME ["/var/lib/shop"]', "STOPSIGNAL SIGQUIT", "USER 1000:5"}
+    assert expected <= set(image["instructions"])
+    # Pants' docker backend looks for placeholders in labels.
+    assert dict(oci["labels"]) == {"a": "{b}"}
+    assert dict(image["image_labels"]) == {"a": "{{b}}"}
+
+
+# --- Parameters -------------------------------------------------------------------------------
+
+
+def parametrized(runner: RuleRunner, fields: str) -> dict[str, Target]:
+    """The `oci_image`s of a parametrized service, by address."""
+    build = f'python_service(name="app", entry_point="shop.server:main", {fields})'
+    runner.write_files({"src/shop/BUILD": build})
+    targets = runner.request(AllUnexpandedTargets, [])
+    return {
+        target.address.spec: target
+        for target in targets
+        if target.address.spec_path == "src/shop" and target.address.generated_name == "oci"
+    }
+
+
+def test_a_parametrized_base_makes_images_with_names_and_paths_of_their_own(
+    runner: RuleRunner,
+) -> None:
+    found = parametrized(runner, 'base=parametrize(prod="//:base", debug="//:debug")')
+    assert set(found) == {f"src/shop:app#oci@base={name}" for name in ("prod", "debug")}
+    debug = found["src/shop:app#oci@base=debug"]
+    assert values(debug)["base"] == "//:debug"
+    assert values(debug)["layers"] == ("src/shop:app#layers@base=debug",)
+    assert values(debug)["repository"] == "{directory}-debug"
+    assert values(debug)["output_path"] == "src.shop/app@base=debug.oci"
+    assert str(service_of(debug.address)) == "src/shop:app@base=debug"
+
+
+def test_parametrized_names_of_images_are_taken_as_they_are(runner: RuleRunner) -> None:
+    found = parametrized(runner, 'repository=parametrize(a="two-a", b="two-b")')
+    assert {values(one)["repository"] for one in found.values()} == {"two-a", "two-b"}
+
+
+def test_resolves_may_be_parametrized(runner: RuleRunner) -> None:
+    parametrized(runner, 'resolve=parametrize("services", "other")')
+    for name in ("services", "other"):
+        address = Address(
+            "src/shop", target_name="app", generated_name="pex", parameters={"resolve": name}
+        )
+        assert runner.get_target(address)[PythonResolveField].value == name

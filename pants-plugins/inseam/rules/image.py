@@ -41,7 +41,7 @@ from inseam.formats.oci.config import Healthcheck, ImageConfig, Runtime, parse_p
 from inseam.formats.oci.descriptor import blob_path
 from inseam.formats.oci.index import index_files
 from inseam.formats.oci.metadata import METADATA, ImageMetadata, dump_metadata, load_metadata
-from inseam.plan.container import STOP_SIGNAL, environment
+from inseam.plan.container import USER, environment
 from inseam.plan.layering import check_names, check_shared
 from inseam.plan.references import references
 from inseam.rules.base import Base, BaseRequest, RootfsRequest, find_base, rootfs
@@ -65,7 +65,9 @@ from inseam.targets.container import (
     PortsField,
     ServiceArgsField,
     ServiceBaseField,
-    UserField,
+    StopSignalField,
+    VolumesField,
+    WorkingDirField,
 )
 from inseam.targets.image import (
     OciEntryPointField,
@@ -75,7 +77,7 @@ from inseam.targets.image import (
     OciRegistriesField,
     OciRepositoryField,
     OciTagsField,
-    OciWorkingDirField,
+    OciUserField,
 )
 from inseam.targets.layer import LayerRequirementsField, LayersSourcesField
 
@@ -236,18 +238,27 @@ class OciImage:
     python_version: str
 
 
-def _config(target: Target) -> ImageConfig:
+def label(address: Address) -> str:
+    """What an image is called in texts: its service, if that has no other, or its address."""
+    return str(service_of(address) if address.generated_name in ("oci", "image") else address)
+
+
+def _config(target: Target, service: Target | None) -> ImageConfig:
+    """What an image says of itself. service: the `#oci` of the service whose layers it has, if that
+    is another image: how these run is what the service says."""
+    below = service or target
     probe = target[OciHealthcheckField].value
     return ImageConfig(
-        user=target[UserField].value,
-        env=environment(target[EnvField].value or {}),
+        user=target[OciUserField].value or below[OciUserField].value or USER,
+        env=environment({**(below[EnvField].value or {}), **(target[EnvField].value or {})}),
         ports=tuple(target[PortsField].value),
         entrypoint=tuple(target[OciEntryPointField].value or ()),
         cmd=tuple(target[ServiceArgsField].value or ()),
-        working_dir=target[OciWorkingDirField].value or "",
-        stop_signal=STOP_SIGNAL,
+        working_dir=target[WorkingDirField].value or below[WorkingDirField].value or "",
+        stop_signal=target[StopSignalField].value,
         labels=dict(target[OciLabelsField].value or {}),
         healthcheck=Healthcheck(tuple(probe)) if probe else None,
+        volumes=tuple(target[VolumesField].value),
     )
 
 
@@ -259,7 +270,7 @@ def image_references(target: Target, options: DockerOptions) -> tuple[str, ...]:
     try:
         return _references(target, options)
     except (KeyError, ValueError) as error:
-        raise Failure(f"{service_of(target.address)}: {error}") from error
+        raise Failure(f"{label(target.address)}: {error}") from error
 
 
 def _references(target: Target, options: DockerOptions) -> tuple[str, ...]:
@@ -331,6 +342,19 @@ async def _layers(target: Target, platform: str) -> _Layers:
     return _Layers(tuple(shared), service, await dependency_layers(service, **implicitly()))
 
 
+async def _service_image(layers: _Layers, address: Address) -> Target | None:
+    """The `#oci` of the service whose layers the image at `address` has, unless the service made
+    that image, too."""
+    if layers.service is None or service_of(address) == service_of(layers.service.address):
+        return None
+    wanted = service_of(layers.service.address).create_generated("oci")
+    wrapped = await resolve_target(
+        WrappedTargetRequest(wanted, description_of_origin=f"layers of {address}"), **implicitly()
+    )
+    image: Target = wrapped.target
+    return image
+
+
 async def _check(layers: _Layers, base: Base) -> None:
     """Raises Failure if the layers of an image do not go together, or not with its base.
 
@@ -374,7 +398,7 @@ async def make_oci_image(
     try:
         await _check(layers, base)
     except Failure as error:
-        raise Failure(f"{service_of(address)}: {error}") from error
+        raise Failure(f"{label(address)}: {error}") from error
     below = await concurrently(
         compressed(CompressRequest(layer, compression, base.python_version), **implicitly())
         for layer in layers.below_code
@@ -383,9 +407,9 @@ async def make_oci_image(
     if layers.service is not None:
         made = await code_layers(CodeLayersRequest(layers.service, compression), **implicitly())
         code = made.layers
-    config = _config(target)
+    config = _config(target, await _service_image(layers, address))
     image = assemble(
-        str(service_of(address)),
+        label(address),
         config,
         [layer.layer for layer in (*below, *code)],
         references=image_references(target, docker_options),
@@ -420,12 +444,13 @@ async def find_image_names(targets: AllTargets, options: DockerOptions) -> Image
     return ImageNames(FrozenDict({name: tuple(found[name]) for name in sorted(found)}))
 
 
-def _check_image_names(address: Address, names: ImageNames) -> None:
+def check_image_names(address: Address, names: ImageNames) -> None:
+    """Raises Failure if another `oci_image` has a name of the one at `address`."""
     for name, addresses in names.addresses.items():
         others = [other for other in addresses if other != address]
         if address in addresses and others:
             raise Failure(
-                f"{service_of(address)} and {service_of(others[0])} both build the image {name}."
+                f"{label(address)} and {label(others[0])} both build the image {name}."
                 " Change the `repository` or the `image_tags` of one of them."
             )
 
@@ -462,7 +487,7 @@ class Packaged:
 async def package_image(
     request: PackagedRequest, names: ImageNames, docker_options: DockerOptions
 ) -> Packaged:
-    _check_image_names(request.address, names)
+    check_image_names(request.address, names)
     platforms = request.platforms or ("",)
     images = await concurrently(
         oci_image(OciImageRequest(request.address, platform), **implicitly())
@@ -474,7 +499,7 @@ async def package_image(
         WrappedTargetRequest(request.address, description_of_origin="an image"), **implicitly()
     )
     files = index_files(
-        str(service_of(request.address)),
+        label(request.address),
         [image.files for image in images],
         references=image_references(wrapped.target, docker_options),
     )

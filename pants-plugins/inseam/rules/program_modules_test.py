@@ -52,7 +52,7 @@ FORMATS = {
         rootfs/build rootfs/checks rootfs/interpreter rootfs/loader_cache rootfs/metadata
         rootfs/slim rootfs/stdlib rootfs/system_files tar
     """,
-    "run_image": ENGINES,
+    "run_image": f"{ENGINES} clients/run",
     "unpack": "failure files",
 }
 

@@ -25,7 +25,7 @@ from inseam.compat import CALL_BY_NAME
 from inseam.formats.debian.lock import DebianLock, LockedPackage, dump_lock
 from inseam.formats.debian.package import DebianPackage
 from inseam.formats.debian.request import parse_request
-from inseam.rules import base, compressors, debian_lock, generate, process
+from inseam.rules import base, compressors, debian_lock, generate, generate_service, process
 from inseam.rules import layers as layer_rules
 from inseam.subsystem import InseamSubsystem
 
@@ -64,7 +64,17 @@ def rule_runner(
     options: of RuleRunner.
     """
     backends = (core, python, docker, register)
-    small = (InseamSubsystem, pex, process, compressors, layer_rules, generate, base, debian_lock)
+    generators = (generate, generate_service)
+    small = (
+        InseamSubsystem,
+        pex,
+        process,
+        compressors,
+        layer_rules,
+        *generators,
+        base,
+        debian_lock,
+    )
     runner = RuleRunner(
         rules=[
             *(rule for module in (backends if layers else small) for rule in module.rules()),

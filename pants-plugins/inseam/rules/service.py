@@ -50,7 +50,7 @@ from inseam.compat import (
 )
 from inseam.formats.failure import Failure
 from inseam.formats.oci.layer import DATA_LAYER
-from inseam.formats.python.entry_point import CONSOLE_SCRIPTS, EntryPoint
+from inseam.formats.python.entry_point import EntryPoint, parse_entry_point
 from inseam.formats.python.installed import NAMES, first_name, load_names
 from inseam.plan.agreement import check_constraints
 from inseam.plan.code import split_code
@@ -68,7 +68,14 @@ from inseam.rules.wheel_layers import ServiceWheelsRequest, Unneeded, service_wh
 from inseam.rules.wheels import requirement_strings
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.container import InitField
-from inseam.targets.layer import LayersBaseField, LayersServiceField, LayersSharedField
+from inseam.targets.layer import (
+    LayersBaseField,
+    LayersEntryPointsField,
+    LayersScriptsField,
+    LayersServiceField,
+    LayersSharedField,
+    LayersWritableDirsField,
+)
 
 SOURCES = "sources"  # the folder of first-party files in a digest
 
@@ -88,18 +95,26 @@ class ServiceRequest:
 class ServiceClosure:
     """What a service is made of.
 
-    entry_points: of the service, then of its healthcheck. targets: all that these need.
+    entry_points: of its programs and their probes, that of the service first. scripts: those that
+    distributions must have. writable_dirs: as "<uid>:<path>". targets: all that these need.
     requirements: of wheels, sorted. shared: the addresses of its `venv_layer`s. distributions:
     those of its `python_distribution`s.
     """
 
     base: Base
     entry_points: tuple[EntryPoint, ...]
+    scripts: tuple[str, ...]
+    writable_dirs: tuple[str, ...]
     targets: FrozenOrderedSet[Target]
     requirements: tuple[str, ...]
     resolve: str
     shared: tuple[Address, ...]
     distributions: tuple[Address, ...]
+
+
+def _started(declared: EntryPoint, found: Any) -> EntryPoint:
+    """The entry point of a program, whose module Pants found."""
+    return declared._replace(module=found.module, attribute=found.function or "")
 
 
 @rule(desc="Find what a service is made of", level=LogLevel.DEBUG)
@@ -133,21 +148,26 @@ async def resolve_service(request: ServiceRequest, python_setup: PythonSetup) ->
         )
     except Failure as error:
         raise Failure(f"{service_of(target.address)}: {error}") from error
-    found = await concurrently(
+    declared = [parse_entry_point(text) for text in target[LayersEntryPointsField].value]
+    numbers = {int(one.module) for one in declared if not one.is_probe}
+    resolved = await concurrently(
         resolve_pex_entry_point(
-            ResolvePexEntryPointRequest(pex[PexEntryPointField]), **implicitly()
+            ResolvePexEntryPointRequest(pex_targets.roots[number][PexEntryPointField]),
+            **implicitly(),
         )
-        for pex in pex_targets.roots
+        for number in sorted(numbers)
     )
+    started = dict(zip(sorted(numbers), resolved))
     shared = await resolve_unparsed_address_inputs(
         target[LayersSharedField].to_unparsed_address_inputs(), **implicitly()
     )
     return ServiceClosure(
         base,
         tuple(
-            EntryPoint(name, one.val.module, one.val.function or "")
-            for name, one in zip(CONSOLE_SCRIPTS.values(), found)
+            one if one.is_probe else _started(one, started[int(one.module)].val) for one in declared
         ),
+        target[LayersScriptsField].value,
+        target[LayersWritableDirsField].value,
         pex_targets.closure,
         requirement_strings(pex_targets.closure),
         pex_targets.roots[0][PythonResolveField].normalized_value(python_setup),
@@ -166,7 +186,8 @@ class CodeSources:
     name, folder: as of `plan.code.CodeUnit`. sources: the files, in the folder SOURCES.
     entry_points: those that it checks. own: whether they belong to the service itself.
     console_scripts: whether it makes those of the entry points, and of `scripts`, which belong to
-    distributions. absent: standard modules that it must not import.
+    distributions, and the directories that the service may write to, as "<uid>:<path>". absent:
+    standard modules that it must not import.
     """
 
     name: str
@@ -177,6 +198,7 @@ class CodeSources:
     console_scripts: bool = False
     scripts: tuple[EntryPoint, ...] = ()
     absent: tuple[str, ...] = ()
+    writable_dirs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -278,6 +300,7 @@ async def _code_sources(
     entry_points: tuple[EntryPoint, ...],
     distributions: Iterable[Distribution],
     absent: tuple[str, ...],
+    writable_dirs: tuple[str, ...],
 ) -> tuple[CodeSources, ...]:
     """What becomes a service's code. Sources that have nothing to do with the service's entry
     points do not know of the service, so that all services with the same files share them."""
@@ -289,7 +312,7 @@ async def _code_sources(
         tuple(one for one in entry_points if set(one.files).intersection(unit.paths))
         for unit in units
     ]
-    main = next((n for n, found in enumerate(inside) if entry_points[0] in found), None)
+    main = next((n for n, found in enumerate(inside) if entry_points[:1] == found[:1] != ()), None)
     digests = await concurrently(
         _below_sources(by_path[path] for path in unit.paths) for unit in units
     )
@@ -303,6 +326,7 @@ async def _code_sources(
             console_scripts=number == main,
             scripts=scripts if number == main else (),
             absent=absent,
+            writable_dirs=writable_dirs if number == main else (),
         )
         for number, (unit, digest) in enumerate(zip(units, digests))
     ]
@@ -316,6 +340,7 @@ async def _code_sources(
                 own=True,
                 console_scripts=True,
                 scripts=scripts,
+                writable_dirs=writable_dirs,
             )
         )
     own = set(units[main].paths) if main is not None else set()
@@ -327,6 +352,54 @@ async def _code_sources(
         for one, digest in zip(distributions, metadata)
     ]
     return tuple(found)
+
+
+async def layers_with_names(
+    layers: Iterable[StoredLayer], names: frozenset[str]
+) -> tuple[StoredLayer, ...]:
+    """The layers of wheels with one of the names that code has, too, or looks for.
+
+    Most services have no such layer. What their code is made from then does not say which wheels
+    are below, and it is compiled once, whatever versions the lock has.
+    """
+    layers = list(layers)
+    found = await concurrently(
+        digest_subset_to_digest(DigestSubset(layer.digest, PathGlobs([f"{layer.folder}/{NAMES}"])))
+        for layer in layers
+    )
+    texts = await concurrently(get_digest_contents(digest) for digest in found)
+    return tuple(
+        layer
+        for layer, files in zip(layers, texts)
+        if any(names & load_names(file.content) for file in files)
+    )
+
+
+async def _check_installed(
+    service: Address,
+    closure: ServiceClosure,
+    layers: Iterable[StoredLayer],
+    entry_points: Iterable[EntryPoint],
+) -> None:
+    """Raises Failure if a server, or a console script that the service starts, is not installed."""
+    layers = list(layers)
+    wheels = {wheel.name for layer in layers for wheel in layer.layer.wheels}
+    for one in closure.entry_points:
+        if one.server and one.server not in wheels:
+            raise Failure(
+                f"{service}: `server={one.server!r}` needs the distribution {one.server}, which is"
+                f" not among its requirements. Add {one.server} to the requirements of the resolve"
+                f" {closure.resolve!r}, and run: ./pants generate-lockfiles"
+                f" --resolve={closure.resolve}"
+            )
+    ours = {one.name for one in entry_points}
+    for name in closure.scripts:
+        path = EntryPoint(name, "").console_script
+        if name not in ours and not await layers_with_names(layers, frozenset([path])):
+            raise Failure(
+                f"{service}: `script={name!r}` is not a console script of any distribution among"
+                " its dependencies. Add the distribution that has it to `dependencies`."
+            )
 
 
 def _check_scripts(service: Address, entry_points: Iterable[EntryPoint]) -> None:
@@ -375,13 +448,18 @@ async def make_dependency_layers(
         *(script for one in distributions for script in one.scripts),
     )
     _check_scripts(service, entry_points)
+    await _check_installed(service, closure, wheels.layers, entry_points)
     return DependencyLayers(
         layers,
         wheels.layers,
         closure.base,
         entry_points,
         await _code_sources(
-            sources.code, closure.entry_points, distributions, _absent(closure.base, wheels.layers)
+            sources.code,
+            closure.entry_points,
+            distributions,
+            _absent(closure.base, wheels.layers),
+            closure.writable_dirs,
         ),
         tuple(one for one in entry_points if one.files and not paths.intersection(one.files)),
         frozenset(
@@ -397,27 +475,6 @@ async def make_dependency_layers(
 
 
 dependency_layers = by_name(make_dependency_layers)
-
-
-async def layers_with_names(
-    layers: Iterable[StoredLayer], names: frozenset[str]
-) -> tuple[StoredLayer, ...]:
-    """The layers of wheels with one of the names that code has, too, or looks for.
-
-    Most services have no such layer. What their code is made from then does not say which wheels
-    are below, and it is compiled once, whatever versions the lock has.
-    """
-    layers = list(layers)
-    found = await concurrently(
-        digest_subset_to_digest(DigestSubset(layer.digest, PathGlobs([f"{layer.folder}/{NAMES}"])))
-        for layer in layers
-    )
-    texts = await concurrently(get_digest_contents(digest) for digest in found)
-    return tuple(
-        layer
-        for layer, files in zip(layers, texts)
-        if any(names & load_names(file.content) for file in files)
-    )
 
 
 def rules() -> list[Any]:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import io
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from pants.backend.python.macros.python_artifact import PythonArtifact
 from pants.core.goals.package import BuiltPackage
 from pants.engine.addresses import Address
 from pants.engine.fs import Digest
+from pants.engine.internals.parametrize import Parametrize
 from pants.engine.internals.scheduler import ExecutionError
 from pants.engine.target import GeneratedSources
 from pants.testutil.rule_runner import QueryRule, RuleRunner
@@ -18,6 +21,7 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 from inseam.compat import CALL_BY_NAME
 from inseam.formats.python.installed import NAMES, load_names
 from inseam.formats.python.wheel_testing import build_wheel, elf
+from inseam.rules import image
 from inseam.rules.code_layers import CodeLayers, CodeLayersRequest
 from inseam.rules.goals.export_codegen import GenerateAppLayer, GenerateLayers
 from inseam.rules.goals.package import LayersFieldSet
@@ -63,7 +67,9 @@ def queries() -> list[QueryRule]:
 
 @pytest.fixture(scope="module")
 def module_runner() -> RuleRunner:
-    return rule_runner(*queries(), objects={"python_artifact": PythonArtifact})
+    return rule_runner(
+        *queries(), objects={"python_artifact": PythonArtifact, "parametrize": Parametrize}
+    )
 
 
 @pytest.fixture
@@ -714,3 +720,143 @@ def test_a_repository_without_resolves_works(runner: RuleRunner) -> None:
     (deps,) = dependencies(runner).layers
     # The wheel itself does not say that it needs `words`: only the lock of the tests does.
     assert [wheel.name for wheel in deps.layer.wheels] == ["greet"]
+
+
+# --- Programs ---------------------------------------------------------------------------------
+
+
+def write_service(runner: RuleRunner, fields: str, **files: str) -> None:
+    build = f"python_sources()\npython_service(name='app', {fields})\n"
+    runner.write_files({"src/shop/BUILD": build, **files})
+
+
+def test_each_program_has_a_console_script_of_its_name(runner: RuleRunner) -> None:
+    write_service(
+        runner,
+        "programs={'web': {'entry_point': 'shop.server:main', 'healthcheck_path': '/up'},"
+        " 'worker': {'entry_point': 'worker.py:run', 'healthcheck': 'probe.py:main'},"
+        " 'migrate': 'shop.migrate'}",
+        **{
+            "src/shop/worker.py": "def run(): ...\n",
+            "src/shop/migrate.py": "print(1)\n",
+        },
+    )
+    files = tar_files(app(runner))
+    scripts = {path for path in files if path.startswith("opt/")}
+    names = ("web", "healthcheck", "worker", "worker-healthcheck", "migrate")
+    assert scripts == {f"opt/venv/bin/{name}" for name in names}
+    assert b"from shop.worker import run" in files["opt/venv/bin/worker"]
+    assert b"run_module('shop.migrate'" in files["opt/venv/bin/migrate"]
+    assert b"GET /up HTTP/1.1" in files["opt/venv/bin/healthcheck"]
+    assert b"from shop.probe import main" in files["opt/venv/bin/worker-healthcheck"]
+    assert {"app/shop/worker.py", "app/shop/migrate.py"} <= set(files)
+
+
+def test_a_service_in_a_folder_with_a_dash_is_started(runner: RuleRunner) -> None:
+    runner.write_files(
+        {
+            "src/my-shop/BUILD": "python_sources()\n"
+            "python_service(name='app', entry_point='main.py:main')\n",
+            "src/my-shop/main.py": "def main(): ...\n",
+        }
+    )
+    address = Address("src/my-shop", target_name="app", generated_name="layers")
+    code = runner.request(CodeLayers, [CodeLayersRequest(ServiceRequest(address))])
+    files = tar_files(tar(runner, code.layers[-1]))
+    assert b"import_module('my-shop.main').main()" in files["opt/venv/bin/entrypoint"]
+
+
+def test_a_server_that_is_not_installed_is_named(runner: RuleRunner) -> None:
+    write_service(runner, "entry_point='server.py:main', server='uvicorn'")
+    refused(runner, "needs the distribution uvicorn", "--resolve=services")
+
+
+def test_a_server_of_the_lock_is_installed_and_started(runner: RuleRunner) -> None:
+    wheel = build_wheel(
+        Path(runner.build_root, "wheels"),
+        "uvicorn",
+        files={"uvicorn/__main__.py": b"", "uvicorn/main.py": b""},
+    )
+    write_lock(runner, uvicorn=locked(wheel))
+    write_service(
+        runner,
+        "entry_point='api.py:app', server='uvicorn'",
+        **{
+            "src/shop/api.py": "import words\nasync def app(scope, receive, send): ...\n",
+            "3rdparty/server/BUILD": "python_requirement(requirements=['uvicorn==1.0'])",
+        },
+    )
+    found = dependencies(runner)
+    wheels = {wheel.name for layer in found.wheel_layers for wheel in layer.layer.wheels}
+    assert wheels == {"uvicorn", "words"}
+    script = tar_files(app(runner))["opt/venv/bin/entrypoint"]
+    assert b"from uvicorn.main import main" in script
+    assert b"'shop.api:app'" in script
+
+
+def test_a_console_script_of_a_distribution_may_be_started(runner: RuleRunner) -> None:
+    write_plug(runner)
+    write_service(runner, "script='plugctl', dependencies=['src/plug:dist']")
+    assert b"from plug.impl import hello" in tar_files(app(runner))["opt/venv/bin/plugctl"]
+    write_service(runner, "script='other', dependencies=['src/plug:dist']")
+    refused(runner, "`script='other'` is not a console script")
+
+
+def test_writable_directories_belong_to_the_user_and_to_group_0(runner: RuleRunner) -> None:
+    write_service(
+        runner,
+        "entry_point='server.py:main', user='1000:5', writable_dirs=['/var/lib/shop', '/app/data']",
+    )
+    with tarfile.open(fileobj=io.BytesIO(app(runner))) as archive:
+        found = {info.name: info for info in archive}
+    for path in ("var/lib/shop", "app/data"):
+        assert found[path].isdir()
+        assert (found[path].uid, found[path].gid, found[path].mode) == (1000, 0, 0o770)
+    assert (found["var/lib"].uid, found["var/lib"].mode) == (0, 0o755)
+    assert len(found) == len(set(found))
+
+
+def test_images_of_other_targets_run_as_the_service_does(runner: RuleRunner) -> None:
+    write_service(
+        runner,
+        "entry_point='server.py:main', user='1000', env={'A': '1', 'B': '2'}, working_dir='/srv'",
+        **{
+            "src/other/BUILD": "oci_image(name='a', layers=['src/shop:app#layers'])\n"
+            "oci_image(name='b', layers=['src/shop:app#layers'], user='5', env={'B': '3'},"
+            " working_dir='/x')\n",
+        },
+    )
+    configs = []
+    for name in ("a", "b"):
+        target = runner.get_target(Address("src/other", target_name=name))
+        service = runner.get_target(Address("src/shop", target_name="app", generated_name="oci"))
+        configs.append(image._config(target, service))
+    assert [(one.user, one.working_dir) for one in configs] == [("1000", "/srv"), ("5", "/x")]
+    assert [(one.env["A"], one.env["B"]) for one in configs] == [("1", "2"), ("1", "3")]
+
+
+def test_images_with_one_name_are_refused_for_docker_too(runner: RuleRunner) -> None:
+    runner.write_files(
+        {
+            "src/shop/BUILD": SERVICE
+            + "python_service(name='other', entry_point='shop.server:main')\n"
+        }
+    )
+    target = runner.get_target(Address("src/shop", target_name="app", generated_name="app"))
+    error = failure(runner, GeneratedSources, GenerateAppLayer(_empty(runner), target))
+    assert "src/shop:app and src/shop:other both build the image shop:latest" in error
+
+
+def test_a_parametrized_service_is_built_for_each_parameter(runner: RuleRunner) -> None:
+    write_service(
+        runner, "entry_point='server.py:main', base=parametrize(a='//:base', b='//:base')"
+    )
+    for name in "ab":
+        address = Address(
+            "src/shop", target_name="app", generated_name="layers", parameters={"base": name}
+        )
+        code = runner.request(CodeLayers, [CodeLayersRequest(ServiceRequest(address))])
+        assert "opt/venv/bin/entrypoint" in tar_files(tar(runner, code.layers[-1]))
+        target = runner.get_target(address)
+        snapshot = runner.request(GeneratedSources, [GenerateLayers(_empty(runner), target)])
+        assert f"src/shop/app@base={name}.layers/app.tar" in snapshot.snapshot.files

@@ -17,10 +17,14 @@ from pants.engine.target import (
 )
 from pants.util.strutil import softwrap
 
+from inseam.plan.container import DEFAULT_ENV
 from inseam.targets.base import PlatformField
 
 _PORT = re.compile(r"([0-9]{1,5})(/(tcp|udp|sctp))?")
 
+
+# Directories of which the engine makes its own, or the base a link.
+_NOT_WRITABLE = {"bin", "dev", "lib", "lib64", "proc", "root", "run", "sbin", "sys", "tmp"}
 
 _USER = re.compile(r"[0-9]+(:[0-9]+)?")
 _LARGEST_ID = (1 << 31) - 1  # runc and Docker take no larger one
@@ -124,7 +128,8 @@ class EnvField(DictStringToStringField):
 
         Every image sets PATH and VIRTUAL_ENV for /opt/venv, PYTHONDONTWRITEBYTECODE=1,
         PYTHONUNBUFFERED=1, TZ=UTC, LANG=C.UTF-8 and LC_ALL=C.UTF-8. A variable given here is added,
-        or replaces the one with the same name.
+        or replaces the one with the same name. Values are taken as they are: `$NAME` in one is not
+        expanded.
         """
     )
 
@@ -137,6 +142,12 @@ class EnvField(DictStringToStringField):
                     f"The `{cls.alias}` field in target {address} has an invalid variable {name!r}."
                     " A name may contain letters, digits and underscores, and must not start with"
                     " a digit. A value must be a single line."
+                )
+            if name == "PATH" and re.search(r"\$\{?PATH\b", text):
+                raise InvalidFieldException(
+                    f"The `{cls.alias}` field in target {address} sets PATH to {text!r}, but"
+                    " variables in values are not expanded. Write all of the path, which otherwise"
+                    f" is {DEFAULT_ENV['PATH']}."
                 )
         check_strings(cls, (f"{name}={text}" for name, text in (value or {}).items()), address)
         return value
@@ -167,6 +178,101 @@ class UserField(StringField):
                 f" {_LARGEST_ID}, the largest that container engines accept, but was {value!r}."
             )
         return value
+
+
+class WorkingDirField(StringField):
+    alias = "working_dir"
+    help = "Absolute path of the directory that the command runs in. Default: that of the base."
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+        value = super().compute_value(raw_value, address)
+        if value is not None:
+            _check_directory(cls.alias, value, address)
+        return value
+
+
+class ServiceWorkingDirField(WorkingDirField):
+    default = "/app"
+    value: str
+    help = "Absolute path of the directory that the service runs in."
+
+
+class WritableDirsField(StringSequenceField):
+    alias = "writable_dirs"
+    default = ()
+    value: Tuple[str, ...]
+    help = softwrap(
+        """
+        Absolute paths of directories that the service writes to. The image contains them empty,
+        owned by its `user` and group 0 with mode 0770, so that they are also writable for the
+        arbitrary users of OpenShift, which are in group 0.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[Iterable[str]], address: Address) -> Any:
+        value = super().compute_value(raw_value, address) or ()
+        for path in value:
+            _check_directory(cls.alias, path, address)
+            if path.split("/")[1] in _NOT_WRITABLE:
+                raise InvalidFieldException(
+                    f"The `{cls.alias}` field in target {address} must not contain {path!r}: give"
+                    " the container a tmpfs or a volume there when you run it."
+                )
+        return value
+
+
+class VolumesField(StringSequenceField):
+    alias = "volumes"
+    default = ()
+    value: Tuple[str, ...]
+    help = softwrap(
+        """
+        Absolute paths that the image declares as volumes. Engines create a volume for each
+        container there, and fill it from the image; list the path in `writable_dirs`, too, if the
+        service writes to it.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[Iterable[str]], address: Address) -> Any:
+        value = super().compute_value(raw_value, address) or ()
+        for path in value:
+            _check_directory(cls.alias, path, address)
+        return value
+
+
+class StopSignalField(StringField):
+    alias = "stop_signal"
+    default = "SIGTERM"
+    value: str
+    help = "Signal that stops the container, such as `SIGQUIT`."
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+        value = super().compute_value(raw_value, address)
+        if value is not None and not re.fullmatch(r"SIG[A-Z0-9+-]+|[1-9][0-9]?", value):
+            raise InvalidFieldException(
+                f"The `{cls.alias}` field in target {address} must be a signal, such as SIGTERM,"
+                f" but was {value!r}."
+            )
+        return value
+
+
+def _check_directory(alias: str, path: str, address: Address) -> None:
+    """Raises InvalidFieldException unless `path` is a plain absolute path below the root."""
+    parts = path.split("/")
+    if (
+        parts[0]
+        or len(parts) < 2
+        or not re.fullmatch(r"[\w.+@~/-]+", path)
+        or (set(parts[1:]) & {"", ".", ".."})
+    ):
+        raise InvalidFieldException(
+            f"The `{alias}` field in target {address} must contain plain absolute paths such as"
+            f" '/var/lib/shop', but has {path!r}."
+        )
 
 
 class ServiceArgsField(CommandField):

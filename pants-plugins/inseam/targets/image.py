@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Any, Iterable, Optional, Tuple
 
 from pants.backend.docker.registries import ALL_DEFAULT_REGISTRIES
 from pants.core.goals.package import OutputPathField
+from pants.engine.addresses import Address
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     BoolField,
     Dependencies,
     DictStringToStringField,
+    InvalidFieldException,
     SpecialCasedDependencies,
     StringField,
     StringSequenceField,
@@ -26,7 +28,10 @@ from inseam.targets.container import (
     PortsField,
     ServiceArgsField,
     ServiceBaseField,
+    StopSignalField,
     UserField,
+    VolumesField,
+    WorkingDirField,
 )
 
 
@@ -45,9 +50,14 @@ class OciEntryPointField(CommandField):
     help = "Command that the container runs, in exec form. Default: the base's."
 
 
-class OciWorkingDirField(StringField):
-    alias = "working_dir"
-    help = "Directory that the command runs in. Default: the base's."
+class OciUserField(UserField):
+    default = None  # type: ignore[assignment]
+    help = softwrap(
+        """
+        Numeric user, or `user:group`, that the container runs as. Default: that of the
+        `python_service` whose `#layers` it has, otherwise 65532:65532.
+        """
+    )
 
 
 class OciHealthcheckField(CommandField):
@@ -116,9 +126,11 @@ class OciImageTarget(Target):
         OciEntryPointField,
         ServiceArgsField,
         EnvField,
-        UserField,
+        OciUserField,
         PortsField,
-        OciWorkingDirField,
+        WorkingDirField,
+        VolumesField,
+        StopSignalField,
         OciHealthcheckField,
         OciPlatformsField,
         OciCompressionField,
@@ -137,5 +149,38 @@ class OciImageTarget(Target):
         `package` writes an OCI image layout; layers are stored once in `dist/oci` and shared by all
         images. `publish` pushes what the registry does not have yet. `run` runs the image in Docker
         or podman. `rebase` puts a packaged image on another base.
+        """
+    )
+
+
+class LayoutImageField(SpecialCasedDependencies):
+    alias = "image"
+    required = True
+    help = "Address of an `oci_image`, such as the `#oci` of a `python_service`."
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[Iterable[str]], address: Address) -> Any:
+        one = [raw_value] if isinstance(raw_value, str) else raw_value
+        value = super().compute_value(one, address)
+        if value is None or len(value) != 1:
+            raise InvalidFieldException(
+                f"The `{cls.alias}` field in target {address} must be the address of one image."
+            )
+        return value
+
+
+class OciLayoutTarget(Target):
+    alias = "oci_layout"
+    core_fields = (*COMMON_TARGET_FIELDS, LayoutImageField, OutputPathField)
+    help = softwrap(
+        """
+        The whole OCI image layout of an image, blobs included, as a package for other targets: list
+        it in `packages` of an `archive`, in `runtime_package_dependencies` of `python_tests`, or in
+        `execution_dependencies` of a `shell_command`.
+
+        As a dependency, `#oci` is only its `image.json`: the layout that `package` writes to `dist`
+        shares its blobs with those of other images, outside of Pants' caches. An `oci_layout`
+        costs a copy of the image: in `dist` if it is packaged, and in each sandbox that uses it,
+        where large blobs are hard links.
         """
     )

@@ -40,6 +40,32 @@ class LayersServiceField(SpecialCasedDependencies):
     )
 
 
+class LayersEntryPointsField(StringSequenceField):
+    alias = "_entry_points"
+    default = ()
+    value: Tuple[str, ...]
+    help = softwrap(
+        """
+        The console scripts of the service: `<name>=<number of its pex_binary>`, with the server
+        behind it in brackets, or `<name>=<path of an HTTP probe>`.
+        """
+    )
+
+
+class LayersScriptsField(StringSequenceField):
+    alias = "_scripts"
+    default = ()
+    value: Tuple[str, ...]
+    help = "Console scripts that distributions must have."
+
+
+class LayersWritableDirsField(StringSequenceField):
+    alias = "_writable_dirs"
+    default = ()
+    value: Tuple[str, ...]
+    help = "Directories that belong to the user of the service: `<user>:<path>`."
+
+
 class LayersBaseField(SpecialCasedDependencies):
     alias = "_base"
     help = "The base that the layers are built for."
@@ -56,6 +82,9 @@ class VenvLayersTarget(Target):
         *COMMON_TARGET_FIELDS,
         LayersSourcesField,
         LayersServiceField,
+        LayersEntryPointsField,
+        LayersScriptsField,
+        LayersWritableDirsField,
         LayersSharedField,
         LayersBaseField,
         InitField,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Optional, Tuple
+from typing import Tuple
 
 from pants.backend.docker.target_types import (
     DockerImageBuildImageLabelsOptionField,
@@ -13,13 +12,9 @@ from pants.backend.docker.target_types import (
     DockerImageTagsField,
 )
 from pants.backend.python.target_types import InterpreterConstraintsField, PythonResolveField
-from pants.engine.addresses import Address
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     Dependencies,
-    Field,
-    InvalidFieldException,
-    StringField,
     StringSequenceField,
     TargetGenerator,
 )
@@ -33,56 +28,22 @@ from inseam.targets.container import (
     PortsField,
     ServiceArgsField,
     ServiceBaseField,
+    ServiceWorkingDirField,
+    StopSignalField,
     UserField,
+    VolumesField,
+    WritableDirsField,
 )
 from inseam.targets.layer import VenvLayersTarget
-
-_ENTRY_POINT = re.compile(r"[\w./-]+:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-
-
-def _check_entry_point(field: type[Field], value: Optional[str], address: Address) -> None:
-    if value is not None and not _ENTRY_POINT.fullmatch(value):
-        raise InvalidFieldException(
-            f"The `{field.alias}` field in target {address} must be `module:function`, or"
-            f" `file.py:function` for a file next to the BUILD file, but was {value!r}."
-        )
-
-
-class ServiceEntryPointField(StringField):
-    alias = "entry_point"
-    required = True
-    value: str
-    help = softwrap(
-        """
-        What the container runs: `module:function`, or `file.py:function` for a file next to the
-        BUILD file. The function is called without arguments, and its return value is the exit
-        code.
-        """
-    )
-
-    @classmethod
-    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
-        value = super().compute_value(raw_value, address)
-        _check_entry_point(cls, value, address)
-        return value
-
-
-class ServiceHealthcheckField(StringField):
-    alias = "healthcheck"
-    help = softwrap(
-        """
-        The health check, in the same form as `entry_point`. It must exit with 0 if the service is
-        healthy. The image declares it as Docker's HEALTHCHECK (interval 10 s, timeout 2 s, start
-        period 5 s, 3 retries), and contains it as `/opt/venv/bin/healthcheck`, for an exec probe of
-        Kubernetes. Without this field there is no HEALTHCHECK and no `#healthcheck` target.
-        """
-    )
-
-    @classmethod
-    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
-        value = super().compute_value(raw_value, address)
-        _check_entry_point(cls, value, address)
-        return value
+from inseam.targets.programs import (
+    ServiceEntryPointField,
+    ServiceHealthcheckField,
+    ServiceHealthcheckPathField,
+    ServiceProgramsField,
+    ServiceScriptField,
+    ServiceServerField,
+    ServiceWorkersField,
+)
 
 
 class ServiceDependenciesField(Dependencies):
@@ -125,15 +86,26 @@ class ServiceLabelsField(DockerImageBuildImageLabelsOptionField):
 class PythonServiceTarget(TargetGenerator):
     alias = "python_service"
     generated_target_cls = VenvLayersTarget
-    core_fields = (
-        *COMMON_TARGET_FIELDS,
+    core_fields = COMMON_TARGET_FIELDS
+    copied_fields = COMMON_TARGET_FIELDS
+    # All that may be parametrized.
+    moved_fields = (
         ServiceEntryPointField,
+        ServiceScriptField,
+        ServiceServerField,
+        ServiceWorkersField,
+        ServiceProgramsField,
         ServiceHealthcheckField,
+        ServiceHealthcheckPathField,
         ServiceBaseField,
         ServiceLayersField,
         PortsField,
         EnvField,
         UserField,
+        ServiceWorkingDirField,
+        WritableDirsField,
+        VolumesField,
+        StopSignalField,
         InitField,
         ServiceArgsField,
         DockerImageTagsField,
@@ -143,9 +115,10 @@ class PythonServiceTarget(TargetGenerator):
         ServiceLabelsField,
         OciPlatformsField,
         OciCompressionField,
+        ServiceDependenciesField,
+        PythonResolveField,
+        InterpreterConstraintsField,
     )
-    copied_fields = COMMON_TARGET_FIELDS
-    moved_fields = (ServiceDependenciesField, PythonResolveField, InterpreterConstraintsField)
     help = softwrap(
         """
         A Python service. From a lock and first-party code it generates:
@@ -158,6 +131,11 @@ class PythonServiceTarget(TargetGenerator):
 
           * `#image`, a `docker_image` of the same layers, built by a Docker Engine;
 
-          * `#healthcheck`, a `pex_binary` of the health check.
+          * `#healthcheck`, a `pex_binary` of the health check;
+
+          * for each of its `programs`, an `oci_image` of the same layers that starts it.
+
+        Fields may be parametrized. Paths and names of images then contain the parameters, unless
+        the names of images are parametrized themselves.
         """
     )

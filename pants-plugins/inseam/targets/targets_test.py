@@ -17,13 +17,25 @@ from inseam.targets.base import (
     RegistryPythonVersionField,
     RequiredImageReferenceField,
 )
-from inseam.targets.container import EnvField, PortsField, ServiceArgsField, UserField
+from inseam.targets.container import (
+    EnvField,
+    PortsField,
+    ServiceArgsField,
+    StopSignalField,
+    UserField,
+    VolumesField,
+    WorkingDirField,
+    WritableDirsField,
+)
 from inseam.targets.image import OciEntryPointField, OciHealthcheckField
-from inseam.targets.service import (
+from inseam.targets.programs import (
+    Program,
     ServiceEntryPointField,
     ServiceHealthcheckField,
-    ServiceLayersField,
+    ServiceHealthcheckPathField,
+    ServiceProgramsField,
 )
+from inseam.targets.service import ServiceLayersField
 
 ADDRESS = Address("src/shop", target_name="app")
 
@@ -41,6 +53,22 @@ ADDRESS = Address("src/shop", target_name="app")
         (UserField, "1000:2000", "1000:2000"),
         (EnvField, None, None),
         (EnvField, {"A_1": "", "b": "x = 'y' $Z \t ü"}, {"A_1": "", "b": "x = 'y' $Z \t ü"}),
+        (WorkingDirField, None, None),
+        (WorkingDirField, "/srv/shop", "/srv/shop"),
+        (WritableDirsField, ["/var/lib/shop"], ("/var/lib/shop",)),
+        (StopSignalField, None, "SIGTERM"),
+        (StopSignalField, "SIGRTMIN+3", "SIGRTMIN+3"),
+        (ServiceHealthcheckPathField, "/health?full=1", "/health?full=1"),
+        (ServiceProgramsField, None, ()),
+        (ServiceProgramsField, {"a": "b:c"}, (Program("a", "b:c"),)),
+        (
+            ServiceProgramsField,
+            {"a": {"entry_point": "b:c", "args": ["x", 1], "server": "gunicorn"}},
+            (Program("a", "b:c", args=("x", "1"), server="gunicorn"),),
+        ),
+        (ServiceEntryPointField, None, None),
+        (ServiceEntryPointField, "a.b", "a.b"),
+        (ServiceEntryPointField, "main.py", "main.py"),
         (ServiceEntryPointField, "a.b:c", "a.b:c"),
         (ServiceEntryPointField, "server.py:App.run", "server.py:App.run"),
         (ServiceEntryPointField, "sub-dir/server.py:main", "sub-dir/server.py:main"),
@@ -102,8 +130,27 @@ def test_good_values(field: type[Field], raw: Any, value: Any) -> None:
         (EnvField, {"A\n": ""}, "has"),
         (EnvField, {"A": 1}, "A"),
         (EnvField, ["A=1"], "A=1"),
-        (ServiceEntryPointField, None, "entry_point"),
-        (ServiceEntryPointField, "a.b", "must be `module:function`"),
+        (EnvField, {"PATH": "/x:$PATH"}, "expanded"),
+        (EnvField, {"PATH": "${PATH}:/x"}, "expanded"),
+        (WorkingDirField, "app", "plain absolute paths"),
+        (WorkingDirField, "/", "plain absolute paths"),
+        (VolumesField, ["/a/../b"], "plain absolute paths"),
+        (VolumesField, ["/a\nb"], "plain absolute paths"),
+        (WritableDirsField, ["/tmp/x"], "tmpfs"),
+        (WritableDirsField, ["/run"], "tmpfs"),
+        (StopSignalField, "TERM", "must be a signal"),
+        (ServiceHealthcheckPathField, "health", "must be a path"),
+        (ServiceHealthcheckPathField, "/a b", "must be a path"),
+        (ServiceHealthcheckPathField, "/a\r\nX: y", "must be a path"),
+        (ServiceHealthcheckPathField, "/{x}", "must be a path"),
+        (ServiceProgramsField, "a:b", "a dictionary"),
+        (ServiceProgramsField, {"image": "a:b"}, "'image'"),
+        (ServiceProgramsField, {"../x": "a:b"}, "'../x'"),
+        (ServiceProgramsField, {"a": "b c"}, "programs['a']"),
+        (ServiceProgramsField, {"a": {"args": []}}, "programs['a']"),
+        (ServiceProgramsField, {"a": {"entry_point": "b:c", "port": 1}}, "programs['a']"),
+        (ServiceProgramsField, {"a": {"entry_point": "b:c", "server": "x"}}, "uvicorn, gunicorn"),
+        (ServiceEntryPointField, "a.b.", "must be `module:function`"),
         (ServiceEntryPointField, "a.b:", "must be `module:function`"),
         (ServiceEntryPointField, ":main", "must be `module:function`"),
         (ServiceEntryPointField, "a.b:main()", "must be `module:function`"),

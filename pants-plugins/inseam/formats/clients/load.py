@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from inseam.formats.clients.client import choose_client, platform
 from inseam.formats.clients.docker import load_into_docker
 from inseam.formats.clients.podman import load_into_podman
 from inseam.formats.failure import Failure
+from inseam.formats.oci.layout import read_blob
 from inseam.formats.oci.metadata import ImageMetadata, read_metadata
 from inseam.formats.oci.reference import parse_reference
 from inseam.formats.oci.store import blobs_of, missing
@@ -19,13 +21,14 @@ class Loaded:
     """An image in a client.
 
     image_id: "sha256:<hex>", the digest of its configuration. moved: bytes of the layers that the
-    client had to get; None for podman, which does not say.
+    client had to get; None for podman, which does not say. entrypoint: of the image.
     """
 
     client: str
     image_id: str
     references: tuple[str, ...]
     moved: int | None
+    entrypoint: tuple[str, ...]
 
 
 def load(layout: Path, *, client: str | None = None) -> Loaded:
@@ -56,7 +59,9 @@ def load(layout: Path, *, client: str | None = None) -> Loaded:
     else:
         load_into_podman(layout, image, names)
         moved = None
-    return Loaded(client, image.config_digest, names, moved)
+    config = json.loads(read_blob(layout, image.config_digest)).get("config") or {}
+    entrypoint = tuple(config.get("Entrypoint") or ())
+    return Loaded(client, image.config_digest, names, moved, entrypoint)
 
 
 def _for_platform(index: ImageMetadata, client: str) -> ImageMetadata:

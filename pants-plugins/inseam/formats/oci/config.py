@@ -61,7 +61,7 @@ class ImageConfig(NamedTuple):
 
     user: "UID" or "UID:GID". ports: "8000" or "53/udp". entrypoint, cmd: in exec form; an image
     with its own entrypoint does not inherit `cmd`. annotations: of the manifest; labels whose names
-    start with org.opencontainers.image are there too. created: RFC 3339.
+    start with org.opencontainers.image are there too. created: RFC 3339. volumes: absolute paths.
     """
 
     user: str = ""
@@ -75,6 +75,7 @@ class ImageConfig(NamedTuple):
     annotations: Mapping[str, str] = {}
     healthcheck: Healthcheck | None = None
     created: str = EPOCH
+    volumes: tuple[str, ...] = ()
 
 
 def dump_config(config: ImageConfig) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def parse_config(data: Any, what: str) -> ImageConfig:
     """Reads the JSON value of an ImageConfig; raises Failure, naming `what`, for anything else."""
     try:
         fields = dict(data)
-        for name in ("ports", "entrypoint", "cmd"):
+        for name in ("ports", "entrypoint", "cmd", "volumes"):
             fields[name] = tuple(fields.get(name) or ())
         probe = fields.get("healthcheck")
         if probe is not None:
@@ -170,6 +171,7 @@ def configuration(
         "ExposedPorts": {**execution.get("ExposedPorts", {}), **ports},
         "Entrypoint": list(config.entrypoint),
         "Cmd": list(config.cmd),
+        "Volumes": {**execution.get("Volumes", {}), **{path: {} for path in config.volumes}},
         "WorkingDir": config.working_dir,
         "Labels": labels,
         "StopSignal": config.stop_signal,

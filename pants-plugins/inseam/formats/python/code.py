@@ -21,10 +21,11 @@ from inseam.formats.python.entry_point import EntryPoint, check_entry_point
 from inseam.formats.python.launchers import probe_script, server_script
 from inseam.formats.python.sources import files_below, source_members
 from inseam.formats.python.stdlib import check_imports, check_names, several_at_once
-from inseam.formats.python.venv import APP, VENV, console_script, script_member
+from inseam.formats.python.venv import APP, console_script, script_member
 from inseam.formats.tar import (
     DIRECTORY_MODE,
     END_OF_ARCHIVE,
+    LARGEST_UID,
     HashingWriter,
     Member,
     TarError,
@@ -74,6 +75,7 @@ def write_code(
     console_scripts: bool = False,
     scripts: Iterable[EntryPoint] = (),
     absent: Iterable[str] = (),
+    writable_dirs: Iterable[str] = (),
     format: str = "gzip",
 ) -> None:
     """Writes the fragments of the files below `sources`, all of which are in its `folder`, to the
@@ -81,7 +83,8 @@ def write_code(
 
     entry_points: must be there if their modules are among the sources. console_scripts: whether
     there is a fragment with the console scripts of all entry points, and of `scripts`, which belong
-    to distributions. absent: standard modules that the base lacks. format: "gzip" or "zstd".
+    to distributions, and `writable_dirs`, each as "<uid>:<path>". absent: standard modules that the
+    base lacks. format: "gzip" or "zstd".
 
     Raises Failure for an entry point that is missing, for a module that the standard library hides
     or lacks, and for a file that no layer can hold.
@@ -95,8 +98,14 @@ def write_code(
     top = f"{APP}/{folder}".rstrip("/")
     try:
         members = with_directories(source_members(files))
-        launchers = with_directories(
-            script_member(one.console_script, script_of(one)) for one in (*entry_points, *scripts)
+        extras = with_directories(
+            [
+                *(
+                    script_member(one.console_script, script_of(one))
+                    for one in (*entry_points, *scripts)
+                ),
+                *map(_writable, writable_dirs),
+            ]
         )
     except TarError as error:
         raise Failure(str(error)) from error
@@ -106,8 +115,11 @@ def write_code(
         path = f"{top}/{inner.partition('/')[0]}" if inner else member.path
         groups.setdefault(path, []).append(member)
     groups[APP] = groups[APP] or [_FOLDER]
-    if console_scripts:
-        groups[VENV.partition("/")[0]] = launchers
+    for member in extras if console_scripts else ():
+        if member.path != APP:
+            first, _, rest = member.path.partition("/")
+            path = f"{APP}/{rest.partition('/')[0]}" if first == APP else first
+            groups.setdefault(path, []).append(member)
     texts = {path: [text for one in group for text in entry(one)] for path, group in groups.items()}
     texts[_END] = [END_OF_ARCHIVE]
     fragments = []
@@ -123,6 +135,15 @@ def write_code(
             fragments.append(CodeFragment(path, start, tar.size, blob_start, blob.size))
     write_whole(out / CODE_IMPORTS, json.dumps(several_at_once(files)).encode())
     write_whole(out / CODE_INDEX, json.dumps(fragments, separators=(",", ":")).encode())
+
+
+def _writable(text: str) -> Member:
+    """The member that "<uid>:<path>" stands for: anybody in group 0 may write to it, as OpenShift's
+    arbitrary users want it."""
+    uid, _, path = text.partition(":")
+    if int(uid) > LARGEST_UID:
+        raise Failure(f"`user={uid!r}` is too large for `writable_dirs`, which take {LARGEST_UID}.")
+    return Member(path[1:], mode=0o770, directory=True, owner="writable_dirs", uid=int(uid))
 
 
 def script_of(entry_point: EntryPoint) -> bytes:

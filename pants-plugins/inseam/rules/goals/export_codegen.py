@@ -24,7 +24,8 @@ from inseam.formats.oci.layer import LAYERS_FILE, dump_layers
 from inseam.formats.python.code import LIBRARIES_LAYER, no_code
 from inseam.rules.base import RootfsRequest, rootfs
 from inseam.rules.code_layers import CodeLayersRequest, code_layers
-from inseam.rules.generate import layers_folder, rootfs_folder, service_of
+from inseam.rules.generate import file_name, layers_folder, rootfs_folder, service_of
+from inseam.rules.image import ImageNames, check_image_names
 from inseam.rules.layers import StoredLayer, tar_at_root
 from inseam.rules.service import ServiceRequest, dependency_layers
 from inseam.rules.wheel_layers import SharedLayerRequest, shared_layer
@@ -73,8 +74,10 @@ class GenerateAppLayer(GenerateSourcesRequest):
 
 
 @rule(desc="Make the layers of code for a build context", level=LogLevel.DEBUG)
-async def generate_app_layer(request: GenerateAppLayer) -> GeneratedSources:
+async def generate_app_layer(request: GenerateAppLayer, names: ImageNames) -> GeneratedSources:
     address = request.protocol_target.address
+    # `#image` has the names of `#oci`.
+    check_image_names(service_of(address).create_generated("oci"), names)
     addresses = await resolve_unparsed_address_inputs(
         request.protocol_target[AppLayersField].to_unparsed_address_inputs(), **implicitly()
     )
@@ -93,7 +96,7 @@ class GenerateSharedLayer(GenerateSourcesRequest):
 async def generate_shared_layer(request: GenerateSharedLayer) -> GeneratedSources:
     address = request.protocol_target.address
     shared = await shared_layer(SharedLayerRequest(address), **implicitly())
-    folder = f"{address.spec_path or '.'}/{address.target_name}"
+    folder = f"{address.spec_path or '.'}/{file_name(address)}"
     files = {LAYERS_FILE: dump_layers([shared.layer.layer])}
     return await _in_folder(folder, (shared.layer,), files)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pants.backend.docker.package_types import BuiltDockerImage
 from pants.core.goals.package import (
     BuiltPackage,
     BuiltPackageArtifact,
@@ -12,12 +13,20 @@ from pants.core.goals.package import (
     PackageFieldSet,
 )
 from pants.engine.addresses import Address
-from pants.engine.fs import CreateDigest, FileContent
+from pants.engine.fs import AddPrefix, CreateDigest, FileContent, MergeDigests
 from pants.engine.rules import collect_rules, rule
+from pants.engine.target import WrappedTargetRequest
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
-from inseam.compat import create_digest, implicitly
+from inseam.compat import (
+    add_prefix,
+    create_digest,
+    implicitly,
+    merge_digests,
+    resolve_target,
+    resolve_unparsed_address_inputs,
+)
 from inseam.formats.failure import Failure
 from inseam.formats.names import relative_path
 from inseam.formats.oci.layer import LAYERS_FILE, Layer, dump_layers
@@ -25,19 +34,52 @@ from inseam.formats.oci.metadata import METADATA
 from inseam.rules.code_layers import CodeLayersRequest, code_layers
 from inseam.rules.dist import STORE, in_dist
 from inseam.rules.generate import dist_path, service_of
-from inseam.rules.image import PackagedRequest
+from inseam.rules.image import PackagedRequest, packaged_image, written
 from inseam.rules.service import ServiceRequest, dependency_layers
 from inseam.rules.wheel_layers import SharedLayerRequest, shared_layer
 from inseam.targets.container import OciPlatformsField
-from inseam.targets.image import OciLayersField, OciRepositoryField
+from inseam.targets.image import LayoutImageField, OciLayersField, OciRepositoryField
 from inseam.targets.layer import LayersSourcesField, SharedLayerSourcesField
 
 
-def layout_path(output_path: OutputPathField) -> str:
+class LayoutArtifact(BuiltDockerImage):
+    """The `image.json` of an image that no Docker Engine has.
+
+    Pants' docker backend takes it for an image of the engine, and asks for its tags, when a
+    `docker_image` is to start from it. Without that the error would be a KeyError.
+    """
+
+    def __init__(self, address: str, relpath: str, lines: tuple[str, ...]) -> None:
+        values = {"relpath": relpath, "extra_log_lines": lines, "image_id": "", "address": address}
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def tags(self) -> Any:  # type: ignore[override]
+        address = self.address
+        raise Failure(
+            f"A `docker_image` cannot start from {address}, which no Docker Engine has. Use"
+            " `#image` instead of `#oci`: the same layers, built by the engine."
+        )
+
+    def _key(self) -> tuple[Any, ...]:
+        return (self.relpath, self.extra_log_lines)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LayoutArtifact) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        return f"LayoutArtifact({self.relpath!r})"
+
+
+def layout_path(output_path: OutputPathField, ending: str = "oci") -> str:
     """Where, in the folder of artifacts, the layout of an image is; raises Failure for a path that
     leads out of it, or to the blobs that all images share."""
     what = f"`output_path` of {output_path.address}"
-    path = relative_path(output_path.value_or_default(file_ending="oci"), what)
+    path = relative_path(output_path.value_or_default(file_ending=ending), what)
     if path.split("/")[0] == STORE:
         raise Failure(
             f"{what} is {path!r}, but the folder {STORE} in `dist` contains the blobs of all"
@@ -69,7 +111,39 @@ async def package_oci_image(field_set: OciFieldSet) -> BuiltPackage:
     digest = await create_digest(CreateDigest([FileContent(path, image.files[METADATA])]))
     line = f"{', '.join(image.metadata.references)}: {image.metadata.digest}"
     # Pants removes the path of an artifact before it writes it: the file, not the layout.
-    return BuiltPackage(digest, (BuiltPackageArtifact(path, (line,)),))
+    return BuiltPackage(digest, (LayoutArtifact(str(field_set.address), path, (line,)),))
+
+
+@dataclass(frozen=True)
+class LayoutFieldSet(PackageFieldSet):
+    required_fields = (LayoutImageField,)
+
+    image: LayoutImageField
+    output_path: OutputPathField
+
+
+@rule(desc="Package a layout", level=LogLevel.DEBUG)
+async def package_layout(field_set: LayoutFieldSet) -> BuiltPackage:
+    addresses = await resolve_unparsed_address_inputs(
+        field_set.image.to_unparsed_address_inputs(), **implicitly()
+    )
+    wrapped = await resolve_target(
+        WrappedTargetRequest(addresses[0], description_of_origin="the image of a layout"),
+        **implicitly(),
+    )
+    target = wrapped.target
+    if not target.has_field(OciRepositoryField):
+        raise Failure(
+            f"The `image` of {field_set.address} is {target.address}, a `{target.alias}`. It must"
+            " be an `oci_image`, such as the `#oci` of a `python_service`."
+        )
+    request = packaged_request(target.address, target[OciPlatformsField], target[OutputPathField])
+    image = await packaged_image(request, **implicitly())
+    blobs = [digest for one in image.images for digest in (one.code, *one.blobs)]
+    everything = await merge_digests(MergeDigests([await written(image.files), *blobs]))
+    path = layout_path(field_set.output_path, ending="oci-layout")
+    digest = await add_prefix(AddPrefix(everything, path))
+    return BuiltPackage(digest, (BuiltPackageArtifact(path),))
 
 
 async def _layers_package(
@@ -119,6 +193,7 @@ def rules() -> list[Any]:
     return [
         *collect_rules(),
         UnionRule(PackageFieldSet, OciFieldSet),
+        UnionRule(PackageFieldSet, LayoutFieldSet),
         UnionRule(PackageFieldSet, LayersFieldSet),
         UnionRule(PackageFieldSet, SharedLayerFieldSet),
     ]

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import pytest
+from pants.backend.docker.package_types import BuiltDockerImage
 from pants.core.goals.package import OutputPathField
 from pants.engine.addresses import Address
+from pants.engine.target import InvalidFieldException
 
 from inseam.compat import CALL_BY_NAME
 from inseam.formats.failure import Failure
-from inseam.rules.goals.package import layout_path
+from inseam.rules.goals.package import LayoutArtifact, layout_path
+from inseam.targets.image import LayoutImageField
 
 ADDRESS = Address("src/shop", target_name="app", generated_name="oci")
 
@@ -33,3 +36,21 @@ def test_a_layout_lies_in_the_folder_of_artifacts() -> None:
 def test_a_path_to_elsewhere_is_refused_by_field_and_target(value: str) -> None:
     with pytest.raises(Failure, match="^`output_path` of src/shop:app#oci "):
         path(value)
+
+
+def test_an_image_that_no_engine_has_is_none_to_start_from() -> None:
+    artifact = LayoutArtifact(str(ADDRESS), "src.shop/app.oci/image.json", ("shop:latest",))
+    assert isinstance(artifact, BuiltDockerImage)
+    assert (artifact.relpath, artifact.image_id) == ("src.shop/app.oci/image.json", "")
+    with pytest.raises(Failure, match="cannot start from src/shop:app#oci.* Use `#image`"):
+        _ = artifact.tags
+    assert artifact == LayoutArtifact(str(ADDRESS), artifact.relpath, artifact.extra_log_lines)
+    assert artifact != LayoutArtifact(str(ADDRESS), artifact.relpath, ("shop:1",))
+    assert len({artifact, LayoutArtifact("", artifact.relpath, artifact.extra_log_lines)}) == 1
+
+
+def test_the_layout_of_an_image_is_the_address_of_one() -> None:
+    assert LayoutImageField(":app#oci", ADDRESS).value == (":app#oci",)
+    for value in ([], [":a", ":b"]):
+        with pytest.raises(InvalidFieldException, match="must be the address of one image"):
+            LayoutImageField(value, ADDRESS)

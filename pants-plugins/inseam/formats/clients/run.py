@@ -1,0 +1,83 @@
+"""Runs a container in the foreground, which ends when the process that runs it does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+INIT = "/usr/bin/tini"
+
+# Waits until the other end of its standard input is closed, however that process ended, and stops
+# the container if its ID is still in the file.
+_WATCHER = """\
+import subprocess
+import sys
+
+client, path = sys.argv[1:]
+sys.stdin.buffer.read()
+try:
+    with open(path) as file:
+        container = file.read().strip()
+except OSError:
+    sys.exit()
+subprocess.run([client, "stop", container], check=False)
+"""
+
+
+def run_options(options: Sequence[str], entrypoint: Sequence[str]) -> list[str]:
+    """The options of `docker run`, with those that an image needs.
+
+    There is an init process, unless the image has one; a root filesystem that is read-only has a
+    tmpfs at /tmp, without which Python's tempfile and multiprocessing find no place.
+    """
+    more = [] if tuple(entrypoint[:1]) == (INIT,) else ["--init"]
+    mounted = any("/tmp" in option for option in options)
+    if "--read-only" in options and not mounted:
+        more += ["--tmpfs", "/tmp"]
+    return [*more, *options]
+
+
+def run(client: str, arguments: Sequence[str]) -> int:
+    """Runs a container that is removed when it ends; returns its exit code.
+
+    arguments: options of `docker run`, the image, arguments. SIGTERM and SIGHUP stop the container,
+    and so does the end of this process, even by SIGKILL.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "container")
+        closed, held = os.pipe()
+        command = [sys.executable, "-sSB", "-c", _WATCHER, client, str(file)]
+        with subprocess.Popen(
+            command,
+            stdin=closed,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as watcher:
+            os.close(closed)
+            process = subprocess.Popen([client, "run", "--rm", f"--cidfile={file}", *arguments])
+
+            def stop(*_: object) -> None:
+                nonlocal held
+                if held >= 0:
+                    os.close(held)
+                    held = -1
+
+            def interrupt(*_: object) -> None:
+                # At a terminal, the client gets it, too.
+                if not os.isatty(0):
+                    process.send_signal(signal.SIGINT)
+
+            signal.signal(signal.SIGTERM, stop)
+            signal.signal(signal.SIGHUP, stop)
+            signal.signal(signal.SIGINT, interrupt)
+            code = process.wait()
+            file.unlink(missing_ok=True)
+            stop()
+            watcher.wait()
+    return code
