@@ -6,16 +6,16 @@ manifest is left as it is.
 
 from __future__ import annotations
 
-import json
 import os
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from inseam.formats.clients.registry import Repository, authentication, digest_of
 from inseam.formats.failure import Failure
-from inseam.formats.files import write_files
+from inseam.formats.files import parse_json, write_files
 from inseam.formats.oci.config import Platform, Runtime
 from inseam.formats.oci.descriptor import (
     BLOBS,
@@ -25,6 +25,7 @@ from inseam.formats.oci.descriptor import (
     blob_path,
     check_digest,
 )
+from inseam.formats.oci.foreign import read_configuration, read_index, read_manifest
 from inseam.formats.oci.layer import Layer
 from inseam.formats.oci.layout import (
     CONFIG_TYPE,
@@ -65,20 +66,19 @@ def pull(image: str, out: Path, *, platform: Platform, runtime: Runtime) -> Imag
         )
     repository = Repository(reference)
     manifest = _document(repository, reference.digest)
-    value = json.loads(manifest.content)
     if manifest.media_type in _INDEXES:
-        manifest = _document(repository, _choose(image, value, platform))
-        value = json.loads(manifest.content)
+        index = read_index(manifest.content, f"the index {image}")
+        manifest = _document(repository, _choose(image, index, platform))
     if manifest.media_type not in _MANIFESTS:
         raise Failure(
             f"{image} has the media type {manifest.media_type}, so it is not an image. Set `image`"
             " to the digest of an image or an image index."
         )
-    digest = check_digest(value["config"]["digest"], f"the configuration of {image}")
-    config = _configuration(repository, manifest.digest, digest)
-    configuration = json.loads(config.content)
+    value = read_manifest(manifest.content, f"the base {image}")
+    config = _configuration(repository, manifest.digest, value["config"]["digest"])
+    configuration = read_configuration(config.content, f"the configuration of {image}")
     found = Platform(
-        configuration["os"], configuration["architecture"], configuration.get("variant", "")
+        configuration["os"], configuration["architecture"], configuration.get("variant") or ""
     )
     if not _suits(found.fields(), platform):
         raise Failure(
@@ -117,9 +117,15 @@ def check_interpreter(image: str, layers: Sequence[Layer], folder: Path, interpr
     for layer in layers:
         if layer.descriptor.media_type not in (GZIP_LAYER, TAR_LAYER):
             return
-        with tarfile.open(blob_path(folder, layer.descriptor.digest)) as tar:
-            if any(member.name.removeprefix("./").strip("/") == wanted for member in tar):
-                return
+        path = blob_path(folder, layer.descriptor.digest)
+        try:
+            with tarfile.open(path) as tar:
+                if any(member.name.removeprefix("./").strip("/") == wanted for member in tar):
+                    return
+        except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
+            raise Failure(
+                f"a layer of {image}, {layer.descriptor.digest}, cannot be read: {error}"
+            ) from error
     raise Failure(
         f"the image {image} does not contain {interpreter}, which the field `interpreter` names."
         " Set it to the path of the image's CPython. This prints it: docker run --rm --entrypoint"
@@ -131,7 +137,10 @@ def _document(repository: Repository, digest: str) -> Document:
     """The manifest or index."""
     content = repository.manifest(repository.reference.by_digest(digest))
     _check(repository, content, digest)
-    return Document(_media_type(json.loads(content)), content)
+    value = parse_json(content, f"the manifest {digest} of {repository.name}")
+    if not isinstance(value, dict):
+        raise Failure(f"the manifest {digest} of {repository.name} is not a JSON object.")
+    return Document(_media_type(value), content)
 
 
 def _configuration(repository: Repository, manifest: str, digest: str) -> Document:

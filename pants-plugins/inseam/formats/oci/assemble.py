@@ -20,6 +20,7 @@ from inseam.formats.oci.config import (
     parse_platform,
     parse_runtime,
 )
+from inseam.formats.oci.foreign import read_configuration
 from inseam.formats.oci.layer import Layer
 from inseam.formats.oci.layout import (
     CONFIG_TYPE,
@@ -74,7 +75,8 @@ def read_base(folder: Path) -> BaseImage:
             f"{folder} is an image index for {platforms}, but a base must be an image for one"
             " platform."
         )
-    return BaseImage(metadata, json.loads(read_blob(folder, metadata.config_digest)))
+    content = read_blob(folder, metadata.config_digest)
+    return BaseImage(metadata, read_configuration(content, f"the configuration in {folder}"))
 
 
 def assemble(

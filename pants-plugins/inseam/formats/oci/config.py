@@ -93,9 +93,28 @@ def parse_config(data: Any, what: str) -> ImageConfig:
         probe = fields.get("healthcheck")
         if probe is not None:
             fields["healthcheck"] = Healthcheck(**{**probe, "command": tuple(probe["command"])})
-        return ImageConfig(**fields)
-    except (TypeError, ValueError, KeyError) as error:
+        config = ImageConfig(**fields)
+        words = (config.user, config.working_dir, config.stop_signal, config.created)
+        lists = (
+            config.ports,
+            config.entrypoint,
+            config.cmd,
+            *(
+                pair
+                for one in (config.env, config.labels, config.annotations)
+                for pair in one.items()
+            ),
+        )
+        check = config.healthcheck or Healthcheck(())
+        times = (check.interval, check.timeout, check.start_period, check.retries)
+    except (AttributeError, TypeError, ValueError, KeyError) as error:
         raise Failure(f"{what} is not an image configuration: {error}") from None
+    texts = (*words, *(text for one in (*lists, check.command) for text in one))
+    if not all(isinstance(text, str) for text in texts):
+        raise Failure(f"{what} is not an image configuration: a value in it is not text")
+    if not all(isinstance(time, (int, float)) and 0 <= time < 1e9 for time in times):
+        raise Failure(f"{what} is not an image configuration: a time is not a number of seconds")
+    return config
 
 
 class Runtime(NamedTuple):

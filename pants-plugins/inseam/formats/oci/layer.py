@@ -8,7 +8,7 @@ from typing import Any, Iterable, NamedTuple
 
 from inseam.formats.distribution import Wheel
 from inseam.formats.failure import Failure
-from inseam.formats.files import read_json, write_whole
+from inseam.formats.files import parse_json, read_json, write_whole
 from inseam.formats.oci.descriptor import Descriptor, check_digest, parse_descriptor
 
 # Layers lie in a folder of this name, each in one with its own name.
@@ -53,9 +53,13 @@ def layer_value(layer: Layer) -> dict[str, Any]:
     return value
 
 
+_KEYS = {*Layer._fields}
+
+
 def parse_layer(data: Any, what: str) -> Layer:
     """Reads the JSON value of a layer; raises Failure, naming `what`, for anything else."""
     try:
+        unknown = sorted(set(data) - _KEYS)
         blob = data.get("blob")
         layer = Layer(
             data["name"],
@@ -64,9 +68,15 @@ def parse_layer(data: Any, what: str) -> Layer:
             tuple(Wheel(**wheel) for wheel in data["wheels"]),
             None if blob is None else parse_descriptor(blob, what),
         )
-    except (AttributeError, LookupError, TypeError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise Failure(f"{what} does not describe a layer: {error}") from None
-    if layer.size is not None and (not isinstance(layer.size, int) or layer.size < 0):
+    if unknown:
+        raise Failure(f"{what} does not describe a layer: it has the unknown key {unknown[0]!r}")
+    if not all(isinstance(text, str) for text in (layer.name, *sum(layer.wheels, ()))):
+        raise Failure(f"{what} does not describe a layer: a name or a wheel is not text")
+    if layer.size is not None and (
+        not isinstance(layer.size, int) or isinstance(layer.size, bool) or layer.size < 0
+    ):
         raise Failure(f"`size` in {what} is not a number of bytes: {layer.size!r}")
     return layer
 
@@ -78,7 +88,7 @@ def dump_layer(layer: Layer) -> bytes:
 
 def load_layer(text: bytes) -> Layer:
     """Reads the text of a `layer.json`."""
-    return parse_layer(json.loads(text), LAYER_FILE)
+    return parse_layer(parse_json(text, LAYER_FILE), LAYER_FILE)
 
 
 def write_layer(layer: Layer, folder: Path) -> None:
@@ -99,4 +109,7 @@ def dump_layers(layers: Iterable[Layer]) -> bytes:
 
 def load_layers(text: bytes) -> tuple[Layer, ...]:
     """Reads the text of a `layers.json`; raises Failure for anything else."""
-    return tuple(parse_layer(item, LAYERS_FILE) for item in json.loads(text))
+    value = parse_json(text, LAYERS_FILE)
+    if not isinstance(value, list):
+        raise Failure(f"{LAYERS_FILE} is not a list of layers")
+    return tuple(parse_layer(item, LAYERS_FILE) for item in value)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from inseam.formats.failure import Failure
-from inseam.formats.files import read_json
+from inseam.formats.files import parse_json, read_json
 from inseam.formats.oci.config import Runtime, parse_runtime
 from inseam.formats.oci.descriptor import Descriptor, check_digest
 from inseam.formats.oci.layer import Layer, layer_value, parse_layer
@@ -105,8 +105,8 @@ def read_metadata(folder: Path) -> ImageMetadata:
 
 
 def load_metadata(text: bytes) -> ImageMetadata:
-    """Reads the text of an `image.json`."""
-    return _parse(json.loads(text), METADATA)
+    """Reads the text of an `image.json`; raises Failure for anything else."""
+    return _parse(parse_json(text, METADATA), METADATA)
 
 
 def _parse(data: Any, what: str) -> ImageMetadata:
@@ -121,8 +121,16 @@ def _parse(data: Any, what: str) -> ImageMetadata:
             fields["base"] = BaseReference(**fields["base"])
         fields["runtime"] = parse_runtime(fields.get("runtime", {}))
         image = ImageMetadata(**fields)
-    except (TypeError, ValueError, KeyError) as error:
+    except (AttributeError, TypeError, ValueError, KeyError, RecursionError) as error:
         raise Failure(f"{what} does not describe an image: {error}") from None
+    texts = (image.target, image.media_type, image.platform, *image.references)
+    if not all(isinstance(text, str) for text in (*texts, *(image.base or ()), *image.runtime)):
+        raise Failure(f"{what} does not describe an image: a name in it is not text")
+    if not all(
+        isinstance(number, int) and not isinstance(number, bool) and number >= 0
+        for number in (image.size, image.base_layers)
+    ):
+        raise Failure(f"{what} does not describe an image: a size or count is not a number")
     check_digest(image.digest, f"`digest` in {what}")
     if not image.images:
         check_digest(image.config_digest, f"`config_digest` in {what}")

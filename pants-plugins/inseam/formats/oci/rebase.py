@@ -6,12 +6,12 @@ same layers.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Mapping, Sequence
 
 from inseam.formats.failure import Failure
+from inseam.formats.files import parse_json
 from inseam.formats.oci.assemble import (
     BASE_LAYERS,
     OWN_CONFIG,
@@ -28,6 +28,7 @@ from inseam.formats.oci.config import (
     ImageConfig,
     parse_config,
 )
+from inseam.formats.oci.foreign import read_configuration, read_manifest
 from inseam.formats.oci.layer import Layer
 from inseam.formats.oci.layout import parse_layer_entry, read_blob
 from inseam.formats.oci.metadata import ImageMetadata, read_metadata
@@ -73,19 +74,28 @@ def own_part(layout: Path, image: ImageMetadata) -> tuple[ImageConfig, list[Laye
             f"{image.target}: {layout} is an image index, which cannot be rebased. Package the"
             " image for one platform, or build it on the new base."
         )
-    manifest: Mapping[str, Any] = json.loads(read_blob(layout, image.digest))
+    manifest = read_manifest(read_blob(layout, image.digest), f"the manifest of {image.target}")
     annotations: Mapping[str, str] = manifest.get("annotations") or {}
     if OWN_CONFIG not in annotations or BASE_LAYERS not in annotations:
         raise Failure(
             f"{image.target}: the image does not say what it added to its base: its manifest lacks"
             f" the annotation {OWN_CONFIG}. Only images that Inseam built on a base can be rebased."
         )
-    config = parse_config(
-        json.loads(annotations[OWN_CONFIG]), f"the annotation {OWN_CONFIG} of {image.target}"
-    )
-    configuration: Mapping[str, Any] = json.loads(read_blob(layout, manifest["config"]["digest"]))
-    count = int(annotations[BASE_LAYERS])
-    pairs = zip(manifest["layers"][count:], configuration["rootfs"]["diff_ids"][count:])
+    what = f"the annotation {OWN_CONFIG} of {image.target}"
+    config = parse_config(parse_json(annotations[OWN_CONFIG].encode(), what), what)
+    content = read_blob(layout, manifest["config"]["digest"])
+    configuration = read_configuration(content, f"the configuration of {image.target}")
+    layers, diff_ids = manifest["layers"], configuration["rootfs"]["diff_ids"]
+    number = annotations[BASE_LAYERS]
+    if not (number.isascii() and number.isdigit() and int(number[:9]) <= len(layers)) or len(
+        layers
+    ) != len(diff_ids):
+        raise Failure(
+            f"{image.target}: the image is damaged: it has {len(layers)} layers and"
+            f" {len(diff_ids)} diff IDs, and the annotation {BASE_LAYERS} is {number!r}."
+        )
+    count = int(number)
+    pairs = zip(layers[count:], diff_ids[count:])
     return config, [parse_layer_entry(entry, diff_id) for entry, diff_id in pairs]
 
 
