@@ -43,9 +43,9 @@ FORMATS = {
     "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
     "merge": f"{PYTHON} {LAYER} python/installed python/merge python/wheel_tree records",
     "pack_source": "failure python/source",
-    "pull": f"{IMAGE} clients/pull clients/registry oci/reference",
+    "pull": f"{IMAGE} oci/foreign clients/pull clients/registry oci/reference",
     "push": f"{STORE} clients/push clients/registry oci/reference",
-    "rebase": f"{STORE} oci/assemble oci/rebase",
+    "rebase": f"{STORE} oci/assemble oci/foreign oci/rebase",
     "rootfs": """
         debian/alternatives debian/archive debian/control debian/deb debian/libraries debian/package
         debian/relations debian/version elf failure files python/bytecode rootfs/alternatives

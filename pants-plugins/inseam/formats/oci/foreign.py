@@ -43,7 +43,7 @@ def read_manifest(content: bytes, what: str) -> Mapping[str, Any]:
             f"{what} has a manifest of schema 1, which registries no longer accept. Push the image"
             " again with a current client, or choose another base."
         )
-    config = value.get("config")
+    config: Any = value.get("config")
     _check_pointer(config, f"`config` of {what}")
     kind = value.get("artifactType") or config.get("mediaType")
     if kind is not None and kind not in _CONFIGURATIONS:

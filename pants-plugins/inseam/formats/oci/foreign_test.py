@@ -45,45 +45,44 @@ def test_documents_of_images_are_read() -> None:
         assert read(json.dumps(value).encode(), "x") == value
 
 
+CASES: tuple[tuple[Reader, Any, tuple[Any, ...], list[Any]], ...] = (
+    (read_manifest, MANIFEST, ("schemaVersion",), [1]),
+    (read_manifest, MANIFEST, ("config",), [None, [], "x", {}, {**LAYER}]),
+    (read_manifest, MANIFEST, ("config", "digest"), [None, 1, "x", DIGEST[:-1]]),
+    (
+        read_manifest,
+        MANIFEST,
+        ("config", "mediaType"),
+        ["application/vnd.cncf.helm.config"],
+    ),
+    (read_manifest, MANIFEST, ("artifactType",), ["application/spdx+json", 1]),
+    (read_manifest, MANIFEST, ("layers",), [None, {}, "x", [None], [[]], [{}]]),
+    (read_manifest, MANIFEST, ("layers", 0, "size"), [True, -1, "1", None]),
+    (read_manifest, MANIFEST, ("layers", 0, "annotations"), [[], "x", {"a": 1}]),
+    (
+        read_manifest,
+        MANIFEST,
+        ("layers", 0, "annotations", "org.inseam.uncompressed-size"),
+        ["x", "", "-1", "9" * 30],
+    ),
+    (read_index, INDEX, ("manifests",), [None, {}, "x", [None], [{}]]),
+    (read_index, INDEX, ("manifests", 0, "digest"), [None, "../x"]),
+    (read_index, INDEX, ("manifests", 0, "platform"), ["x", [], 1]),
+    (read_index, INDEX, ("manifests", 0, "platform", "os"), [1, [], {}]),
+    (read_configuration, CONFIGURATION, ("os",), [None, "", 1, []]),
+    (read_configuration, CONFIGURATION, ("architecture",), [None, "", {}]),
+    (read_configuration, CONFIGURATION, ("rootfs",), [None, [], "x", {}]),
+    (read_configuration, CONFIGURATION, ("rootfs", "diff_ids"), [None, "x", [1], ["x"]]),
+    (read_configuration, CONFIGURATION, ("config",), [[], "x"]),
+    (read_configuration, CONFIGURATION, ("config", "Env"), ["x", {}, [1]]),
+    (read_configuration, CONFIGURATION, ("config", "Labels"), ["x", [], {"a": 1}]),
+    (read_configuration, CONFIGURATION, ("history",), ["x", {}, [1]]),
+)
+
+
 @pytest.mark.parametrize(
     "read, value, path, bad",
-    [
-        (read, value, path, bad)
-        for read, value, path, bads in (
-            (read_manifest, MANIFEST, ("schemaVersion",), [1]),
-            (read_manifest, MANIFEST, ("config",), [None, [], "x", {}, {**LAYER}]),
-            (read_manifest, MANIFEST, ("config", "digest"), [None, 1, "x", DIGEST[:-1]]),
-            (
-                read_manifest,
-                MANIFEST,
-                ("config", "mediaType"),
-                ["application/vnd.cncf.helm.config"],
-            ),
-            (read_manifest, MANIFEST, ("artifactType",), ["application/spdx+json", 1]),
-            (read_manifest, MANIFEST, ("layers",), [None, {}, "x", [None], [[]], [{}]]),
-            (read_manifest, MANIFEST, ("layers", 0, "size"), [True, -1, "1", None]),
-            (read_manifest, MANIFEST, ("layers", 0, "annotations"), [[], "x", {"a": 1}]),
-            (
-                read_manifest,
-                MANIFEST,
-                ("layers", 0, "annotations", "org.inseam.uncompressed-size"),
-                ["x", "", "-1", "9" * 30],
-            ),
-            (read_index, INDEX, ("manifests",), [None, {}, "x", [None], [{}]]),
-            (read_index, INDEX, ("manifests", 0, "digest"), [None, "../x"]),
-            (read_index, INDEX, ("manifests", 0, "platform"), ["x", [], 1]),
-            (read_index, INDEX, ("manifests", 0, "platform", "os"), [1, [], {}]),
-            (read_configuration, CONFIGURATION, ("os",), [None, "", 1, []]),
-            (read_configuration, CONFIGURATION, ("architecture",), [None, "", {}]),
-            (read_configuration, CONFIGURATION, ("rootfs",), [None, [], "x", {}]),
-            (read_configuration, CONFIGURATION, ("rootfs", "diff_ids"), [None, "x", [1], ["x"]]),
-            (read_configuration, CONFIGURATION, ("config",), [[], "x"]),
-            (read_configuration, CONFIGURATION, ("config", "Env"), ["x", {}, [1]]),
-            (read_configuration, CONFIGURATION, ("config", "Labels"), ["x", [], {"a": 1}]),
-            (read_configuration, CONFIGURATION, ("history",), ["x", {}, [1]]),
-        )
-        for bad in bads
-    ],
+    [(read, value, path, bad) for read, value, path, bads in CASES for bad in bads],
 )
 def test_what_is_not_of_an_image_is_a_failure(
     read: Reader, value: Any, path: tuple[Any, ...], bad: Any

@@ -57,19 +57,19 @@ def check_layers(layers: Iterable[Path]) -> None:
                     " with different content. Remove one of the two distributions from the"
                     " service's dependencies."
                 )
-    folders: set[str] = set()
+    seen: set[str] = set()
     for path, file in files.items():
-        folder = path.rpartition("/")[0]
-        while folder and folder not in folders:
-            folders.add(folder)
-            above = files.get(folder)
-            if above is not None:
+        above = path.rpartition("/")[0]
+        while above and above not in seen:
+            seen.add(above)
+            other = files.get(above)
+            if other is not None:
                 raise Failure(
-                    f"{file.owner} has /{path}, but {above.owner}, in another layer, has a file at"
-                    f" /{folder}. Leave one of the two distributions out of the service's"
+                    f"{file.owner} has /{path}, but {other.owner}, in another layer, has a file at"
+                    f" /{above}. Remove one of the two distributions from the service's"
                     " dependencies."
                 )
-            folder = folder.rpartition("/")[0]
+            above = above.rpartition("/")[0]
 
 
 def _check_collisions(files: dict[str, Path], installed: InstalledFiles) -> None:

@@ -179,7 +179,7 @@ def test_a_file_in_one_layer_that_is_a_folder_in_another(
     with pytest.raises(
         Failure,
         match="b.whl has /opt/venv/clash/deep/inner.py, but a.whl, in another layer, has a file at"
-        " /opt/venv/clash. Leave one",
+        " /opt/venv/clash. Remove one",
     ):
         check_layers([layers[number] for number in order])
 

@@ -60,7 +60,7 @@ UNUSABLE = (
     EOFError,
     InstallerError,
     InvalidRecordEntry,
-    KeyError,
+    LookupError,
     OSError,
     RuntimeError,
     TarError,
@@ -357,7 +357,8 @@ def install_wheel(
     Raises Failure, naming the wheel, for one that PEP 427 forbids or whose RECORD is wrong.
     """
     try:
-        with CheckedWheel.open(path) as opened, whole(out / TREE_TAR) as fragment:
+        with CheckedWheel.open(path) as wheel_file, whole(out / TREE_TAR) as fragment:
+            opened = cast(CheckedWheel, wheel_file)  # `open` has its parent's type
             opened.check_identity()
             destination = FragmentDestination(fragment, opened.distribution)
             installer.install(opened, destination, {"INSTALLER": INSTALLER})

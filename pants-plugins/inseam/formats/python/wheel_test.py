@@ -655,3 +655,10 @@ def test_a_wheel_may_spell_its_name_and_version_in_several_ways(tmp_path: Path) 
         file_name="De_Mo-1-py3-none-any.whl",
     )
     assert install_wheel(path, tmp_path / "out").wheel.name == "de-mo"
+
+
+def test_a_member_without_a_name_is_a_failure(tmp_path: Path) -> None:
+    wheel = build_wheel(tmp_path, files={"z.py": b""})
+    wheel.write_bytes(wheel.read_bytes().replace(b"z.py", b"\0.py"))
+    with pytest.raises(Failure, match="is not a usable wheel"):
+        install_wheel(wheel, tmp_path / "out")
