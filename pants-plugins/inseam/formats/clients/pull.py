@@ -88,6 +88,7 @@ def pull(image: str, out: Path, *, platform: Platform, runtime: Runtime) -> Imag
     layers = _layers(value["layers"], configuration["rootfs"]["diff_ids"])
     _fetch_layers(repository, manifest.digest, layers, out)
     check_interpreter(image, layers, out, runtime.interpreter)
+    check_python(image, configuration, runtime.python)
     metadata = ImageMetadata(
         target=image,
         references=(reference.by_tag() if reference.tag else reference.name,),
@@ -131,6 +132,18 @@ def check_interpreter(image: str, layers: Sequence[Layer], folder: Path, interpr
         " Set it to the path of the image's CPython. This prints it: docker run --rm --entrypoint"
         " sh IMAGE -c 'command -v python3'"
     )
+
+
+def check_python(image: str, configuration: Mapping[str, Any], python: str) -> None:
+    """Raises Failure if the image says, as official ones do, that it has another CPython than
+    `python`, which may lack the last parts of its version."""
+    variables = (configuration.get("config") or {}).get("Env") or []
+    found = dict(str(variable).partition("=")[::2] for variable in variables).get("PYTHON_VERSION")
+    if found and not f"{found}.".startswith(f"{python}."):
+        raise Failure(
+            f"the image {image} has CPython {found}, but the field `python_version` is {python}."
+            " Set it to the version of the image."
+        )
 
 
 def _document(repository: Repository, digest: str) -> Document:

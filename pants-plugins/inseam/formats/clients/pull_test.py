@@ -7,7 +7,7 @@ from shutil import copytree
 
 import pytest
 
-from inseam.formats.clients.pull import check_interpreter, pull
+from inseam.formats.clients.pull import check_interpreter, check_python, pull
 from inseam.formats.clients.registry_testing import (
     DOCKER,
     FILES,
@@ -165,3 +165,25 @@ def test_a_base_without_its_interpreter_is_refused(tmp_path: Path) -> None:
 def test_a_layer_that_cannot_be_read_may_hold_it(tmp_path: Path) -> None:
     layers = [one_file_layer(tmp_path, "etc/passwd", ZSTD_LAYER)]
     check_interpreter("python", layers, tmp_path, "/usr/bin/python3.11")
+
+
+@pytest.mark.parametrize(
+    "variables, fits",
+    [
+        (None, True),
+        (["PATH=/bin"], True),
+        (["PYTHON_VERSION=3.11.9"], True),
+        (["PYTHON_VERSION=3.11.90"], False),
+        (["PATH=/bin", "PYTHON_VERSION=3.12.1"], False),
+    ],
+)
+def test_an_image_that_says_it_has_another_python_is_refused(
+    variables: list[str] | None, fits: bool
+) -> None:
+    configuration = {"config": {"Env": variables}}
+    if fits:
+        check_python("x", configuration, "3.11.9")
+        check_python("x", configuration, "3.11")
+    else:
+        with pytest.raises(Failure, match="but the field `python_version` is 3.11.9"):
+            check_python("x", configuration, "3.11.9")
