@@ -15,6 +15,7 @@ from hypothesis import strategies as st  # noqa: E402
 
 from inseam.formats.failure import Failure  # noqa: E402
 from inseam.formats.fuzz_testing import fuzzed, json_values, mutated  # noqa: E402
+from inseam.plan.artifacts import LockedWheel  # noqa: E402
 from inseam.plan.lock import closure, matching, parse, resolve_url  # noqa: E402
 from inseam.plan.pex_lock_test import LOCK  # noqa: E402
 from inseam.plan.platform import PythonPlatform  # noqa: E402
@@ -31,12 +32,14 @@ def test_locks(value: Any, root: str) -> None:
     try:
         lock = parse(json.dumps(value).encode(), "x.lock", "x")
         wheels = [
-            *closure(lock, [root], PLATFORM, resolve="x"),
+            *closure(lock, [root], PLATFORM, resolve="x").locked,
             *matching(lock, "*", PLATFORM, resolve="x"),
         ]
     except Failure:
         return
     for wheel in wheels:
+        if not isinstance(wheel, LockedWheel):
+            continue
         assert "/" not in wheel.filename
         assert wheel.filename not in ("", ".", "..")
         assert len(wheel.sha256) == 64

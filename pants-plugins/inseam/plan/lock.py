@@ -126,7 +126,9 @@ def resolve_url(url: str, mappings: Iterable[str]) -> str:
         url = url.replace("${" + name + "}", rest.partition("|")[0].rstrip("/"))
     if "${" in url:
         raise Failure(
-            f"{url[url.index('${') : url.index('}') + 1]} in the URLs of the lock has no value."
+            "${"
+            + url.partition("${")[2].partition("}")[0]
+            + "} in the URLs of the lock has no value."
             " Start Pants as ./pants, or set [python-repos].path_mappings."
         )
     return url

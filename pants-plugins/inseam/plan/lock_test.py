@@ -534,3 +534,9 @@ def test_a_name_that_nothing_maps_is_named() -> None:
     with pytest.raises(Failure, match=r"\$\{INDEX\} in the URLs of the lock has no value") as error:
         resolve_url("https:/${INDEX}/a.whl", ["OTHER|/x"])
     assert "[python-repos].path_mappings" in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["https:/${INDEX", "}${", "a}b${X}"])
+def test_a_name_without_a_value_is_shown_however_it_ends(url: str) -> None:
+    with pytest.raises(Failure, match=r"^\$\{(INDEX|X|)\} in the URLs of the lock has no value"):
+        resolve_url(url, [])
