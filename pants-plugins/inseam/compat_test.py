@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, cast
 
 import pytest
 from pants.engine.rules import rule
@@ -163,7 +163,7 @@ def test_by_name_asks_the_engine_for_the_result_of_the_rule() -> None:
 
 def mocked(which: Any, argument: Any) -> Squares:
     result: Squares = run_mocked(
-        which, [argument], {square.rule.func: lambda number: Square(number.value**2)}
+        which, [argument], {cast(Any, square).rule.func: lambda number: Square(number.value**2)}
     )
     return result
 

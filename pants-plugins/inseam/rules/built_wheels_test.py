@@ -12,7 +12,7 @@ from typing import Any, Mapping
 import pytest
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from inseam.formats.oci.layer import Wheel
+from inseam.formats.distribution import Wheel
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.closures import ClosureRequest, LockedWheels
 from inseam.rules.rule_testing import (

@@ -72,7 +72,7 @@ def runner() -> RuleRunner:
         QueryRule(Owners, [OwnersRequest]),
         QueryRule(Dependents, [DependentsRequest]),
         QueryRule(TransitiveTargets, [TransitiveTargetsRequest]),
-        more=dependents.rules(),
+        more=dependents.rules(),  # type: ignore[no-untyped-call]
     )
     set_options(made, "--python-infer-use-rust-parser", base="//docker/base:debian")
     made.write_files(FILES)

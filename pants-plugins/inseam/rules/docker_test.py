@@ -160,7 +160,11 @@ def test_each_image_has_a_build_context_of_its_own_name() -> None:
 
 def test_builds_follow_the_options_that_newer_pants_has() -> None:
     engine = Engine()
-    options = {"use_buildx": True, "build_no_cache": True, "build_hosts": {"mirror": "10.0.0.2"}}
+    options: dict[str, Any] = {
+        "use_buildx": True,
+        "build_no_cache": True,
+        "build_hosts": {"mirror": "10.0.0.2"},
+    }
     name = made(engine, **options)
     assert engine.calls[1].argv[1:8] == (
         *("buildx", "build", "--load", "--no-cache", "--add-host", "mirror:10.0.0.2", "--tag"),

@@ -250,7 +250,9 @@ def _config(target: Target, service: Target | None) -> ImageConfig:
     probe = target[OciHealthcheckField].value
     return ImageConfig(
         user=target[OciUserField].value or below[OciUserField].value or USER,
-        env=environment({**(below[EnvField].value or {}), **(target[EnvField].value or {})}),
+        env=environment(
+            {**dict(below[EnvField].value or {}), **dict(target[EnvField].value or {})}
+        ),
         ports=tuple(target[PortsField].value),
         entrypoint=tuple(target[OciEntryPointField].value or ()),
         cmd=tuple(target[ServiceArgsField].value or ()),

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from inseam.formats.distribution import Wheel
 from inseam.formats.failure import Failure
 from inseam.formats.oci.descriptor import GZIP_LAYER, Descriptor
 from inseam.formats.oci.layer import (
     Layer,
-    Wheel,
     dump_layer,
     dump_layers,
     layer_value,

@@ -49,6 +49,8 @@ class LayoutArtifact(BuiltDockerImage):
     `docker_image` is to start from it. Without that the error would be a KeyError.
     """
 
+    address: str
+
     def __init__(self, address: str, relpath: str, lines: tuple[str, ...]) -> None:
         values = {"relpath": relpath, "extra_log_lines": lines, "image_id": "", "address": address}
         for name, value in values.items():

@@ -39,14 +39,15 @@ def test_a_path_to_elsewhere_is_refused_by_field_and_target(value: str) -> None:
 
 
 def test_an_image_that_no_engine_has_is_none_to_start_from() -> None:
-    artifact = LayoutArtifact(str(ADDRESS), "src.shop/app.oci/image.json", ("shop:latest",))
+    path, lines = "src.shop/app.oci/image.json", ("shop:latest",)
+    artifact = LayoutArtifact(str(ADDRESS), path, lines)
     assert isinstance(artifact, BuiltDockerImage)
-    assert (artifact.relpath, artifact.image_id) == ("src.shop/app.oci/image.json", "")
+    assert (artifact.relpath, artifact.image_id) == (path, "")
     with pytest.raises(Failure, match="cannot start from src/shop:app#oci.* Use `#image`"):
         _ = artifact.tags
-    assert artifact == LayoutArtifact(str(ADDRESS), artifact.relpath, artifact.extra_log_lines)
-    assert artifact != LayoutArtifact(str(ADDRESS), artifact.relpath, ("shop:1",))
-    assert len({artifact, LayoutArtifact("", artifact.relpath, artifact.extra_log_lines)}) == 1
+    assert artifact == LayoutArtifact(str(ADDRESS), path, lines)
+    assert artifact != LayoutArtifact(str(ADDRESS), path, ("shop:1",))
+    assert len({artifact, LayoutArtifact("", path, lines)}) == 1
 
 
 def test_the_layout_of_an_image_is_the_address_of_one() -> None:

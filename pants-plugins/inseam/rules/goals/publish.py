@@ -87,10 +87,13 @@ async def publish_oci_image(request: PublishOciImage, inseam: InseamSubsystem) -
 
 
 if PUBLISH_ASKS_FIRST:
-    from pants.core.goals.publish import CheckSkipRequest, CheckSkipResult
+    from pants.core.goals.publish import (  # type: ignore[attr-defined]
+        CheckSkipRequest,
+        CheckSkipResult,
+    )
 
     @dataclass(frozen=True)
-    class SkipOciImage(CheckSkipRequest["PublishOciFieldSet"]):
+    class SkipOciImage(CheckSkipRequest["PublishOciFieldSet"]):  # type: ignore[misc]
         pass
 
     @rule(desc="Find out whether an image is pushed", level=LogLevel.DEBUG)
