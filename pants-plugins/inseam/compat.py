@@ -2,7 +2,7 @@
 
 Rules are written in call-by-name form. Where Pants has it, the names below are Pants' own; on
 Pants 2.17, which only knows `Get`, they are coroutines around it, which that version's rule
-parser follows like any other awaited helper.
+parser follows like any other awaited helper. It is one long list, with a line or two for each name.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from pants.engine.target import Target
 
 from inseam.rules import (
     base,
+    base_image,
     build_requirements,
     built_wheels,
     closures,
@@ -22,6 +23,7 @@ from inseam.rules import (
     generate,
     generate_service,
     image,
+    image_names,
     layers,
     process,
     service,
@@ -70,6 +72,8 @@ _MODULES = (
     service,
     code_layers,
     docker,
+    base_image,
+    image_names,
     image,
     dist,
     export_codegen,

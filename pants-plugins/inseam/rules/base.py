@@ -1,4 +1,7 @@
-"""Rules that find a base, fetch its Debian packages and make its root filesystem."""
+"""Rules that find a base, fetch its Debian packages and make its root filesystem.
+
+These are one chain, from the lock to the tar, which is why they are in one file.
+"""
 
 from __future__ import annotations
 

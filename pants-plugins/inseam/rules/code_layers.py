@@ -39,12 +39,11 @@ from inseam.formats.python.code import (
 )
 from inseam.formats.python.installed import NAMES, PATHS, first_name, load_names
 from inseam.rules.compressors import CompressorsRequest, compressors
+from inseam.rules.first_party import SOURCES, CodeSources
 from inseam.rules.generate import service_of
 from inseam.rules.layers import StoredLayer, file_content, layer_tar, only_file
 from inseam.rules.process import ProgramRequest, run_program
 from inseam.rules.service import (
-    SOURCES,
-    CodeSources,
     DependencyLayers,
     ServiceRequest,
     dependency_layers,

@@ -40,14 +40,8 @@ from inseam.formats.oci.descriptor import BLOBS, blob_path
 from inseam.formats.oci.metadata import ImageMetadata, read_metadata
 from inseam.formats.oci.store import blobs_of, export_contents, missing
 from inseam.rules.base import Base
-from inseam.rules.image import (
-    BaseOciRequest,
-    Packaged,
-    PackagedRequest,
-    base_oci,
-    packaged_image,
-    written,
-)
+from inseam.rules.base_image import BaseOciRequest, base_oci, written
+from inseam.rules.image import Packaged, PackagedRequest, packaged_image
 from inseam.rules.process import ProgramRequest, run_program
 
 # Bytes of documents and of code up to which an image is written by the rule itself.

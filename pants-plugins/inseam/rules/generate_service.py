@@ -1,4 +1,7 @@
-"""Turns a `python_service` into the targets that it stands for."""
+"""Turns a `python_service` into the targets that it stands for.
+
+It is long because each field of the declaration is given on here, to each target that needs it.
+"""
 
 from __future__ import annotations
 

@@ -2,53 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from pants.backend.docker.subsystems.docker_options import DockerOptions
 from pants.engine.addresses import Address
-from pants.engine.env_vars import EnvironmentVarsRequest
 from pants.engine.fs import (
-    EMPTY_DIGEST,
-    CreateDigest,
     Digest,
-    DigestSubset,
-    FileContent,
     MergeDigests,
-    PathGlobs,
 )
 from pants.engine.rules import collect_rules, rule
-from pants.engine.target import AllTargets, Target, WrappedTargetRequest
+from pants.engine.target import Target, WrappedTargetRequest
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
     by_name,
     concurrently,
-    create_digest,
-    digest_subset_to_digest,
-    environment_vars_subset,
     implicitly,
     merge_digests,
     resolve_target,
     resolve_unparsed_address_inputs,
 )
 from inseam.formats.failure import Failure
-from inseam.formats.oci.assemble import BaseImage, assemble, image_files
-from inseam.formats.oci.config import Healthcheck, ImageConfig, Runtime, parse_platform
-from inseam.formats.oci.descriptor import blob_path
+from inseam.formats.oci.assemble import assemble, image_files
+from inseam.formats.oci.config import Healthcheck, ImageConfig
 from inseam.formats.oci.index import index_files
-from inseam.formats.oci.metadata import METADATA, ImageMetadata, dump_metadata, load_metadata
+from inseam.formats.oci.metadata import METADATA, ImageMetadata, load_metadata
 from inseam.plan.container import USER, environment
 from inseam.plan.layering import check_names, check_shared
-from inseam.plan.references import references
-from inseam.rules.base import Base, BaseRequest, RootfsRequest, find_base, rootfs
+from inseam.rules.base import Base, BaseRequest, find_base
+from inseam.rules.base_image import BaseOciRequest, base_oci
 from inseam.rules.code_layers import CodeLayersRequest, check_code, code_layers
 from inseam.rules.generate import service_of
-from inseam.rules.layers import CompressRequest, StoredLayer, compressed, file_content
-from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
+from inseam.rules.image_names import ImageNames, check_image_names, image_references, label
+from inseam.rules.layers import CompressRequest, StoredLayer, compressed
 from inseam.rules.service import DependencyLayers, ServiceRequest, dependency_layers
 from inseam.rules.wheel_layers import (
     SharedLayer,
@@ -58,7 +46,6 @@ from inseam.rules.wheel_layers import (
     shared_layer,
 )
 from inseam.subsystem import InseamSubsystem
-from inseam.targets.base import RequiredImageReferenceField
 from inseam.targets.container import (
     EnvField,
     OciCompressionField,
@@ -74,140 +61,13 @@ from inseam.targets.image import (
     OciHealthcheckField,
     OciLabelsField,
     OciLayersField,
-    OciRegistriesField,
-    OciRepositoryField,
-    OciTagsField,
     OciUserField,
 )
 from inseam.targets.layer import LayerRequirementsField, LayersSourcesField
 
-# Programs that talk to registries, Docker and podman find them, and credentials, by these.
-CLIENT_ENV = (
-    "CONTAINERS_STORAGE_CONF",
-    "DOCKER_CONFIG",
-    "DOCKER_CONTEXT",
-    "DOCKER_HOST",
-    "HOME",
-    "PATH",
-    "REGISTRY_AUTH_FILE",
-    "XDG_RUNTIME_DIR",
-    *NETWORK_ENV,
-)
-
-
 # -----------------------------------------------------------------------------------------------
 # Bases
 # -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class BaseOciRequest:
-    """A base as an OCI image, with its layers compressed as "gzip" or "zstd"."""
-
-    base: Base
-    compression: str
-
-
-@dataclass(frozen=True)
-class BaseOci:
-    """The image of a base.
-
-    configuration: text of its OCI configuration. blobs: a digest with the blobs of its layers.
-    files: by path, what `read_base` needs besides.
-    """
-
-    metadata: ImageMetadata
-    configuration: bytes
-    blobs: Digest
-    files: FrozenDict[str, bytes]
-
-    @property
-    def image(self) -> BaseImage:
-        """What images are assembled on."""
-        return BaseImage(self.metadata, json.loads(self.configuration))
-
-
-async def written(files: Mapping[str, bytes]) -> Digest:
-    """A digest with files of that content, by path."""
-    digest: Digest = await create_digest(
-        CreateDigest(FileContent(path, content) for path, content in files.items())
-    )
-    return digest
-
-
-def _runtime(base: Base) -> Runtime:
-    libc = ".".join(map(str, base.platform.glibc))
-    return Runtime(base.platform.python, base.interpreter, f"glibc {libc}")
-
-
-async def _pulled(base: Base, image: str) -> BaseOci:
-    env = await environment_vars_subset(EnvironmentVarsRequest(CLIENT_ENV), **implicitly())
-    runtime = _runtime(base)
-    try:
-        result = await run_program(
-            ProgramRequest(
-                argv=(
-                    "pull",
-                    f"--platform={base.oci_platform}",
-                    f"--python={runtime.python}",
-                    f"--interpreter={runtime.interpreter}",
-                    f"--libc={runtime.libc}",
-                    "--out=base",
-                    image,
-                ),
-                input=EMPTY_DIGEST,
-                output="base",
-                python_version=base.python_version,
-                description=f"Fetch the image of {base.address}",
-                env=tuple(sorted(env.items())),
-            ),
-            **implicitly(),
-        )
-    except Failure as error:
-        raise Failure(f"{base.address}: {error}") from error
-    metadata = load_metadata(await file_content(result.digest, METADATA))
-    metadata = metadata._replace(target=str(base.address))
-    config = blob_path(Path(), metadata.config_digest).as_posix()
-    configuration = await file_content(result.digest, config)
-    layers = [blob_path(Path(), layer.descriptor.digest).as_posix() for layer in metadata.layers]
-    return BaseOci(
-        metadata,
-        configuration,
-        await digest_subset_to_digest(DigestSubset(result.digest, PathGlobs(layers))),
-        FrozenDict({METADATA: dump_metadata(metadata), config: configuration}),
-    )
-
-
-@rule(desc="Make the image of a base", level=LogLevel.DEBUG)
-async def make_base_oci(request: BaseOciRequest) -> BaseOci:
-    base = request.base
-    wrapped = await resolve_target(
-        WrappedTargetRequest(base.address, description_of_origin="a base"), **implicitly()
-    )
-    if wrapped.target.has_field(RequiredImageReferenceField):
-        return await _pulled(base, wrapped.target[RequiredImageReferenceField].value)
-    made = await rootfs(
-        RootfsRequest(base.address.create_generated("rootfs"), base.oci_platform), **implicitly()
-    )
-    layer = await compressed(
-        CompressRequest(made.layer, request.compression, base.python_version), **implicitly()
-    )
-    config = ImageConfig(
-        env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-        user="65532:65532",
-        labels=_runtime(base).labels(),
-    )
-    platform = parse_platform(base.oci_platform)
-    image = assemble(str(base.address), config, [layer.layer], platform=platform)
-    return BaseOci(
-        image.metadata,
-        image.configuration.content,
-        layer.digest,
-        FrozenDict(image_files(image, config)),
-    )
-
-
-base_oci = by_name(make_base_oci)
 
 
 # -----------------------------------------------------------------------------------------------
@@ -238,11 +98,6 @@ class OciImage:
     python_version: str
 
 
-def label(address: Address) -> str:
-    """What an image is called in texts: its service, if that has no other, or its address."""
-    return str(service_of(address) if address.generated_name in ("oci", "image") else address)
-
-
 def _config(target: Target, service: Target | None) -> ImageConfig:
     """What an image says of itself. service: the `#oci` of the service whose layers it has, if that
     is another image: how these run is what the service says."""
@@ -261,31 +116,6 @@ def _config(target: Target, service: Target | None) -> ImageConfig:
         labels=dict(target[OciLabelsField].value or {}),
         healthcheck=Healthcheck(tuple(probe)) if probe else None,
         volumes=tuple(target[VolumesField].value),
-    )
-
-
-def image_references(target: Target, options: DockerOptions) -> tuple[str, ...]:
-    """The names, with tags, that the `oci_image` is to have.
-
-    Raises Failure for one that no registry accepts.
-    """
-    try:
-        return _references(target, options)
-    except (KeyError, ValueError) as error:
-        raise Failure(f"{label(target.address)}: {error}") from error
-
-
-def _references(target: Target, options: DockerOptions) -> tuple[str, ...]:
-    return references(
-        target.address.spec_path,
-        target.address.target_name,
-        repository=target[OciRepositoryField].value,
-        default_repository=options.default_repository,
-        registries=[
-            registry.address
-            for registry in options.registries().get(*target[OciRegistriesField].value)
-        ],
-        tags=target[OciTagsField].value,
     )
 
 
@@ -427,34 +257,6 @@ async def make_oci_image(
 
 
 oci_image = by_name(make_oci_image)
-
-
-@dataclass(frozen=True)
-class ImageNames:
-    """The addresses of the `oci_image`s of the repository, by name and tag."""
-
-    addresses: FrozenDict[str, tuple[Address, ...]]
-
-
-@rule(desc="Find the names of images", level=LogLevel.DEBUG)
-async def find_image_names(targets: AllTargets, options: DockerOptions) -> ImageNames:
-    found: dict[str, list[Address]] = {}
-    for target in targets:
-        if target.has_field(OciRepositoryField):
-            for name in image_references(target, options):
-                found.setdefault(name, []).append(target.address)
-    return ImageNames(FrozenDict({name: tuple(found[name]) for name in sorted(found)}))
-
-
-def check_image_names(address: Address, names: ImageNames) -> None:
-    """Raises Failure if another `oci_image` has a name of the one at `address`."""
-    for name, addresses in names.addresses.items():
-        others = [other for other in addresses if other != address]
-        if address in addresses and others:
-            raise Failure(
-                f"{label(address)} and {label(others[0])} both build the image {name}."
-                " Change the `repository` or the `image_tags` of one of them."
-            )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,8 @@
-"""Runs a program of `inseam.programs` in a Pants sandbox, by CPython of a wanted version."""
+"""Runs a program of `inseam.programs` in a Pants sandbox, by CPython of a wanted version.
+
+What a program consists of, how it gets onto the machine and how it is started belong together: all
+three make up the key by which its results are cached.
+"""
 
 from __future__ import annotations
 

@@ -38,12 +38,13 @@ FORMATS = {
     "fetch_deb": f"{INDEX} debian/fetch",
     "fetch_wheel": "download failure files",
     "install_programs": "failure",
-    "install_wheel": f"{PYTHON} distribution elf python/wheel python/wheel_tree records",
+    "install_wheel": f"{PYTHON} distribution elf python/wheel python/wheel_source"
+    " python/wheel_tree records",
     "load": ENGINES,
     "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
     "merge": f"{PYTHON} {LAYER} python/installed python/merge python/wheel_tree records",
     "pack_source": "failure python/source",
-    "pull": f"{IMAGE} oci/foreign clients/pull clients/registry oci/reference",
+    "pull": f"{IMAGE} oci/base_facts oci/foreign clients/pull clients/registry oci/reference",
     "push": f"{STORE} clients/push clients/registry oci/reference",
     "rebase": f"{STORE} oci/assemble oci/foreign oci/rebase",
     "rootfs": """

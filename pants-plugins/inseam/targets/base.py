@@ -1,4 +1,7 @@
-"""Declares base images: `debian_base` and `registry_base`."""
+"""Declares base images: `debian_base` and `registry_base`.
+
+Two thirds of it are help texts.
+"""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import logging
 import os
 import select
 import socket
+import sys
 from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread
@@ -158,9 +159,10 @@ class Server:
         that wait for their client.
 
         When all places are taken by clients that wait for the service, those in reserve are for
-        requests that are answered at once, a probe's above all.
+        requests that are answered at once, a probe's above all. While draining there is no limit:
+        the backlog is finite, and each client in it may have sent a request.
         """
-        limit = self._settings.max_connections
+        limit = sys.maxsize if self._lifecycle.stopping else self._settings.max_connections
         waiting: list[Connection] | None = None
         for _ in range(count):
             if len(self._connections) >= limit:

@@ -7,15 +7,15 @@ manifest is left as it is.
 from __future__ import annotations
 
 import os
-import tarfile
+import sys
 import tempfile
-import zlib
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from inseam.formats.clients.registry import Repository, authentication, digest_of
 from inseam.formats.failure import Failure
 from inseam.formats.files import parse_json, write_files
+from inseam.formats.oci.base_facts import check_facts, read_facts
 from inseam.formats.oci.config import Platform, Runtime
 from inseam.formats.oci.descriptor import (
     BLOBS,
@@ -56,7 +56,8 @@ def pull(image: str, out: Path, *, platform: Platform, runtime: Runtime) -> Imag
     runtime: what it offers to the layers of images on it.
 
     Raises Failure as `Repository.run` does, if the registry gives something else than the digest
-    says, and for another platform.
+    says, for another platform, and for an image that is not what the runtime says. What of that
+    nothing confirms is said on stderr.
     """
     reference = parse_reference(image)
     if not reference.digest:
@@ -87,8 +88,11 @@ def pull(image: str, out: Path, *, platform: Platform, runtime: Runtime) -> Imag
         )
     layers = _layers(value["layers"], configuration["rootfs"]["diff_ids"])
     _fetch_layers(repository, manifest.digest, layers, out)
-    check_interpreter(image, layers, out, runtime.interpreter)
-    check_python(image, configuration, runtime.python)
+    facts = read_facts(image, layers, out, runtime.interpreter)
+    if not facts.python:
+        facts = facts._replace(python=declared_python(configuration))
+    for unknown in check_facts(image, facts, runtime):
+        print(unknown, file=sys.stderr)
     metadata = ImageMetadata(
         target=image,
         references=(reference.by_tag() if reference.tag else reference.name,),
@@ -109,41 +113,11 @@ def pull(image: str, out: Path, *, platform: Platform, runtime: Runtime) -> Imag
     return metadata
 
 
-def check_interpreter(image: str, layers: Sequence[Layer], folder: Path, interpreter: str) -> None:
-    """Raises Failure if no layer, whose blobs are in `folder`, holds the file `interpreter`.
-
-    A layer that this Python cannot read, compressed with zstd, may hold it.
-    """
-    wanted = interpreter.strip("/")
-    for layer in layers:
-        if layer.descriptor.media_type not in (GZIP_LAYER, TAR_LAYER):
-            return
-        path = blob_path(folder, layer.descriptor.digest)
-        try:
-            with tarfile.open(path) as tar:
-                if any(member.name.removeprefix("./").strip("/") == wanted for member in tar):
-                    return
-        except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
-            raise Failure(
-                f"a layer of {image}, {layer.descriptor.digest}, cannot be read: {error}"
-            ) from error
-    raise Failure(
-        f"the image {image} does not contain {interpreter}, which the field `interpreter` names."
-        " Set it to the path of the image's CPython. This prints it: docker run --rm --entrypoint"
-        " sh IMAGE -c 'command -v python3'"
-    )
-
-
-def check_python(image: str, configuration: Mapping[str, Any], python: str) -> None:
-    """Raises Failure if the image says, as official ones do, that it has another CPython than
-    `python`, which may lack the last parts of its version."""
+def declared_python(configuration: Mapping[str, Any]) -> str:
+    """The version of CPython that an image's configuration tells, as official ones do; or ""."""
     variables = (configuration.get("config") or {}).get("Env") or []
-    found = dict(str(variable).partition("=")[::2] for variable in variables).get("PYTHON_VERSION")
-    if found and not f"{found}.".startswith(f"{python}."):
-        raise Failure(
-            f"the image {image} has CPython {found}, but the field `python_version` is {python}."
-            " Set it to the version of the image."
-        )
+    pairs = dict(str(variable).partition("=")[::2] for variable in variables)
+    return str(pairs.get("PYTHON_VERSION", ""))
 
 
 def _document(repository: Repository, digest: str) -> Document:

@@ -6,32 +6,26 @@ files. The result depends on the wheel and on the running interpreter alone.
 
 from __future__ import annotations
 
-import base64
 import configparser
 import csv
 import hashlib
 import lzma
 import posixpath
-import re
-import stat
 import zipfile
 import zlib
-from io import BytesIO, StringIO
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Callable, Iterable, Iterator, Tuple, cast
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, Callable, Iterable, Tuple, cast
 
 import installer
 from installer.destinations import WheelDestination
 from installer.exceptions import InstallerError
-from installer.records import Hash, InvalidRecordEntry, RecordEntry, parse_record_file
-from installer.sources import WheelFile
+from installer.records import Hash, InvalidRecordEntry, RecordEntry
 from installer.utils import (
-    SCHEME_NAMES,
     Scheme,
     canonicalize_name,
     construct_record_file,
     fix_shebang,
-    parse_metadata_file,
 )
 
 from inseam.formats import elf
@@ -40,6 +34,7 @@ from inseam.formats.failure import Failure
 from inseam.formats.files import whole
 from inseam.formats.python.bytecode import compile_module, minor_version
 from inseam.formats.python.venv import VENV, console_script, site_packages
+from inseam.formats.python.wheel_source import CheckedWheel, urlsafe
 from inseam.formats.python.wheel_tree import TREE_TAR, TreeFile, WheelTree, write_tree
 from inseam.formats.tar import (
     COPY_SIZE,
@@ -71,159 +66,6 @@ UNUSABLE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-
-
-class CheckedWheel(WheelFile):
-    """A wheel whose every byte is checked against its RECORD while it is read, in one pass.
-
-    RECORD as it is in the wild may lack files that the wheel has, and list files that it lacks: pip
-    and uv install such wheels. Here, too, the RECORD that is installed lists what is installed, and
-    `amended` says what the wheel's own got wrong.
-    """
-
-    amended: tuple[str, ...] = ()
-
-    def get_contents(self) -> Iterator[Tuple[Tuple[str, str, str], BinaryIO, bool]]:
-        """As in the parent; raises Failure where RECORD and content disagree."""
-        own = f"{self.dist_info_dir}/RECORD"
-        unsigned = {own, f"{own}.jws", f"{own}.p7s"}
-        rows = StringIO(self.read_dist_info("RECORD"), newline="")
-        declared = {path: (path, hash_, size) for path, hash_, size in parse_record_file(rows)}
-        seen: set[str] = set()
-        for info in self._zipfile.infolist():
-            if info.is_dir():
-                continue
-            name = info.filename
-            if name in seen:
-                raise Failure(f"{self.label} has two files with the path {name!r}")
-            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-                raise Failure(f"{self.label} has a file with the unusable path {name!r}")
-            self._check_scheme(name)
-            seen.add(name)
-            if name == f"{self.dist_info_dir}/INSTALLER":
-                continue  # We are.
-            entry = declared.get(name, (name, "", ""))
-            mode = info.external_attr >> 16
-            executable = stat.S_ISREG(mode) and bool(mode & 0o111)
-            with self._zipfile.open(info) as stream:
-                if name in unsigned:
-                    yield (name, "", ""), cast(BinaryIO, stream), executable
-                    continue
-                record = RecordEntry.from_elements(*entry)
-                checking = CheckingStream(
-                    cast(BinaryIO, stream), record, self.label, info.file_size
-                )
-                yield entry, cast(BinaryIO, checking), executable
-        missing = sorted(path for path in declared if path not in seen and not path.endswith("/"))
-        unlisted = sorted(seen.difference(declared, unsigned))
-        self.amended = tuple(
-            f"{what} {paths[0]!r}" + (f" and {len(paths) - 1} more" if paths[1:] else "")
-            for what, paths in (
-                ("lists files that the wheel lacks:", missing),
-                ("does not list files that the wheel has:", unlisted),
-            )
-            if paths
-        )
-
-    def check_identity(self) -> None:
-        """Raises Failure unless file name, .dist-info directory and METADATA (core metadata
-        specification) name the same distribution and version."""
-        try:
-            metadata = parse_metadata_file(self.read_dist_info("METADATA"))
-        except KeyError:
-            raise Failure(f"{self.label}: the wheel has no {self.dist_info_dir}/METADATA") from None
-        folder = self.dist_info_dir[: -len(".dist-info")]
-        names = {
-            "the file name": (self.distribution, self.version),
-            f"the folder {self.dist_info_dir}": tuple(folder.rpartition("-")[::2]),
-            "METADATA": (metadata.get("Name") or "", metadata.get("Version") or ""),
-        }
-        if (
-            len({(canonicalize_name(name), _release(version)) for name, version in names.values()})
-            > 1
-        ):
-            told = ", ".join(
-                f"{name} {version} by {what}" for what, (name, version) in names.items()
-            )
-            raise Failure(f"{self.label} does not agree with itself on what it is: {told}")
-
-    def _check_scheme(self, name: str) -> None:
-        """Raises Failure for what looks like a file of the .data directory and has no scheme."""
-        if not name.startswith(self.data_dir):
-            return
-        folder, *rest = name.split("/")
-        if folder != self.data_dir or len(rest) < 2 or rest[0] not in SCHEME_NAMES:
-            raise Failure(
-                f"{self.label} has the file {name!r}, which is not in a folder of {self.data_dir}"
-                f" that PEP 427 knows: {', '.join(SCHEME_NAMES)}"
-            )
-
-    @property
-    def data_dir(self) -> str:
-        """Name of the .data directory: that of the .dist-info directory, where the distribution
-        may be spelled otherwise than in the file name."""
-        return f"{self.dist_info_dir[: -len('.dist-info')]}.data"
-
-    @property
-    def label(self) -> str:
-        """The wheel's file name, for error texts."""
-        return posixpath.basename(self._zipfile.filename or "the wheel")
-
-
-class CheckingStream:
-    """Reads a file of a wheel, and at its end compares it with its RECORD entry (PEP 376)."""
-
-    def __init__(self, stream: BinaryIO, record: RecordEntry, label: str, size: int) -> None:
-        self.size = size
-        self._stream, self._record, self._label = stream, record, label
-        name = record.hash_.name if record.hash_ else "sha256"
-        # PEP 427: sha256 or better.
-        if name not in hashlib.algorithms_guaranteed or hashlib.new(name).digest_size < 32:
-            raise Failure(f"{label}: RECORD has the unusable hash {name!r} for {record.path!r}")
-        self._hash = hashlib.new(name)
-        self._read = 0
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size)
-        self._hash.update(data)
-        self._read += len(data)
-        if size < 0 or not data:
-            self._check()
-        return data
-
-    def _check(self) -> None:
-        record = self._record
-        found = Hash(self._hash.name, _urlsafe(self._hash.digest()))
-        if (record.hash_ and record.hash_ != found) or (
-            record.size is not None and record.size != self._read
-        ):
-            raise Failure(
-                f"{self._label}: {record.path!r} does not have the hash and size that RECORD gives"
-            )
-
-
-# Spellings that PEP 440 holds to be the same ("Normalization").
-_SPELLED = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc", "rev": "post"}
-_SPELLED["r"] = "post"
-
-
-def _release(version: str) -> tuple[str, ...]:
-    """A version's parts, equal for two spellings of the same one, as far as wheels have them."""
-    words = re.findall(r"[0-9]+|[a-z]+|[+!]", version.lower())
-    if words[:1] == ["v"]:
-        words = words[1:]
-    parts = [
-        word.lstrip("0") or "0" if word.isdigit() else _SPELLED.get(word, word) for word in words
-    ]
-    end = next((n for n, part in enumerate(parts) if not part.isdigit()), len(parts))
-    while end > 1 and parts[end - 1] == "0":
-        end -= 1
-        del parts[end]
-    return tuple(parts)
-
-
-def _urlsafe(digest: bytes) -> str:
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 class FragmentDestination(WheelDestination):
@@ -335,7 +177,7 @@ class FragmentDestination(WheelDestination):
             raise ValueError(f"{path} has {written} bytes where {size} were announced")
         self._append(padding(size))
         self.files.append(TreeFile(path, start, self._offset, content.hexdigest()))
-        return RecordEntry(name, Hash("sha256", _urlsafe(content.digest())), size)
+        return RecordEntry(name, Hash("sha256", urlsafe(content.digest())), size)
 
     def _append(self, data: bytes) -> None:
         self._out.write(data)

@@ -26,9 +26,10 @@ from inseam.compat import (
     implicitly,
     resolve_target,
 )
+from inseam.rules.base_image import CLIENT_ENV
 from inseam.rules.dist import in_dist
 from inseam.rules.goals.package import packaged_request
-from inseam.rules.image import CLIENT_ENV, image_references
+from inseam.rules.image_names import image_references
 from inseam.rules.process import CommandRequest, command
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.container import OciPlatformsField

@@ -1,0 +1,108 @@
+"""Reads out of the layers of a foreign image what it offers to layers on it: CPython and glibc."""
+
+from __future__ import annotations
+
+import re
+import tarfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from inseam.formats.failure import Failure
+from inseam.formats.oci.config import Runtime
+from inseam.formats.oci.descriptor import GZIP_LAYER, TAR_LAYER, blob_path
+from inseam.formats.oci.layer import Layer
+
+_PATCHLEVEL = re.compile(r"(?:.*/)?include/python3\.\d+/patchlevel\.h")
+_PY_VERSION = re.compile(rb'#define\s+PY_VERSION\s+"(\d+\.\d+\.\d+)')
+_LIBC = re.compile(r"(?:.*/)?lib[^/]*(?:/[^/]+)?/libc\.so\.6")
+_LIBC_FILE = re.compile(r"(?:.*/)?libc-(\d+\.\d+)\.so")  # its name until glibc 2.33
+_GLIBC_VERSION = re.compile(rb"GNU C Library .*? release version (\d+\.\d+)")
+_LARGEST = 16 << 20  # bytes of a file that is read
+
+
+class BaseFacts(NamedTuple):
+    """What layers say of an image.
+
+    complete: whether all of them could be read, which those with zstd cannot. interpreter: whether
+    the file is in one of them. python, glibc: versions, "" for what they do not tell.
+    """
+
+    complete: bool
+    interpreter: bool
+    python: str
+    glibc: str
+
+
+def read_facts(image: str, layers: Sequence[Layer], folder: Path, interpreter: str) -> BaseFacts:
+    """Reads the layers of the image, whose blobs are in `folder`, lowest first.
+
+    Raises Failure for a layer that is damaged.
+    """
+    wanted = interpreter.strip("/")
+    facts = BaseFacts(True, False, "", "")
+    for layer in layers:
+        if layer.descriptor.media_type not in (GZIP_LAYER, TAR_LAYER):
+            facts = facts._replace(complete=False)
+            continue
+        try:
+            with tarfile.open(blob_path(folder, layer.descriptor.digest)) as tar:
+                for member in tar:
+                    facts = _with(facts, member, tar, wanted)
+        except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
+            raise Failure(
+                f"a layer of {image}, {layer.descriptor.digest}, cannot be read: {error}"
+            ) from error
+    return facts
+
+
+def _with(
+    facts: BaseFacts, member: tarfile.TarInfo, tar: tarfile.TarFile, wanted: str
+) -> BaseFacts:
+    path = member.name.removeprefix("./").strip("/")
+    if path == wanted:
+        return facts._replace(interpreter=True)
+    old = _LIBC_FILE.fullmatch(path)
+    if old and member.isreg():
+        return facts._replace(glibc=old[1])
+    for name, pattern, version in (
+        ("python", _PATCHLEVEL, _PY_VERSION),
+        ("glibc", _LIBC, _GLIBC_VERSION),
+    ):
+        if pattern.fullmatch(path) and member.isreg() and member.size <= _LARGEST:
+            file = tar.extractfile(member)
+            found = version.search(file.read()) if file is not None else None
+            if found:
+                return facts._replace(**{name: found[1].decode()})
+    return facts
+
+
+def check_facts(image: str, facts: BaseFacts, runtime: Runtime) -> tuple[str, ...]:
+    """Compares what is declared of an image with what its layers say.
+
+    Returns a sentence for each declaration that nothing confirms. Raises Failure, with both values,
+    for one that is wrong.
+    """
+    if facts.complete and not facts.interpreter:
+        raise Failure(
+            f"the image {image} does not contain {runtime.interpreter}, which the field"
+            " `interpreter` names. Set it to the path of the image's CPython. This prints it:"
+            " docker run --rm --entrypoint sh IMAGE -c 'command -v python3'"
+        )
+    unknown = []
+    for field, what, declared, found in (
+        ("python_version", "CPython", runtime.python, facts.python),
+        ("glibc_version", "glibc", runtime.libc.rpartition(" ")[2], facts.glibc),
+    ):
+        if not found:
+            unknown.append(
+                f"the image {image} does not tell its version of {what}, so nothing confirms"
+                f" `{field}`, {declared}"
+            )
+        elif not f"{found}.".startswith(f"{declared}."):
+            raise Failure(
+                f"the image {image} has {what} {found}, but the field `{field}` is {declared}."
+                " Set it to the version of the image."
+            )
+    return tuple(unknown)
