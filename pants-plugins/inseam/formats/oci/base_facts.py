@@ -66,16 +66,26 @@ def _with(
     old = _LIBC_FILE.fullmatch(path)
     if old and member.isreg():
         return facts._replace(glibc=old[1])
-    for name, pattern, version in (
-        ("python", _PATCHLEVEL, _PY_VERSION),
-        ("glibc", _LIBC, _GLIBC_VERSION),
-    ):
-        if pattern.fullmatch(path) and member.isreg() and member.size <= _LARGEST:
-            file = tar.extractfile(member)
-            found = version.search(file.read()) if file is not None else None
-            if found:
-                return facts._replace(**{name: found[1].decode()})
-    return facts
+    python = _told(member, path, tar, _PATCHLEVEL, _PY_VERSION)
+    if python:
+        return facts._replace(python=python)
+    glibc = _told(member, path, tar, _LIBC, _GLIBC_VERSION)
+    return facts._replace(glibc=glibc) if glibc else facts
+
+
+def _told(
+    member: tarfile.TarInfo,
+    path: str,
+    tar: tarfile.TarFile,
+    pattern: re.Pattern[str],
+    version: re.Pattern[bytes],
+) -> str:
+    """The version that a file tells, if its path fits the pattern; or ""."""
+    if not pattern.fullmatch(path) or not member.isreg() or member.size > _LARGEST:
+        return ""
+    file = tar.extractfile(member)
+    found = version.search(file.read()) if file is not None else None
+    return found[1].decode() if found else ""
 
 
 def check_facts(image: str, facts: BaseFacts, runtime: Runtime) -> tuple[str, ...]:
