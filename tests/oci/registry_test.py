@@ -183,7 +183,7 @@ def test_a_base_without_the_interpreter_that_it_declares_is_refused(
 ) -> None:
     result = pull(folder, base, "--out=pulled", "--interpreter=/usr/bin/python3.11")
     assert result.returncode == 1
-    assert f"the image {base} has no /usr/bin/python3.11" in result.stderr
+    assert f"the image {base} does not contain /usr/bin/python3.11" in result.stderr
     assert not (folder / "pulled/index.json").exists()
 
 
