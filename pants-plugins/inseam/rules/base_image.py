@@ -6,15 +6,13 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from pants.engine.env_vars import EnvironmentVarsRequest
 from pants.engine.fs import (
     EMPTY_DIGEST,
-    CreateDigest,
     Digest,
     DigestSubset,
-    FileContent,
     PathGlobs,
 )
 from pants.engine.rules import collect_rules, rule
@@ -24,7 +22,6 @@ from pants.util.logging import LogLevel
 
 from inseam.compat import (
     by_name,
-    create_digest,
     digest_subset_to_digest,
     environment_vars_subset,
     implicitly,
@@ -81,14 +78,6 @@ class BaseOci:
     def image(self) -> BaseImage:
         """What images are assembled on."""
         return BaseImage(self.metadata, json.loads(self.configuration))
-
-
-async def written(files: Mapping[str, bytes]) -> Digest:
-    """A digest with files of that content, by path."""
-    digest: Digest = await create_digest(
-        CreateDigest(FileContent(path, content) for path, content in files.items())
-    )
-    return digest
 
 
 def _runtime(base: Base) -> Runtime:

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from pants.backend.python.dependency_inference.subsystem import PythonInferSubsystem
-from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests
+from pants.engine.fs import MergeDigests
 from pants.engine.rules import collect_rules, rule
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
     by_name,
     concurrently,
-    create_digest,
     get_digest_contents,
     implicitly,
     merge_digests,
@@ -41,7 +40,7 @@ from inseam.formats.python.installed import NAMES, PATHS, first_name, load_names
 from inseam.rules.compressors import CompressorsRequest, compressors
 from inseam.rules.first_party import SOURCES, CodeSources
 from inseam.rules.generate import service_of
-from inseam.rules.layers import StoredLayer, file_content, layer_tar, only_file
+from inseam.rules.layers import StoredLayer, file_content, layer_tar, only_file, written
 from inseam.rules.process import ProgramRequest, run_program
 from inseam.rules.service import (
     DependencyLayers,
@@ -180,11 +179,6 @@ def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-async def _file(path: str, content: bytes) -> Digest:
-    digest: Digest = await create_digest(CreateDigest([FileContent(path, content)]))
-    return digest
-
-
 @rule(desc="Merge a layer of code", level=LogLevel.DEBUG)
 async def make_code_layer(request: CodeLayerRequest) -> StoredLayer:
     # For a tar, too, so that both kinds of image are made of the same processes.
@@ -196,10 +190,10 @@ async def make_code_layer(request: CodeLayerRequest) -> StoredLayer:
     tar, content = merge_code(codes)
     layer = Layer(request.name, _digest(tar), len(tar))
     if not request.compression:
-        return StoredLayer(layer, await _file(layer_tar(layer.name), tar))
+        return StoredLayer(layer, await written({layer_tar(layer.name): tar}))
     blob = Descriptor(LAYER_TYPES[request.compression], _digest(content), len(content))
     path = blob_path(Path(), blob.digest).as_posix()
-    return StoredLayer(layer._replace(blob=blob), await _file(path, content))
+    return StoredLayer(layer._replace(blob=blob), await written({path: content}))
 
 
 code_layer = by_name(make_code_layer)

@@ -37,11 +37,12 @@ from inseam.compat import (
 )
 from inseam.formats.failure import Failure
 from inseam.formats.oci.descriptor import BLOBS, blob_path
-from inseam.formats.oci.metadata import ImageMetadata, read_metadata
+from inseam.formats.oci.metadata import ImageMetadata
 from inseam.formats.oci.store import blobs_of, export_contents, missing
 from inseam.rules.base import Base
-from inseam.rules.base_image import BaseOciRequest, base_oci, written
+from inseam.rules.base_image import BaseOciRequest, base_oci
 from inseam.rules.image import Packaged, PackagedRequest, packaged_image
+from inseam.rules.layers import written
 from inseam.rules.process import ProgramRequest, run_program
 
 # Bytes of documents and of code up to which an image is written by the rule itself.
@@ -85,7 +86,7 @@ def _is_exported(layout: Path, store: Path, image: Packaged) -> bool:
             return False
         if os.path.realpath(layout / "blobs") != os.path.realpath(store / "blobs"):
             return False
-        return not missing(store, blobs_of(read_metadata(layout)).items())
+        return not missing(store, blobs_of(image.metadata).items())
     except (OSError, Failure):
         return False
 

@@ -18,7 +18,7 @@ from pants.backend.python.util_rules.package_dists import (
 from pants.backend.python.util_rules.python_sources import PythonSourceFilesRequest
 from pants.core.goals.package import EnvironmentAwarePackageRequest
 from pants.engine.addresses import Address
-from pants.engine.fs import EMPTY_DIGEST, CreateDigest, Digest, FileContent
+from pants.engine.fs import EMPTY_DIGEST, Digest
 from pants.engine.rules import collect_rules, rule
 from pants.engine.target import WrappedTargetRequest
 from pants.util.logging import LogLevel
@@ -26,7 +26,6 @@ from pants.util.logging import LogLevel
 from inseam.compat import (
     build_package,
     by_name,
-    create_digest,
     finalized_setup_kwargs,
     get_digest_contents,
     implicitly,
@@ -38,6 +37,7 @@ from inseam.compat import (
 from inseam.formats.failure import Failure
 from inseam.formats.python.dist_info import DistInfo, dist_info, dist_info_of_wheel
 from inseam.formats.python.entry_point import EntryPoint
+from inseam.rules.layers import written
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,9 @@ async def find_distribution(
         )
         contents = await get_digest_contents(built.digest)
         info = _of_wheel(target.address, contents, paths)
-    files = [FileContent(f"{info.folder}/{name}", content) for name, content in info.files.items()]
-    digest = await create_digest(CreateDigest(files))
+    digest = await written(
+        {f"{info.folder}/{name}": content for name, content in info.files.items()}
+    )
     return Distribution(target.address, info.folder, digest, paths, info.scripts)
 
 

@@ -32,9 +32,7 @@ from inseam.formats.oci.layer import DATA_LAYER
 from inseam.formats.python.entry_point import EntryPoint
 from inseam.plan.code import split_code
 from inseam.rules.base import Base
-from inseam.rules.distributions import (
-    Distribution,
-)
+from inseam.rules.distributions import Distribution
 from inseam.rules.layers import StoredLayer, layer_folder, stored_layer
 from inseam.rules.process import ProgramRequest, run_program
 
@@ -108,7 +106,8 @@ async def first_party(targets: Iterable[Target], large: int) -> FirstParty:
         for entry in by_path.values()
         if not entry.path.endswith(".py") and entry.file_digest.serialized_bytes_length >= large
     ]
-    code = tuple(entry for entry in by_path.values() if entry not in data)
+    held = {entry.path for entry in data}
+    code = tuple(entry for path, entry in by_path.items() if path not in held)
     return FirstParty(code, await _below_sources(data) if data else None)
 
 

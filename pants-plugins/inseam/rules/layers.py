@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Mapping
 
-from pants.engine.fs import Digest, DigestSubset, PathGlobs, RemovePrefix
+from pants.engine.fs import (
+    CreateDigest,
+    Digest,
+    DigestSubset,
+    FileContent,
+    PathGlobs,
+    RemovePrefix,
+)
 from pants.engine.rules import collect_rules, rule
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
     by_name,
+    create_digest,
     digest_subset_to_digest,
     get_digest_contents,
     implicitly,
@@ -65,6 +73,14 @@ async def file_content(digest: Digest, path: str) -> bytes:
     (file,) = await get_digest_contents(found)
     content: bytes = file.content
     return content
+
+
+async def written(files: Mapping[str, bytes]) -> Digest:
+    """A digest with files of that content, by path."""
+    digest: Digest = await create_digest(
+        CreateDigest(FileContent(path, content) for path, content in files.items())
+    )
+    return digest
 
 
 async def stored_layer(name: str, digest: Digest) -> StoredLayer:

@@ -13,10 +13,6 @@ from pants.backend.python.target_types import (
     ResolvePexEntryPointRequest,
 )
 from pants.engine.addresses import Address
-from pants.engine.fs import (
-    DigestSubset,
-    PathGlobs,
-)
 from pants.engine.rules import collect_rules, rule
 from pants.engine.target import Target, TransitiveTargetsRequest, WrappedTargetRequest
 from pants.util.logging import LogLevel
@@ -25,7 +21,6 @@ from pants.util.ordered_set import FrozenOrderedSet
 from inseam.compat import (
     by_name,
     concurrently,
-    digest_subset_to_digest,
     get_digest_contents,
     implicitly,
     interpreter_constraints,
@@ -52,7 +47,7 @@ from inseam.rules.first_party import (
     first_party,
 )
 from inseam.rules.generate import service_of
-from inseam.rules.layers import StoredLayer
+from inseam.rules.layers import StoredLayer, only_file
 from inseam.rules.wheel_layers import ServiceWheelsRequest, Unneeded, service_wheels
 from inseam.rules.wheels import requirement_strings
 from inseam.subsystem import InseamSubsystem
@@ -197,10 +192,7 @@ async def layers_with_names(
     are below, and it is compiled once, whatever versions the lock has.
     """
     layers = list(layers)
-    found = await concurrently(
-        digest_subset_to_digest(DigestSubset(layer.digest, PathGlobs([f"{layer.folder}/{NAMES}"])))
-        for layer in layers
-    )
+    found = await concurrently(only_file(layer, NAMES) for layer in layers)
     texts = await concurrently(get_digest_contents(digest) for digest in found)
     return tuple(
         layer

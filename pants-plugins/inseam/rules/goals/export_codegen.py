@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pants.engine.fs import AddPrefix, CreateDigest, FileContent, MergeDigests, RemovePrefix
+from pants.engine.fs import AddPrefix, MergeDigests, RemovePrefix
 from pants.engine.rules import collect_rules, rule
 from pants.engine.target import GeneratedSources, GenerateSourcesRequest
 from pants.engine.unions import UnionRule
@@ -13,7 +13,6 @@ from pants.util.logging import LogLevel
 from inseam.compat import (
     add_prefix,
     concurrently,
-    create_digest,
     digest_to_snapshot,
     implicitly,
     merge_digests,
@@ -26,7 +25,7 @@ from inseam.rules.base import RootfsRequest, rootfs
 from inseam.rules.code_layers import CodeLayersRequest, code_layers
 from inseam.rules.generate import file_name, layers_folder, rootfs_folder, service_of
 from inseam.rules.image_names import ImageNames, check_image_names
-from inseam.rules.layers import StoredLayer, tar_at_root
+from inseam.rules.layers import StoredLayer, tar_at_root, written
 from inseam.rules.service import ServiceRequest, dependency_layers
 from inseam.rules.wheel_layers import SharedLayerRequest, shared_layer
 from inseam.targets.base import LAYER_FILES, RootfsSourcesField
@@ -43,10 +42,7 @@ async def _in_folder(
 ) -> GeneratedSources:
     """The layers' tars, and more files, in a folder."""
     tars = await concurrently(tar_at_root(layer) for layer in layers)
-    written = await create_digest(
-        CreateDigest(FileContent(path, content) for path, content in files.items())
-    )
-    merged = await merge_digests(MergeDigests([*tars, written]))
+    merged = await merge_digests(MergeDigests([*tars, await written(files)]))
     digest = await add_prefix(AddPrefix(merged, folder))
     return GeneratedSources(await digest_to_snapshot(digest))
 

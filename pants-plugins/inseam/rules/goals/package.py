@@ -13,7 +13,7 @@ from pants.core.goals.package import (
     PackageFieldSet,
 )
 from pants.engine.addresses import Address
-from pants.engine.fs import AddPrefix, CreateDigest, FileContent, MergeDigests
+from pants.engine.fs import AddPrefix, MergeDigests
 from pants.engine.rules import collect_rules, rule
 from pants.engine.target import WrappedTargetRequest
 from pants.engine.unions import UnionRule
@@ -21,7 +21,6 @@ from pants.util.logging import LogLevel
 
 from inseam.compat import (
     add_prefix,
-    create_digest,
     implicitly,
     merge_digests,
     resolve_target,
@@ -31,11 +30,11 @@ from inseam.formats.failure import Failure
 from inseam.formats.names import relative_path
 from inseam.formats.oci.layer import LAYERS_FILE, Layer, dump_layers
 from inseam.formats.oci.metadata import METADATA
-from inseam.rules.base_image import written
 from inseam.rules.code_layers import CodeLayersRequest, code_layers
 from inseam.rules.dist import STORE, in_dist
 from inseam.rules.generate import dist_path, service_of
 from inseam.rules.image import PackagedRequest, packaged_image
+from inseam.rules.layers import written
 from inseam.rules.service import ServiceRequest, dependency_layers
 from inseam.rules.wheel_layers import SharedLayerRequest, shared_layer
 from inseam.targets.container import OciPlatformsField
@@ -111,7 +110,7 @@ async def package_oci_image(field_set: OciFieldSet) -> BuiltPackage:
     request = packaged_request(field_set.address, field_set.platforms, field_set.output_path)
     image = await in_dist(request)
     path = f"{request.layout}/{METADATA}"
-    digest = await create_digest(CreateDigest([FileContent(path, image.files[METADATA])]))
+    digest = await written({path: image.files[METADATA]})
     line = f"{', '.join(image.metadata.references)}: {image.metadata.digest}"
     # Pants removes the path of an artifact before it writes it: the file, not the layout.
     return BuiltPackage(digest, (LayoutArtifact(str(field_set.address), path, (line,)),))
@@ -152,7 +151,7 @@ async def package_layout(field_set: LayoutFieldSet) -> BuiltPackage:
 async def _layers_package(
     layers: list[Layer], path: str, lines: tuple[str, ...] = ()
 ) -> BuiltPackage:
-    digest = await create_digest(CreateDigest([FileContent(path, dump_layers(layers))]))
+    digest = await written({path: dump_layers(layers)})
     return BuiltPackage(digest, (BuiltPackageArtifact(path, lines),))
 
 
