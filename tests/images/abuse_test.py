@@ -63,7 +63,7 @@ def errors(container: Container) -> list[str]:
         (CHUNKED + b"3\r\nabc\r\n0\r\n\r\n" + wire.GET, [405, 200]),
         (b"", []),
         (HEAD, []),  # gone before the end
-        (HEAD + b"Content-Length: 5\r\n\r\nab", []),
+        (HEAD + b"Content-Length: 5\r\n\r\nab", [405]),  # refused before its body
     ],
 )
 def test_what_is_not_http_is_refused_and_what_is_answered(

@@ -165,9 +165,9 @@ class Server:
         limit = sys.maxsize if self._lifecycle.stopping else self._settings.max_connections
         waiting: list[Connection] | None = None
         for _ in range(count):
-            if len(self._connections) >= limit:
+            if len(self._connections) >= limit + _RESERVED:
                 waiting = self._waiting() if waiting is None else waiting
-                if not self._shed(waiting) and len(self._connections) >= limit + _RESERVED:
+                if not self._shed(waiting):
                     return self._listen(False)
             try:
                 client, _address = self._listener.accept()
@@ -181,6 +181,9 @@ class Server:
                     continue
                 _log.error("cannot accept: %s", error)
                 return self._listen(False)
+            if len(self._connections) >= limit:  # only now: before, there may be no client
+                waiting = self._waiting() if waiting is None else waiting
+                self._shed(waiting)
             client.setblocking(False)
             parser = Parser(self._settings.max_header_bytes, self._settings.max_body_bytes)
             connection = Connection(client, parser, self._settings.idle_timeout)

@@ -327,6 +327,16 @@ def test_a_client_that_has_just_sent_something_makes_no_room() -> None:
         assert read_response(first)[2] == b"Hello"
 
 
+def test_clients_that_fill_every_place_make_no_room_for_nobody() -> None:
+    with serving(make_routes(), max_connections=4) as client:
+        silent = [client.connect() for _ in range(4)]
+        time.sleep(0.2)
+        for each in silent:
+            each.sendall(GET % b"hello")
+            assert read_response(each)[2] == b"Hello"
+            each.close()
+
+
 def test_when_all_wait_for_handlers_a_probe_is_answered_and_others_get_a_503() -> None:
     go_on = threading.Event()
     routes = make_routes()
