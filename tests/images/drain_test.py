@@ -105,7 +105,7 @@ def test_a_request_that_has_begun_is_answered(
 def test_the_deadline_ends_a_request_that_never_ends(start_image: Callable[..., Container]) -> None:
     container = wire.start_on_loopback(start_image, "service", SHUTDOWN_TIMEOUT="1")
     with wire.connect(container) as connection:
-        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
         container.signal("SIGTERM")
         assert container.wait() == 1
     assert "1 requests in flight at the deadline" in container.logs()
@@ -114,7 +114,7 @@ def test_the_deadline_ends_a_request_that_never_ends(start_image: Callable[..., 
 def test_a_second_signal_ends_it_at_once(start_image: Callable[..., Container]) -> None:
     container = wire.start_on_loopback(start_image, "service", SHUTDOWN_TIMEOUT="600")
     with wire.connect(container) as connection:
-        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
         container.signal("SIGTERM")
         wait_for_log(container, "stopping: SIGTERM")
         container.signal("SIGTERM")

@@ -39,7 +39,6 @@ ROOTFS_TAR = f"{ROOTFS_LAYER}.tar"
 
 
 PYTHON = "usr/bin/python3"
-DIRECTORY_MODES = 0o1777  # what is kept of a directory's mode: no group is its owner
 SHARED = "usr/share/"  # where equal files become links
 SHARED_FROM = 512  # bytes; a smaller file is no larger than its link on disk
 
@@ -111,10 +110,16 @@ def _own_directories(directories: Iterable[Member], members: Iterable[Member]) -
     above = set(parents(dict.fromkeys(there)))
     found: dict[str, Member] = {}
     for member in directories:
-        path, mode = merged(member.path), member.mode & DIRECTORY_MODES
+        path, mode = merged(member.path), _directory_mode(member.mode)
         if path not in there and (mode != DIRECTORY_MODE or path not in above):
             found.setdefault(path, Member(path, mode=mode, directory=True, owner=member.owner))
     return list(found.values())
+
+
+def _directory_mode(mode: int) -> int:
+    """The mode of a directory that belongs to root and no group: others may write to it only if it
+    protects what they write from each other."""
+    return mode & 0o1777 if mode & 0o1000 else mode & 0o755
 
 
 def _check_versions(debs: Iterable[Deb]) -> None:

@@ -43,7 +43,7 @@ def test_packages_become_a_root_filesystem(tmp_path: Path) -> None:
     assert found["usr/bin/python3"].linkname == f"python{MINOR}"
     assert "usr/share/man" not in found
     assert f"usr/lib/python{MINOR}/test" not in found
-    assert (found["var/empty"].isdir(), found["var/empty"].mode) == (True, 0o777)
+    assert (found["var/empty"].isdir(), found["var/empty"].mode) == (True, 0o755)
     assert (tmp_path / "out" / "rootfs.tar").stat().st_size == rootfs.size
     assert rootfs.content_size == sum(
         len(info.linkname) if info.issym() else info.size for info in found.values()
@@ -54,7 +54,6 @@ MODES = {
     "home/nonroot": 0o1777,
     "root": 0o700,
     "tmp": 0o1777,
-    "var/empty": 0o777,
     "var/tmp": 0o1777,
 }
 
@@ -217,7 +216,7 @@ def test_directories_keep_their_modes_but_nobody_becomes_their_group(tmp_path: P
     built(tmp_path, debs(tmp_path, **more))
     found = infos(tmp_path)
     modes = {name: found[name].mode for name in ("var/spool/one", "var/both", "var/mail")}
-    assert modes == {"var/spool/one": 0o1730, "var/both": 0o700, "var/mail": 0o775}
+    assert modes == {"var/spool/one": 0o1730, "var/both": 0o700, "var/mail": 0o755}
     assert "usr/share/man/one" not in found
 
 
