@@ -8,6 +8,8 @@ from pants.option.option_types import BoolOption, EnumOption, IntOption, StrList
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
 
+from inseam.formats.download import LARGEST
+
 
 class PublishedImage(Enum):
     """A generated image of a `python_service`."""
@@ -99,6 +101,15 @@ class InseamSubsystem(Subsystem):
             """
         ),
     )
+    max_download_size = IntOption(
+        default=LARGEST,
+        help=softwrap(
+            """
+            Size in bytes that a wheel or an sdist may have: a download that becomes larger is
+            ended, and is an error. The lock has their hashes, but not their sizes.
+            """
+        ),
+    )
     registry_timeout = IntOption(
         default=60,
         help="Seconds to wait for each answer of a registry when an image is pushed.",
@@ -112,3 +123,8 @@ class InseamSubsystem(Subsystem):
             """
         ),
     )
+
+    @property
+    def download_bound(self) -> tuple[str, ...]:
+        """The argument of `fetch_wheel` for the size, if it is not that program's own default."""
+        return () if self.max_download_size == LARGEST else (str(self.max_download_size),)

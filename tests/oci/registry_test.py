@@ -368,16 +368,53 @@ def test_an_image_that_is_not_complete_is_not_pushed(
     assert registry.digest(repository, "1") is None
 
 
-def test_a_corrupt_blob_is_not_pushed(folder: Path, registry: Registry, repository: str) -> None:
+@pytest.mark.parametrize("same_time", [False, True])
+def test_a_corrupt_blob_is_not_pushed_but_replaced(
+    folder: Path, registry: Registry, repository: str, same_time: bool
+) -> None:
     layout = tiny.build(folder)
-    layer = tiny.metadata(layout).layers[1]
-    blob = layout / "blobs/sha256" / layer.descriptor.digest[7:]
+    digest = tiny.metadata(layout).layers[1].descriptor.digest
+    blob = layout / "blobs/sha256" / digest[7:]
+    time_ns = blob.stat().st_mtime_ns
     content = bytearray(blob.read_bytes())
     content[100] ^= 1
     blob.write_bytes(content)
+    if same_time:
+        os.utime(blob, ns=(time_ns, time_ns))
     result = push(folder, f"{registry.host}/{repository}:1")
     assert result.returncode == 1, result.stderr
+    assert digest in result.stderr
+    assert "ackage the image again" in result.stderr or "Package it again" in result.stderr
     assert registry.digest(repository, "1") is None
+    tiny.build(folder)
+    result = push(folder, f"{registry.host}/{repository}:1")
+    assert result.returncode == 0, result.stderr
+    assert registry.is_complete(repository, "1")
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_a_registry_that_limits_requests(
+    folder: Path, proxy: Proxy, repository: str, registry: Registry, always: bool
+) -> None:
+    """It is obeyed for as long as it asks, and named if it asks again and again."""
+    tiny.build(folder)
+    limited: list[Request] = []
+
+    def limit(request: Request) -> Answer:
+        if "/manifests/" in request.path and (always or not limited):
+            limited.append(request)
+            return Answer(429, (("Retry-After", "1"),))
+        return PASS
+
+    proxy.rule = limit
+    result = push(folder, f"{proxy.host}/{repository}:1")
+    assert limited
+    if always:
+        assert result.returncode == 1
+        assert "The registry limits how many requests it takes" in result.stderr
+    else:
+        assert result.returncode == 0, result.stderr
+        assert registry.is_complete(repository, "1")
 
 
 def test_a_push_that_is_killed_leaves_no_tag_on_half_an_image(

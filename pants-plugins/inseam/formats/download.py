@@ -40,6 +40,10 @@ class Corrupt(Exception):
     """A server serves a file of another size or hash than wanted."""
 
 
+class TooLarge(Corrupt):
+    """A server sends more bytes than a file of unknown size may have."""
+
+
 class Unreachable(Exception):
     """A server could not be asked, or broke off; `transient` if asking again may help, after
     `delay` seconds if the server says so."""
@@ -56,11 +60,14 @@ class _Failures:
 
     gone: list[str] = field(default_factory=list)
     corrupt: list[str] = field(default_factory=list)
+    too_large: list[str] = field(default_factory=list)
     unreachable: list[str] = field(default_factory=list)
 
     def error(self) -> Exception:
         if self.corrupt:
             return Corrupt("\n".join(self.corrupt))
+        if self.too_large:
+            return TooLarge("\n".join(self.too_large))
         if self.unreachable:
             return Unreachable("\n".join(self.unreachable + self.gone))
         return Gone("\n".join(self.gone))
@@ -79,8 +86,8 @@ def download(
     size, sha256: what it must have, in bytes and hexadecimal; None accepts any. largest: bytes that
     it may have if its size is not known.
 
-    Raises Corrupt, Gone or Unreachable, with one line a URL, when no URL gave the wanted file.
-    `out` then holds rubbish.
+    Raises Corrupt, TooLarge, Gone or Unreachable, with one line a URL, when no URL gave the wanted
+    file. `out` then holds rubbish.
     """
     failures = _Failures()
     for url in urls:
@@ -91,6 +98,9 @@ def download(
                 return
             except Gone:
                 failures.gone.append(f"{_shown(url)}: not there")
+                break
+            except TooLarge as error:
+                failures.too_large.append(f"{_shown(url)}: {error}")
                 break
             except Corrupt as error:
                 failures.corrupt.append(f"{_shown(url)}: {error}")
@@ -219,8 +229,9 @@ def _announced(response: IO[bytes]) -> int | None:
 
 
 def _too_large(size: int | None, largest: int) -> Corrupt:
-    wanted = f"{size} bytes" if size is not None else f"at most {largest} bytes"
-    return Corrupt(f"expected {wanted}, got more")
+    if size is not None:
+        return Corrupt(f"expected {size} bytes, got more")
+    return TooLarge(f"expected at most {largest} bytes, got more")
 
 
 def _status_error(error: urllib.error.HTTPError) -> Exception:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
-from inseam.formats.failure import Failure
+from inseam.formats.failure import Failure, no_space
 
 
 def run(argv: list[str]) -> int:
@@ -15,6 +16,16 @@ def run(argv: list[str]) -> int:
         program.main(argv[1:])
     except Failure as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        if not no_space(error):
+            raise
+        print(
+            f"There is no space for {error.filename or 'a file'} in {os.getcwd()}"
+            f" ({error.strerror}). Free some space, or set local_execution_root_dir in pants.toml"
+            " to a folder of another disk, and run the same command again.",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

@@ -15,7 +15,6 @@ nothing else; it is unpacked once, below CACHE.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -23,6 +22,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.confined import Command, TimedOut, place_of, run, tail
 from inseam.formats.failure import Failure
 from inseam.formats.files import write_whole
@@ -106,8 +106,8 @@ def main(argv: list[str]) -> None:
     _answer(work / "out", options.out, output)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="build_wheel", description=__doc__)
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="build_wheel", description=__doc__)
     parser.add_argument("--source", required=True)
     parser.add_argument("--subdirectory", default="")
     parser.add_argument("--frontend", required=True)

@@ -8,16 +8,16 @@ wheels. `formats.python.conflicts.check_code` says what fails.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.python.conflicts import check_code
 from inseam.formats.python.entry_point import parse_entry_point
 
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="check_code", description=__doc__)
+    parser = ArgumentParser(prog="check_code", description=__doc__)
     parser.add_argument("--sources", required=True, type=Path)
     parser.add_argument("--entry-point", action="append", default=[], type=parse_entry_point)
     parser.add_argument("layers", nargs="*", type=Path)

@@ -14,9 +14,9 @@ base lacks.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.compression import LAYER_TYPES
 from inseam.formats.python.code import write_code
 from inseam.formats.python.entry_point import parse_entry_point
@@ -24,7 +24,7 @@ from inseam.formats.python.entry_point import parse_entry_point
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="code", description=__doc__)
+    parser = ArgumentParser(prog="code", description=__doc__)
     parser.add_argument("--sources", required=True, type=Path)
     parser.add_argument("--folder", default="")
     parser.add_argument("--out", required=True, type=Path)

@@ -8,15 +8,15 @@ the layer, without it the tar's.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.compression import LAYER_TYPES, compress
 
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="compress", description=__doc__)
+    parser = ArgumentParser(prog="compress", description=__doc__)
     parser.add_argument("--tar", required=True, type=Path)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--name")

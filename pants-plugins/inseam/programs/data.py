@@ -7,9 +7,9 @@ Writes `data.tar` and `layer.json` (`Layer`) to the folder OUT.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.failure import Failure
 from inseam.formats.files import whole
 from inseam.formats.oci.layer import DATA_LAYER, Layer, write_layer
@@ -35,7 +35,7 @@ def write_data(sources: Path, out: Path) -> Layer:
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="data", description=__doc__)
+    parser = ArgumentParser(prog="data", description=__doc__)
     parser.add_argument("--sources", required=True, type=Path)
     parser.add_argument("--out", required=True, type=Path)
     options = parser.parse_args(argv)

@@ -9,15 +9,15 @@ this image, as `formats.oci.store` says.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.oci.store import export
 
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="export", description=__doc__)
+    parser = ArgumentParser(prog="export", description=__doc__)
     parser.add_argument("--store", required=True, type=Path)
     parser.add_argument("--layout", required=True, type=Path)
     parser.add_argument("image", type=Path)

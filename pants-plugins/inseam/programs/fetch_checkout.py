@@ -9,15 +9,15 @@ Credentials are those of git: ~/.netrc, or an SSH agent.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.python.checkout import check_out
 
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="fetch_checkout", description=__doc__)
+    parser = ArgumentParser(prog="fetch_checkout", description=__doc__)
     parser.add_argument("--repository", required=True)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--revision", default="")

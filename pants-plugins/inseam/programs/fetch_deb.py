@@ -15,10 +15,10 @@ must not be older than the lock's, as --known says, nor expired, unless --allow-
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.debian.fetch import fetch, fetch_newer, gone_error
 from inseam.formats.debian.mirror import find_mirrors
 from inseam.formats.debian.package import dump_package, load_package
@@ -29,7 +29,7 @@ from inseam.formats.files import write_whole
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="fetch_deb", description=__doc__)
+    parser = ArgumentParser(prog="fetch_deb", description=__doc__)
     parser.add_argument("--package", type=load_package, required=True)
     parser.add_argument("--release", required=True)
     parser.add_argument("--out", type=Path, required=True)

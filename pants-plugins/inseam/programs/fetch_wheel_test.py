@@ -51,3 +51,12 @@ def test_without_network_the_error_says_what_to_check(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="could not be fetched(.|\n)*network"):
         fetch_wheel.main([f"http://127.0.0.1:9/{NAME}", SHA256, str(tmp_path / NAME)])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wheel_that_is_larger_than_allowed_is_not_kept(mirror: Mirror, tmp_path: Path) -> None:
+    url = f"{mirror.url}/packages/{NAME}"
+    with pytest.raises(Failure, match=r"larger than it may be(.|\n)*max_download_size"):
+        fetch_wheel.main([url, SHA256, str(tmp_path / NAME), "5"])
+    assert list(tmp_path.iterdir()) == []
+    fetch_wheel.main([url, SHA256, str(tmp_path / NAME), "1000000"])
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]

@@ -11,7 +11,6 @@ a full disk or a crash, is replaced.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import py_compile
@@ -19,6 +18,8 @@ import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
+
+from inseam.formats.arguments import ArgumentParser
 
 SUM = "sha256"  # the file in a copy that has the hash of all others
 
@@ -81,7 +82,7 @@ def link(path: Path, target: str) -> None:
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="install_programs", description=__doc__)
+    parser = ArgumentParser(prog="install_programs", description=__doc__)
     parser.add_argument("--programs", required=True, type=Path)
     parser.add_argument("--cache", required=True, type=Path)
     parser.add_argument("--interpreter", required=True)

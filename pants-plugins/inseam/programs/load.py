@@ -8,17 +8,17 @@ otherwise. Prints the image's ID to standard output, and to standard error what 
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.clients.client import CLIENTS
 from inseam.formats.clients.load import load
 
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="load", description=__doc__)
+    parser = ArgumentParser(prog="load", description=__doc__)
     parser.add_argument("--client", choices=CLIENTS)
     parser.add_argument("image", type=Path)
     options = parser.parse_args(argv)

@@ -10,11 +10,11 @@ on PATH must include gpgv.
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
 from typing import Sequence
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.debian.closure import providers_of, resolve
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.index import Index, newest, read_release
@@ -74,7 +74,7 @@ def _lock_at(path: Path | None) -> DebianLock | None:
 
 
 def main(argv: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="lock_debs")
+    parser = ArgumentParser(prog="lock_debs")
     parser.add_argument("--packages", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--before", type=Path)

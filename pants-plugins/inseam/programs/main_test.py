@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import hashlib
+import resource
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Callable
@@ -9,6 +12,7 @@ from typing import Callable
 import pytest
 
 from inseam.formats.failure import Failure
+from inseam.formats.python.wheel_testing import build_wheel
 from inseam.programs import __main__ as program_main
 from inseam.programs.__main__ import run
 
@@ -41,6 +45,53 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     program(monkeypatch, lambda argv: argv.remove("nothing"))
     with pytest.raises(ValueError):
         run(["example"])
+
+
+def test_a_full_disk_is_told_from_a_bug(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def main(_: list[str]) -> None:
+        Path("/dev/full").write_bytes(b"x")
+
+    program(monkeypatch, main)
+    assert run(["example"]) == 1
+    printed = capfd.readouterr().err
+    assert printed.startswith("There is no space for ")
+    assert "No space left on device" in printed
+
+
+@pytest.mark.parametrize("name", ["fetch_wheel", "install_wheel", "unpack"])
+def test_a_full_disk_is_not_called_a_fault_of_the_wheel(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    files = {"demo/data.bin": bytes(range(256)) * 1000}
+    wheel = build_wheel(tmp_path, files=files, compression=zipfile.ZIP_STORED)
+    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    argv = {
+        "fetch_wheel": [wheel.as_uri(), sha256, str(tmp_path / "out" / wheel.name)],
+        "install_wheel": [str(wheel), str(tmp_path / "out")],
+        "unpack": [str(tmp_path / "out"), str(wheel)],
+    }
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        assert run([name, *argv[name]]) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    printed = capfd.readouterr().err
+    assert printed.startswith("There is no space for "), printed
+    assert not [path for path in (tmp_path / "out").rglob("*.bin")]
+
+
+@pytest.mark.parametrize("argv", [[], ["--out=x", "--sources=y", "--wrong"]])
+def test_arguments_that_a_program_does_not_take_are_one_text(
+    argv: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["data", *argv]) == 1
+    printed = capfd.readouterr().err
+    assert "usage:" not in printed
+    assert printed.startswith("the program data was called wrongly: ")
+    assert "please report it" in printed
 
 
 def test_python_runs_a_program_by_name(tmp_path: Path) -> None:

@@ -11,15 +11,15 @@ none of them is for --machine.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.python.merge import merge
 
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="merge", description=__doc__)
+    parser = ArgumentParser(prog="merge", description=__doc__)
     parser.add_argument("--name", required=True)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--venv-interpreter")

@@ -9,16 +9,16 @@ Writes the image to the folder OUT, as `formats.clients.pull` says. --python, --
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.clients.pull import pull
 from inseam.formats.oci.config import Runtime, parse_platform
 
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="pull", description=__doc__)
+    parser = ArgumentParser(prog="pull", description=__doc__)
     parser.add_argument("--platform", required=True, type=parse_platform)
     parser.add_argument("--python", required=True)
     parser.add_argument("--interpreter", required=True)

@@ -9,10 +9,10 @@ to standard output, and to standard error what was sent.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.clients.push import push, summary
 from inseam.formats.clients.registry import STALL
 from inseam.formats.oci.metadata import read_metadata
@@ -20,7 +20,7 @@ from inseam.formats.oci.metadata import read_metadata
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="push", description=__doc__)
+    parser = ArgumentParser(prog="push", description=__doc__)
     parser.add_argument("--timeout", type=float, default=STALL)
     parser.add_argument("image", type=Path)
     options = parser.parse_args(argv)

@@ -9,11 +9,11 @@ With --dry-run nothing is written. Says both digests, and what the rebase change
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.failure import Failure
 from inseam.formats.oci.metadata import ImageMetadata, read_metadata
 from inseam.formats.oci.rebase import rebase
@@ -40,7 +40,7 @@ def _base(image: ImageMetadata) -> str:
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="rebase", description=__doc__)
+    parser = ArgumentParser(prog="rebase", description=__doc__)
     parser.add_argument("--base", required=True, type=Path)
     parser.add_argument("--dry-run", action="store_true")
     parser.add_argument("image", type=Path)

@@ -10,15 +10,15 @@ standard library is compiled by the running interpreter, which must have the sam
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.rootfs.build import build
 
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="rootfs", description=__doc__)
+    parser = ArgumentParser(prog="rootfs", description=__doc__)
     parser.add_argument("--architecture", required=True)
     parser.add_argument("--interpreter", required=True)
     parser.add_argument("--out", type=Path, required=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from inseam.formats.failure import Failure
+from inseam.formats.failure import Failure, no_space
 from inseam.formats.files import write_whole
 
 
@@ -34,4 +34,6 @@ def main(argv: list[str]) -> None:
                         )
                     write_whole(out / info.filename, archive.read(info))
         except (zipfile.BadZipFile, OSError) as error:
+            if no_space(error):
+                raise
             raise Failure(f"{wheel} is not a usable wheel: {error}") from error

@@ -348,6 +348,12 @@ def test_layers_that_do_not_go_together_are_refused(
         assert text in error
 
 
+def test_a_service_is_no_requirement_of_a_shared_layer(runner: RuleRunner) -> None:
+    write_image(runner, ["3rdparty/layers:a"], venv_layer("a", "src/shop:app"))
+    error = failure(runner, OciImage, OciImageRequest(IMAGE, ""))
+    assert "3rdparty/layers:a: `requirements` has src/shop:app, a `python_service`" in error
+
+
 def test_the_code_of_another_base_is_refused(runner: RuleRunner) -> None:
     write_image(runner, [":app#layers"], base="//:old")
     error = failure(runner, OciImage, OciImageRequest(IMAGE, ""))

@@ -56,6 +56,15 @@ FORMATS = {
     "run_image": f"{ENGINES} clients/run",
     "unpack": "failure files",
 }
+# Those whose arguments are all positional; the others read theirs with `arguments`.
+WITHOUT_OPTIONS = (
+    "check_layers",
+    "fetch_wheel",
+    "install_wheel",
+    "pack_source",
+    "run_image",
+    "unpack",
+)
 
 
 def modules(program: str) -> set[str]:
@@ -75,6 +84,8 @@ def test_every_program_is_listed() -> None:
 @pytest.mark.parametrize("program", program_names())
 def test_a_program_ships_these_modules(program: str) -> None:
     formats = {f"formats/{name}" for name in FORMATS[program].split()}
+    if program not in WITHOUT_OPTIONS:
+        formats.add("formats/arguments")
     assert modules(program) == {"programs/__main__", f"programs/{program}", *formats}
 
 

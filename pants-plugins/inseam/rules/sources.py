@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Iterable
 
 from pants.backend.python.subsystems.repos import PythonRepos
 from pants.base.build_environment import get_buildroot
@@ -18,6 +18,7 @@ from inseam.formats.failure import Failure
 from inseam.plan.artifacts import LockedArchive, LockedCheckout, LockedDirectory, LockedSource
 from inseam.plan.lock import resolve_url
 from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
+from inseam.subsystem import InseamSubsystem
 
 # What git reads of the environment.
 _GIT_ENV = (*NETWORK_ENV, "GIT_SSH_COMMAND", "HOME", "PATH", "SSH_AUTH_SOCK")
@@ -42,11 +43,13 @@ class FetchedSource:
     subdirectory: str
 
 
-async def _archive(source: LockedArchive, url: str, python_version: str) -> FetchedSource:
+async def _archive(
+    source: LockedArchive, url: str, python_version: str, bound: Iterable[str]
+) -> FetchedSource:
     env = await environment_vars_subset(EnvironmentVarsRequest(NETWORK_ENV), **implicitly())
     result = await run_program(
         ProgramRequest(
-            argv=("fetch_wheel", url, source.sha256, f"{_FOLDER}/{source.filename}"),
+            argv=("fetch_wheel", url, source.sha256, f"{_FOLDER}/{source.filename}", *bound),
             input=EMPTY_DIGEST,
             output=_FOLDER,
             python_version=python_version,
@@ -113,7 +116,9 @@ async def _directory(source: LockedDirectory, url: str, python_version: str) -> 
 
 
 @rule(desc="Fetch sources", level=LogLevel.DEBUG)
-async def fetch_source(request: SourceRequest, python_repos: PythonRepos) -> FetchedSource:
+async def fetch_source(
+    request: SourceRequest, python_repos: PythonRepos, inseam: InseamSubsystem
+) -> FetchedSource:
     source, python_version = request.source, request.python_version
     if isinstance(source, LockedCheckout):
         return await _checkout(source, python_version)
@@ -121,7 +126,7 @@ async def fetch_source(request: SourceRequest, python_repos: PythonRepos) -> Fet
     if isinstance(source, LockedDirectory):
         return await _directory(source, url, python_version)
     assert isinstance(source, LockedArchive)
-    return await _archive(source, url, python_version)
+    return await _archive(source, url, python_version, inseam.download_bound)
 
 
 fetched_source = by_name(fetch_source)

@@ -31,6 +31,7 @@ from inseam.formats.failure import Failure
 from inseam.plan.artifacts import LockedWheel
 from inseam.plan.lock import parse, resolve_url
 from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
+from inseam.subsystem import InseamSubsystem
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +154,9 @@ class FetchedWheel:
 
 
 @rule(desc="Fetch a wheel", level=LogLevel.DEBUG)
-async def fetch_wheel(request: FetchRequest, python_repos: PythonRepos) -> FetchedWheel:
+async def fetch_wheel(
+    request: FetchRequest, python_repos: PythonRepos, inseam: InseamSubsystem
+) -> FetchedWheel:
     wheel = request.wheel
     if isinstance(wheel, BuiltWheel):
         return FetchedWheel(wheel.digest, wheel.size)
@@ -161,7 +164,13 @@ async def fetch_wheel(request: FetchRequest, python_repos: PythonRepos) -> Fetch
     url = resolve_url(wheel.url, python_repos.path_mappings)
     result = await run_program(
         ProgramRequest(
-            argv=("fetch_wheel", url, wheel.sha256, f"wheels/{wheel.filename}"),
+            argv=(
+                "fetch_wheel",
+                url,
+                wheel.sha256,
+                f"wheels/{wheel.filename}",
+                *inseam.download_bound,
+            ),
             input=EMPTY_DIGEST,
             output="wheels",
             python_version=request.python_version,

@@ -20,7 +20,7 @@ from inseam.formats.oci.descriptor import blob_path
 from inseam.formats.oci.layout import INDEX
 from inseam.formats.oci.metadata import ImageMetadata, read_metadata
 from inseam.formats.oci.reference import parse_reference
-from inseam.formats.oci.store import blobs_of, missing
+from inseam.formats.oci.store import blobs_of, missing, unmark_damaged
 
 _UPLOADED = re.compile(r"Upload of layer (sha256:[0-9a-f]{64}) complete")
 _MOUNTED = re.compile(r"Trying to mount .*mount=(sha256)%3A([0-9a-f]{64})")
@@ -64,6 +64,12 @@ def push(layout: Path, *, timeout: float = STALL) -> list[Pushed]:
     try:
         return [_push(layout, image, Repository(name, timeout)) for name in names]
     except Failure as error:
+        damaged = [] if isinstance(error, Unanswered) else unmark_damaged(layout, blobs_of(image))
+        if damaged:
+            raise Failure(
+                f"{image.target}: {', '.join(damaged)} in {layout} is damaged, so it was not"
+                " pushed. Package the image again, which replaces it."
+            ) from error
         raise Failure(f"{image.target}: {error}") from error
 
 

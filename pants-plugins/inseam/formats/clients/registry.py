@@ -24,6 +24,8 @@ STALL = 60.0  # seconds in which a registry has to answer a request
 SLOWEST = 50_000  # bytes a second at which an upload is not yet taken for stalled
 
 _REQUEST = re.compile(r"(GET|HEAD|POST|PATCH|PUT) (\w+://[^?\s]+)")
+_WAITS = re.compile(r"Too many requests to .*: sleeping for")  # for as long as the server asks
+LONGEST_WAIT = 60.0  # seconds that skopeo waits at most when a registry asks it to
 _TRANSFER = re.compile(r"PATCH |GET [^?\s]+/blobs/sha256:")  # after which it is silent for long
 _QUERY = re.compile(r"\?[^\s\"]*")  # which may hold what is nobody's business
 _MESSAGE = re.compile(r'level=(\w+) msg="((?:[^"\\]|\\.)*)"')
@@ -122,6 +124,11 @@ class Repository:
             try:
                 line = lines.get(timeout=limit)
             except queue.Empty:
+                if log and _WAITS.match(log[-1][1]):
+                    raise Unanswered(
+                        f"the registry of {self.name} asked to wait, and did not answer within"
+                        f" {limit:.0f} s. {_LIMITED.format(registry=self._registry)}"
+                    ) from None
                 raise Unanswered(
                     f"the registry of {self.name} has not answered for"
                     f" {limit:.0f} s ({_last_request(log)}). Try again later: what it already has"
@@ -136,6 +143,8 @@ class Repository:
             log.append((match[1], message))
             if _TRANSFER.match(message):
                 limit = self.stall + largest / SLOWEST
+            elif _WAITS.match(message):
+                limit = self.stall + LONGEST_WAIT
             elif _REQUEST.match(message):
                 limit = self.stall
 
@@ -148,8 +157,11 @@ class Repository:
                 advice = found
                 break
         kind = Unanswered if re.search(_UNREACHABLE, text, re.IGNORECASE) else Failure
-        registry = self.reference.registry or "Docker's default registry"
-        return kind(f"{self.name}: {text}\n{advice.format(registry=registry)}")
+        return kind(f"{self.name}: {text}\n{advice.format(registry=self._registry)}")
+
+    @property
+    def _registry(self) -> str:
+        return self.reference.registry or "Docker's default registry"
 
 
 def _read_all(stream: BinaryIO, output: list[bytes]) -> None:
@@ -171,6 +183,10 @@ def _last_request(log: list[tuple[str, str]]) -> str:
 
 
 _UNREACHABLE = "connection refused|no such host|i/o timeout|no route to host|network is unreachable"
+_LIMITED = (
+    "The registry limits how many requests it takes. Log in with `docker login {registry}` if it"
+    " allows more to those who do, or try again later: what it already has is not sent again."
+)
 _ADVICE = (
     (_UNREACHABLE, "Is {registry} the right registry, and does it run?"),
     (
@@ -188,6 +204,7 @@ _ADVICE = (
         "Put the certificate of {registry}'s authority where the system has such certificates.",
     ),
     ("manifest unknown|name unknown|not found", "Check the image's name and its digest."),
+    ("too ?many ?requests|rate limit|StatusCode: 429", _LIMITED),
     ("no space left", "Free some space, then run the command again."),
 )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inseam.formats.clients import registry
 from inseam.formats.clients.registry import Repository, Unanswered, authentication
 from inseam.formats.failure import Failure
 from inseam.formats.oci.reference import parse_reference
@@ -57,6 +58,8 @@ def test_a_failure_has_skopeo_s_words_and_advice(skopeo: Path) -> None:
         ("server gave HTTP response to HTTPS client", "accepted on this machine only"),
         ("manifest unknown", "Check the image's name"),
         ("unexpected EOF", "Run the command again"),
+        ("too many requests to registry", "limits how many requests"),
+        ("toomanyrequests: You have reached your pull rate limit", "limits how many requests"),
         ("x509: certificate signed by unknown authority", "certificate of 127.0.0.1:5000's"),
     ],
 )
@@ -78,6 +81,17 @@ def test_a_registry_that_does_not_answer_is_given_up(skopeo: Path) -> None:
     with pytest.raises(Unanswered, match=r"not answered for 0 s \(its last request: GET http"):
         REPOSITORY.run(["copy"])
     assert time.monotonic() - start < 5
+
+
+def test_a_registry_that_asks_to_wait_is_waited_for(
+    skopeo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "Too many requests to 127.0.0.1: sleeping for 1.000000 seconds before next attempt"
+    write(skopeo, log("GET http://127.0.0.1:5000/v2/"), log(words), "sleep 1", log("done"))
+    assert REPOSITORY.run(["copy"]).log[-1] == "done"
+    monkeypatch.setattr(registry, "LONGEST_WAIT", 0.1)
+    with pytest.raises(Unanswered, match="asked to wait(.|\n)*limits how many requests"):
+        REPOSITORY.run(["copy"])
 
 
 def test_an_upload_gets_the_time_that_it_may_take(skopeo: Path) -> None:

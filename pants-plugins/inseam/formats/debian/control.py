@@ -32,7 +32,7 @@ def paragraphs(text: str) -> Iterator[Paragraph]:
             fields, name = {}, ""
         elif not line.startswith("#"):
             name, colon, value = line.partition(":")
-            if not colon:
+            if not colon or not name:
                 raise DebianError(f"control data has a line without a field name: {line!r}")
             fields[name] = value.strip()
     if fields:

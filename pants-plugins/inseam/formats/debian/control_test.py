@@ -14,7 +14,7 @@ def test_a_value_may_start_on_the_next_line() -> None:
     assert list(paragraphs("SHA256:\n aa 1 x\n bb 2 y\n")) == [{"SHA256": "\naa 1 x\nbb 2 y"}]
 
 
-@pytest.mark.parametrize("text", [" continued\n", "no field\n"])
+@pytest.mark.parametrize("text", [" continued\n", "no field\n", ": value\n"])
 def test_what_is_no_field_is_refused(text: str) -> None:
     with pytest.raises(DebianError):
         list(paragraphs(text))

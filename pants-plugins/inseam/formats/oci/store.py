@@ -10,7 +10,6 @@ has none is checked against its digest before it counts as there, so a damaged o
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -21,7 +20,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Iterable, Mapping, Sequence
 
-from inseam.formats.failure import Failure
+from inseam.formats.failure import Failure, no_space
 from inseam.formats.files import temporary_name, write_whole
 from inseam.formats.oci.descriptor import BLOBS, blob_path
 from inseam.formats.oci.layout import INDEX, LAYOUT, LAYOUT_TEXT
@@ -59,16 +58,34 @@ def _has(store: Path, digest: str, size: int | None) -> bool:
             return False
         if found.st_mtime_ns % _SECOND == _mark(digest):
             return True
-        with path.open("rb") as blob:
-            hashed = hashlib.sha256()
-            for data in iter(lambda: blob.read(COPY_SIZE), b""):
-                hashed.update(data)
+        if _digest(path) != digest:
+            return False
     except OSError:
-        return False
-    if f"sha256:{hashed.hexdigest()}" != digest:
         return False
     _set_mark(path, digest, found.st_mtime_ns)
     return True
+
+
+def unmark_damaged(store: Path, digests: Iterable[str]) -> list[str]:
+    """The digests of those blobs whose content is not theirs although they have a mark, which they
+    lose: a disk, or somebody who kept the time of change, has damaged them."""
+    damaged = []
+    for digest in digests:
+        path = blob_path(store, digest)
+        with suppress(OSError):
+            time_ns = path.stat().st_mtime_ns
+            if _digest(path) != digest:
+                damaged.append(digest)
+                _set_time(path, time_ns - time_ns % _SECOND + (_mark(digest) + 1) % _SECOND)
+    return damaged
+
+
+def _digest(path: Path) -> str:
+    hashed = hashlib.sha256()
+    with path.open("rb") as blob:
+        for data in iter(lambda: blob.read(COPY_SIZE), b""):
+            hashed.update(data)
+    return f"sha256:{hashed.hexdigest()}"
 
 
 def _mark(digest: str) -> int:
@@ -77,7 +94,10 @@ def _mark(digest: str) -> int:
 
 
 def _set_mark(path: Path, digest: str, time_ns: int) -> None:
-    time_ns -= time_ns % _SECOND - _mark(digest)
+    _set_time(path, time_ns - time_ns % _SECOND + _mark(digest))
+
+
+def _set_time(path: Path, time_ns: int) -> None:
     # Where that is not allowed or not kept, the blob is checked each time.
     with suppress(OSError):
         os.utime(path, ns=(time_ns, time_ns))
@@ -159,7 +179,7 @@ def _export(
             copied.append(digest)
         _write_layout(inputs, store, layout)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if no_space(error):
             raise Failure(
                 f"{image.target}: not enough space for the image in {store} ({error.strerror}). It"
                 f" needs {_megabytes(wanted.values())} MB. Free some space and run the same"

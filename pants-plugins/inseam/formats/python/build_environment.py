@@ -15,7 +15,7 @@ from installer.destinations import SchemeDictionaryDestination
 from installer.exceptions import InstallerError
 from installer.sources import WheelFile
 
-from inseam.formats.failure import Failure
+from inseam.formats.failure import Failure, no_space
 
 # What `installer` and `zipfile` raise for files that are not wheels.
 _UNUSABLE = (
@@ -67,4 +67,6 @@ def make_environment(folder: Path, interpreter: str, wheels: Iterable[Path], *, 
                 )
                 installer.install(source, destination, {"INSTALLER": b"inseam\n"})
         except _UNUSABLE as error:
+            if no_space(error):
+                raise
             raise Failure(f"{wheel.name} cannot be installed to build with it: {error}") from error

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from inseam.formats.failure import Failure
+from inseam.formats.failure import Failure, no_space
 
 # What is no part of the sources: a checkout's own files, and bytecode.
 _CONTROL = (".git", ".hg", ".svn", ".bzr")
@@ -31,6 +31,8 @@ def unpack(archive: Path, out: Path) -> Path:
         else:
             _unpack_tar(archive, out)
     except _UNUSABLE as error:
+        if no_space(error):
+            raise
         raise Failure(f"{archive.name} is not a usable archive of sources: {error}") from error
     found = sorted(path for path in out.iterdir() if path.name != "pax_global_header")
     if len(found) == 1 and found[0].is_dir() and not found[0].is_symlink():

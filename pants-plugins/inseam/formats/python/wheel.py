@@ -30,7 +30,7 @@ from installer.utils import (
 
 from inseam.formats import elf
 from inseam.formats.distribution import Wheel
-from inseam.formats.failure import Failure
+from inseam.formats.failure import Failure, no_space
 from inseam.formats.files import whole
 from inseam.formats.python.bytecode import compile_module, minor_version
 from inseam.formats.python.venv import VENV, console_script, site_packages
@@ -217,6 +217,8 @@ def install_wheel(
             " the form `module:function`"
         ) from error
     except UNUSABLE as error:
+        if no_space(error):
+            raise
         raise Failure(f"{path.name} is not a usable wheel: {error}") from error
     machines, files = sorted(destination.machines), destination.files
     tree = WheelTree(wheel, path.name, tuple(machines), tuple(files))
