@@ -11,7 +11,9 @@ import re
 from typing import TYPE_CHECKING, Any, Callable, Coroutine, Iterable, TypeVar, get_type_hints
 
 from packaging.version import Version
+from pants.backend.python.goals.package_pex_binary import PexBinaryFieldSet
 from pants.backend.python.target_types import InterpreterConstraintsField, PythonResolveField
+from pants.engine.target import Target
 from pants.version import PANTS_SEMVER
 
 _Result = TypeVar("_Result")
@@ -305,6 +307,22 @@ def patch_image_id_parser(package_image: Any) -> None:
     package_image.parse_image_id_from_docker_build_output = parse_whatever_the_time
 
 
+def leave_to_inseam(target_type: type[Target]) -> None:
+    """Makes Pants neither package nor run targets of a type that has the fields of a `pex_binary`.
+
+    These fields are how Pants finds code, and every target that has them counts as a PEX.
+    """
+    opt_out = PexBinaryFieldSet.opt_out
+    if getattr(opt_out, "left_to_inseam", None) == target_type.alias:
+        return
+
+    def opt_out_too(cls: type[PexBinaryFieldSet], target: Target) -> bool:
+        return target.alias == target_type.alias or bool(opt_out(target))
+
+    opt_out_too.left_to_inseam = target_type.alias  # type: ignore[attr-defined]
+    PexBinaryFieldSet.opt_out = classmethod(opt_out_too)  # type: ignore[assignment]
+
+
 __all__ = [
     "EnvironmentTarget",
     "add_prefix",
@@ -327,6 +345,7 @@ __all__ = [
     "hydrate_sources",
     "implicitly",
     "interpreter_constraints",
+    "leave_to_inseam",
     "merge_digests",
     "owned_dependencies",
     "patch_image_id_parser",

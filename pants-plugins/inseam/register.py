@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from pants.backend.docker.rules import rules as docker_rules
+from pants.backend.docker.target_types import DockerImageTarget
+from pants.backend.docker.target_types import rules as docker_target_rules
 from pants.engine.target import Target
 
 from inseam.rules import (
@@ -16,6 +19,7 @@ from inseam.rules import (
     code_layers,
     compressors,
     debian_lock,
+    default_base,
     dependencies,
     dist,
     distributions,
@@ -31,7 +35,7 @@ from inseam.rules import (
     wheel_layers,
     wheels,
 )
-from inseam.rules.goals import export_codegen, package, publish, rebase, run, test
+from inseam.rules.goals import export_codegen, package, publish, rebase, run, tailor, test
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.base import (
     BaseImageTarget,
@@ -43,6 +47,7 @@ from inseam.targets.base import (
     RegistryImageTarget,
 )
 from inseam.targets.checks import ImageStructureTarget
+from inseam.targets.code import ServiceCodeTarget
 from inseam.targets.image import OciImageTarget, OciLayoutTarget
 from inseam.targets.layer import (
     AppLayerTarget,
@@ -60,6 +65,7 @@ _MODULES = (
     generate,
     generate_service,
     base,
+    default_base,
     debian_lock,
     dependencies,
     wheels,
@@ -81,14 +87,17 @@ _MODULES = (
     publish,
     rebase,
     run,
+    tailor,
     test,
 )
 
 
 def target_types() -> list[type[Target]]:
     return [
+        DockerImageTarget,
         PythonServiceTarget,
         VenvLayersTarget,
+        ServiceCodeTarget,
         AppLayerTarget,
         DepsImageTarget,
         VenvLayerTarget,
@@ -109,4 +118,10 @@ def target_types() -> list[type[Target]]:
 # Pants asks twice in each run, and finding them takes it ten milliseconds.
 @cache
 def rules() -> list[Any]:
-    return [*InseamSubsystem.rules(), *(rule for module in _MODULES for rule in module.rules())]
+    return [
+        *InseamSubsystem.rules(),
+        # `#image` is a `docker_image`. Its backend need not be in the repository's configuration.
+        *docker_rules(),
+        *docker_target_rules(),
+        *(rule for module in _MODULES for rule in module.rules()),
+    ]

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from enum import Enum
 
-from pants.option.option_types import BoolOption, EnumOption, IntOption, StrListOption, StrOption
+from pants.option.option_types import (
+    BoolOption,
+    EnumListOption,
+    EnumOption,
+    IntOption,
+    StrListOption,
+    StrOption,
+)
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
 
 from inseam.formats.download import LARGEST
+from inseam.plan.packaging import Artifact
+
+# The address of the base that comes with Inseam.
+DEFAULT_BASE = "//:inseam-base"
 
 
 class PublishedImage(Enum):
@@ -23,11 +34,52 @@ class InseamSubsystem(Subsystem):
     help = "Container images for Python services."
 
     base = StrOption(
+        default=DEFAULT_BASE,
+        help=softwrap(
+            f"""
+            Address of the base of all services and images whose `base` field is not set: a
+            `debian_base` or a `registry_base`, such as `//docker/base:debian`. The default is the
+            base that comes with Inseam, `{DEFAULT_BASE}`: Debian 12 with CPython 3.11.
+            """
+        ),
+    )
+    default_base_lock = StrOption(
         default=None,
         help=softwrap(
+            f"""
+            Path of your own lock of the packages of `{DEFAULT_BASE}`, such as
+            `lockfiles/inseam-base.json`. `generate-lockfiles --resolve=inseam-base` writes it.
+            Without it, the packages are those that the version of Inseam was released with.
             """
-            Address of the base of all services and images whose `base` field is not set: a
-            `debian_base` or a `registry_base`, such as `//docker/base:debian`.
+        ),
+    )
+    package = EnumListOption(
+        enum_type=Artifact,
+        default=[Artifact.oci],
+        help=softwrap(
+            """
+            What a `python_service` generates that `package` makes files of: `oci` for `#oci`,
+            `image` for `#image` (which needs a Docker Engine), `pex` for `#pex` and
+            `#healthcheck`, `layers` for the description of its layers. The field `package`
+            overrides it.
+            """
+        ),
+    )
+    tailor = BoolOption(
+        default=True,
+        help=softwrap(
+            """
+            Whether `tailor` proposes a `python_service` for each module that starts one. It reads
+            the sources and never runs them.
+            """
+        ),
+    )
+    prune_after = IntOption(
+        default=14,
+        help=softwrap(
+            """
+            Days after which `package` removes a blob in `dist/oci` that no image in `dist` refers
+            to any more. Zero keeps all blobs.
             """
         ),
     )
@@ -118,8 +170,8 @@ class InseamSubsystem(Subsystem):
         default=PublishedImage.oci,
         help=softwrap(
             """
-            Which image of a `python_service` the goal `publish` pushes: `oci` for `#oci`, or
-            `image` for `#image`. The other one is skipped.
+            Which image the goal `publish` pushes of a `python_service` that is packaged both as
+            `oci` and as `image`. The other one is skipped.
             """
         ),
     )

@@ -36,6 +36,7 @@ from inseam.formats.oci.layer import Layer
 from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_LAYER, parse_rootfs
 from inseam.plan.platform import PythonPlatform
 from inseam.rules import warnings
+from inseam.rules.default_base import how_to_lock, shipped_files
 from inseam.rules.layers import StoredLayer, file_content, layer_folder
 from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
 from inseam.rules.warnings import WarningRequest, warn
@@ -134,10 +135,7 @@ class LockedBase:
 
     def failure(self, error: Failure) -> Failure:
         """The error of a step that works with the packages, with what to edit and to type."""
-        return Failure(
-            f"{self.base}: {error}\n(The list of packages is {self.packages_path}. To lock them"
-            f" again: {refresh_command(self.lock_path)})"
-        )
+        return Failure(f"{self.base}: {error}\n({how_to_lock(self.packages_path, self.lock_path)})")
 
 
 @rule
@@ -150,8 +148,10 @@ async def read_locked_base(request: LockedBaseRequest) -> LockedBase:
     architecture = (request.platform or target[PlatformField].value).split("/")[1]
     path = target[DebianLockField].value
     listed = packages_path(target)
-    contents = await get_digest_contents(await path_globs_to_digest(PathGlobs([path, listed])))
-    files = {file.path: file.content for file in contents}
+    files = shipped_files(target)
+    wanted = [name for name in (path, listed) if name not in files]
+    contents = await get_digest_contents(await path_globs_to_digest(PathGlobs(wanted)))
+    files.update({file.path: file.content for file in contents})
     if path not in files:
         raise Failure(f"{base}: the lock {path} does not exist. Run: {refresh_command(path)}")
     try:
@@ -168,10 +168,7 @@ async def read_locked_base(request: LockedBaseRequest) -> LockedBase:
         ):
             check_declared(field.alias, target[field].value, found)
     except Failure as error:
-        raise Failure(
-            f"{base}: {error}\n(The list of packages is {listed}, its lock {path}. To lock them"
-            f" again: {refresh_command(path)})"
-        ) from error
+        raise Failure(f"{base}: {error}\n({how_to_lock(listed, path)})") from error
     return LockedBase(
         base,
         listed,

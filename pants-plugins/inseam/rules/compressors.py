@@ -23,9 +23,11 @@ from inseam.compat import (
     remove_prefix,
 )
 from inseam.formats.failure import Failure
+from inseam.plan.lock import parse
 from inseam.rules.process import ProgramRequest, run_program
 
 _LOCK = "compressors.lock"
+_REQUIREMENTS = "compressors.txt"
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,27 @@ class Compressors:
     digest: Digest
 
 
+def pinned(lock: dict[str, Any]) -> str:
+    """The requirements of a lock with the hashes of all their files, in the form that pip reads."""
+    return "".join(
+        " ".join(
+            [
+                f"{item['project_name']}=={item['version']}",
+                *(f"--hash={file['algorithm']}:{file['hash']}" for file in item["artifacts"]),
+            ]
+        )
+        + "\n"
+        for part in lock["locked_resolves"]
+        for item in part["locked_requirements"]
+    )
+
+
 @rule(desc="Fetch compressors", level=LogLevel.DEBUG)
 async def fetch_compressors(request: CompressorsRequest, python_repos: PythonRepos) -> Compressors:
-    lock = pkgutil.get_data("inseam", _LOCK)
-    assert lock is not None
-    inputs = await create_digest(CreateDigest([FileContent(_LOCK, lock)]))
+    text = pkgutil.get_data("inseam", _LOCK)
+    assert text is not None
+    hashed = pinned(parse(text, _LOCK, "compressors"))
+    inputs = await create_digest(CreateDigest([FileContent(_REQUIREMENTS, hashed.encode())]))
     python = await find_interpreter(
         InterpreterConstraints([f"CPython=={request.python_version}.*"]), **implicitly()
     )
@@ -54,12 +72,12 @@ async def fetch_compressors(request: CompressorsRequest, python_repos: PythonRep
         PexCliProcess(
             subcommand=(),
             extra_args=(
-                "deflate",
-                "zstandard",
-                f"--lock={_LOCK}",
+                # Not the lock itself, whose URLs may need a path mapping: any index that has the
+                # files will do, and the hashes say whether it does.
+                f"--requirement={_REQUIREMENTS}",
                 "--no-pypi",
                 *(f"--index={index}" for index in python_repos.indexes),
-                *(f"--path-mapping={mapping}" for mapping in python_repos.path_mappings),
+                *(f"--find-links={link}" for link in python_repos.find_links),
                 f"--python={python.path}",
                 "--layout=packed",
                 "--no-emit-warnings",

@@ -15,7 +15,7 @@ from pants.core.goals.generate_lockfiles import (
     UserGenerateLockfiles,
 )
 from pants.engine.env_vars import EnvironmentVarsRequest
-from pants.engine.fs import AddPrefix, PathGlobs
+from pants.engine.fs import AddPrefix, CreateDigest, FileContent, MergeDigests, PathGlobs
 from pants.engine.rules import collect_rules, rule
 from pants.engine.target import AllTargets
 from pants.engine.unions import UnionRule
@@ -24,14 +24,17 @@ from pants.util.logging import LogLevel
 from inseam.compat import (
     CALL_BY_NAME,
     add_prefix,
+    create_digest,
     digest_to_snapshot,
     environment_vars_subset,
     implicitly,
+    merge_digests,
     path_globs_to_digest,
 )
 from inseam.formats.debian.lock import lock_name
 from inseam.formats.failure import Failure
 from inseam.rules.base import FETCH_ENV, packages_path
+from inseam.rules.default_base import is_shipped, shipped_files
 from inseam.rules.process import ANY_PYTHON, ProgramRequest, run_program
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.base import DebianLockField, RootfsSourcesField
@@ -41,9 +44,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class GenerateDebianLock(GenerateLockfile):
-    """packages: path of the list of packages."""
+    """packages: path of the list of packages. shipped: it, if it comes with Inseam."""
 
     packages: str
+    shipped: tuple[FileContent, ...] = ()
 
 
 class RequestedDebianLocks(RequestedUserResolveNames):
@@ -60,11 +64,16 @@ def _locks(targets: AllTargets) -> dict[str, GenerateDebianLock]:
         if not target.has_field(RootfsSourcesField):
             continue
         path = target[DebianLockField].value
+        if is_shipped(path):
+            continue
         lock = GenerateDebianLock(
             resolve_name=lock_name(path),
             lockfile_dest=path,
             diff=False,
             packages=packages_path(target),
+            shipped=tuple(
+                FileContent(name, content) for name, content in shipped_files(target).items()
+            ),
         )
         known = locks.setdefault(lock.resolve_name, lock)
         if (known.packages, known.lockfile_dest) != (lock.packages, lock.lockfile_dest):
@@ -98,7 +107,10 @@ async def requested_debian_locks(
 async def generate_debian_lock(
     request: GenerateDebianLock, inseam: InseamSubsystem
 ) -> GenerateLockfileResult:
-    files = await path_globs_to_digest(PathGlobs([request.packages, request.lockfile_dest]))
+    shipped = await create_digest(CreateDigest(request.shipped))
+    wanted = {request.packages, request.lockfile_dest} - {file.path for file in request.shipped}
+    own = await path_globs_to_digest(PathGlobs(sorted(wanted)))
+    files = await merge_digests(MergeDigests([shipped, own]))
     found = (await digest_to_snapshot(files)).files
     if request.packages not in found:
         raise Failure(

@@ -48,7 +48,8 @@ from inseam.targets.layer import (
 
 async def _debian_locks(inseam: InseamSubsystem) -> dict[str, Address]:
     """The targets of the locks of Debian packages, by path."""
-    found = await path_globs_to_digest(PathGlobs(inseam.debian_locks))
+    own = [inseam.default_base_lock] if inseam.default_base_lock else []
+    found = await path_globs_to_digest(PathGlobs([*inseam.debian_locks, *own]))
     snapshot = await digest_to_snapshot(found)
     return {
         path: Address(posixpath.dirname(path), target_name=f"_{lock_name(path)}_lock")

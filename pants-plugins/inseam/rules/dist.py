@@ -3,8 +3,9 @@
 Pants knows nothing of what is written here, so this is the contract:
 
 - Only `dist/oci` (blobs, which all images share) and the layouts of the images that are packaged
-  are written. Blobs are only added. A layout has its old content or its new one, however a run
-  ends, and its index is written last (`formats.oci.store`).
+  are written. Blobs are added; those that no layout has referred to for `[inseam].prune_after` days
+  are removed, as `formats.oci.prune` says. A layout has its old content or its new one, however a
+  run ends, and its index is written last (`formats.oci.store`).
 - What is there is compared first, in each session, since anybody may have removed files. What is
   already there is not written again.
 - A few kilobytes of an edit are written by the rule itself; more by the program `export`, in an
@@ -14,6 +15,7 @@ Pants knows nothing of what is written here, so this is the contract:
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,12 +40,16 @@ from inseam.compat import (
 from inseam.formats.failure import Failure
 from inseam.formats.oci.descriptor import BLOBS, blob_path
 from inseam.formats.oci.metadata import ImageMetadata
+from inseam.formats.oci.prune import Pruned, prune, using
 from inseam.formats.oci.store import blobs_of, export_contents, missing
 from inseam.rules.base import Base
 from inseam.rules.base_image import BaseOciRequest, base_oci
 from inseam.rules.image import Packaged, PackagedRequest, packaged_image
 from inseam.rules.layers import written
 from inseam.rules.process import ProgramRequest, run_program
+from inseam.subsystem import InseamSubsystem
+
+logger = logging.getLogger(__name__)
 
 # Bytes of documents and of code up to which an image is written by the rule itself.
 _SMALL = 32_000_000
@@ -91,11 +97,36 @@ def _is_exported(layout: Path, store: Path, image: Packaged) -> bool:
         return False
 
 
+@dataclass(frozen=True)
+class PruneRequest:
+    """Asks once in each session for what is not used any more to go."""
+
+
+@rule(desc="Remove unused blobs", level=LogLevel.DEBUG)
+async def prune_store(
+    request: PruneRequest, inseam: InseamSubsystem, dist_dir: DistDir, run_id: RunId
+) -> Pruned:
+    if inseam.prune_after <= 0:
+        return Pruned(0, 0)
+    store = dist_folder(dist_dir) / STORE
+    result = prune(store, inseam.prune_after * 24 * 3600)
+    if result.blobs:
+        logger.info(
+            f"Removed {result.blobs} blobs ({result.size / 1e6:.0f} MB) from {dist_dir.relpath}/"
+            f"{STORE}, which no image has referred to for {inseam.prune_after} days."
+        )
+    return result
+
+
+pruned = by_name(prune_store)
+
+
 @rule(desc="Write an image", level=LogLevel.DEBUG)
 async def export_image(request: ExportRequest, dist_dir: DistDir, run_id: RunId) -> Exported:
     # The parameter `run_id` makes this rule run once in each session. See `in_dist` for what that
     # must not do.
     image = await packaged_image(request.packaged, **implicitly())
+    await pruned(PruneRequest(), **implicitly())
     dist = dist_folder(dist_dir)
     layout, store = dist / request.packaged.layout, dist / STORE
     result = Exported(str(layout), image.metadata, image.files, image.python_version)
@@ -106,14 +137,15 @@ async def export_image(request: ExportRequest, dist_dir: DistDir, run_id: RunId)
     files = [entry for entry in entries if isinstance(entry, FileEntry)]
     size = sum(entry.file_digest.serialized_bytes_length for entry in files)
     held = {*image.files, *(entry.path for entry in files)}
-    lacking = missing(store, blobs_of(image.metadata).items())
-    if size < _SMALL and all(blob_path(Path(), blob).as_posix() in held for blob in lacking):
-        # An edit. The few kilobytes of it take no process.
-        contents = await get_digest_contents(code)
-        export_contents(
-            {**image.files, **{file.path: file.content for file in contents}}, store, layout
-        )
-        return result
+    with using(store):
+        lacking = missing(store, blobs_of(image.metadata).items())
+        if size < _SMALL and all(blob_path(Path(), blob).as_posix() in held for blob in lacking):
+            # An edit. The few kilobytes of it take no process.
+            contents = await get_digest_contents(code)
+            export_contents(
+                {**image.files, **{file.path: file.content for file in contents}}, store, layout
+            )
+            return result
     blobs = [digest for one in image.images for digest in one.blobs]
     everything = await merge_digests(MergeDigests([await written(image.files), code, *blobs]))
     await run_program(

@@ -161,7 +161,7 @@ engine_image = by_name(make_engine_image)
 
 @dataclass(frozen=True)
 class BaseImageRequest:
-    """The `#image` of a base."""
+    """The image of a base, by the address of either."""
 
     address: Address
 
@@ -199,7 +199,7 @@ async def find_deps_image(request: DepsImageRequest) -> StartImage:
     service = service_of(request.address)
     bases = await resolve_unparsed_address_inputs(
         UnparsedAddressInputs(
-            [f"{request.base}#image"],
+            [request.base],
             owning_address=service,
             description_of_origin=f"the `base` of {service}",
         ),

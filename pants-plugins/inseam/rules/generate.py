@@ -16,6 +16,8 @@ from pants.engine.target import (
 )
 from pants.engine.unions import UnionMembership, UnionRule
 
+from inseam.plan.packaging import Artifact
+from inseam.subsystem import DEFAULT_BASE, InseamSubsystem
 from inseam.targets.base import (
     BaseImageRootfsField,
     BaseImageTarget,
@@ -79,7 +81,7 @@ def common_fields(generator: Target) -> dict[str, Any]:
 
 @rule
 async def generate_from_debian_base(
-    request: GenerateFromDebianBase, union_membership: UnionMembership
+    request: GenerateFromDebianBase, union_membership: UnionMembership, inseam: InseamSubsystem
 ) -> GeneratedTargets:
     base = request.generator
     address = request.template_address
@@ -92,34 +94,35 @@ async def generate_from_debian_base(
             residence_dir=address.spec_path,
         )
 
-    return GeneratedTargets(
-        base,
-        [
-            generated(
-                DebianPackagesTarget,
-                "packages",
-                {DebianFilesField.alias: [base[DebianPackagesField].value]},
-            ),
-            generated(
-                DebianRootfsTarget,
-                "rootfs",
-                {
-                    **{field.alias: base[field].value for field in DebianBaseTarget.copied_fields},
-                    Dependencies.alias: [f"{address}#packages"],
-                },
-            ),
-            generated(
-                BaseImageTarget, "image", {BaseImageRootfsField.alias: [f"{address}#rootfs"]}
-            ),
-        ],
+    targets = []
+    # The list of the default base is no file of the repository.
+    listed = str(address) != DEFAULT_BASE
+    if listed:
+        fields = {DebianFilesField.alias: [base[DebianPackagesField].value]}
+        targets.append(generated(DebianPackagesTarget, "packages", fields))
+    targets.append(
+        generated(
+            DebianRootfsTarget,
+            "rootfs",
+            {
+                **{field.alias: base[field].value for field in DebianBaseTarget.copied_fields},
+                Dependencies.alias: [f"{address}#packages"] if listed else [],
+            },
+        )
     )
+    if Artifact.image in inseam.package:
+        rootfs = {BaseImageRootfsField.alias: [f"{address}#rootfs"]}
+        targets.append(generated(BaseImageTarget, "image", rootfs))
+    return GeneratedTargets(base, targets)
 
 
 @rule
 async def generate_from_registry_base(
-    request: GenerateFromRegistryBase, union_membership: UnionMembership
+    request: GenerateFromRegistryBase, union_membership: UnionMembership, inseam: InseamSubsystem
 ) -> GeneratedTargets:
     base = request.generator
+    if Artifact.image not in inseam.package:
+        return GeneratedTargets(base, [])
     image = RegistryImageTarget(
         {**common_fields(base), ImageReferenceField.alias: base[RequiredImageReferenceField].value},
         request.template_address.create_generated("image"),

@@ -5,7 +5,7 @@ It is long because each field of the declaration is given on here, to each targe
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Any, Collection, Mapping
 
 from pants.backend.docker.target_types import (
     DockerImageContextRootField,
@@ -27,13 +27,16 @@ from pants.engine.target import (
 )
 from pants.engine.unions import UnionMembership, UnionRule
 
+from inseam.compat import leave_to_inseam
 from inseam.formats.oci.config import Healthcheck, ImageConfig
 from inseam.formats.python.code import APP_LAYER, LIBRARIES_LAYER
 from inseam.formats.python.entry_point import CONSOLE_SCRIPTS
 from inseam.plan.container import PORT, command, environment, script
 from inseam.plan.dockerfile import instructions
+from inseam.plan.packaging import Artifact
 from inseam.rules.generate import common_fields, dist_path, layers_folder
 from inseam.subsystem import InseamSubsystem, PublishedImage
+from inseam.targets.code import ServiceCodeTarget
 from inseam.targets.container import (
     EnvField,
     InitField,
@@ -71,6 +74,7 @@ from inseam.targets.layer import (
     LayersScriptsField,
     LayersServiceField,
     LayersSharedField,
+    LayersSkipPackageField,
     LayersWritableDirsField,
     VenvLayersTarget,
 )
@@ -89,6 +93,7 @@ from inseam.targets.service import (
     ServiceDependenciesField,
     ServiceLabelsField,
     ServiceLayersField,
+    ServicePackageField,
     ServiceRepositoryField,
 )
 
@@ -170,8 +175,15 @@ def _in_braces(labels: Mapping[str, str] | None) -> dict[str, str] | None:
 class _Generator:
     """Collects the targets that a service stands for."""
 
-    def __init__(self, service: _Service, fields: Mapping[str, Any], membership: Any) -> None:
+    def __init__(
+        self,
+        service: _Service,
+        artifacts: Collection[Artifact],
+        fields: Mapping[str, Any],
+        membership: Any,
+    ) -> None:
         self.service = service
+        self.artifacts = artifacts
         self.targets: list[Target] = []
         # The console scripts, and the `pex_binary`s whose code they are.
         self.pexes: list[str] = []
@@ -192,9 +204,12 @@ class _Generator:
         return address.spec
 
     def add_pex(self, name: str, suffix: str, fields: Mapping[str, Any]) -> str:
-        of_pexes = self.service.raw(*_OF_PEXES)
+        """Adds what stands for the code of a program: a `pex_binary`, if those are packaged."""
+        fields = {**self.service.raw(*_OF_PEXES), **fields}
+        if Artifact.pex not in self.artifacts:
+            return self.add(ServiceCodeTarget, f"{name}-sources", fields)
         output = dist_path(self.service.address, f"{suffix}.pex")
-        return self.add(PexBinary, name, {**of_pexes, **fields, "output_path": output})
+        return self.add(PexBinary, name, {**fields, "output_path": output})
 
     def add_entry_point(self, name: str, pex: str, server: str | None = None) -> None:
         self.pexes.append(pex)
@@ -251,6 +266,44 @@ def _probe_name(name: str) -> str:
     return f"{name}-healthcheck" if name else CONSOLE_SCRIPTS["healthcheck"]
 
 
+def _add_image(
+    generator: _Generator,
+    base: str,
+    layers: str,
+    repository: str,
+    config: ImageConfig,
+    published: PublishedImage,
+) -> None:
+    """Adds the image of a Docker Engine, and what it is built from."""
+    service = generator.service
+    skipped = published != PublishedImage.image and Artifact.oci in generator.artifacts
+    deps = generator.add(
+        DepsImageTarget,
+        "deps",
+        {DepsImageField.alias: base, DepsImageLayersField.alias: [layers]},
+    )
+    app = generator.add(AppLayerTarget, "app", {AppLayersField.alias: [layers]})
+    generator.add(
+        DockerImageTarget,
+        "image",
+        {
+            Dependencies.alias: [app],
+            "source": None,
+            # Docker tells builds from each other by the folder that it is given. Of two builds
+            # with one folder's name it takes a file from the first for the second as well, if
+            # path, size and time of change are equal; and these Dockerfiles have one name.
+            DockerImageContextRootField.alias: layers_folder(service.address),
+            "instructions": instructions(deps, [f"{name}.tar" for name in CODE_LAYERS], config),
+            DockerImageTagsField.alias: service[DockerImageTagsField],
+            ServiceRepositoryField.alias: repository,
+            DockerImageRegistriesField.alias: service[DockerImageRegistriesField],
+            DockerImageSkipPushField.alias: service[DockerImageSkipPushField] or skipped,
+            "image_labels": _in_braces(service[ServiceLabelsField]),
+            "output_path": dist_path(service.address, ".docker-info.json"),
+        },
+    )
+
+
 @rule
 async def generate_from_python_service(
     request: GenerateFromPythonService, union_membership: UnionMembership, inseam: InseamSubsystem
@@ -265,7 +318,9 @@ async def generate_from_python_service(
             " `registry_base`."
         )
     base = f"//{address.spec_path}{base}" if base.startswith(":") else base
-    generator = _Generator(service, common_fields(request.generator), union_membership)
+    named = service[ServicePackageField]
+    artifacts = inseam.package if named is None else [Artifact(name) for name in named]
+    generator = _Generator(service, artifacts, common_fields(request.generator), union_membership)
     programs = service.programs()
     started = service[ServiceScriptField]
     dependencies = request.template.get(ServiceDependenciesField.alias)
@@ -300,36 +355,15 @@ async def generate_from_python_service(
             LayersSharedField.alias: service[ServiceLayersField],
             LayersBaseField.alias: [base],
             InitField.alias: service[InitField],
+            LayersSkipPackageField.alias: Artifact.layers not in artifacts,
         },
     )
-    deps = generator.add(
-        DepsImageTarget,
-        "deps",
-        {DepsImageField.alias: base, DepsImageLayersField.alias: [layers]},
-    )
-    app = generator.add(AppLayerTarget, "app", {AppLayersField.alias: [layers]})
     repository = service[ServiceRepositoryField] + service.suffix()
     config = _config(service, default, "", service[ServiceArgsField] or default.args)
-    generator.add(
-        DockerImageTarget,
-        "image",
-        {
-            Dependencies.alias: [app],
-            "source": None,
-            # Docker tells builds from each other by the folder that it is given. Of two builds
-            # with one folder's name it takes a file from the first for the second as well, if
-            # path, size and time of change are equal; and these Dockerfiles have one name.
-            DockerImageContextRootField.alias: layers_folder(address),
-            "instructions": instructions(deps, [f"{name}.tar" for name in CODE_LAYERS], config),
-            DockerImageTagsField.alias: service[DockerImageTagsField],
-            ServiceRepositoryField.alias: repository,
-            DockerImageRegistriesField.alias: service[DockerImageRegistriesField],
-            DockerImageSkipPushField.alias: service[DockerImageSkipPushField]
-            or inseam.publish != PublishedImage.image,
-            "image_labels": _in_braces(service[ServiceLabelsField]),
-            "output_path": dist_path(address, ".docker-info.json"),
-        },
-    )
+    if Artifact.image in artifacts:
+        _add_image(generator, base, layers, repository, config, inseam.publish)
+    if Artifact.oci not in artifacts:
+        return GeneratedTargets(request.generator, generator.targets)
     images = {"oci": (config, repository, "")}
     for program in others:
         images[program.name] = (
@@ -360,7 +394,7 @@ async def generate_from_python_service(
                 OciTagsField.alias: service[DockerImageTagsField],
                 OciLabelsField.alias: service[ServiceLabelsField],
                 OciSkipPushField.alias: service[DockerImageSkipPushField]
-                or inseam.publish != PublishedImage.oci,
+                or (inseam.publish != PublishedImage.oci and Artifact.image in artifacts),
                 "output_path": dist_path(address, f"{suffix}.oci"),
             },
         )
@@ -406,4 +440,5 @@ def _config(service: _Service, program: Program, name: str, args: Any) -> ImageC
 
 
 def rules() -> list[Any]:
+    leave_to_inseam(ServiceCodeTarget)
     return [*collect_rules(), UnionRule(GenerateTargetsRequest, GenerateFromPythonService)]

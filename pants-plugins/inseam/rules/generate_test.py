@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pants.backend.python.goals.package_pex_binary import PexBinaryFieldSet
 from pants.backend.python.target_types import (
     InterpreterConstraintsField,
     PexEntryPointField,
@@ -23,6 +24,7 @@ from pants.engine.target import (
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.rules.generate import layers_folder, rootfs_folder, service_of
+from inseam.rules.goals.package import LayersFieldSet
 from inseam.rules.rule_testing import BASE, rule_runner, set_options
 
 
@@ -93,6 +95,50 @@ def generated(runner: RuleRunner) -> dict[str, str]:
         and target.address.target_name == "app"
         and target.address.generated_name
     }
+
+
+def test_by_default_a_service_is_its_image_alone(runner: RuleRunner) -> None:
+    runner.write_files({"src/shop/BUILD": LARGE})
+    set_options(runner, "--inseam-package=['oci']")
+    assert generated(runner) == {
+        "pex-sources": "_service_code",
+        "healthcheck-sources": "_service_code",
+        "layers": "_venv_layers",
+        "oci": "oci_image",
+    }
+    # Pants packages and runs what looks like a PEX, unless it is told otherwise.
+    code, layers = get(runner, "pex-sources"), get(runner, "layers")
+    assert not PexBinaryFieldSet.is_applicable(code)
+    assert not LayersFieldSet.is_applicable(layers)
+    assert entry_point(code) == "shop.server:main"
+
+
+@pytest.mark.parametrize(
+    "package, expected",
+    [
+        ("['oci', 'pex']", {"pex", "layers", "oci"}),
+        ("['image']", {"pex-sources", "layers", "app", "deps", "image"}),
+        ("['pex', 'layers']", {"pex", "layers"}),
+    ],
+)
+def test_a_service_says_what_it_is_packaged_as(
+    runner: RuleRunner, package: str, expected: set[str]
+) -> None:
+    declaration = SMALL.replace(")", f", package={package})")
+    runner.write_files({"src/shop/BUILD": declaration})
+    assert set(generated(runner)) == expected
+    assert LayersFieldSet.is_applicable(get(runner, "layers")) == ("layers" in package)
+
+
+def test_what_a_service_cannot_be_packaged_as_is_refused(runner: RuleRunner) -> None:
+    runner.write_files({"src/shop/BUILD": SMALL.replace(")", ", package=['zip'])")})
+    with pytest.raises(ExecutionError, match="package.*oci"):
+        generated(runner)
+
+
+def test_an_image_alone_is_the_one_that_is_published(runner: RuleRunner) -> None:
+    runner.write_files({"src/shop/BUILD": SMALL.replace(")", ", package=['image'])")})
+    assert values(get(runner, "image"))["skip_push"] is False
 
 
 def test_a_declaration_stands_for_a_pex_layers_and_images(runner: RuleRunner) -> None:

@@ -268,7 +268,12 @@ def test_an_image_that_is_not_to_be_pushed_is_not(
         set_options(runner, "--inseam-publish=image", env=client_env(registry))
     (one,) = publish(runner)
     assert one.process is None
-    assert "src/shop:app" in (one.description or "")
+    # What the user has set is named, and nothing else.
+    said = {
+        "field": "(by `skip_push` on src/shop:app)",
+        "option": "(by [inseam].publish = 'image')",
+    }
+    assert one.description == said[way]
 
 
 # --- What does not go together ----------------------------------------------------------------

@@ -12,7 +12,7 @@ from inseam.rules.process import program_names, program_sources
 IMAGE = """
     distribution failure files records oci/config oci/descriptor oci/layer oci/layout oci/metadata
 """
-STORE = f"{IMAGE} oci/probes oci/store tar"
+STORE = f"{IMAGE} oci/probes oci/prune oci/store tar"
 ENGINES = f"{STORE} clients/client clients/docker clients/load clients/podman oci/reference"
 PYTHON = "failure files python/bytecode python/venv tar"
 CONFLICTS = f"{PYTHON} python/conflicts python/entry_point python/installed python/sources"

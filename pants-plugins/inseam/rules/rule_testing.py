@@ -94,6 +94,7 @@ def option_args(runner: RuleRunner, *args: str, base: str = "//:base") -> list[s
     interpreters = os.path.dirname(os.path.realpath(sys.executable))
     return [
         f"--inseam-base={base}",
+        "--inseam-package=['oci', 'image', 'pex', 'layers']",
         "--source-root-patterns=['/', '/src']",
         "--python-enable-resolves",
         "--python-default-resolve=services",

@@ -29,7 +29,7 @@ class LayersServiceField(SpecialCasedDependencies):
     alias = "_service"
     help = softwrap(
         """
-        The `pex_binary` targets whose code and requirements are in the layers: the service, then
+        The targets whose code and requirements are in the layers: the service, then
         its healthcheck. They are not ordinary dependencies, so that an image that depends on the
         layers does not also package their sources.
         """
@@ -72,6 +72,12 @@ class LayersSharedField(SpecialCasedDependencies):
     help = "The `venv_layer` targets that contain some of the service's wheels."
 
 
+class LayersSkipPackageField(BoolField):
+    alias = "_skip_package"
+    default = False
+    help = "If true, `package` does not write `layers.json`."
+
+
 class VenvLayersTarget(Target):
     alias = "_venv_layers"
     core_fields = (
@@ -84,6 +90,7 @@ class VenvLayersTarget(Target):
         LayersSharedField,
         LayersBaseField,
         InitField,
+        LayersSkipPackageField,
         Dependencies,
     )
     help = softwrap(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Optional, Tuple
 
 from pants.backend.docker.target_types import (
     DockerImageBuildImageLabelsOptionField,
@@ -20,6 +20,7 @@ from pants.engine.target import (
 )
 from pants.util.strutil import softwrap
 
+from inseam.plan.packaging import Artifact
 from inseam.targets.container import (
     EnvField,
     InitField,
@@ -79,6 +80,18 @@ class ServiceRepositoryField(DockerImageRepositoryField):
     )
 
 
+class ServicePackageField(StringSequenceField):
+    alias = "package"
+    valid_choices = Artifact
+    value: Optional[Tuple[str, ...]]
+    help = softwrap(
+        """
+        What the service is packaged as: any of `oci`, `image`, `pex` and `layers`. Default: the
+        option `[inseam].package`.
+        """
+    )
+
+
 class ServiceLabelsField(DockerImageBuildImageLabelsOptionField):
     alias = "labels"
 
@@ -115,6 +128,7 @@ class PythonServiceTarget(TargetGenerator):
         ServiceLabelsField,
         OciPlatformsField,
         OciCompressionField,
+        ServicePackageField,
         ServiceDependenciesField,
         PythonResolveField,
         InterpreterConstraintsField,
@@ -123,17 +137,16 @@ class PythonServiceTarget(TargetGenerator):
         """
         A Python service. From a lock and first-party code it generates:
 
-          * `#pex`, a `pex_binary`;
-
           * `#layers`, deterministic layers: a venv with the wheels at /opt/venv, the code at /app;
 
-          * `#oci`, a slim `oci_image` of the base and these layers, built without a daemon;
+          * `#oci`, a slim `oci_image` of the base and these layers, built without a daemon, and
+            such an image, `#<name>`, for each of its `programs`;
 
-          * `#image`, a `docker_image` of the same layers, built by a Docker Engine;
+          * if `package` has `image`: `#image`, a `docker_image` of the same layers, built by a
+            Docker Engine;
 
-          * `#healthcheck`, a `pex_binary` of the health check;
-
-          * for each of its `programs`, an `oci_image` of the same layers that starts it.
+          * if `package` has `pex`: `#pex` and `#healthcheck`, `pex_binary` targets of the service
+            and its health check.
 
         Fields may be parametrized. Paths and names of images then contain the parameters, unless
         the names of images are parametrized themselves.

@@ -6,6 +6,8 @@ or not there, and a layout has its old content or the new one. Several may run a
 
 A blob that was checked has a mark in its modification time, which any change of it removes. What
 has none is checked against its digest before it counts as there, so a damaged one is replaced.
+
+Blobs that no layout refers to any more are removed by `prune`, never while an export goes on.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from inseam.formats.oci.descriptor import BLOBS, blob_path
 from inseam.formats.oci.layout import INDEX, LAYOUT, LAYOUT_TEXT
 from inseam.formats.oci.metadata import METADATA, ImageMetadata, load_metadata, read_metadata
 from inseam.formats.oci.probes import PROBES
+from inseam.formats.oci.prune import remember, using
 from inseam.formats.tar import COPY_SIZE
 
 _TURN = threading.Lock()
@@ -167,17 +170,19 @@ def _export(
             _check_no_links(folder, store.parent)
             folder.mkdir(parents=True, exist_ok=True)
             _remove_leftovers(folder)
-        for digest in missing(store, wanted.items()):
-            source = inputs.blob(digest)
-            if source is None:
-                raise Failure(
-                    f"{image.target}: the blob {digest} ({_role(image, digest)}) is neither in"
-                    f" {store} nor among the inputs. Package the image again."
-                )
-            with source:
-                _copy(source, blob_path(store, digest), digest, image.target)
-            copied.append(digest)
-        _write_layout(inputs, store, layout)
+        with using(store):
+            for digest in missing(store, wanted.items()):
+                source = inputs.blob(digest)
+                if source is None:
+                    raise Failure(
+                        f"{image.target}: the blob {digest} ({_role(image, digest)}) is neither in"
+                        f" {store} nor among the inputs. Package the image again."
+                    )
+                with source:
+                    _copy(source, blob_path(store, digest), digest, image.target)
+                copied.append(digest)
+            _write_layout(inputs, store, layout)
+            remember(store, layout)
     except OSError as error:
         if no_space(error):
             raise Failure(

@@ -15,7 +15,7 @@ from pants.core.goals.package import (
 from pants.engine.addresses import Address
 from pants.engine.fs import AddPrefix, MergeDigests
 from pants.engine.rules import collect_rules, rule
-from pants.engine.target import WrappedTargetRequest
+from pants.engine.target import Target, WrappedTargetRequest
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
@@ -39,7 +39,11 @@ from inseam.rules.service import ServiceRequest, dependency_layers
 from inseam.rules.wheel_layers import SharedLayerRequest, shared_layer
 from inseam.targets.container import OciPlatformsField
 from inseam.targets.image import LayoutImageField, OciLayersField, OciRepositoryField
-from inseam.targets.layer import LayersSourcesField, SharedLayerSourcesField
+from inseam.targets.layer import (
+    LayersSkipPackageField,
+    LayersSourcesField,
+    SharedLayerSourcesField,
+)
 
 
 class LayoutArtifact(BuiltDockerImage):
@@ -160,6 +164,10 @@ class LayersFieldSet(PackageFieldSet):
     required_fields = (LayersSourcesField,)
 
     sources: LayersSourcesField
+
+    @classmethod
+    def opt_out(cls, tgt: Target) -> bool:
+        return bool(tgt.get(LayersSkipPackageField).value)
 
 
 @rule(desc="Package layers", level=LogLevel.DEBUG)

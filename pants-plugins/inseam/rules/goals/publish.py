@@ -28,10 +28,11 @@ from inseam.compat import (
 )
 from inseam.rules.base_image import CLIENT_ENV
 from inseam.rules.dist import in_dist
+from inseam.rules.generate import service_of
 from inseam.rules.goals.package import packaged_request
 from inseam.rules.image_names import image_references
 from inseam.rules.process import CommandRequest, command
-from inseam.subsystem import InseamSubsystem
+from inseam.subsystem import InseamSubsystem, PublishedImage
 from inseam.targets.container import OciPlatformsField
 from inseam.targets.image import OciLayersField, OciRepositoryField, OciSkipPushField
 
@@ -49,9 +50,11 @@ class PublishOciFieldSet(PublishFieldSet[PublishOciImage]):
     output_path: OutputPathField
     skip_push: OciSkipPushField
 
-    @property
-    def skip_reason(self) -> str:
-        return f"(by `skip_push` on {self.address}, or [inseam].publish)"
+    def skip_reason(self, inseam: InseamSubsystem) -> str:
+        """Why it is not pushed: what the user has set."""
+        if inseam.publish != PublishedImage.oci:
+            return f"(by [inseam].publish = '{inseam.publish.value}')"
+        return f"(by `skip_push` on {service_of(self.address)})"
 
     def check_skip_request(self, package_fs: PackageFieldSet) -> Any:
         """What Pants asks, where it does, before it packages the image."""
@@ -66,7 +69,7 @@ async def publish_oci_image(request: PublishOciImage, inseam: InseamSubsystem) -
     )
     names = image.metadata.references
     if field_set.skip_push.value:
-        skipped = PublishPackages(names=names, description=field_set.skip_reason)
+        skipped = PublishPackages(names=names, description=field_set.skip_reason(inseam))
         return PublishProcesses([skipped])
     env = await environment_vars_subset(EnvironmentVarsRequest(CLIENT_ENV), **implicitly())
     prepared = await command(
@@ -98,7 +101,9 @@ if PUBLISH_ASKS_FIRST:
         pass
 
     @rule(desc="Find out whether an image is pushed", level=LogLevel.DEBUG)
-    async def skip_oci_image(request: SkipOciImage, options: DockerOptions) -> CheckSkipResult:
+    async def skip_oci_image(
+        request: SkipOciImage, options: DockerOptions, inseam: InseamSubsystem
+    ) -> CheckSkipResult:
         field_set = request.publish_fs
         if not field_set.skip_push.value:
             return CheckSkipResult.no_skip()
@@ -107,7 +112,7 @@ if PUBLISH_ASKS_FIRST:
             **implicitly(),
         )
         names = image_references(wrapped.target, options)
-        return CheckSkipResult.skip(names=names, description=field_set.skip_reason)
+        return CheckSkipResult.skip(names=names, description=field_set.skip_reason(inseam))
 
 
 def rules() -> list[Any]:

@@ -13,6 +13,7 @@ from pants.testutil.option_util import create_subsystem
 from inseam.compat import PUBLISH_ASKS_FIRST, resolve_target
 from inseam.rules.goals import publish
 from inseam.rules.rule_testing import run_mocked
+from inseam.subsystem import InseamSubsystem, PublishedImage
 from inseam.targets.image import OciImageTarget
 
 ADDRESS = Address("src/shop", target_name="app", generated_name="oci")
@@ -29,10 +30,11 @@ def asked(skip_push: bool) -> Any:
     target = image(skip_push)
     field_set: Any = publish.PublishOciFieldSet.create(target)
     request = field_set.check_skip_request(field_set)
+    inseam = create_subsystem(InseamSubsystem, publish=PublishedImage.oci)
     options = create_subsystem(DockerOptions, registries={}, default_repository="{name}")
     return run_mocked(
         publish.skip_oci_image,
-        [request, options],
+        [request, options, inseam],
         {resolve_target: lambda _: WrappedTarget(target)},
     )
 
@@ -43,7 +45,7 @@ def test_an_image_that_is_not_pushed_is_not_packaged() -> None:
     assert answer.skip_package
     (skipped,) = answer.skipped_packages
     assert skipped.names == ("shop:latest",)
-    assert "by `skip_push` on src/shop:app#oci" in skipped.description
+    assert "(by `skip_push` on src/shop:app)" in skipped.description
 
 
 @pytest.mark.skipif(not PUBLISH_ASKS_FIRST, reason="this Pants packages first")

@@ -1,0 +1,205 @@
+"""How modules start services, from their text: what is proposed, and what is not."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from inseam.plan.starting import Start, find_imports, find_start, is_candidate
+
+GUARD = '\nif __name__ == "__main__":\n    '
+MAIN = "def main() -> int:\n    return 0\n"
+
+
+def start(text: str) -> Start:
+    found = find_start(dedent(text).encode())
+    assert found is not None
+    return found
+
+
+def seen(text: str) -> tuple[object, ...]:
+    found = start(text)
+    return found.function, found.server, found.healthcheck_path, found.port
+
+
+@pytest.mark.parametrize(
+    "text, function, server",
+    [
+        ("from fastapi import FastAPI\napp = FastAPI(title='x')", "app", "uvicorn"),
+        (
+            "import fastapi\napplication: fastapi.FastAPI = fastapi.FastAPI()",
+            "application",
+            "uvicorn",
+        ),
+        ("import fastapi as f\napi = f.applications.FastAPI()", "api", "uvicorn"),
+        ("from starlette.applications import Starlette as S\nshop = S()", "shop", "uvicorn"),
+        ("from flask import Flask\napp = Flask(__name__)", "app", "gunicorn"),
+        ("from falcon import asgi\napp = asgi.App()", "app", "uvicorn"),
+        ("import falcon\nother = falcon.App()\napp = falcon.App()", "app", "gunicorn"),
+        (
+            "from django.core.wsgi import get_wsgi_application\n"
+            "application = get_wsgi_application()",
+            "application",
+            "gunicorn",
+        ),
+        (MAIN + GUARD + "main()", "main", None),
+        (MAIN + GUARD + "raise SystemExit(main())", "main", None),
+        ("import sys\ndef main(argv=None): ...\n" + GUARD + "sys.exit(main())", "main", None),
+        ("import asyncio\nasync def main(): ...\n" + GUARD + "asyncio.run(main())", "", None),
+        # An application counts more than what runs it by hand.
+        (
+            "from fastapi import FastAPI\nimport uvicorn\napp = FastAPI()\n"
+            "def main():\n    uvicorn.run(app)\n" + GUARD + "main()",
+            "app",
+            "uvicorn",
+        ),
+    ],
+)
+def test_a_module_that_starts_a_service(text: str, function: str, server: str | None) -> None:
+    assert seen(text)[:2] == (function, server)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("def main(): ...", id="a library with a main"),
+        pytest.param(MAIN + GUARD + "print(1)", id="a main that nothing calls"),
+        pytest.param("def main(path): ...\n" + GUARD + "main()", id="arguments"),
+        pytest.param("def main(*, path): ...\n" + GUARD + "main()", id="keywords"),
+        pytest.param("def run(): ...\n" + GUARD + "run()", id="another name"),
+        pytest.param("#!/usr/bin/env python3\n" + MAIN + GUARD + "main()", id="a script"),
+        pytest.param("import argparse\n" + MAIN + GUARD + "main()", id="a command line"),
+        pytest.param("from click import command\n" + MAIN + GUARD + "main()", id="click"),
+        pytest.param("from fastapi import APIRouter\napp = APIRouter()", id="a router"),
+        pytest.param("app = FastAPI()", id="a name that nobody imports"),
+        pytest.param("from fastapi import FastAPI\nclass FastAPI2(FastAPI): ...", id="a class"),
+        pytest.param(
+            "from fastapi import FastAPI\ndef create():\n    app = FastAPI()\n    return app",
+            id="a factory",
+        ),
+        pytest.param("from flask import Flask\na = Flask('a')\nb = Flask('b')", id="two of them"),
+        pytest.param("def main(: ...", id="not Python"),
+        pytest.param("'''\nif __name__ == \"__main__\":\n    main()\n'''\n" + MAIN, id="a text"),
+        pytest.param("", id="nothing"),
+    ],
+)
+def test_a_module_that_does_not(text: str) -> None:
+    assert find_start(text.encode()) is None
+
+
+def test_a_text_that_no_parser_takes_is_no_service() -> None:
+    assert find_start(b"\0") is None
+    assert find_start(b"x = " + b"-" * 100_000 + b"1") is None
+    assert find_imports(b"\0") == frozenset()
+
+
+@pytest.mark.parametrize(
+    "path, candidate",
+    [
+        ("src/shop/main.py", True),
+        ("main.py", True),
+        ("src/latest/server.py", True),
+        ("src/shop/server_test.py", False),
+        ("src/shop/test_server.py", False),
+        ("tests/server.py", False),
+        ("scripts/server.py", False),
+        ("tools/server.py", False),
+        ("src/shop/manage.py", False),
+        ("setup.py", False),
+        ("examples/flask/app.py", False),
+        (".ci/server.py", False),
+    ],
+)
+def test_tests_and_scripts_are_no_candidates(path: str, candidate: bool) -> None:
+    assert is_candidate(path) is candidate
+
+
+@pytest.mark.parametrize(
+    "text, path, port",
+    [
+        (
+            """
+            from fastapi import FastAPI
+            app = FastAPI()
+            @app.get("/items")
+            def items(): ...
+            @app.get("/healthz")
+            def health(): ...
+            @app.get("/ready")
+            def ready(): ...
+            """,
+            "/healthz",
+            None,
+        ),
+        (
+            """
+            import requests
+            from flask import Flask
+            app = Flask(__name__)
+            @app.route("/")
+            def index():
+                return requests.get("/health")
+            if __name__ == "__main__":
+                app.run(port=5000)
+            """,
+            None,
+            5000,
+        ),
+        (
+            """
+            from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+            import os
+            PORT = int(os.environ.get("PORT", "8080"))
+            class Handler(BaseHTTPRequestHandler):
+                def do_GET(self):
+                    if self.path == "/health":
+                        self.send_response(200)
+            def main():
+                ThreadingHTTPServer(("", PORT), Handler).serve_forever()
+            if __name__ == "__main__":
+                main()
+            """,
+            "/health",
+            8080,
+        ),
+        (
+            """
+            from aiohttp import web
+            def main():
+                app = web.Application()
+                app.router.add_get("/livez", live)
+                web.run_app(app, port=9090)
+            if __name__ == "__main__":
+                main()
+            """,
+            "/livez",
+            9090,
+        ),
+        (
+            # Which of the two it is cannot be seen, and so neither what to ask.
+            """
+            from wsgiref.simple_server import make_server
+            def main(debug=False):
+                if debug:
+                    make_server("", 1234, app)
+                make_server("", 8000, app)
+            def app(environ, start):
+                if environ["PATH_INFO"] in ("/health", "/x"): ...
+            if __name__ == "__main__":
+                main()
+            """,
+            None,
+            None,
+        ),
+    ],
+)
+def test_what_can_be_seen_of_health_and_ports(
+    text: str, path: str | None, port: int | None
+) -> None:
+    assert seen(text)[2:] == (path, port)
+
+
+def test_imports_are_of_modules_and_of_what_is_in_them() -> None:
+    imports = find_imports(b"import a.b, c as d\nfrom e.f import g\nfrom . import h")
+    assert {"a.b", "c", "e.f.g", "h"} <= imports

@@ -1,0 +1,137 @@
+"""Rules of the goal `tailor`: a `python_service` for each module that starts a service."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Iterable, Mapping
+
+from pants.backend.python.target_types import PexEntryPointField
+from pants.core.goals.tailor import PutativeTarget, PutativeTargets, PutativeTargetsRequest
+from pants.engine.rules import collect_rules, rule
+from pants.engine.target import AllTargets, Target
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
+
+from inseam.compat import get_digest_contents, path_globs_to_digest
+from inseam.plan.starting import Start, find_imports, find_start, is_candidate
+from inseam.subsystem import InseamSubsystem
+from inseam.targets.service import PythonServiceTarget
+
+# What a server listens on if nothing else is said.
+_DEFAULT_PORT = 8000
+_NAME = "app"
+
+
+@dataclass(frozen=True)
+class PutativeServicesRequest(PutativeTargetsRequest):
+    pass
+
+
+def _modules(targets: Iterable[Target]) -> frozenset[str]:
+    """The modules of the services that there are, as ends of paths: "shop/server.py"."""
+    found = set()
+    for target in targets:
+        if not target.address.is_generated_target or not target.has_field(PexEntryPointField):
+            continue
+        entry_point = target[PexEntryPointField].value
+        if entry_point is None:
+            continue
+        module = entry_point.module
+        if module.endswith(".py"):
+            found.add(f"{target.address.spec_path}/{module}".lstrip("/"))
+        else:
+            found.add(f"{module.replace('.', '/')}.py")
+    return frozenset(found)
+
+
+def _ends_with(path: str, ends: Iterable[str]) -> bool:
+    return any(path == end or path.endswith(f"/{end}") for end in ends)
+
+
+def _imported(starts: Mapping[str, Start], path: str) -> bool:
+    """Whether another module that starts a service imports the one at `path`."""
+    module = path[: -len(".py")].replace("/", ".").removesuffix(".__init__")
+    dotted = {module.split(".", number)[-1] for number in range(module.count(".") + 1)}
+    return any(
+        name in dotted or name.rpartition(".")[0] in dotted
+        for other, start in starts.items()
+        if other != path
+        # A name without a dot may be anybody's, but beside the module.
+        for name in start.imports
+        if "." in name or os.path.dirname(other) == os.path.dirname(path)
+    )
+
+
+def _proposed(starts: Mapping[str, Start]) -> dict[str, Start]:
+    """The modules that are services of their own."""
+    wsgi = {os.path.dirname(path) for path, one in starts.items() if one.server == "gunicorn"}
+    return {
+        path: one
+        for path, one in starts.items()
+        # Django makes both, and one of them is enough.
+        if not (one.is_django and one.server == "uvicorn" and os.path.dirname(path) in wsgi)
+        and not _imported(starts, path)
+    }
+
+
+def _fields(path: str, start: Start) -> dict[str, Any]:
+    name = os.path.basename(path)
+    fields: dict[str, Any] = {
+        "entry_point": f"{name}:{start.function}" if start.function else name,
+        "server": start.server,
+        "healthcheck_path": start.healthcheck_path,
+    }
+    if start.port and (start.server is None or start.port != _DEFAULT_PORT):
+        fields["ports"] = (start.port,)
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+@rule(desc="Find services without a target", level=LogLevel.DEBUG)
+async def find_services(
+    request: PutativeServicesRequest, inseam: InseamSubsystem, targets: AllTargets
+) -> PutativeTargets:
+    if not inseam.tailor:
+        return PutativeTargets()
+    files = await get_digest_contents(await path_globs_to_digest(request.path_globs("*.py")))
+    found = {
+        file.path: start
+        for file in files
+        if is_candidate(file.path)
+        for start in [find_start(file.content)]
+        if start is not None
+    }
+    known = _modules(targets)
+    served = {
+        file.path: Start("", imports=find_imports(file.content))
+        for file in files
+        if _ends_with(file.path, known)
+    }
+    new = {path: start for path, start in _proposed({**found, **served}).items() if path in found}
+    new = {path: start for path, start in new.items() if not _ends_with(path, known)}
+    a_folder = Counter(os.path.dirname(path) for path in new)
+    return PutativeTargets(
+        PutativeTarget.for_target_type(
+            PythonServiceTarget,
+            path=folder,
+            name=_name(path, a_folder[folder]),
+            triggering_sources=(),
+            kwargs=_fields(path, start),
+        )
+        for path, start in sorted(new.items())
+        for folder in [os.path.dirname(path)]
+    )
+
+
+def _name(path: str, in_folder: int) -> str:
+    """`app`, or that of the module where a folder has several services."""
+    folder, name = os.path.split(path)
+    if in_folder > 1:
+        return os.path.splitext(name)[0].strip("_")
+    # The name of a folder is what the sources in it are called.
+    return _NAME if os.path.basename(folder) != _NAME else "service"
+
+
+def rules() -> list[Any]:
+    return [*collect_rules(), UnionRule(PutativeTargetsRequest, PutativeServicesRequest)]

@@ -1,0 +1,123 @@
+"""What the goal `tailor` proposes in a repository."""
+
+from __future__ import annotations
+
+import pytest
+from pants.core.goals.tailor import PutativeTarget, PutativeTargets
+from pants.testutil.rule_runner import QueryRule, RuleRunner
+
+from inseam.rules.goals import tailor
+from inseam.rules.goals.tailor import PutativeServicesRequest
+from inseam.rules.rule_testing import BASE, rule_runner, set_options
+
+FASTAPI = """\
+from fastapi import FastAPI
+from shop.items import ITEMS
+
+app = FastAPI()
+
+@app.get("/health")
+def health(): ...
+"""
+MAIN = 'def main(): ...\nif __name__ == "__main__":\n    main()\n'
+DJANGO = "from django.core.{0} import get_{0}_application\napplication = get_{0}_application()\n"
+
+
+@pytest.fixture(scope="module")
+def module_runner() -> RuleRunner:
+    return rule_runner(
+        QueryRule(PutativeTargets, [PutativeServicesRequest]), layers=False, more=tailor.rules()
+    )
+
+
+@pytest.fixture
+def runner(module_runner: RuleRunner) -> RuleRunner:
+    set_options(module_runner)
+    module_runner.write_files({"BUILD": BASE})
+    return module_runner
+
+
+def proposed(runner: RuleRunner, *folders: str) -> list[PutativeTarget]:
+    return list(runner.request(PutativeTargets, [PutativeServicesRequest(folders)]))
+
+
+def test_a_service_is_proposed_with_what_can_be_seen(runner: RuleRunner) -> None:
+    runner.write_files({"src/one/main.py": FASTAPI, "src/one/main_test.py": FASTAPI})
+    (service,) = proposed(runner, "src/one")
+    assert service.generate_build_file_stanza("    ") == (
+        "python_service(\n"
+        '    name="app",\n'
+        '    entry_point="main.py:app",\n'
+        '    server="uvicorn",\n'
+        '    healthcheck_path="/health",\n'
+        ")\n"
+    )
+
+
+def test_each_of_several_services_of_a_folder_has_the_name_of_its_module(
+    runner: RuleRunner,
+) -> None:
+    runner.write_files({"src/two/web.py": FASTAPI, "src/two/worker.py": MAIN})
+    assert [one.name for one in proposed(runner, "src/two")] == ["web", "worker"]
+
+
+def test_a_folder_called_app_keeps_that_name_for_its_sources(runner: RuleRunner) -> None:
+    runner.write_files({"src/app/main.py": MAIN})
+    assert [one.name for one in proposed(runner, "src/app")] == ["service"]
+
+
+@pytest.mark.parametrize("entry_point", ["main.py:app", "three.main:app", "src.three.main:other"])
+def test_a_module_with_a_service_is_left_alone(runner: RuleRunner, entry_point: str) -> None:
+    runner.write_files(
+        {
+            "src/three/main.py": FASTAPI,
+            "src/three/BUILD": f'python_service(name="x", entry_point="{entry_point}")',
+        }
+    )
+    assert proposed(runner, "src/three") == []
+
+
+def test_an_application_of_another_service_is_no_service_of_its_own(runner: RuleRunner) -> None:
+    runner.write_files(
+        {
+            "src/four/admin.py": FASTAPI,
+            "src/four/main.py": f"from four.admin import app as admin\n{FASTAPI}",
+            "src/five/app.py": FASTAPI,
+            "src/five/server.py": "from five import app\ndef main(): ...\n",
+            "src/five/BUILD": 'python_service(name="x", entry_point="five.server:main")',
+        }
+    )
+    found = proposed(runner, "src/four", "src/five")
+    assert [one.kwargs["entry_point"] for one in found] == ["main.py:app"]
+    assert [one.path for one in found] == ["src/four"]
+
+
+def test_a_django_project_is_one_service(runner: RuleRunner) -> None:
+    runner.write_files(
+        {
+            "src/six/site/asgi.py": DJANGO.format("asgi"),
+            "src/six/site/wsgi.py": DJANGO.format("wsgi"),
+            "src/six/manage.py": MAIN,
+        }
+    )
+    (service,) = proposed(runner, "src/six", "src/six/site")
+    assert dict(service.kwargs) == {"entry_point": "wsgi.py:application", "server": "gunicorn"}
+
+
+def test_tests_scripts_and_libraries_are_not_services(runner: RuleRunner) -> None:
+    runner.write_files(
+        {
+            "src/seven/lib.py": "def main(): ...\n",
+            "src/seven/cli.py": f"import argparse\n{MAIN}",
+            "src/seven/server_test.py": MAIN,
+            "scripts/release.py": MAIN,
+            "tests/app.py": FASTAPI,
+        }
+    )
+    assert proposed(runner, "src/seven", "scripts", "tests") == []
+
+
+def test_it_can_be_switched_off(runner: RuleRunner) -> None:
+    runner.write_files({"src/one/main.py": FASTAPI})
+    set_options(runner, "--no-inseam-tailor")
+    assert proposed(runner, "src/one") == []
