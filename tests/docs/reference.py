@@ -40,7 +40,9 @@ def page(old: str) -> str:
 
 
 def _targets() -> Iterator[str]:
-    public = [target for target in target_types() if not target.alias.startswith("_")]
+    # `docker_image`, which Inseam registers, too, is Pants' own.
+    own = [target for target in target_types() if target.__module__.startswith("inseam.")]
+    public = [target for target in own if not target.alias.startswith("_")]
     for target in sorted(public, key=lambda target: target.alias):
         yield f"## {target.alias}\n"
         yield f"{str(target.help).strip()}\n"
@@ -89,7 +91,7 @@ def _default(value: Any) -> str:
     if value == (ALL_DEFAULT_REGISTRIES,):
         return "those with `default = true`"
     if isinstance(value, (tuple, list)):
-        value = "[" + ", ".join(f'"{item}"' for item in value) + "]"
+        value = "[" + ", ".join(f'"{getattr(item, "value", item)}"' for item in value) + "]"
     return f"`{value}`"
 
 

@@ -133,6 +133,7 @@ root_patterns = ["/src/python"]
 
 [inseam]
 base = "//docker/base:debian"
+package = ["oci", "image"]
 
 [python]
 interpreter_constraints = ["CPython==3.11.*"]

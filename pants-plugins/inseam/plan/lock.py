@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import re
 from collections import deque
 from dataclasses import dataclass
 from functools import cache
@@ -114,6 +115,14 @@ def matching(
         )
     rank = {tag: number for number, tag in enumerate(platform.tags())}
     return tuple(choose(locked[name], rank, platform) for name in names)
+
+
+def is_index_neutral(url: str, mappings: Iterable[str]) -> bool:
+    """Whether a URL of a lock starts with the name of a path mapping that has no value here: the
+    file is in any package index, by its name and hash."""
+    known = {mapping.partition("|")[0] for mapping in mappings}
+    match = re.match(r"https:/\$\{(\w+)\}/packages/", url)
+    return match is not None and match[1] not in known
 
 
 def resolve_url(url: str, mappings: Iterable[str]) -> str:

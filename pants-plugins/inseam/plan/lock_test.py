@@ -15,7 +15,14 @@ from inseam.plan.artifacts import (
     LockedDirectory,
     LockedWheel,
 )
-from inseam.plan.lock import Closure, closure, matching, parse, resolve_url
+from inseam.plan.lock import (
+    Closure,
+    closure,
+    is_index_neutral,
+    matching,
+    parse,
+    resolve_url,
+)
 from inseam.plan.platform import PythonPlatform
 
 PLATFORM = PythonPlatform("amd64", "3.11.2", (2, 36))
@@ -537,6 +544,15 @@ def test_a_name_that_nothing_maps_is_named() -> None:
 
 
 @pytest.mark.parametrize("url", ["https:/${INDEX", "}${", "a}b${X}"])
+def test_a_url_without_an_index_is_for_any_index() -> None:
+    url = "https:/${INDEX}/packages/ab/cd/x-1-py3-none-any.whl"
+    assert is_index_neutral(url, [])
+    assert is_index_neutral(url, ["OTHER|/x"])
+    assert not is_index_neutral(url, ["INDEX|/x"])
+    assert not is_index_neutral("file://${WHEELS}/x-1-py3-none-any.whl", [])
+    assert not is_index_neutral("https://host/packages/x.whl", [])
+
+
 def test_a_name_without_a_value_is_shown_however_it_ends(url: str) -> None:
     with pytest.raises(Failure, match=r"^\$\{(INDEX|X|)\} in the URLs of the lock has no value"):
         resolve_url(url, [])

@@ -36,7 +36,7 @@ FORMATS = {
     "export": STORE,
     "fetch_checkout": "failure python/checkout python/source",
     "fetch_deb": f"{INDEX} debian/fetch",
-    "fetch_wheel": "download failure files",
+    "fetch_wheel": "download failure files python/simple_index",
     "install_programs": "failure",
     "install_wheel": f"{PYTHON} distribution elf python/wheel python/wheel_source"
     " python/wheel_tree records",

@@ -29,7 +29,7 @@ from inseam.compat import (
 )
 from inseam.formats.failure import Failure
 from inseam.plan.artifacts import LockedWheel
-from inseam.plan.lock import parse, resolve_url
+from inseam.plan.lock import is_index_neutral, parse, resolve_url
 from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
 from inseam.subsystem import InseamSubsystem
 
@@ -161,15 +161,20 @@ async def fetch_wheel(
     if isinstance(wheel, BuiltWheel):
         return FetchedWheel(wheel.digest, wheel.size)
     env = await environment_vars_subset(EnvironmentVarsRequest(NETWORK_ENV), **implicitly())
-    url = resolve_url(wheel.url, python_repos.path_mappings)
+    indexes: tuple[str, ...] = ()
+    if python_repos.indexes and is_index_neutral(wheel.url, python_repos.path_mappings):
+        place, indexes = wheel.name, tuple(python_repos.indexes)
+    else:
+        place = resolve_url(wheel.url, python_repos.path_mappings)
     result = await run_program(
         ProgramRequest(
             argv=(
                 "fetch_wheel",
-                url,
+                place,
                 wheel.sha256,
                 f"wheels/{wheel.filename}",
                 *inseam.download_bound,
+                *(f"--index={index}" for index in indexes),
             ),
             input=EMPTY_DIGEST,
             output="wheels",
