@@ -58,6 +58,7 @@ from inseam.targets.layer import (
 from inseam.targets.service import PythonServiceTarget
 from inseam.targets.wheel_source import WheelFromSourceTarget
 
+_DOCKER: tuple[Any, ...] = (docker_rules, docker_target_rules)
 _MODULES = (
     process,
     compressors,
@@ -121,7 +122,6 @@ def rules() -> list[Any]:
     return [
         *InseamSubsystem.rules(),
         # `#image` is a `docker_image`. Its backend need not be in the repository's configuration.
-        *docker_rules(),
-        *docker_target_rules(),
+        *(rule for of in _DOCKER for rule in of()),
         *(rule for module in _MODULES for rule in module.rules()),
     ]

@@ -54,7 +54,6 @@ class InseamSubsystem(Subsystem):
         ),
     )
     package = EnumListOption(
-        enum_type=Artifact,
         default=[Artifact.oci],
         help=softwrap(
             """

@@ -218,8 +218,8 @@ def _calls_main(node: ast.AST) -> bool:
 
 def _health_path(module: ast.Module, app: str | None) -> str | None:
     """The path of a health check that the module answers. app: the object that has the routes."""
-    found = {text for text in _routes(module, app) if text in _HEALTH_PATHS}
-    return min(found, key=_HEALTH_PATHS.index, default=None)
+    found = set(_routes(module, app))
+    return next((path for path in _HEALTH_PATHS if path in found), None)
 
 
 def _routes(module: ast.Module, app: str | None) -> Iterator[object]:

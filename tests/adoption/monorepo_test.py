@@ -1,0 +1,198 @@
+"""Adopts Inseam in the repository of another team, from the built distribution alone."""
+
+from __future__ import annotations
+
+import email
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+# What `package` made of the distribution lies at the root of the test's sandbox.
+(WHEEL,) = Path.cwd().glob("inseam-*.whl")
+(SDIST,) = Path.cwd().glob("inseam-*.tar.gz")
+VERSION = WHEEL.name.split("-")[1]
+
+# A repository as it was before, but for the two lines.
+PANTS_TOML = f"""\
+[GLOBAL]
+pants_version = "2.17.1"
+backend_packages = ["pants.backend.python"]
+backend_packages.add = ["inseam"]
+plugins = ["inseam=={VERSION}"]
+
+[source]
+root_patterns = ["/src"]
+
+[python]
+interpreter_constraints = ["CPython==3.11.*"]
+pip_version = "latest"
+enable_resolves = true
+
+[python.resolves]
+python-default = "python-default.lock"
+"""
+SHOP = """\
+python_service(
+    name="app",
+    entry_point="main.py:app",
+    server="uvicorn",
+    healthcheck_path="/health",
+)
+
+python_sources()
+"""
+STOCK = """\
+python_service(
+    name="app",
+    entry_point="server.py:main",
+    healthcheck_path="/health",
+    ports=[
+        8080,
+    ],
+)
+
+python_sources()
+"""
+
+
+class Monorepo:
+    """The other repository, with the launcher beside it: this machine has no other way to Pants."""
+
+    def __init__(self, folder: Path) -> None:
+        self.launcher = folder / "launcher"
+        self.root = self.launcher / "monorepo"
+        self.wheels = folder / "wheels"
+
+    def pants(self, *args: str) -> subprocess.CompletedProcess[str]:
+        result = subprocess.run(
+            ["../pants", "--no-pantsd", "--no-dynamic-ui", *args],
+            cwd=self.root,
+            env={
+                **os.environ,
+                "INSEAM_DOCKER": "off",
+                # Where the distribution is before it is in a package index.
+                "PANTS_PYTHON_REPOS_FIND_LINKS": f"['{self.wheels.as_uri()}']",
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr[-8000:]
+        return result
+
+    def files(self) -> dict[str, str]:
+        """The hash of each file of the repository, by path."""
+        return {
+            path.relative_to(self.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in self.root.rglob("*")
+            if path.is_file() and not path.relative_to(self.root).as_posix().startswith(".p")
+        }
+
+
+@pytest.fixture(scope="module")
+def monorepo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monorepo]:
+    made = Monorepo(tmp_path_factory.mktemp("adoption"))
+    made.launcher.mkdir()
+    for name in ("pants", ".pants.bootstrap"):
+        shutil.copy(name, made.launcher)
+    for name in ("build-support", "lockfiles"):
+        shutil.copytree(name, made.launcher / name)
+    shutil.copytree(HERE / "monorepo", made.root)
+    shutil.copy("lockfiles/python-default.lock", made.root)
+    (made.root / "pants.toml").write_text(PANTS_TOML)
+    made.wheels.mkdir()
+    shutil.copy(WHEEL, made.wheels)
+    yield made
+    shutil.rmtree(made.launcher)
+
+
+def image(monorepo: Monorepo, service: str) -> dict[str, Any]:
+    path = monorepo.root / f"dist/src.{service}/app.oci/image.json"
+    metadata: dict[str, Any] = json.loads(path.read_text())
+    return metadata
+
+
+def configuration(monorepo: Monorepo, service: str) -> dict[str, Any]:
+    layout = monorepo.root / f"dist/src.{service}/app.oci"
+    blobs = layout / "blobs/sha256"
+    (descriptor,) = json.loads((layout / "index.json").read_text())["manifests"]
+    manifest = json.loads((blobs / descriptor["digest"].partition(":")[2]).read_text())
+    content = (blobs / manifest["config"]["digest"].partition(":")[2]).read_text()
+    found: dict[str, Any] = json.loads(content)
+    return found
+
+
+def test_two_lines_and_two_commands_give_images(monorepo: Monorepo) -> None:
+    before = monorepo.files()
+    said = monorepo.pants("tailor", "::").stdout
+    assert "python_service" in said
+    assert (monorepo.root / "src/shop/BUILD").read_text() == SHOP
+    assert (monorepo.root / "src/stock/BUILD").read_text() == STOCK
+    result = monorepo.pants("tailor", "--check", "lint", "check", "package", "::")
+    after = monorepo.files()
+    # Nothing of the repository has changed, and nothing but BUILD files and `dist` has come.
+    assert {path: after[path] for path in before} == before
+    new = {path for path in after if path not in before and not path.startswith("dist/")}
+    assert new == {
+        f"{folder}/BUILD" for folder in ("3rdparty", "src/common", "src/shop", "src/stock")
+    }
+    made = {path.name for path in (monorepo.root / "dist").glob("*/*")}
+    assert made == {"app.oci", "blobs", ".lock"} | {"unused.json"} & made
+    assert "Wrote dist/src.shop/app.oci/image.json" in result.stderr
+    for noise in ("[WARN]", "Canceled", "skip_push", "Start:"):
+        assert noise not in result.stderr
+    shop, stock = image(monorepo, "shop"), image(monorepo, "stock")
+    base = {layer["digest"] for layer in shop["layers"]} & {
+        layer["digest"] for layer in stock["layers"]
+    }
+    assert len(base) >= 1
+    assert (shop["references"], stock["references"]) == (["shop:latest"], ["stock:latest"])
+    config = configuration(monorepo, "shop")["config"]
+    assert config["Healthcheck"]["Test"] == ["CMD", "/opt/venv/bin/healthcheck"]
+    assert config["ExposedPorts"] == {"8000/tcp": {}}
+    assert configuration(monorepo, "stock")["config"]["ExposedPorts"] == {"8080/tcp": {}}
+
+
+def test_the_wheel_holds_the_rule_set_and_no_tests() -> None:
+    with zipfile.ZipFile(WHEEL) as archive:
+        names = set(archive.namelist())
+        stamps = {info.date_time for info in archive.infolist()}
+        metadata = email.message_from_bytes(archive.read(f"inseam-{VERSION}.dist-info/METADATA"))
+        entry_points = archive.read(f"inseam-{VERSION}.dist-info/entry_points.txt").decode()
+    assert names >= {
+        "inseam/py.typed",
+        "inseam/register.py",
+        "inseam/build.lock",
+        "inseam/compressors.lock",
+        "inseam/default_base/lock.json",
+        "inseam/default_base/packages.ini",
+        "inseam/programs/rootfs.py",
+        "inseam/testing/fixtures.py",
+    }
+    assert not [name for name in names if "_test" in name or name.endswith("BUILD")]
+    # The same bytes whenever it is built.
+    assert stamps == {(2025, 1, 1, 0, 0, 0)}
+    assert metadata["Requires-Python"] == ">=3.9"
+    assert metadata["Version"] == VERSION
+    assert not [one for one in metadata.get_all("Requires-Dist", []) if "pants" in one]
+    assert "[pantsbuild.plugin]" in entry_points
+    assert "[pytest11]" in entry_points
+
+
+def test_the_sdist_makes_the_same_modules() -> None:
+    with tarfile.open(SDIST) as archive:
+        members = archive.getmembers()
+    assert {member.mtime for member in members} == {1735689600}
+    inside = {member.name.partition("/")[2] for member in members}
+    assert {"pyproject.toml", "README.md", "LICENSE", "inseam/register.py"} <= inside
