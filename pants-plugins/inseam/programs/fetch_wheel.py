@@ -2,8 +2,8 @@
 
 Usage: fetch_wheel URL SHA256 OUT [LARGEST] [--index=INDEX...]
 
-With package indexes, URL is the name of a project, whose file with the name of OUT is taken from the
-first of them that has it.
+With package indexes, URL is the name of a project, whose file with the name of OUT is taken from
+the first of them that has it.
 
 OUT, a file, appears only once its sha256 is right; it may have LARGEST bytes. Credentials for the
 index come from ~/.netrc, proxies from http_proxy and its like.
