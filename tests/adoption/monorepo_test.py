@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import email
-import hashlib
 import json
-import os
-import shutil
-import subprocess
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -16,20 +12,10 @@ from typing import Any
 
 import pytest
 
+from adoption.repository import SDIST, VERSION, WHEEL, Repository, pants_toml
+
 HERE = Path(__file__).parent
-# What `package` made of the distribution lies at the root of the test's sandbox.
-(WHEEL,) = Path.cwd().glob("inseam-*.whl")
-(SDIST,) = Path.cwd().glob("inseam-*.tar.gz")
-VERSION = WHEEL.name.split("-")[1]
-
-# A repository as it was before, but for the two lines.
-PANTS_TOML = f"""\
-[GLOBAL]
-pants_version = "2.17.1"
-backend_packages = ["pants.backend.python"]
-backend_packages.add = ["inseam"]
-plugins = ["inseam=={VERSION}"]
-
+REST = """\
 [source]
 root_patterns = ["/src"]
 
@@ -65,65 +51,28 @@ python_sources()
 """
 
 
-class Monorepo:
-    """The other repository, with the launcher beside it: this machine has no other way to Pants."""
-
-    def __init__(self, folder: Path) -> None:
-        self.launcher = folder / "launcher"
-        self.root = self.launcher / "monorepo"
-        self.wheels = folder / "wheels"
-
-    def pants(self, *args: str) -> subprocess.CompletedProcess[str]:
-        result = subprocess.run(
-            ["../pants", "--no-pantsd", "--no-dynamic-ui", *args],
-            cwd=self.root,
-            env={
-                **os.environ,
-                "INSEAM_DOCKER": "off",
-                # Where the distribution is before it is in a package index.
-                "PANTS_PYTHON_REPOS_FIND_LINKS": f"['{self.wheels.as_uri()}']",
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == 0, result.stderr[-8000:]
-        return result
-
-    def files(self) -> dict[str, str]:
-        """The hash of each file of the repository, by path."""
-        return {
-            path.relative_to(self.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in self.root.rglob("*")
-            if path.is_file() and not path.relative_to(self.root).as_posix().startswith(".p")
-        }
-
-
 @pytest.fixture(scope="module")
-def monorepo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monorepo]:
-    made = Monorepo(tmp_path_factory.mktemp("adoption"))
-    made.launcher.mkdir()
-    for name in ("pants", ".pants.bootstrap"):
-        shutil.copy(name, made.launcher)
-    for name in ("build-support", "lockfiles"):
-        shutil.copytree(name, made.launcher / name)
-    shutil.copytree(HERE / "monorepo", made.root)
-    shutil.copy("lockfiles/python-default.lock", made.root)
-    (made.root / "pants.toml").write_text(PANTS_TOML)
-    made.wheels.mkdir()
-    shutil.copy(WHEEL, made.wheels)
+def monorepo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+    before = HERE / "monorepo"
+    files = {
+        path.relative_to(before).as_posix(): path.read_text()
+        for path in before.rglob("*")
+        if path.is_file()
+    }
+    lock = Path("lockfiles/python-default.lock").read_text()
+    files |= {"pants.toml": pants_toml(REST), "python-default.lock": lock}
+    made = Repository(tmp_path_factory.mktemp("adoption"), files)
     yield made
-    shutil.rmtree(made.launcher)
+    made.remove()
 
 
-def image(monorepo: Monorepo, service: str) -> dict[str, Any]:
+def image(monorepo: Repository, service: str) -> dict[str, Any]:
     path = monorepo.root / f"dist/src.{service}/app.oci/image.json"
     metadata: dict[str, Any] = json.loads(path.read_text())
     return metadata
 
 
-def configuration(monorepo: Monorepo, service: str) -> dict[str, Any]:
+def configuration(monorepo: Repository, service: str) -> dict[str, Any]:
     layout = monorepo.root / f"dist/src.{service}/app.oci"
     blobs = layout / "blobs/sha256"
     (descriptor,) = json.loads((layout / "index.json").read_text())["manifests"]
@@ -133,7 +82,7 @@ def configuration(monorepo: Monorepo, service: str) -> dict[str, Any]:
     return found
 
 
-def test_two_lines_and_two_commands_give_images(monorepo: Monorepo) -> None:
+def test_two_lines_and_two_commands_give_images(monorepo: Repository) -> None:
     before = monorepo.files()
     said = monorepo.pants("tailor", "::").stdout
     assert "python_service" in said

@@ -1,0 +1,77 @@
+"""Repositories of other teams, into which the built distribution is installed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+# What `package` made of the distribution lies at the root of the test's sandbox.
+(WHEEL,) = Path.cwd().glob("inseam-*.whl")
+(SDIST,) = Path.cwd().glob("inseam-*.tar.gz")
+VERSION = WHEEL.name.split("-")[1]
+
+
+def pants_toml(rest: str) -> str:
+    """The configuration of a repository with the two lines. rest: what is below [GLOBAL]."""
+    return f"""\
+[GLOBAL]
+pants_version = "2.17.1"
+plugins = ["inseam=={VERSION}"]
+backend_packages = ["pants.backend.python", "inseam"]
+
+{rest}"""
+
+
+class Repository:
+    """A repository of another team. The launcher, this machine's way to Pants, is beside it."""
+
+    def __init__(self, folder: Path, files: Mapping[str, str]) -> None:
+        self.launcher = folder / "launcher"
+        self.root = self.launcher / "repository"
+        self.wheels = folder / "wheels"
+        self.launcher.mkdir()
+        for name in ("pants", ".pants.bootstrap"):
+            shutil.copy(name, self.launcher)
+        for name in ("build-support", "lockfiles"):
+            shutil.copytree(name, self.launcher / name)
+        self.wheels.mkdir()
+        shutil.copy(WHEEL, self.wheels)
+        self.write(files)
+
+    def write(self, files: Mapping[str, str]) -> None:
+        for path, text in files.items():
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / path).write_text(text)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.launcher)
+
+    def pants(self, *args: str) -> subprocess.CompletedProcess[str]:
+        result = subprocess.run(
+            ["../pants", "--no-pantsd", "--no-dynamic-ui", *args],
+            cwd=self.root,
+            env={
+                **os.environ,
+                "INSEAM_DOCKER": "off",
+                # Where the distribution is before it is in a package index.
+                "PANTS_PYTHON_REPOS_FIND_LINKS": f"['{self.wheels.as_uri()}']",
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr[-8000:]
+        return result
+
+    def files(self) -> dict[str, str]:
+        """The hash of each file of the repository, by path."""
+        return {
+            path.relative_to(self.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in self.root.rglob("*")
+            if path.is_file() and not path.relative_to(self.root).as_posix().startswith(".p")
+        }
