@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import json
+import re
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ enable_resolves = true
 
 [python.resolves]
 python-default = "python-default.lock"
+
+[python-infer]
+use_rust_parser = true
 """
 SHOP = """\
 python_service(
@@ -137,6 +141,22 @@ def test_the_wheel_holds_the_rule_set_and_no_tests() -> None:
     assert not [one for one in metadata.get_all("Requires-Dist", []) if "pants" in one]
     assert "[pantsbuild.plugin]" in entry_points
     assert "[pytest11]" in entry_points
+
+
+def test_the_pages_name_this_version_and_these_commands() -> None:
+    with zipfile.ZipFile(WHEEL) as archive:
+        described = archive.read(f"inseam-{VERSION}.dist-info/METADATA").decode()
+    pages = [path.read_text() for path in (*Path().glob("*.md"), *Path("docs").glob("*.md"))]
+    found = [
+        version
+        for text in (described, *pages)
+        for version in re.findall(r"inseam(?:\[testing\])?==([\w.]+)", text)
+    ]
+    assert len(found) >= 4
+    assert set(found) == {VERSION}
+    adopting = Path("docs/adopting.md").read_text()
+    for command in ("pants tailor ::\n", "pants package ::\n"):
+        assert f"\n{command}" in adopting
 
 
 def test_the_sdist_makes_the_same_modules() -> None:

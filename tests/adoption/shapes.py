@@ -27,6 +27,9 @@ enable_resolves = true
 
 [python.resolves]
 python-default = "python-default.lock"
+
+[python-infer]
+use_rust_parser = true
 """
 
 _FLASK = """\

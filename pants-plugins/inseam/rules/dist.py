@@ -156,6 +156,8 @@ async def export_image(request: ExportRequest, dist_dir: DistDir, run_id: RunId)
             python_version=image.python_version,
             description=f"Write {request.packaged.layout}",
             cacheable=False,
+            # A rule that is run again, since its inputs changed, cancels this: no news for anybody.
+            level=LogLevel.DEBUG,
         ),
         **implicitly(),
     )

@@ -276,6 +276,30 @@ def test_an_image_that_is_not_to_be_pushed_is_not(
     assert one.description == said[way]
 
 
+# --- What lies in dist -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("days", [14, 0])
+def test_a_blob_that_no_image_needs_any_more_goes_if_that_is_wanted(
+    runner: RuleRunner, registry: Registry, days: int
+) -> None:
+    def package() -> None:
+        set_options(runner, f"--inseam-prune-after={days}", env=client_env(registry))
+        runner.request(BuiltPackage, [OciFieldSet.create(runner.get_target(OCI))])
+
+    package()
+    store = Path(runner.build_root, "dist/oci")
+    needed = set((store / BLOBS).iterdir())
+    unused = store / BLOBS / hashlib.sha256(b"old").hexdigest()
+    unused.write_bytes(b"old")
+    # It was without an image as long ago as that was last looked at.
+    (store / "unused.json").write_text(json.dumps({unused.name: time.time() - 15 * 24 * 3600}))
+    os.utime(store / "unused.json", (0, 0))
+    package()
+    assert set((store / BLOBS).iterdir()) == needed | ({unused} if days == 0 else set())
+    unused.unlink(missing_ok=True)
+
+
 # --- What does not go together ----------------------------------------------------------------
 
 

@@ -83,7 +83,8 @@ class ProgramRequest:
     whose content is the result. python_version: of CPython, as "3.11". env: variables it reads.
     cacheable: false for a program whose result depends on more than its inputs. libraries: what it
     imports besides, at the digest's root. shared: folders of the sandbox, and what is in each, that
-    other runs have too: these are not copied for each run.
+    other runs have too: these are not copied for each run. level: from which on Pants' log says
+    that it starts, ends or is cancelled.
     """
 
     argv: tuple[str, ...]
@@ -95,6 +96,7 @@ class ProgramRequest:
     cacheable: bool = True
     libraries: Digest = EMPTY_DIGEST
     shared: tuple[tuple[str, Digest], ...] = ()
+    level: LogLevel = field(default=LogLevel.INFO, compare=False)
 
 
 @dataclass(frozen=True)
@@ -277,6 +279,7 @@ async def execute_program(request: ProgramRequest) -> ProgramResult:
         Process(
             [interpreter.path, "-sSB", program, *request.argv],
             description=request.description,
+            level=request.level,
             input_digest=request.input,
             immutable_input_digests={
                 **dict(request.shared),
