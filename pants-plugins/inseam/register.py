@@ -29,13 +29,14 @@ from inseam.rules import (
     image,
     image_names,
     layers,
+    libraries,
     process,
     service,
     sources,
     wheel_layers,
     wheels,
 )
-from inseam.rules.goals import export_codegen, package, publish, rebase, run, tailor, test
+from inseam.rules.goals import debian, export_codegen, package, publish, rebase, run, tailor, test
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.base import (
     BaseImageTarget,
@@ -63,6 +64,7 @@ _MODULES = (
     process,
     compressors,
     layers,
+    libraries,
     generate,
     generate_service,
     base,
@@ -83,6 +85,7 @@ _MODULES = (
     image_names,
     image,
     dist,
+    debian,
     export_codegen,
     package,
     publish,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import List
 
 from pants.option.option_types import (
     BoolOption,
+    DictOption,
     EnumListOption,
     EnumOption,
     IntOption,
@@ -27,6 +29,14 @@ class PublishedImage(Enum):
 
     oci = "oci"
     image = "image"
+
+
+class MissingLibraries(Enum):
+    """What happens when an image lacks a shared library that a wheel needs."""
+
+    warn = "warn"
+    error = "error"
+    ignore = "ignore"
 
 
 class InseamSubsystem(Subsystem):
@@ -82,6 +92,26 @@ class InseamSubsystem(Subsystem):
             """
         ),
     )
+    debian_vendor = StrOption(
+        default=None,
+        help=softwrap(
+            """
+            Where vendored Debian packages are, which are read before any mirror: a folder in the
+            repository, an absolute path, or the URL of a copy, for example in a bucket. The goal
+            `vendor-debian-packages` fills it; a package is at `sha256/<its sha256>`.
+            """
+        ),
+    )
+    debian_snapshot = StrOption(
+        default=None,
+        help=softwrap(
+            """
+            URL of a snapshot archive, which is asked for locked Debian packages that no mirror has
+            any more. Its layout is that of Debian's: `<URL>/debian/<timestamp>/pool/...` and
+            `<URL>/debian-security/<timestamp>/pool/...`; the timestamp is in the lock.
+            """
+        ),
+    )
     debian_allow_newer = BoolOption(
         default=False,
         help=softwrap(
@@ -108,6 +138,43 @@ class InseamSubsystem(Subsystem):
             """
             Globs, from the root of the repository, of the locks of Debian packages. For these,
             `--changed-since` finds the bases and images that a change affects.
+            """
+        ),
+    )
+    missing_libraries = EnumOption(
+        default=MissingLibraries.warn,
+        help=softwrap(
+            """
+            What to do when an image is packaged, and a wheel in it needs a shared library that
+            neither the wheels nor the base have: `warn`, `error` or `ignore`. The message names
+            the Debian package to add.
+            """
+        ),
+    )
+    ignored_libraries = StrListOption(
+        default=[
+            "libcuda.so.*",
+            "libgomp.so.1.0.0",
+            "libnvcuvid.so.*",
+            "libnvidia-*.so.*",
+            "libtbb.so.*",
+        ],
+        help=softwrap(
+            """
+            Globs of names of shared libraries that images may lack: the container runtime adds
+            them, as it adds those of graphics drivers, or the wheel can do without, as numba can
+            do without libtbb and `libgomp.so.1.0.0`.
+            """
+        ),
+    )
+    runtime_libraries = DictOption[List[str]](
+        default={},
+        help=softwrap(
+            """
+            The shared libraries that distributions load while they run, which their wheels do not
+            say, in addition to those that Inseam knows. For example
+            `{"my-scanner": ["libzbar.so.0"]}`. `a|b` means that either is enough, and an empty list
+            that a distribution needs none.
             """
         ),
     )

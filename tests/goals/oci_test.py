@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -94,6 +95,28 @@ def test_a_new_base_by_metadata_alone_equals_a_build_on_it(repository: Checkout)
     assert json.loads((rebased / "image.json").read_text())["digest"] == built
     repository.pants("package", OCI)
     assert image(repository)["digest"] != built
+
+
+def test_what_changed_since_a_commit_is_packaged_and_nothing_else(repository: Checkout) -> None:
+    def git(*args: str) -> None:
+        person = ("-c", "user.name=Test", "-c", "user.email=test@example.invalid")
+        subprocess.run(["git", *person, *args], cwd=repository.root, check=True)
+
+    (repository.root / ".gitignore").write_text("dist\n.pants.d\n.pids\n")
+    module = repository.root / "src/python/catalog/server.py"
+    before = module.read_text()
+    try:
+        git("init", "-q")
+        git("add", "-A")
+        git("commit", "-q", "-m", "All")
+        module.write_text(before + "# edited\n")
+        changed = ("--changed-since=HEAD", "--changed-dependents=transitive")
+        said = repository.pants(*changed, "--filter-target-type=oci_image", "package").stderr
+    finally:
+        module.write_text(before)
+        shutil.rmtree(repository.root / ".git")
+        (repository.root / ".gitignore").unlink()
+    assert re.findall(r"Wrote (\S+)", said) == ["dist/src.python.catalog/app.oci/image.json"]
 
 
 def test_publish_sends_what_the_registry_lacks_and_then_nothing(

@@ -278,10 +278,49 @@ def _origin(url: str) -> tuple[str, str]:
     return parts.scheme.lower(), parts.netloc.rpartition("@")[2].lower()
 
 
-def _open(url: str) -> IO[bytes]:
+def exists(url: str) -> bool:
+    """Whether a server has a file, without fetching it; raises Unreachable if it does not say."""
+    delay = FIRST_DELAY
+    for attempt in range(ATTEMPTS):
+        try:
+            found = _exists(url, "HEAD")
+            return _exists(url, "GET") is True if found is None else found
+        except Unreachable as error:
+            if not error.transient or attempt + 1 == ATTEMPTS:
+                raise Unreachable(f"{_shown(url)}: {error}", error.transient) from None
+            time.sleep(max(delay, error.delay))
+            delay *= 2
+    raise AssertionError
+
+
+def _exists(url: str, method: str) -> bool | None:
+    """None for a server that does not answer such requests."""
+    try:
+        with _open(url, method):
+            return True
+    except urllib.error.HTTPError as error:
+        if method == "HEAD" and error.code in (403, 405, 501):
+            return None
+        failure = _status_error(error)
+        if isinstance(failure, Gone):
+            return False
+        raise failure from None
+    except urllib.error.URLError as error:
+        if url.startswith("file:"):
+            return False
+        raise Unreachable(str(error.reason)) from None
+    except (OSError, http.client.HTTPException) as error:
+        raise Unreachable(str(error) or type(error).__name__) from None
+    except ValueError as error:
+        raise Unreachable(f"a malformed address: {error}", transient=False) from None
+
+
+def _open(url: str, method: str = "GET") -> IO[bytes]:
     if urllib.parse.urlsplit(url).scheme not in ("http", "https", "file"):
         raise ValueError("it does not start with https://, http:// or file:")
-    request = urllib.request.Request(url, headers={"User-Agent": "inseam", **_credentials(url)})
+    request = urllib.request.Request(
+        url, headers={"User-Agent": "inseam", **_credentials(url)}, method=method
+    )
     handlers: list[urllib.request.BaseHandler] = [_Redirects()]
     if not url.startswith("file:"):
         context = ssl.create_default_context()

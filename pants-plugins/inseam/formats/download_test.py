@@ -5,7 +5,9 @@ import io
 import socket
 import threading
 import time
+import urllib.error
 from contextlib import suppress
+from email.message import Message
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Callable, Iterator
@@ -14,7 +16,7 @@ import pytest
 
 from inseam.formats import download as module
 from inseam.formats.debian.deb_testing import Mirror, serving
-from inseam.formats.download import Corrupt, Gone, Unreachable, download
+from inseam.formats.download import Corrupt, Gone, Unreachable, download, exists
 
 
 @pytest.fixture(autouse=True)
@@ -321,3 +323,51 @@ def test_a_server_that_asks_to_wait_for_long_is_not_waited_for(
 @pytest.mark.parametrize("text", ["", "-5", "soon", "\u0667", "Fri, 99 Foo", "1" * 4000])
 def test_what_a_server_asks_may_be_nonsense(text: str) -> None:
     assert module._retry_after(text) >= 0.0
+
+
+def test_whether_a_file_is_there_is_asked_without_fetching_it(
+    mirror: Mirror, tmp_path: Path
+) -> None:
+    mirror.files["x"] = b"content"
+    assert exists(f"{mirror.url}/x") is True
+    assert exists(f"{mirror.url}/y") is False
+    assert mirror.asked == []
+    (tmp_path / "x").write_bytes(b"")
+    assert exists((tmp_path / "x").as_uri()) is True
+    assert exists((tmp_path / "y").as_uri()) is False
+
+
+@pytest.mark.parametrize("status, attempts", [(500, module.ATTEMPTS), (418, 1)])
+def test_a_server_that_does_not_say_whether_a_file_is_there(
+    mirror: Mirror, status: int, attempts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(module, "_exists", counted(asked, module._exists))
+    mirror.statuses["x"] = status
+    with pytest.raises(Unreachable, match=f"/x: HTTP status {status}"):
+        exists(f"{mirror.url}/x")
+    assert len(asked) == attempts
+
+
+def counted(calls: list[str], function: Callable[..., bool | None]) -> Callable[..., bool | None]:
+    def call(url: str, method: str) -> bool | None:
+        calls.append(method)
+        return function(url, method)
+
+    return call
+
+
+def test_a_server_without_head_requests_is_asked_with_get(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror.files["x"] = b"content"
+    open_url = module._open
+
+    def refusing(url: str, method: str = "GET") -> object:
+        if method == "HEAD":
+            raise urllib.error.HTTPError(url, 405, "Method Not Allowed", Message(), None)
+        return open_url(url, method)
+
+    monkeypatch.setattr(module, "_open", refusing)
+    assert exists(f"{mirror.url}/x") is True
+    assert exists(f"{mirror.url}/y") is False

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import struct
+from typing import Union
+
+# Bytes of a file, or a view of a file that is mapped into memory.
+Data = Union[bytes, memoryview]
+
+_LONGEST = 4096  # bytes of a text that is read, with the zero at its end: PATH_MAX
 
 PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
 DT_NULL, DT_NEEDED, DT_STRTAB, DT_SONAME = 0, 1, 5, 14
@@ -31,7 +37,7 @@ def machine(head: bytes) -> str | None:
     return _NAMES.get(number, f"elf-{number}")
 
 
-def needed(data: bytes) -> tuple[str, ...]:
+def needed(data: Data) -> tuple[str, ...]:
     """The names in a file's DT_NEEDED entries, after the path of its program interpreter if it
     has one; empty for what is no 64-bit little-endian ELF file, or has no dynamic section.
 
@@ -40,7 +46,7 @@ def needed(data: bytes) -> tuple[str, ...]:
     return _read(data, DT_NEEDED, interpreter=True)
 
 
-def soname(data: bytes) -> str:
+def soname(data: Data) -> str:
     """The name in a shared library's DT_SONAME entry; empty where `needed` is.
 
     Raises ValueError for a file that ends too early.
@@ -48,7 +54,7 @@ def soname(data: bytes) -> str:
     return next(iter(_read(data, DT_SONAME)), "")
 
 
-def _read(data: bytes, wanted: int, interpreter: bool = False) -> tuple[str, ...]:
+def _read(data: Data, wanted: int, interpreter: bool = False) -> tuple[str, ...]:
     if data[:4] != b"\x7fELF" or data[4:6] != b"\x02\x01" or len(data) < 64:
         return ()
     try:
@@ -57,7 +63,7 @@ def _read(data: bytes, wanted: int, interpreter: bool = False) -> tuple[str, ...
         raise ValueError(f"truncated ELF file: {error}") from None
 
 
-def _texts(data: bytes, wanted: int, interpreter: bool) -> tuple[str, ...]:
+def _texts(data: Data, wanted: int, interpreter: bool) -> tuple[str, ...]:
     (at,) = struct.unpack_from("<Q", data, 32)
     entry_size, count = struct.unpack_from("<HH", data, 54)
     loads: list[tuple[int, int, int]] = []
@@ -87,5 +93,8 @@ def _texts(data: bytes, wanted: int, interpreter: bool) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _text(data: bytes, offset: int) -> str:
-    return data[offset : data.index(b"\0", offset)].decode("utf-8", "surrogateescape")
+def _text(data: Data, offset: int) -> str:
+    text, end, _ = bytes(data[offset : offset + _LONGEST]).partition(b"\0")
+    if not end:
+        raise ValueError("truncated ELF file: a text has no end")
+    return text.decode("utf-8", "surrogateescape")

@@ -1,12 +1,17 @@
-"""Fetches one locked Debian package from a mirror.
+"""Fetches one locked Debian package.
 
-Usage: fetch_deb --package JSON --release RELEASE --out OUT
+Usage: fetch_deb --package JSON --release RELEASE --out OUT [--vendor LOCATION]
+           [--snapshot URL --timestamp TIME]
            [--allow-newer [--allow-expired] [--known SUITE=DATE]...]
 
 JSON is the package as `formats.debian.package.dump_package` writes it. Writes two files to the
 folder OUT: the .deb, only once size and sha256 are right, and beside it, with the suffix .json,
 what it is. The mirrors are those of DEBIAN_MIRROR, else of the machine's own apt sources; proxies
 are those of http_proxy and its like.
+
+--vendor is a folder, or the URL of one, with vendored packages, which come first. --snapshot is the
+URL of a snapshot archive, which comes last: there, TIME is the folder to look into
+(`formats.debian.sources`).
 
 With --allow-newer, a package that no mirror has any more is replaced by the newest version in
 RELEASE (a code name, for example bookworm) that Debian's keys sign, with a warning. The indexes
@@ -23,6 +28,7 @@ from inseam.formats.debian.fetch import fetch, fetch_newer, gone_error
 from inseam.formats.debian.mirror import find_mirrors
 from inseam.formats.debian.package import dump_package, load_package
 from inseam.formats.debian.release import Trust
+from inseam.formats.debian.sources import Sources, as_url
 from inseam.formats.download import Gone
 from inseam.formats.files import write_whole
 
@@ -33,20 +39,25 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--package", type=load_package, required=True)
     parser.add_argument("--release", required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--vendor", type=as_url, default="")
+    parser.add_argument("--snapshot", type=as_url, default="")
+    parser.add_argument("--timestamp", default="")
     parser.add_argument("--allow-newer", action="store_true")
     parser.add_argument("--allow-expired", action="store_true")
     parser.add_argument("--known", action="append", default=[])
     arguments = parser.parse_args(argv)
     package = arguments.package
-    mirrors = find_mirrors(os.environ)
+    sources = Sources(
+        find_mirrors(os.environ), arguments.vendor, arguments.snapshot, arguments.timestamp
+    )
     output = arguments.out / package.file_name
     try:
-        fetch(package, mirrors, output)
+        fetch(package, sources, output)
     except Gone as gone:
         if not arguments.allow_newer:
             raise gone_error(package, gone) from None
         known = dict(suite.split("=", 1) for suite in arguments.known)
         trust = Trust(allow_expired=arguments.allow_expired, known=known)
-        package = fetch_newer(package, mirrors, output, arguments.release, gone, trust)
+        package = fetch_newer(package, sources, output, arguments.release, gone, trust)
     description = f"{dump_package(package)}\n".encode()
     write_whole(output.with_name(f"{output.name}.json"), description)

@@ -22,6 +22,7 @@ from inseam.formats.debian.lock import DebianLock, LockedPackage, dump_lock, par
 from inseam.formats.debian.mirror import find_mirrors, warn
 from inseam.formats.debian.release import Trust
 from inseam.formats.debian.request import BASE_GROUP, Request, parse_request
+from inseam.formats.debian.suite import snapshot_timestamp
 from inseam.formats.files import write_whole
 
 
@@ -57,7 +58,7 @@ def make_lock(request: Request, index: Index) -> DebianLock:
             f"nothing that can do without {', '.join(sorted(unused))} depends on it: the line in"
             " [omit] of the list of packages can be removed"
         )
-    return DebianLock(request, packages, index.suites)
+    return DebianLock(request, packages, index.suites, snapshot_timestamp(index.suites))
 
 
 def _lock_at(path: Path | None) -> DebianLock | None:

@@ -93,7 +93,9 @@ def test_locking_twice_gives_the_same_bytes(
     assert lock(tmp_path) == 0
     assert (tmp_path / "lock.json").read_bytes() == first
     assert mirror.url.encode() not in first
-    (package,) = parse_lock(first.decode()).select("amd64")
+    made = parse_lock(first.decode())
+    assert made.snapshot == "20240101T060000Z"
+    (package,) = made.select("amd64")
     assert package == locked(b"hello")
 
 

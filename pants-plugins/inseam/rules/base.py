@@ -1,4 +1,4 @@
-"""Rules that find a base, fetch its Debian packages and make its root filesystem.
+"""Rules that find a base and make its root filesystem.
 
 These are one chain, from the lock to the tar, which is why they are in one file.
 """
@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pants.engine.addresses import Address, UnparsedAddressInputs
-from pants.engine.env_vars import EnvironmentVarsRequest
-from pants.engine.fs import EMPTY_DIGEST, Digest, MergeDigests, PathGlobs
+from pants.engine.fs import MergeDigests, PathGlobs
 from pants.engine.rules import collect_rules, rule
 from pants.engine.target import Target, WrappedTargetRequest
 from pants.util.logging import LogLevel
@@ -18,7 +17,6 @@ from pants.util.logging import LogLevel
 from inseam.compat import (
     by_name,
     concurrently,
-    environment_vars_subset,
     get_digest_contents,
     implicitly,
     merge_digests,
@@ -28,17 +26,19 @@ from inseam.compat import (
 )
 from inseam.formats.debian.facts import Facts, check_declared, facts_of
 from inseam.formats.debian.lock import check_current, parse_lock, refresh_command
-from inseam.formats.debian.package import DebianPackage, dump_package
+from inseam.formats.debian.package import DebianPackage
 from inseam.formats.debian.request import parse_request
 from inseam.formats.debian.suite import Suite
 from inseam.formats.failure import Failure
 from inseam.formats.oci.layer import Layer
 from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_LAYER, parse_rootfs
 from inseam.plan.platform import PythonPlatform
+from inseam.rules import debs as deb_rules
 from inseam.rules import warnings
+from inseam.rules.debs import DebRequest, deb
 from inseam.rules.default_base import how_to_lock, shipped_files
 from inseam.rules.layers import StoredLayer, file_content, layer_folder
-from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
+from inseam.rules.process import ProgramRequest, run_program
 from inseam.rules.warnings import WarningRequest, warn
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.base import (
@@ -53,9 +53,6 @@ from inseam.targets.base import (
     RegistryInterpreterField,
     RegistryPythonVersionField,
 )
-
-# What the programs that reach a Debian mirror read of the environment.
-FETCH_ENV = ("DEBIAN_MIRROR", "DEBIAN_KEYRING", *NETWORK_ENV)
 
 
 def packages_path(target: Target) -> str:
@@ -122,6 +119,8 @@ class LockedBase:
     """What the lock of a `debian_base` says about one platform of it.
 
     packages_path, lock_path: of the list of packages and of its lock, from the repository's root.
+    timestamp: for which a snapshot archive has the packages. omitted: names of packages that the
+    list leaves out.
     """
 
     base: Address
@@ -129,8 +128,10 @@ class LockedBase:
     lock_path: str
     release: str
     suites: tuple[Suite, ...]
+    timestamp: str
     architecture: str
     packages: tuple[DebianPackage, ...]
+    omitted: tuple[str, ...]
     facts: Facts
 
     def failure(self, error: Failure) -> Failure:
@@ -175,8 +176,10 @@ async def read_locked_base(request: LockedBaseRequest) -> LockedBase:
         path,
         lock.request.release,
         lock.suites,
+        lock.timestamp,
         architecture,
         packages,
+        tuple(sorted(set(lock.request.omit) - {package.name for package in packages})),
         facts,
     )
 
@@ -242,61 +245,6 @@ find_base = by_name(resolve_base)
 
 
 @dataclass(frozen=True)
-class DebRequest:
-    """One locked Debian package, fetched."""
-
-    release: str
-    suites: tuple[Suite, ...]
-    package: DebianPackage
-    python_version: str
-
-
-@dataclass(frozen=True)
-class Deb:
-    """A digest with the package's file and what it is, and what its fetching said."""
-
-    digest: Digest
-    messages: str
-
-
-def _newer(request: DebRequest, inseam: InseamSubsystem) -> tuple[str, ...]:
-    return (
-        "--allow-newer",
-        *(("--allow-expired",) if inseam.debian_allow_expired else ()),
-        *(f"--known={suite.name}={suite.date}" for suite in request.suites),
-    )
-
-
-@rule(desc="Fetch a Debian package", level=LogLevel.DEBUG)
-async def fetch_deb(request: DebRequest, inseam: InseamSubsystem) -> Deb:
-    names = [*FETCH_ENV, *(("PATH",) if inseam.debian_allow_newer else ())]
-    env = await environment_vars_subset(EnvironmentVarsRequest(names), **implicitly())
-    package = request.package
-    result = await run_program(
-        ProgramRequest(
-            argv=(
-                "fetch_deb",
-                f"--package={dump_package(package)}",
-                f"--release={request.release}",
-                "--out=debs",
-                *(_newer(request, inseam) if inseam.debian_allow_newer else ()),
-            ),
-            input=EMPTY_DIGEST,
-            output="debs",
-            python_version=request.python_version,
-            description=f"Fetch {package.file_name}",
-            env=tuple(sorted(env.items())),
-            cacheable=not inseam.debian_allow_newer,
-        ),
-        **implicitly(),
-    )
-    return Deb(result.digest, result.messages)
-
-
-deb = by_name(fetch_deb)
-
-
-@dataclass(frozen=True)
 class RootfsRequest:
     """The root filesystem of the `debian_base` whose `#rootfs` target has this address.
 
@@ -311,9 +259,14 @@ class RootfsRequest:
 
 @dataclass(frozen=True)
 class Rootfs:
-    """The layer of a root filesystem; `rootfs.json` lies beside its tar."""
+    """The layer of a root filesystem; `rootfs.json` lies beside its tar. libraries: the names of
+    the shared libraries that the loader finds. dropped_modules: of the standard library, those
+    that were left out. omitted: Debian packages, by name, that the list leaves out."""
 
     layer: StoredLayer
+    libraries: frozenset[str]
+    dropped_modules: tuple[str, ...]
+    omitted: tuple[str, ...]
 
 
 @rule(desc="Make a root filesystem", level=LogLevel.DEBUG)
@@ -323,9 +276,13 @@ async def make_rootfs(request: RootfsRequest, inseam: InseamSubsystem) -> Rootfs
     )
     python_version = ".".join(locked.facts.python_version.split(".")[:2])
     suites = locked.suites if inseam.debian_allow_newer else ()
+    timestamp = locked.timestamp if inseam.debian_snapshot else ""
     try:
         debs = await concurrently(
-            deb(DebRequest(locked.release, suites, package, python_version), **implicitly())
+            deb(
+                DebRequest(locked.release, suites, package, python_version, timestamp),
+                **implicitly(),
+            )
             for package in locked.packages
         )
         for fetched in debs:
@@ -352,11 +309,12 @@ async def make_rootfs(request: RootfsRequest, inseam: InseamSubsystem) -> Rootfs
         raise locked.failure(error) from error
     content = await file_content(result.digest, f"{layer_folder(ROOTFS_LAYER)}/{ROOTFS_FILE}")
     made = parse_rootfs(content.decode())
-    return Rootfs(StoredLayer(Layer(ROOTFS_LAYER, made.diff_id, made.size), result.digest))
+    layer = StoredLayer(Layer(ROOTFS_LAYER, made.diff_id, made.size), result.digest)
+    return Rootfs(layer, frozenset(made.libraries), made.dropped_modules, locked.omitted)
 
 
 rootfs = by_name(make_rootfs)
 
 
 def rules() -> list[Any]:
-    return [*collect_rules(), *warnings.rules()]
+    return [*collect_rules(), *warnings.rules(), *deb_rules.rules()]

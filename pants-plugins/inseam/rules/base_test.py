@@ -10,7 +10,12 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 from inseam.formats.debian.lock import lock_name
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.base import Base, BaseRequest, Rootfs, RootfsRequest
-from inseam.rules.debian_lock import KnownDebianLocksRequest, RequestedDebianLocks
+from inseam.rules.debian_lock import (
+    GenerateDebianLock,
+    KnownDebianLocksRequest,
+    RequestedDebianLocks,
+    lock_diff,
+)
 from inseam.rules.rule_testing import (
     BASE,
     DEBIAN_LIST,
@@ -165,3 +170,31 @@ def test_two_locks_of_one_name_are_refused(runner: RuleRunner, other: str) -> No
 def test_the_name_of_a_lock_is_that_of_its_file() -> None:
     assert lock_name("lockfiles/debian-bookworm.json") == "debian-bookworm"
     assert lock_name("debian.json") == "debian"
+
+
+def two_versions(libc: str, python: str = "3.11.2-6") -> bytes:
+    """A lock whose libc6 has another version on arm64."""
+    text = debian_lock_text(python=python)
+    at = text.rindex("2.36-9+deb12u14")
+    return (text[:at] + libc + text[at + len("2.36-9+deb12u14") :]).encode()
+
+
+def test_locking_again_says_which_packages_changed() -> None:
+    request = GenerateDebianLock("debian", "locks/debian.json", False, "packages.ini")
+    same = debian_lock_text(python="3.11.2-6").encode()
+    diff = lock_diff(request, same, two_versions("2.36-9+deb12u15", python="3.11.10-1"))
+    assert diff is not None
+    assert (diff.path, diff.resolve_name) == ("locks/debian.json", "debian")
+    assert {name: tuple(map(str, change)) for name, change in diff.upgraded.items()} == {
+        "python3.11-minimal": ("3.11.2-6", "3.11.10-1")
+    }
+    assert not diff.downgraded
+    assert sorted(diff.removed) == ["libc6"]
+    assert {name: str(version) for name, version in diff.added.items()} == {
+        "libc6:amd64": "2.36-9+deb12u14",
+        "libc6:arm64": "2.36-9+deb12u15",
+    }
+    again = lock_diff(request, same, same)
+    assert again is not None
+    assert not {*again.added, *again.removed, *again.upgraded, *again.downgraded}
+    assert lock_diff(request, None, same) is lock_diff(request, b"{}", same) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import total_ordering
 from typing import Any
 
 from pants.core.goals.generate_lockfiles import (
@@ -11,6 +12,8 @@ from pants.core.goals.generate_lockfiles import (
     GenerateLockfileResult,
     KnownUserResolveNames,
     KnownUserResolveNamesRequest,
+    LockfileDiff,
+    LockfilePackages,
     RequestedUserResolveNames,
     UserGenerateLockfiles,
 )
@@ -27,14 +30,19 @@ from inseam.compat import (
     create_digest,
     digest_to_snapshot,
     environment_vars_subset,
+    get_digest_contents,
     implicitly,
     merge_digests,
     path_globs_to_digest,
 )
-from inseam.formats.debian.lock import lock_name
+from inseam.formats.debian.control import DebianError
+from inseam.formats.debian.lock import lock_name, parse_lock
+from inseam.formats.debian.version import sort_key
 from inseam.formats.failure import Failure
-from inseam.rules.base import FETCH_ENV, packages_path
+from inseam.rules.base import packages_path
+from inseam.rules.debs import FETCH_ENV
 from inseam.rules.default_base import is_shipped, shipped_files
+from inseam.rules.layers import file_content
 from inseam.rules.process import ANY_PYTHON, ProgramRequest, run_program
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.base import DebianLockField, RootfsSourcesField
@@ -103,6 +111,48 @@ async def requested_debian_locks(
     return UserGenerateLockfiles(locks[name] for name in requested)
 
 
+@total_ordering
+@dataclass(frozen=True)
+class DebianVersion:
+    """A version in the order of Debian, for Pants' summary of changes."""
+
+    text: str
+
+    def __lt__(self, other: DebianVersion) -> bool:
+        return sort_key(self.text) < sort_key(other.text)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _versions(text: bytes) -> LockfilePackages:
+    """The versions in a lock, by name; by name and architecture where these differ."""
+    lock = parse_lock(text.decode())
+    found: dict[str, dict[str, str]] = {}
+    for architecture, packages in lock.packages.items():
+        for locked in packages:
+            by_architecture = found.setdefault(locked.package.name, {})
+            by_architecture[architecture] = locked.package.version
+    versions = {}
+    for name, by_architecture in found.items():
+        if len({*by_architecture.values()}) == 1 and len(by_architecture) == len(lock.packages):
+            versions[name] = DebianVersion(next(iter(by_architecture.values())))
+        else:
+            versions.update(
+                {f"{name}:{one}": DebianVersion(text) for one, text in by_architecture.items()}
+            )
+    return LockfilePackages(versions)
+
+
+def lock_diff(request: GenerateDebianLock, before: bytes | None, now: bytes) -> LockfileDiff | None:
+    """What changed from one lock to the next; None without a lock that can be compared."""
+    try:
+        old = _versions(before or b"")
+    except (DebianError, UnicodeDecodeError):
+        return None
+    return LockfileDiff.create(request.lockfile_dest, request.resolve_name, old, _versions(now))
+
+
 @rule(desc="Lock Debian packages", level=LogLevel.DEBUG)
 async def generate_debian_lock(
     request: GenerateDebianLock, inseam: InseamSubsystem
@@ -142,8 +192,17 @@ async def generate_debian_lock(
     )
     if result.messages.strip():
         logger.warning("%s: %s", request.lockfile_dest, result.messages.strip())
+    before_files = {file.path: file.content for file in await get_digest_contents(files)}
+    made = await file_content(result.digest, name)
     digest = await add_prefix(AddPrefix(result.digest, folder))
-    return GenerateLockfileResult(digest, request.resolve_name, request.lockfile_dest)
+    return GenerateLockfileResult(
+        digest,
+        request.resolve_name,
+        request.lockfile_dest,
+        # Said whether or not `--generate-lockfiles-diff` asks for it: what a base is made of
+        # changes, and nobody reads that in a file of sizes and hashes.
+        lock_diff(request, before_files.get(before), made),
+    )
 
 
 if not CALL_BY_NAME:

@@ -75,6 +75,16 @@ def how_to_lock(packages: str, lock: str) -> str:
     )
 
 
+def how_to_add(packages: str, lock: str) -> str:
+    """What to do to add a package to a base."""
+    if packages == _PACKAGES:
+        return (
+            "The list of the base that comes with Inseam cannot be changed: declare a"
+            " `debian_base` with a list of your own, and name it in [inseam].base."
+        )
+    return f"Add it to {packages}, then run: {refresh_command(lock)}"
+
+
 def is_shipped(lock: str) -> bool:
     """Whether a lock is that of the distribution, which `generate-lockfiles` leaves alone."""
     return lock == _LOCK

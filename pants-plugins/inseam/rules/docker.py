@@ -49,6 +49,7 @@ from inseam.plan.dockerfile import layer_instructions
 from inseam.rules.base import RootfsRequest, rootfs
 from inseam.rules.generate import service_of
 from inseam.rules.layers import StoredLayer, only_file
+from inseam.rules.libraries import LibrariesRequest, check_libraries
 from inseam.rules.service import ServiceRequest, dependency_layers
 from inseam.targets.base import BaseImageField, ImageReferenceField
 from inseam.targets.layer import DepsImageField
@@ -209,6 +210,14 @@ async def find_deps_image(request: DepsImageRequest) -> StartImage:
     layers = await dependency_layers(
         ServiceRequest(service.create_generated("layers")), **implicitly()
     )
+    if layers.base.is_debian and layers.wheel_layers:
+        made = await rootfs(
+            RootfsRequest(layers.base.address.create_generated("rootfs")), **implicitly()
+        )
+        await check_libraries(
+            LibrariesRequest(service, layers.wheel_layers, layers.base, made.libraries),
+            **implicitly(),
+        )
     image: StartImage = await engine_image(
         EngineImageRequest("inseam/deps", start.name, layers.layers, service), **implicitly()
     )

@@ -17,12 +17,24 @@ from inseam.compat import (
     environment_vars_subset,
     execute_process,
     merge_digests,
+    resolve_unparsed_address_inputs,
 )
 from inseam.formats.failure import Failure
 from inseam.formats.oci.layer import Layer
-from inseam.rules.docker import EngineImageRequest, StartImage, make_engine_image
+from inseam.plan.platform import PythonPlatform
+from inseam.rules.base import Base, make_rootfs
+from inseam.rules.docker import (
+    DepsImageRequest,
+    EngineImageRequest,
+    StartImage,
+    find_base_image,
+    find_deps_image,
+    make_engine_image,
+)
 from inseam.rules.layers import StoredLayer
+from inseam.rules.libraries import CheckedLibraries, LibrariesRequest, check_wheel_libraries
 from inseam.rules.rule_testing import run_mocked
+from inseam.rules.service import make_dependency_layers
 
 
 def layer(name: str, content: str) -> StoredLayer:
@@ -195,3 +207,36 @@ def test_without_an_engine_the_error_names_the_service_and_the_next_step() -> No
     assert text.startswith("src/shop:app: `docker build` of inseam/deps:")
     assert "docker info" in text.replace("\n", " ")
     assert text.endswith("Cannot connect to the Docker daemon.")
+
+
+@pytest.mark.parametrize("is_debian", [True, False])
+def test_libraries_are_checked_if_the_base_is_made_here(is_debian: bool) -> None:
+    """What a base of a registry has, Docker alone knows."""
+    asked: list[LibrariesRequest] = []
+
+    def check(request: LibrariesRequest) -> CheckedLibraries:
+        asked.append(request)
+        return CheckedLibraries()
+
+    address = Address("src/shop", target_name="app", generated_name="deps")
+    platform = PythonPlatform("amd64", "3.11.2", (2, 36))
+    base = Base(
+        Address("docker", target_name="base"), platform, "/usr/bin/python3.11", None, is_debian
+    )
+    layers = SimpleNamespace(base=base, layers=REQUEST.layers, wheel_layers=REQUEST.layers[:1])
+    image = run_mocked(
+        find_deps_image,
+        [DepsImageRequest(address, "docker:base")],
+        {
+            resolve_unparsed_address_inputs: lambda _: [base.address],
+            find_base_image: lambda _: StartImage("inseam/base:1"),
+            make_dependency_layers: lambda _: layers,
+            make_rootfs: lambda _: SimpleNamespace(libraries=frozenset(["libc.so.6"])),
+            check_wheel_libraries: check,
+            make_engine_image: lambda _: StartImage("inseam/deps:1"),
+        },
+    )
+    assert image == StartImage("inseam/deps:1")
+    libraries = frozenset(["libc.so.6"])
+    expected = LibrariesRequest(REQUEST.of, REQUEST.layers[:1], base, libraries)
+    assert asked == ([expected] if is_debian else [])

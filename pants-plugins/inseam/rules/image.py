@@ -37,6 +37,7 @@ from inseam.rules.code_layers import CodeLayersRequest, check_code, code_layers
 from inseam.rules.generate import service_of
 from inseam.rules.image_names import ImageNames, check_image_names, image_references, label
 from inseam.rules.layers import CompressRequest, StoredLayer, compressed
+from inseam.rules.libraries import LibrariesRequest, check_libraries
 from inseam.rules.service import DependencyLayers, ServiceRequest, dependency_layers
 from inseam.rules.wheel_layers import (
     SharedLayer,
@@ -222,6 +223,11 @@ async def make_oci_image(
         await _check(layers, base)
     except Failure as error:
         raise Failure(f"{label(address)}: {error}") from error
+    if layers.wheel_layers and start.libraries is not None:
+        await check_libraries(
+            LibrariesRequest(service_of(address), layers.wheel_layers, base, start.libraries),
+            **implicitly(),
+        )
     below = await concurrently(
         compressed(CompressRequest(layer, compression, base.python_version), **implicitly())
         for layer in layers.below_code

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -19,13 +20,14 @@ from pants.engine.addresses import Address
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.formats.clients.registry_testing import DOCKER, Registry, docker_image
-from inseam.formats.oci.descriptor import BLOBS, GZIP_LAYER, ZSTD_LAYER
+from inseam.formats.oci.descriptor import BLOBS, GZIP_LAYER, ZSTD_LAYER, blob_path
 from inseam.rules.goals.package import OciFieldSet
 from inseam.rules.goals.publish import PublishOciFieldSet, PublishOciImage
 from inseam.rules.image import OciImage, OciImageRequest, Packaged, PackagedRequest
 from inseam.rules.image_testing import (
     INTERPRETER,
     OCI,
+    add_base,
     base,
     client_env,
     configuration,
@@ -33,11 +35,13 @@ from inseam.rules.image_testing import (
     write_repository,
 )
 from inseam.rules.rule_testing import (
+    MINOR,
     PYTHON_VERSION,
     failure,
     files_of,
     rule_runner,
     set_options,
+    tar_files,
 )
 
 IMAGE = Address("src/shop", target_name="image")
@@ -95,6 +99,36 @@ def venv_layer(name: str, *requirements: str, **fields: str) -> str:
 
 
 # --- What is built ----------------------------------------------------------------------------
+
+
+def test_a_base_without_bytecode_gets_it_in_a_layer(runner: RuleRunner, registry: Registry) -> None:
+    stdlib = f"usr/local/lib/python{MINOR}"
+    cached = f"{stdlib}/__pycache__/os.cpython-{MINOR.replace('.', '')}.pyc"
+    without = add_base(registry, f"{stdlib}/os.py", f"{stdlib}/json/__init__.py")
+    runner.write_files(
+        {
+            "BUILD": base("base", without)
+            + base("with", add_base(registry, f"{stdlib}/os.py", cached))
+            + base("plain", without).replace(")", ", stdlib_bytecode=False)"),
+        }
+    )
+    image = made(runner)
+    assert image.metadata.base_layers == 4
+    layer = image.metadata.layers[3]
+    assert layer.name == "stdlib-bytecode"
+    whole = configuration(image.files)
+    assert whole["rootfs"]["diff_ids"] == [layer.diff_id for layer in image.metadata.layers]
+    assert whole["history"][3]["created_by"] == "inseam stdlib-bytecode"
+    # The base is still known by its digest in its registry.
+    assert image.metadata.base is not None
+    blob = files_of(runner, image.blobs[0])[blob_path(Path(), layer.descriptor.digest).as_posix()]
+    assert set(tar_files(gzip.decompress(blob))) == {
+        cached,
+        f"{stdlib}/json/__pycache__/__init__.cpython-{MINOR.replace('.', '')}.pyc",
+    }
+    for other in ("with", "plain"):
+        runner.write_files({"src/shop/BUILD": service(base=f"//:{other}")})
+        assert made(runner).metadata.base_layers == 3
 
 
 def test_every_field_of_a_service_arrives_in_its_image(runner: RuleRunner) -> None:

@@ -28,23 +28,28 @@ FORMATS = {
     "build_wheel": "confined failure files python/build_environment python/frontend python/repack"
     " python/source rootfs/unpacked",
     "check_code": CONFLICTS,
+    "check_debs": f"{INDEX} debian/lock debian/request debian/sources debian/updates",
     "check_layers": CONFLICTS,
     "code": f"{PYTHON} {LAYER} compression python/code python/entry_point python/installed"
     " python/launchers python/sources python/stdlib",
+    "compile_stdlib": f"{LAYER} oci/flatten python/base_bytecode python/bytecode",
     "compress": f"{LAYER} compression",
     "data": f"{PYTHON} {LAYER} python/sources",
     "export": STORE,
     "fetch_checkout": "failure python/checkout python/source",
-    "fetch_deb": f"{INDEX} debian/fetch",
+    "fetch_deb": f"{INDEX} debian/fetch debian/sources",
     "fetch_wheel": "download failure files python/simple_index",
+    "find_packages": f"{INDEX} debian/libraries",
     "install_programs": "failure",
     "install_wheel": f"{PYTHON} distribution elf python/wheel python/wheel_source"
     " python/wheel_tree records",
     "load": ENGINES,
     "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
-    "merge": f"{PYTHON} {LAYER} python/installed python/merge python/wheel_tree records",
+    "merge": f"{PYTHON} {LAYER} python/installed python/libraries python/merge python/wheel_tree"
+    " records",
     "pack_source": "failure python/source",
-    "pull": f"{IMAGE} oci/base_facts oci/foreign clients/pull clients/registry oci/reference",
+    "pull": f"{IMAGE} oci/base_facts oci/flatten oci/foreign clients/pull clients/registry"
+    " oci/reference",
     "push": f"{STORE} clients/push clients/registry oci/reference",
     "rebase": f"{STORE} oci/assemble oci/foreign oci/rebase",
     "rootfs": """
@@ -111,7 +116,10 @@ def edited(monkeypatch: pytest.MonkeyPatch, path: str) -> set[str]:
 @pytest.mark.parametrize(
     "path, programs",
     [
-        ("formats/download.py", {"fetch_deb", "fetch_wheel", "lock_debs"}),
+        (
+            "formats/download.py",
+            {"check_debs", "fetch_deb", "fetch_wheel", "find_packages", "lock_debs"},
+        ),
         ("formats/compression.py", {"code", "compress"}),
         ("formats/clients/registry.py", {"pull", "push"}),
         ("formats/rootfs/slim.py", {"rootfs"}),

@@ -25,6 +25,7 @@ from inseam.compat import CALL_BY_NAME
 from inseam.formats.debian.lock import DebianLock, LockedPackage, dump_lock
 from inseam.formats.debian.package import DebianPackage
 from inseam.formats.debian.request import parse_request
+from inseam.formats.failure import Failure
 from inseam.rules import base, compressors, debian_lock, generate, generate_service, process
 from inseam.rules import layers as layer_rules
 from inseam.subsystem import InseamSubsystem
@@ -155,11 +156,17 @@ def run_mocked(
 
     def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
         value = None
+        error: Failure | None = None
         while True:
             try:
-                value = answer(coroutine.send(value))
+                asked = coroutine.throw(error) if error else coroutine.send(value)
             except StopIteration as end:
                 return end.value
+            error = None
+            try:
+                value = answer(asked)
+            except Failure as failed:
+                error = failed
 
     return run(tested.rule.func(*arguments))  # type: ignore[attr-defined]
 

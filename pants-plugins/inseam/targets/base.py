@@ -13,6 +13,7 @@ from pants.core.target_types import FileSourceField
 from pants.engine.addresses import Address
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
+    BoolField,
     Dependencies,
     Field,
     InvalidFieldException,
@@ -220,6 +221,18 @@ class RegistryGlibcVersionField(GlibcVersionField):
     )
 
 
+class StdlibBytecodeField(BoolField):
+    alias = "stdlib_bytecode"
+    default = True
+    help = softwrap(
+        """
+        Whether OCI images get the bytecode of the standard library in a layer of its own if the
+        image of the base has none. Without it services compile the modules that they import at each
+        start. Official Python images have none.
+        """
+    )
+
+
 _DEBIAN_FIELDS = (
     DebianInterpreterField,
     DebianPythonVersionField,
@@ -234,6 +247,7 @@ _REGISTRY_FIELDS = (
     RegistryPythonVersionField,
     RegistryGlibcVersionField,
     PlatformField,
+    StdlibBytecodeField,
 )
 
 

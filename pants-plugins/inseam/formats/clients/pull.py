@@ -15,7 +15,7 @@ from typing import Any, Mapping, Sequence
 from inseam.formats.clients.registry import Repository, authentication, digest_of
 from inseam.formats.failure import Failure
 from inseam.formats.files import parse_json, write_files
-from inseam.formats.oci.base_facts import check_facts, read_facts
+from inseam.formats.oci.base_facts import FACTS_FILE, check_facts, dump_facts, read_facts
 from inseam.formats.oci.config import Platform, Runtime
 from inseam.formats.oci.descriptor import (
     BLOBS,
@@ -51,7 +51,8 @@ _LAYERS = {
 
 def pull(image: str, out: Path, *, platform: Platform, runtime: Runtime) -> ImageMetadata:
     """Writes the image `NAME[:TAG]@DIGEST` to the folder `out`: `oci-layout`, `index.json`,
-    `image.json` (`ImageMetadata`) and all blobs, so that others can be assembled on it.
+    `image.json` (`ImageMetadata`), `facts.json` (`BaseFacts`) and all blobs, so that others can be
+    assembled on it.
 
     runtime: what it offers to the layers of images on it.
 
@@ -108,6 +109,7 @@ def pull(image: str, out: Path, *, platform: Platform, runtime: Runtime) -> Imag
         **document_files([config, manifest]),
         **entry_files(metadata.descriptor, metadata.references),
         METADATA: dump_metadata(metadata),
+        FACTS_FILE: dump_facts(facts),
     }
     write_files(out, files)
     return metadata

@@ -60,7 +60,10 @@ def resolve(
         if root not in candidates:
             raise DebianError(f"this release has no package {root}; correct the list")
         if root in omit:
-            raise DebianError(f"the package {root} is both listed and left out; correct the list")
+            raise DebianError(
+                f"the package {root} is both listed and left out: remove the line `{root} = ...`"
+                f" from [omit] of the list of packages, or {root} from its group"
+            )
         take(root, "")
     while queue:
         name = queue.popleft()

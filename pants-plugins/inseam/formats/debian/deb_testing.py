@@ -187,6 +187,13 @@ def serving() -> Iterator[Mirror]:
     mirror = Mirror()
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            path = self.path.lstrip("/")
+            status = mirror.statuses.get(path, 200 if path in mirror.files else 404)
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
         def do_GET(self) -> None:
             path = self.path.lstrip("/")
             mirror.asked.append(path)

@@ -1,4 +1,4 @@
-"""Fetches locked Debian packages from mirrors."""
+"""Fetches locked Debian packages."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from inseam.formats import download
 from inseam.formats.debian import mirror as debian_mirror
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.index import IndexEntry, newest, read_release
-from inseam.formats.debian.mirror import Mirrors
 from inseam.formats.debian.package import DebianPackage
 from inseam.formats.debian.release import Trust
+from inseam.formats.debian.sources import Sources
 from inseam.formats.debian.version import sort_key
 from inseam.formats.download import Corrupt, Gone, Unreachable
 from inseam.formats.files import whole
@@ -19,13 +19,13 @@ from inseam.formats.files import whole
 INDEX_FOR_ALL = "amd64"  # an index that lists the packages of `Architecture: all`, too
 
 
-def fetch(package: DebianPackage, mirrors: Mirrors, output: Path) -> None:
+def fetch(package: DebianPackage, sources: Sources, output: Path) -> None:
     """Downloads a package to `output`, whole or not at all.
 
-    Raises Gone if every mirror answers that it does not have it (see `gone_error`), DebianError
-    if a mirror has something else in its place, or does not answer.
+    Raises Gone if every source answers that it does not have it (see `gone_error`), DebianError
+    if one has something else in its place, or does not answer.
     """
-    urls = [f"{base}/{package.path}" for base in mirrors.of(package.archive)]
+    urls = [url for kind in sources.urls(package).values() for url in kind]
     try:
         with whole(output) as out:
             download.download(urls, out, size=package.size, sha256=package.sha256)
@@ -53,8 +53,10 @@ def gone_error(package: DebianPackage, error: Gone) -> DebianError:
     return DebianError(
         f"{package} is no longer on any mirror, probably because a newer version replaced it:\n"
         f"{_indent(error)}\n"
-        "Lock the packages again and commit the lock. To build now with the newer, signed"
-        " version, set [inseam].debian_allow_newer; the image then differs from the lock."
+        "Lock the packages again and commit the lock. To build the locked version, set"
+        " [inseam].debian_snapshot to a snapshot archive, or [inseam].debian_vendor to where the"
+        " packages have been vendored. To build now with the newer, signed version, set"
+        " [inseam].debian_allow_newer; the image then differs from the lock."
     )
 
 
@@ -69,7 +71,7 @@ def find_newer(package: DebianPackage, entries: Sequence[IndexEntry]) -> DebianP
 
 def fetch_newer(
     package: DebianPackage,
-    mirrors: Mirrors,
+    sources: Sources,
     output: Path,
     release: str,
     gone: Gone,
@@ -80,12 +82,12 @@ def fetch_newer(
     Returns what was taken.
     """
     architecture = INDEX_FOR_ALL if package.architecture == "all" else package.architecture
-    index = read_release(mirrors, release, [architecture], trust)
+    index = read_release(sources.mirrors, release, [architecture], trust)
     newer = find_newer(package, index.packages[architecture])
     if newer is None:
         raise gone_error(package, gone)
     try:
-        fetch(newer, mirrors, output)
+        fetch(newer, sources, output)
     except Gone as error:
         raise gone_error(newer, error) from None
     debian_mirror.warn(

@@ -16,6 +16,7 @@ from inseam.formats.debian.deb_testing import (
     serving,
     verify_nothing,
 )
+from inseam.formats.debian.mirror import Mirrors
 from inseam.formats.debian.package import DebianPackage, dump_package
 from inseam.programs.__main__ import run
 
@@ -99,6 +100,77 @@ def test_a_package_that_has_gone_tells_how_to_refresh_the_lock(
     error = capfd.readouterr().err
     assert "Debian package hello 1.0-1 (amd64) is no longer on any mirror" in error
     assert "Lock the packages again" in error
+
+
+SNAPSHOT = "20261125T080000Z"
+
+
+def snapshot(mirror: Mirror, timestamp: str = SNAPSHOT) -> tuple[str, str]:
+    return f"--snapshot={mirror.url}/archive/", f"--timestamp={timestamp}"
+
+
+def test_a_vendored_package_comes_before_any_mirror(tmp_path: Path, mirror: Mirror) -> None:
+    vendored = tmp_path / "vendor/sha256" / HELLO.sha256
+    vendored.parent.mkdir(parents=True)
+    vendored.write_bytes(DATA)
+    mirror.files[f"debian/{HELLO.path}"] = DATA
+    assert fetch(tmp_path, f"--vendor={tmp_path}/vendor") == 0
+    assert (tmp_path / "out" / HELLO.file_name).read_bytes() == DATA
+    assert mirror.asked == []
+    # What is not vendored, or is damaged, comes from a mirror.
+    vendored.write_bytes(DATA[:-1])
+    assert fetch(tmp_path, f"--vendor={tmp_path}/vendor") == 0
+    vendored.unlink()
+    assert fetch(tmp_path, f"--vendor={tmp_path}/vendor") == 0
+    assert len(mirror.asked) == 2
+
+
+def test_vendored_packages_may_be_on_a_server(
+    tmp_path: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DEBIAN_MIRROR")
+    monkeypatch.setattr("inseam.programs.fetch_deb.find_mirrors", lambda _: Mirrors({}, "nothing"))
+    mirror.files[f"bucket/sha256/{HELLO.sha256}"] = DATA
+    assert fetch(tmp_path, f"--vendor={mirror.url}/bucket") == 0
+    assert mirror.asked == [f"bucket/sha256/{HELLO.sha256}"]
+
+
+def test_a_snapshot_has_what_no_mirror_has_any_more(
+    tmp_path: Path, mirror: Mirror, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pool = f"debian/{HELLO.path}"
+    kept = f"archive/debian/{SNAPSHOT}/{HELLO.path}"
+    mirror.files[pool] = mirror.files[kept] = DATA
+    assert fetch(tmp_path, *snapshot(mirror)) == 0
+    assert mirror.asked == [pool]
+    del mirror.files[pool]
+    assert fetch(tmp_path, *snapshot(mirror)) == 0
+    assert mirror.asked[1:] == [pool, kept]
+    assert capfd.readouterr().err == ""
+    mirror.files[kept] = DATA[:-1] + b"?"
+    assert fetch(tmp_path, *snapshot(mirror)) == 1
+    assert "expected sha256" in capfd.readouterr().err
+
+
+def test_a_snapshot_comes_before_a_newer_version(
+    tmp_path: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust_all(monkeypatch)
+    publish(mirror.files, [NEW], "bookworm")
+    mirror.files[f"debian-security/{NEW.path}"] = NEW_DATA
+    mirror.files[f"archive/debian/{SNAPSHOT}/{HELLO.path}"] = DATA
+    assert fetch(tmp_path, "--allow-newer", *snapshot(mirror)) == 0
+    assert output(tmp_path) == [HELLO.file_name, f"{HELLO.file_name}.json"]
+
+
+def test_what_nothing_has_any_more_names_the_options_that_help(
+    tmp_path: Path, mirror: Mirror, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert fetch(tmp_path, *snapshot(mirror), f"--vendor={tmp_path}") == 1
+    error = capfd.readouterr().err
+    assert f"/archive/debian/{SNAPSHOT}/{HELLO.path}: not there" in error
+    assert "[inseam].debian_snapshot" in error
+    assert "[inseam].debian_vendor" in error
 
 
 def test_no_network_is_told_apart_from_a_package_that_has_gone(

@@ -26,13 +26,14 @@ class IndexEntry:
     """One package as a Packages index describes it.
 
     depends: its Pre-Depends and Depends fields, joined by a comma. provides: its Provides field.
-    section: `libs` for shared libraries (policy 2.4).
+    section: `libs` for shared libraries (policy 2.4). suite: whose index it is.
     """
 
     package: DebianPackage
     depends: str = ""
     provides: str = ""
     section: str = ""
+    suite: str = ""
 
     @property
     def name(self) -> str:
@@ -130,7 +131,7 @@ def _read_suite_of(base: str, suite: WantedSuite, architectures: list[str], trus
             text = lzma.decompress(packed).decode()
         except (lzma.LZMAError, UnicodeDecodeError) as error:
             raise Unusable(f"{directory}/{name} is signed, but malformed: {error}") from None
-        found[architecture] = parse_packages(text, suite.archive)
+        found[architecture] = parse_packages(text, suite.archive, suite.name)
     return Index(found, (release.suite,))
 
 
@@ -146,15 +147,15 @@ def _get(
     return out.getvalue()
 
 
-def parse_packages(text: str, archive: str) -> list[IndexEntry]:
-    """The entries of a Packages file of the given archive."""
+def parse_packages(text: str, archive: str, suite: str = "") -> list[IndexEntry]:
+    """The entries of a Packages file of the given archive and suite."""
     try:
-        return [_entry(paragraph, archive) for paragraph in paragraphs(text)]
+        return [_entry(paragraph, archive, suite) for paragraph in paragraphs(text)]
     except (DebianError, KeyError, ValueError) as error:
         raise DebianError(f"a Packages file of {archive} has a bad entry: {error}") from None
 
 
-def _entry(paragraph: Paragraph, archive: str) -> IndexEntry:
+def _entry(paragraph: Paragraph, archive: str, suite: str) -> IndexEntry:
     both = (paragraph.get("Pre-Depends", ""), paragraph.get("Depends", ""))
     return IndexEntry(
         DebianPackage(
@@ -169,4 +170,5 @@ def _entry(paragraph: Paragraph, archive: str) -> IndexEntry:
         depends=", ".join(field for field in both if field),
         provides=paragraph.get("Provides", ""),
         section=paragraph.get("Section", ""),
+        suite=suite,
     )

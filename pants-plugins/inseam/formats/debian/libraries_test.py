@@ -16,6 +16,12 @@ from inseam.formats.debian.libraries import likely_package, package_names
         ("libicudata.so.72", "libicudata72"),
         ("libMagickCore-6.Q16.so.6", "libmagickcore-6.q16-6"),
         ("libstdc++.so.6", "libstdc++6"),
+        ("libpango-1.0.so.0", "libpango-1.0-0"),
+        ("libgeos_c.so.1", "libgeos-c1v5"),
+        ("libharfbuzz.so.0", "libharfbuzz0b"),
+        ("libgobject-2.0.so.0", "libglib2.0-0"),
+        ("libgthread-2.0.so.0", "libglib2.0-0t64"),
+        ("libz.so.1", "zlib1g"),
     ],
 )
 def test_a_library_is_in_the_package_of_its_name(library: str, package: str) -> None:

@@ -11,9 +11,10 @@ from inseam.formats.debian.archive import ARCHIVES
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.package import DebianPackage, package_fields, package_of
 from inseam.formats.debian.request import BASE_GROUP, Request
-from inseam.formats.debian.suite import Suite
+from inseam.formats.debian.suite import Suite, snapshot_timestamp
 
 LOCK_VERSION = 2
+TIMESTAMP = re.compile(r"\d{8}T\d{6}Z\Z")
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")
 
 
@@ -28,11 +29,18 @@ class LockedPackage:
 @dataclass(frozen=True)
 class DebianLock:
     """request: what was asked for. packages: architecture of the image -> packages, by name.
-    suites: the indexes that they were chosen from, by name."""
+    suites: the indexes that they were chosen from, by name. snapshot: the time for which a snapshot
+    archive has the packages, as "20261125T080000Z"; "" in locks of before."""
 
     request: Request
     packages: Mapping[str, tuple[LockedPackage, ...]]
     suites: tuple[Suite, ...] = field(default=())
+    snapshot: str = ""
+
+    @property
+    def timestamp(self) -> str:
+        """The time for which a snapshot archive has the packages, also of locks of before."""
+        return self.snapshot or snapshot_timestamp(self.suites)
 
     def select(self, architecture: str, groups: Collection[str] = ()) -> tuple[DebianPackage, ...]:
         """The packages of an image: those of `base` and of the given groups, by name.
@@ -95,6 +103,7 @@ def dump_lock(lock: DebianLock) -> str:
             {"name": suite.name, "archive": suite.archive, "date": suite.date}
             for suite in sorted(lock.suites, key=lambda suite: suite.name)
         ],
+        **({"snapshot": lock.snapshot} if lock.snapshot else {}),
         "packages": {
             architecture: [
                 {**package_fields(locked.package), "groups": sorted(locked.groups)}
@@ -135,6 +144,9 @@ def _lock(document: object) -> DebianLock:
         _suite(_mapping(entry, f"`suites` entry {index}"), f"`suites` entry {index}")
         for index, entry in enumerate(_list(_of(lock, "suites"), "`suites`"), 1)
     )
+    snapshot = _text(lock.get("snapshot", ""), "`snapshot`")
+    if snapshot and not TIMESTAMP.match(snapshot):
+        raise DebianError(f"`snapshot` must be like 20261125T080000Z, but is {snapshot!r}")
     packages = _mapping(_of(lock, "packages"), "`packages`")
     if sorted(packages) != sorted(request.architectures):
         raise DebianError(
@@ -145,6 +157,7 @@ def _lock(document: object) -> DebianLock:
         request,
         {name: _packages(name, entries, request) for name, entries in packages.items()},
         suites,
+        snapshot,
     )
 
 

@@ -47,6 +47,17 @@ def test_a_lock_survives_writing_and_reading() -> None:
     assert parse_lock(dump_lock(LOCK)) == LOCK
 
 
+def test_a_lock_has_the_time_of_a_snapshot_with_its_packages() -> None:
+    lock = replace(LOCK, snapshot="20261125T140000Z")
+    assert parse_lock(dump_lock(lock)) == lock
+    # Indexes that were made at 8 have a snapshot before those of six hours later.
+    assert LOCK.timestamp == lock.timestamp == "20261125T140000Z"
+    assert replace(LOCK, suites=()).timestamp == ""
+    bad = dump_lock(lock).replace("20261125T140000Z", "../../etc")
+    with pytest.raises(DebianError, match="`snapshot` must be like"):
+        parse_lock(bad)
+
+
 def test_equal_locks_have_equal_texts_whatever_their_order() -> None:
     request = replace(
         REQUEST,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from inseam.formats.debian.archive import MAIN_ARCHIVE, SECURITY_ARCHIVE
@@ -46,3 +48,19 @@ def suites_of(release: str) -> tuple[WantedSuite, ...]:
         WantedSuite(f"{release}-updates", MAIN_ARCHIVE, stable),
         WantedSuite(f"{release}-security", SECURITY_ARCHIVE, stable),
     )
+
+
+# A snapshot archive takes a state of the archive some time after its indexes were made, and
+# answers for any time with the last state before. The next state comes six hours later, and still
+# has the packages of this one.
+_TAKEN = datetime.timedelta(hours=6)
+
+
+def snapshot_timestamp(suites: Iterable[Suite]) -> str:
+    """The time, as "20261125T080000Z", for which a snapshot archive has what the suites list; ""
+    without suites."""
+    dates = [suite.date for suite in suites]
+    if not dates:
+        return ""
+    made = datetime.datetime.strptime(max(dates), "%Y-%m-%dT%H:%M:%SZ")
+    return (made + _TAKEN).strftime("%Y%m%dT%H%M%SZ")

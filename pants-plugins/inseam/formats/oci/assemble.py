@@ -12,9 +12,11 @@ from typing import Any, Mapping, NamedTuple, Sequence
 from inseam.formats.failure import Failure
 from inseam.formats.files import write_files
 from inseam.formats.oci.config import (
+    EPOCH,
     ImageConfig,
     Platform,
     Runtime,
+    base_history,
     configuration,
     dump_config,
     parse_platform,
@@ -79,6 +81,24 @@ def read_base(folder: Path) -> BaseImage:
     return BaseImage(metadata, read_configuration(content, f"the configuration in {folder}"))
 
 
+def with_layer(base: BaseImage, layer: Layer) -> tuple[BaseImage, Document]:
+    """A base with one more layer on top, which images on it have, too, and its configuration.
+
+    It keeps the digest of the base, by which that is known in its registry.
+    """
+    below = base.metadata.layers
+    step = {"created": EPOCH, "created_by": f"inseam {layer.name}"}
+    rootfs = base.configuration["rootfs"]
+    value = {
+        **base.configuration,
+        "rootfs": {**rootfs, "diff_ids": [*rootfs["diff_ids"], layer.diff_id]},
+        "history": [*base_history(base.configuration, below), step],
+    }
+    document = json_document(CONFIG_TYPE, value)
+    metadata = base.metadata._replace(layers=(*below, layer), config_digest=document.digest)
+    return BaseImage(metadata, value), document
+
+
 def assemble(
     target: str,
     config: ImageConfig,
@@ -129,6 +149,8 @@ def assemble(
         base=reference,
         base_layers=len(base_layers),
         runtime=parse_runtime(labels),
+        left_out_modules=base.metadata.left_out_modules if base else (),
+        left_out_packages=base.metadata.left_out_packages if base else (),
     )
     return Assembled(metadata, written, blob)
 

@@ -1,17 +1,20 @@
-"""Reads out of the layers of a foreign image what it offers to layers on it: CPython and glibc."""
+"""Reads out of the layers of a foreign image what it offers to layers on it: CPython, glibc and
+shared libraries."""
 
 from __future__ import annotations
 
+import json
+import posixpath
 import re
 import tarfile
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from inseam.formats.failure import Failure
 from inseam.formats.oci.config import Runtime
 from inseam.formats.oci.descriptor import GZIP_LAYER, TAR_LAYER, blob_path
+from inseam.formats.oci.flatten import is_removed, member_path, opened_layer, removed
 from inseam.formats.oci.layer import Layer
 
 _PATCHLEVEL = re.compile(r"(?:.*/)?include/python3\.\d+/patchlevel\.h")
@@ -19,20 +22,42 @@ _PY_VERSION = re.compile(rb'#define\s+PY_VERSION\s+"(\d+\.\d+\.\d+)')
 _LIBC = re.compile(r"(?:.*/)?lib[^/]*(?:/[^/]+)?/libc\.so\.6")
 _LIBC_FILE = re.compile(r"(?:.*/)?libc-(\d+\.\d+)\.so")  # its name until glibc 2.33
 _GLIBC_VERSION = re.compile(rb"GNU C Library .*? release version (\d+\.\d+)")
+_LIBRARY = re.compile(r"(?!.*/(?:site-packages|dist-packages|lib-dynload)/).*\.so(?:\.[^/]*)?")
+# By one module it is seen where the standard library is, and whether it has bytecode.
+_MODULE = re.compile(r"(?:.*/)?lib/python3\.\d+/(?:os\.py|__pycache__/os\.cpython-\d+\.pyc)")
 _LARGEST = 16 << 20  # bytes of a file that is read
+
+# Describes a pulled image, beside its documents.
+FACTS_FILE = "facts.json"
 
 
 class BaseFacts(NamedTuple):
     """What layers say of an image.
 
     complete: whether all of them could be read, which those with zstd cannot. interpreter: whether
-    the file is in one of them. python, glibc: versions, "" for what they do not tell.
+    the file is in one of them. python, glibc: versions, "" for what they do not tell. libraries:
+    the names of all shared libraries. stdlib: relative path of the interpreter's standard library,
+    "" if that is not found. bytecode: whether its modules have bytecode.
     """
 
     complete: bool
     interpreter: bool
     python: str
     glibc: str
+    libraries: frozenset[str] = frozenset()
+    stdlib: str = ""
+    bytecode: bool = False
+
+
+def dump_facts(facts: BaseFacts) -> bytes:
+    """The text of FACTS_FILE."""
+    return json.dumps({**facts._asdict(), "libraries": sorted(facts.libraries)}).encode()
+
+
+def load_facts(text: bytes) -> BaseFacts:
+    """Reads what `dump_facts` writes."""
+    fields = json.loads(text)
+    return BaseFacts(**{**fields, "libraries": frozenset(fields["libraries"])})
 
 
 def read_facts(image: str, layers: Sequence[Layer], folder: Path, interpreter: str) -> BaseFacts:
@@ -42,25 +67,48 @@ def read_facts(image: str, layers: Sequence[Layer], folder: Path, interpreter: s
     """
     wanted = interpreter.strip("/")
     facts = BaseFacts(True, False, "", "")
+    libraries: set[str] = set()
+    modules: set[str] = set()
     for layer in layers:
         if layer.descriptor.media_type not in (GZIP_LAYER, TAR_LAYER):
             facts = facts._replace(complete=False)
             continue
-        try:
-            with tarfile.open(blob_path(folder, layer.descriptor.digest)) as tar:
-                for member in tar:
-                    facts = _with(facts, member, tar, wanted)
-        except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
-            raise Failure(
-                f"a layer of {image}, {layer.descriptor.digest}, cannot be read: {error}"
-            ) from error
-    return facts
+        what = f"a layer of {image}, {layer.descriptor.digest},"
+        with opened_layer(blob_path(folder, layer.descriptor.digest), what) as tar:
+            for member in tar:
+                path = member_path(member.name)
+                facts = _with(facts, member, path, tar, wanted)
+                gone = removed(path)
+                if gone is not None:
+                    modules = {module for module in modules if not is_removed(module, gone)}
+                if not member.isdir() and _LIBRARY.fullmatch(path):
+                    libraries.add(posixpath.basename(path))
+                if _MODULE.fullmatch(path):
+                    modules.add(path)
+    stdlib = _stdlib(modules, wanted)
+    return facts._replace(
+        libraries=frozenset(libraries),
+        stdlib=stdlib,
+        bytecode=any(module.startswith(f"{stdlib}/__pycache__/") for module in modules),
+    )
+
+
+def _stdlib(modules: Iterable[str], interpreter: str) -> str:
+    """The standard library of the interpreter: the one in the same installation, else the only
+    one."""
+    found = sorted(posixpath.dirname(path) for path in modules if path.endswith("/os.py"))
+    prefix = posixpath.dirname(posixpath.dirname(interpreter))
+    own = [path for path in found if posixpath.dirname(posixpath.dirname(path)) == prefix]
+    named = [path for path in own if path.endswith(posixpath.basename(interpreter))]
+    for several in (named, own, found):
+        if len(several) == 1:
+            return several[0]
+    return ""
 
 
 def _with(
-    facts: BaseFacts, member: tarfile.TarInfo, tar: tarfile.TarFile, wanted: str
+    facts: BaseFacts, member: tarfile.TarInfo, path: str, tar: tarfile.TarFile, wanted: str
 ) -> BaseFacts:
-    path = member.name.removeprefix("./").strip("/")
     if path == wanted:
         return facts._replace(interpreter=True)
     old = _LIBC_FILE.fullmatch(path)

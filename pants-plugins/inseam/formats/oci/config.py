@@ -208,7 +208,7 @@ def configuration(
             "diff_ids": [layer.diff_id for layer in (*base_layers, *layers)],
         },
         "history": [
-            *_base_history(base, base_layers),
+            *base_history(base, base_layers),
             *(
                 {"created": config.created, "created_by": f"inseam {layer.name}"}
                 for layer in layers
@@ -217,7 +217,7 @@ def configuration(
     }
 
 
-def _base_history(base: Mapping[str, Any], layers: Sequence[Layer]) -> list[Mapping[str, Any]]:
+def base_history(base: Mapping[str, Any], layers: Sequence[Layer]) -> list[Mapping[str, Any]]:
     """The base's history, or a plain one if it does not tell a step for each layer."""
     history: list[Mapping[str, Any]] = base.get("history") or []
     if sum(not step.get("empty_layer") for step in history) == len(layers):

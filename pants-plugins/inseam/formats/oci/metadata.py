@@ -29,6 +29,8 @@ class ImageMetadata(NamedTuple):
     digest, media_type, size: of the manifest, or of the index if `images` has images, one for
     each platform. config_digest, platform, layers: those of an image, lowest layer first.
     base_layers: how many of the layers are the base's. runtime: what it offers to layers on it.
+    left_out_modules, left_out_packages: of Python's standard library, and of Debian, what its base
+    does without.
     """
 
     target: str
@@ -43,6 +45,8 @@ class ImageMetadata(NamedTuple):
     base_layers: int = 0
     runtime: Runtime = Runtime()
     images: tuple[ImageMetadata, ...] = ()
+    left_out_modules: tuple[str, ...] = ()
+    left_out_packages: tuple[str, ...] = ()
 
     @property
     def own_layers(self) -> tuple[Layer, ...]:
@@ -88,6 +92,8 @@ def _value(image: ImageMetadata) -> dict[str, Any]:
         "base": image.base and image.base._asdict(),
         "base_layers": image.base_layers,
         "runtime": image.runtime.labels(),
+        "left_out_modules": list(image.left_out_modules),
+        "left_out_packages": list(image.left_out_packages),
         "compressed_size": image.compressed_size,
         "uncompressed_size": image.uncompressed_size,
     }
@@ -114,7 +120,8 @@ def _parse(data: Any, what: str) -> ImageMetadata:
         fields = dict(data)
         fields.pop("compressed_size", None)
         fields.pop("uncompressed_size", None)
-        fields["references"] = tuple(fields["references"])
+        for name in ("references", "left_out_modules", "left_out_packages"):
+            fields[name] = tuple(fields.get(name, ()))
         fields["layers"] = tuple(parse_layer(layer, what) for layer in fields.get("layers", ()))
         fields["images"] = tuple(_parse(image, what) for image in fields.get("images", ()))
         if fields.get("base"):
@@ -123,7 +130,8 @@ def _parse(data: Any, what: str) -> ImageMetadata:
         image = ImageMetadata(**fields)
     except (AttributeError, TypeError, ValueError, KeyError, RecursionError) as error:
         raise Failure(f"{what} does not describe an image: {error}") from None
-    texts = (image.target, image.media_type, image.platform, *image.references)
+    left_out = (*image.left_out_modules, *image.left_out_packages)
+    texts = (image.target, image.media_type, image.platform, *image.references, *left_out)
     if not all(isinstance(text, str) for text in (*texts, *(image.base or ()), *image.runtime)):
         raise Failure(f"{what} does not describe an image: a name in it is not text")
     if not all(

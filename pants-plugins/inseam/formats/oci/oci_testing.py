@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import tarfile
 from pathlib import Path
-from typing import Iterable, Sequence
+from typing import Iterable, Mapping, Sequence
 
 from inseam.formats.files import write_files, write_whole
 from inseam.formats.oci.assemble import Assembled, assemble, read_base, write_image
@@ -49,6 +50,20 @@ def make_layer(folder: Path, name: str, files: dict[str, bytes]) -> Layer:
     write_layer(layer, folder)
     write_whole(folder / PATHS, b"")
     return layer
+
+
+def foreign_layer(folder: Path, *names: str, files: Mapping[str, bytes] = {}) -> Layer:
+    """Writes a layer as other tools make them: with empty files of any names, and the files."""
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        for name, content in {**dict.fromkeys(names, b""), **files}.items():
+            info = tarfile.TarInfo(f"./{name}")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    content = gzip.compress(tar.getvalue(), mtime=0)
+    blob = Descriptor(GZIP_LAYER, digest(content), len(content))
+    write_whole(blob_path(folder, blob.digest), content)
+    return Layer("foreign", digest(tar.getvalue()), None, blob=blob)
 
 
 def make_image(

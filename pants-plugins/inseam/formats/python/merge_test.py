@@ -125,7 +125,8 @@ def test_neither_surroundings_nor_place_change_a_byte(tmp_path: Path) -> None:
         )  # fmt: skip
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
         results.append(tree(cwd / "out/deps"))
-    assert results[0].keys() == {"deps.tar", "layer.json", "paths.txt", "names.txt"}
+    names = {"deps.tar", "layer.json", "libraries.json", "names.txt", "paths.txt"}
+    assert results[0].keys() == names
     assert results[0] == results[1] == results[2]
 
 

@@ -14,6 +14,7 @@ import posixpath
 import zipfile
 import zlib
 from io import BytesIO
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO, Callable, Iterable, Tuple, cast
 
@@ -35,7 +36,13 @@ from inseam.formats.files import whole
 from inseam.formats.python.bytecode import compile_module, minor_version
 from inseam.formats.python.venv import VENV, console_script, site_packages
 from inseam.formats.python.wheel_source import CheckedWheel, urlsafe
-from inseam.formats.python.wheel_tree import TREE_TAR, TreeFile, WheelTree, write_tree
+from inseam.formats.python.wheel_tree import (
+    TREE_TAR,
+    Binary,
+    TreeFile,
+    WheelTree,
+    write_tree,
+)
 from inseam.formats.tar import (
     COPY_SIZE,
     EXECUTABLE_MODE,
@@ -85,7 +92,7 @@ class FragmentDestination(WheelDestination):
             "headers": f"{VENV}/include/site/python{major}.{minor}/{distribution}",
         }
         self.files: list[TreeFile] = []
-        self.machines: set[str] = set()
+        self.binaries: list[tuple[str, str, int, int]] = []  # path, machine, start and size
         self._paths: set[str] = set()
         self._dropped: list[RecordEntry] = []
 
@@ -169,7 +176,7 @@ class FragmentDestination(WheelDestination):
         written = 0
         while piece := stream.read(COPY_SIZE):
             if not written and (found := elf.machine(piece[:20])):
-                self.machines.add(found)
+                self.binaries.append((path, found, self._offset, size))
             content.update(piece)
             self._append(piece)
             written += len(piece)
@@ -220,10 +227,29 @@ def install_wheel(
         if no_space(error):
             raise
         raise Failure(f"{path.name} is not a usable wheel: {error}") from error
-    machines, files = sorted(destination.machines), destination.files
-    tree = WheelTree(wheel, path.name, tuple(machines), tuple(files))
+    binaries = _binaries(out / TREE_TAR, destination.binaries)
+    tree = WheelTree(wheel, path.name, binaries, tuple(destination.files))
     write_tree(tree, out)
     return tree
+
+
+def _binaries(fragment: Path, places: Iterable[tuple[str, str, int, int]]) -> tuple[Binary, ...]:
+    """What the ELF files in a fragment need; `places` as FragmentDestination has them.
+
+    A file that is damaged needs nothing: some wheels bring such files as data for tests.
+    """
+    found: list[Binary] = []
+    if not (places := sorted(places)):
+        return ()
+    with open(fragment, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as mapped:
+        for path, machine, start, size in places:
+            with memoryview(mapped) as whole_file, whole_file[start : start + size] as data:
+                try:
+                    libraries = tuple(name for name in elf.needed(data) if name and "/" not in name)
+                    found.append(Binary(path, machine, elf.soname(data), libraries))
+                except ValueError:
+                    found.append(Binary(path, machine, "", ()))
+    return tuple(found)
 
 
 def sha256_of(path: Path) -> str:

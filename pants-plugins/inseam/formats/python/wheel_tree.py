@@ -32,20 +32,38 @@ class TreeFile(NamedTuple):
     digest: str
 
 
+class Binary(NamedTuple):
+    """An ELF file of a wheel.
+
+    path: relative path in the image. machine: ELF's name (EM_X86_64 is "x86_64"). soname: by which
+    others need it, "" if it has none. needs: the libraries that the loader has to find for it.
+    """
+
+    path: str
+    machine: str
+    soname: str
+    needs: tuple[str, ...]
+
+
 class WheelTree(NamedTuple):
-    """A wheel installed under the venv: what it is, its files, and the machines of its ELF files
-    by their ELF names (EM_X86_64 is "x86_64")."""
+    """A wheel installed under the venv: what it is, its ELF files and all of its files."""
 
     wheel: Wheel
     filename: str
-    machines: tuple[str, ...]
+    binaries: tuple[Binary, ...]
     files: tuple[TreeFile, ...]
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """The machines that its ELF files are for, sorted."""
+        return tuple(sorted({binary.machine for binary in self.binaries}))
 
 
 def write_tree(tree: WheelTree, folder: Path) -> None:
     """Writes `tree.json` below `folder`."""
-    data = plain(tree._replace(files=()))
+    data = plain(tree._replace(binaries=(), files=()))
     data["wheel"] = tree.wheel.value()
+    data["binaries"] = [list(binary) for binary in tree.binaries]
     data["files"] = [[file.path, file.start, file.end, file.digest] for file in tree.files]
     write_whole(folder / TREE_INDEX, json.dumps(data, separators=(",", ":")).encode())
 
@@ -56,6 +74,9 @@ def read_tree(folder: Path) -> WheelTree:
     return WheelTree(
         wheel=Wheel(**data["wheel"]),
         filename=data["filename"],
-        machines=tuple(data["machines"]),
+        binaries=tuple(
+            Binary(path, machine, soname, tuple(needs))
+            for path, machine, soname, needs in data["binaries"]
+        ),
         files=tuple(TreeFile(*file) for file in data["files"]),
     )

@@ -3,12 +3,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from inseam.formats.distribution import Wheel
-from inseam.formats.python.wheel_tree import TreeFile, WheelTree, read_tree, write_tree
+from inseam.formats.python.wheel_tree import Binary, TreeFile, WheelTree, read_tree, write_tree
 
 TREE = WheelTree(
     Wheel("demo", "1.0+local.1", "ab" * 32),
     "demo-1.0+local.1-py3-none-any.whl",
-    ("aarch64", "x86_64"),
+    (
+        Binary("opt/venv/b.so", "x86_64", "libb.so.1", ("libc.so.6", "libz.so.1")),
+        Binary("opt/b", "aarch64", "", ()),
+    ),
     (
         TreeFile("opt/venv/ü \udcff.py", 0, 1024, "cd" * 32),
         TreeFile("opt/b", 1024, 2048, "ef" * 32),

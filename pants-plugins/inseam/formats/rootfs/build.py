@@ -19,7 +19,7 @@ from inseam.formats.rootfs.interpreter import (
     glibc_version,
     python_version,
 )
-from inseam.formats.rootfs.loader_cache import loader_members
+from inseam.formats.rootfs.loader_cache import found_libraries, loader_members
 from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_LAYER, Rootfs, dump_rootfs
 from inseam.formats.rootfs.slim import Slimmer
 from inseam.formats.rootfs.stdlib import without_useless_modules
@@ -46,10 +46,12 @@ SHARED_FROM = 512  # bytes; a smaller file is no larger than its link on disk
 @dataclass(frozen=True)
 class Root:
     """members: of a root filesystem. dropped_modules: of Python's standard library, by name, those
-    that were left out because their libraries are not there."""
+    that were left out because their libraries are not there. libraries: the names of those that the
+    loader finds."""
 
     members: list[Member]
     dropped_modules: tuple[str, ...]
+    libraries: tuple[str, ...]
 
 
 def root_members(debs: Sequence[Deb], architecture: str, interpreter: str) -> Root:
@@ -97,8 +99,9 @@ def root_members(debs: Sequence[Deb], architecture: str, interpreter: str) -> Ro
     members, modules = without_useless_modules(members)
     members = without_dead_links(members, dropped)
     check_libraries(members, debs)
-    members += loader_members(members, ordered, architecture, interpreter)
-    return Root(_share_equal_files(members), modules)
+    libraries = found_libraries(members, ordered, architecture)
+    members += loader_members(members, libraries, architecture, interpreter)
+    return Root(_share_equal_files(members), modules, tuple(sorted(libraries)))
 
 
 def _own_directories(directories: Iterable[Member], members: Iterable[Member]) -> list[Member]:
@@ -241,6 +244,7 @@ def build(
         glibc_version=glibc_version(debs),
         packages=tuple(package for _, package in locked),
         dropped_modules=root.dropped_modules,
+        libraries=root.libraries,
     )
     write_whole(out / ROOTFS_FILE, dump_rootfs(rootfs).encode())
     return rootfs

@@ -53,16 +53,33 @@ for index in range(count):
 
 
 def loader_members(
-    members: Sequence[Member], debs: Iterable[Deb], architecture: str, interpreter: str
+    members: Sequence[Member], libraries: Mapping[str, str], architecture: str, interpreter: str
 ) -> list[Member]:
-    """The cache of the libraries among `members`, and the script that lists it.
+    """The cache of the libraries, by name, as `found_libraries` returns them, and the script that
+    lists it.
 
     interpreter: absolute path of CPython in the image, which runs the script.
     """
     if architecture not in _FLAGS:
         return []
-    files = by_path(members)
     flags, kind = _FLAGS[architecture]
+    script = _SCRIPT.format(
+        interpreter=interpreter, cache=CACHE, start=_HEADER.size, step=_ENTRY.size, kind=kind
+    )
+    made = [Member(CACHE, _cache(libraries, flags), owner=OWNER)]
+    if all(member.path != LDCONFIG for member in members):
+        made.append(Member(LDCONFIG, script.encode(), mode=EXECUTABLE_MODE, owner=OWNER))
+    return made
+
+
+def found_libraries(
+    members: Sequence[Member], debs: Iterable[Deb], architecture: str
+) -> dict[str, str]:
+    """The libraries that the loader finds: absolute paths by name; none for an architecture whose
+    cache is not known."""
+    if architecture not in _FLAGS:
+        return {}
+    files = by_path(members)
     found: dict[str, str] = {}
     names: dict[str, list[str]] = {}
     for path in files:
@@ -74,13 +91,7 @@ def loader_members(
             if library is not None:
                 file = library if library in there else name
                 found.setdefault(library, f"{folder}/{file}")
-    script = _SCRIPT.format(
-        interpreter=interpreter, cache=CACHE, start=_HEADER.size, step=_ENTRY.size, kind=kind
-    )
-    made = [Member(CACHE, _cache(found, flags), owner=OWNER)]
-    if LDCONFIG not in files:
-        made.append(Member(LDCONFIG, script.encode(), mode=EXECUTABLE_MODE, owner=OWNER))
-    return made
+    return found
 
 
 def _folders(debs: Iterable[Deb], architecture: str) -> list[str]:

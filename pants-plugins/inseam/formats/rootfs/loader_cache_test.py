@@ -69,6 +69,11 @@ def test_the_script_lists_the_cache_as_ldconfig_does(cache: Path, tmp_path: Path
     assert subprocess.run(command, capture_output=True).returncode == 1
 
 
+def test_the_description_names_what_the_loader_finds(tmp_path: Path) -> None:
+    rootfs = built(tmp_path, debs(tmp_path, more=deb_bytes("more", ENTRIES)))
+    assert rootfs.libraries == tuple(sorted(LISTED))
+
+
 def test_a_real_ldconfig_is_not_replaced(tmp_path: Path) -> None:
     real = deb_bytes("more", [Entry("./sbin/ldconfig", b"real", mode=0o755)])
     built(tmp_path, debs(tmp_path, more=real))

@@ -22,6 +22,7 @@ class Rootfs:
     glibc_version: X.Y, which bounds the manylinux wheels that run; empty without libc6.
     packages: by name; what was taken, which is what the lock says unless a newer one was allowed.
     dropped_modules: of the standard library, those whose shared libraries are not there.
+    libraries: the names of the shared libraries that the loader finds, sorted.
     """
 
     diff_id: str
@@ -33,6 +34,7 @@ class Rootfs:
     glibc_version: str
     packages: tuple[DebianPackage, ...]
     dropped_modules: tuple[str, ...]
+    libraries: tuple[str, ...]
 
 
 def dump_rootfs(rootfs: Rootfs) -> str:
@@ -44,5 +46,6 @@ def parse_rootfs(text: str) -> Rootfs:
     """Reads the text of rootfs.json."""
     fields = json.loads(text)
     fields["packages"] = tuple(package_of(entry, ROOTFS_FILE) for entry in fields["packages"])
-    fields["dropped_modules"] = tuple(fields["dropped_modules"])
+    for name in ("dropped_modules", "libraries"):
+        fields[name] = tuple(fields[name])
     return Rootfs(**fields)

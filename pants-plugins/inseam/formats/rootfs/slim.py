@@ -80,7 +80,10 @@ DROPPED: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
-# The same for each `python3.N-*` and `libpython3.N-*`, below usr/lib/python3.N.
+# What a package needs of that itself.
+KEPT: Mapping[str, tuple[str, ...]] = {"gdb": ("usr/share/gdb",)}
+
+# What is dropped of each `python3.N-*` and `libpython3.N-*`, below usr/lib/python3.N.
 DROPPED_FROM_STDLIB = (
     # A copy of what is on the Python path, which hides a service's own module of this name.
     "sitecustomize.py",
@@ -121,6 +124,7 @@ class Slimmer:
     """Tells for each file of one package whether the image gets it."""
 
     def __init__(self, package: str) -> None:
+        self._kept = _compile(KEPT.get(package, ()))
         self._dropped = [_compile(DROPPED["*"]), _compile(DROPPED.get(package, ()))]
         python = _PYTHON_PACKAGE.match(package)
         if python:
@@ -136,4 +140,6 @@ class Slimmer:
         if path.startswith("usr/share/doc/"):
             below = path.split("/")[4:]
             return below in ([], ["copyright"])
+        if self._kept.match(path):
+            return True
         return not any(pattern.match(path) for pattern in self._dropped)

@@ -1,0 +1,55 @@
+"""Says where a locked package can be fetched: vendored packages, mirrors, a snapshot archive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from inseam.formats.debian.mirror import Mirrors
+from inseam.formats.debian.package import DebianPackage
+
+VENDOR, MIRROR, SNAPSHOT = "vendor", "mirror", "snapshot"
+
+
+def vendored_path(package: DebianPackage) -> str:
+    """Where a package lies among vendored ones: by its content, whatever it is called."""
+    return f"sha256/{package.sha256}"
+
+
+def as_url(location: str) -> str:
+    """The URL of a location that is one, or a folder's path; "" stays "" for none."""
+    if not location or "://" in location:
+        return location.rstrip("/")
+    return Path(location).absolute().as_uri()
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where packages can be fetched.
+
+    vendor: URL of the folder of vendored packages. snapshot: URL of the folder with the archives
+    `debian` and `debian-security` of a snapshot archive, each with a folder for each `timestamp`,
+    such as "20261125T080000Z". Both "" for none.
+    """
+
+    mirrors: Mirrors
+    vendor: str = ""
+    snapshot: str = ""
+    timestamp: str = ""
+
+    def urls(self, package: DebianPackage) -> dict[str, tuple[str, ...]]:
+        """The URLs of a package, best first, by the kind of their source.
+
+        Raises DebianError if there is none.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        if self.vendor:
+            found[VENDOR] = (f"{self.vendor}/{vendored_path(package)}",)
+        snapshot = bool(self.snapshot and self.timestamp)
+        if self.mirrors.urls.get(package.archive) or not (self.vendor or snapshot):
+            bases = self.mirrors.of(package.archive)
+            found[MIRROR] = tuple(f"{base}/{package.path}" for base in bases)
+        if snapshot:
+            folder = f"{self.snapshot}/{package.archive}/{self.timestamp}"
+            found[SNAPSHOT] = (f"{folder}/{package.path}",)
+        return found

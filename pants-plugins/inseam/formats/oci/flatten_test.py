@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inseam.formats.failure import Failure
+from inseam.formats.oci.descriptor import blob_path
+from inseam.formats.oci.flatten import is_removed, read_files, removed
+from inseam.formats.oci.layer import Layer
+from inseam.formats.oci.oci_testing import foreign_layer, make_layer
+
+
+@pytest.mark.parametrize(
+    "whiteout, gone, stays",
+    [
+        ("a/.wh.b", ["a/b", "a/b/c"], ["a/bc", "a", "b"]),
+        (".wh.a", ["a", "a/b"], ["ab"]),
+        ("a/.wh..wh..opq", ["a/b", "a/b/c"], ["a", "ab"]),
+        (".wh..wh..opq", ["a", "a/b"], []),
+    ],
+)
+def test_a_whiteout_removes_a_path_and_what_is_below(
+    whiteout: str, gone: list[str], stays: list[str]
+) -> None:
+    by = removed(whiteout)
+    assert by is not None
+    assert all(is_removed(path, by) for path in gone)
+    assert not any(is_removed(path, by) for path in stays)
+
+
+def test_other_names_remove_nothing() -> None:
+    assert removed("a/b") is removed("a/wh.b") is None
+
+
+def files(folder: Path, *layers: Layer, prefix: str = "") -> dict[str, bytes]:
+    blobs = [blob_path(folder, layer.descriptor.digest) for layer in layers]
+    return read_files(blobs, lambda path: path.startswith(prefix))
+
+
+def test_the_highest_layer_wins_and_whiteouts_count(tmp_path: Path) -> None:
+    below = make_layer(tmp_path, "one", {"a/x": b"1", "a/y": b"1", "a/z": b"1", "b/x": b"1"})
+    above = foreign_layer(tmp_path, "a/.wh.y", files={"a/x": b"2"})
+    assert files(tmp_path, below, above, prefix="a/") == {"a/x": b"2", "a/z": b"1"}
+    # What a layer puts into a folder that it makes opaque stays.
+    opaque = foreign_layer(tmp_path, "a/.wh..wh..opq", files={"a/new": b"3"})
+    assert files(tmp_path, below, opaque, prefix="a/") == {"a/new": b"3"}
+    first = foreign_layer(tmp_path, files={"a/new": b"3", "a/.wh..wh..opq": b""})
+    assert files(tmp_path, below, first, prefix="a/") == {"a/new": b"3"}
+
+
+def test_a_damaged_layer_is_refused(tmp_path: Path) -> None:
+    layer = make_layer(tmp_path, "one", {"a": b"x" * 5000})
+    path = blob_path(tmp_path, layer.descriptor.digest)
+    path.write_bytes(path.read_bytes()[:-12])
+    with pytest.raises(Failure, match="cannot be read"):
+        files(tmp_path, layer)

@@ -1,0 +1,91 @@
+"""Decides which shared libraries an image lacks, and words what to do about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from inseam.formats.python.libraries import WheelLibraries
+
+
+@dataclass(frozen=True)
+class MissingLibrary:
+    """A library that an image lacks.
+
+    names: of the library, more than one if either is enough. by: what needs it, a wheel or a
+    distribution. path: of the file in the image that needs it, "" for one that is loaded at run
+    time.
+    """
+
+    names: tuple[str, ...]
+    by: str
+    path: str
+
+    def __str__(self) -> str:
+        names = " or ".join(self.names)
+        if self.path:
+            return f"{self.by} needs {names} (for /{self.path})"
+        return f"{self.by} loads {names} at run time"
+
+
+def missing_libraries(
+    layers: Iterable[WheelLibraries],
+    distributions: Iterable[str],
+    there: Collection[str],
+    *,
+    runtime: Mapping[str, Iterable[str]],
+    ignored: Collection[str],
+) -> tuple[MissingLibrary, ...]:
+    """The libraries that neither the wheels nor the base have, by the wheel that needs them.
+
+    layers: of wheels. distributions: their normalized names. there: the names of the base's
+    libraries. runtime: as RUNTIME_LIBRARIES. ignored: globs of names.
+    """
+    layers = list(layers)
+    wheels = {name for layer in layers for name in layer.names}
+    found = [
+        MissingLibrary((one.name,), one.wheel, one.path)
+        for layer in layers
+        for one in layer.needed
+        if one.name not in wheels and one.name not in there
+    ]
+    for distribution in sorted(set(distributions)):
+        for either in runtime.get(distribution, ()):
+            names = tuple(either.split("|"))
+            known = any(name in there or _bundled(name, wheels) for name in names)
+            if not known:
+                found.append(MissingLibrary(names, distribution, ""))
+    return tuple(
+        one
+        for one in sorted(found, key=lambda one: (one.by, one.names))
+        if not any(fnmatchcase(name, glob) for name in one.names for glob in ignored)
+    )
+
+
+def _bundled(library: str, wheels: Iterable[str]) -> bool:
+    """Whether a wheel brings the library, perhaps with a hash in its name as auditwheel gives."""
+    stem = re.escape(library.partition(".so")[0])
+    name = re.compile(rf"{stem}([-_][0-9A-Za-z_]+)?\.so(\..*)?")
+    return any(name.fullmatch(wheel) for wheel in wheels)
+
+
+def describe_missing(
+    missing: Iterable[MissingLibrary], base: str, packages: Mapping[str, str], hint: str
+) -> str:
+    """What a person should know and do.
+
+    base: its address. packages: names of Debian packages, by library. hint: how packages are added
+    to the base.
+    """
+    lines = []
+    for one in missing:
+        likely = list(dict.fromkeys(packages[name] for name in one.names if name in packages))
+        add = f": add the Debian package {' or '.join(likely)}" if likely else ""
+        lines.append(f"  {one}{add}")
+    return (
+        f"neither the wheels nor the base {base} have libraries that are needed:\n"
+        + "\n".join(lines)
+        + f"\n{hint} What can do without a library: add its name to [inseam].ignored_libraries."
+    )

@@ -1,0 +1,28 @@
+"""Compiles the standard library of a pulled image to a layer of its own.
+
+Usage: compile_stdlib --image DIR --stdlib PATH --out OUT DIGEST...
+
+DIR holds the blobs of the image's layers, which DIGEST lists, lowest first. PATH is the folder of
+the standard library in the image. Writes the layer as `formats.python.base_bytecode` says. The
+running interpreter must have the same minor version as that of the image.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from inseam.formats.oci.descriptor import blob_path
+from inseam.formats.python.base_bytecode import write_bytecode
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(prog="compile_stdlib", description=__doc__)
+    parser.add_argument("--image", required=True, type=Path)
+    parser.add_argument("--stdlib", required=True)
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("digests", nargs="+")
+    options = parser.parse_args(argv)
+    blobs = [blob_path(options.image, digest) for digest in options.digests]
+    write_bytecode(blobs, options.stdlib.strip("/"), options.out)

@@ -1,0 +1,279 @@
+"""The goals `vendor-debian-packages` and `check-debian-locks`, which keep bases durable."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from pants.base.build_environment import get_buildroot
+from pants.engine.console import Console
+from pants.engine.env_vars import EnvironmentVarsRequest
+from pants.engine.fs import (
+    CreateDigest,
+    Digest,
+    FileContent,
+    FileEntry,
+    MergeDigests,
+    PathGlobs,
+    Workspace,
+)
+from pants.engine.goal import Goal, GoalSubsystem
+from pants.engine.rules import collect_rules, goal_rule, rule
+from pants.engine.target import Targets
+from pants.option.option_types import EnumOption, StrOption
+from pants.util.logging import LogLevel
+from pants.util.strutil import softwrap
+
+from inseam.compat import (
+    by_name,
+    concurrently,
+    create_digest,
+    environment_vars_subset,
+    get_digest_contents,
+    get_digest_entries,
+    implicitly,
+    merge_digests,
+    path_globs_to_digest,
+)
+from inseam.formats.debian.lock import parse_lock, refresh_command
+from inseam.formats.debian.package import DebianPackage
+from inseam.formats.debian.sources import vendored_path
+from inseam.formats.debian.updates import describe, load_reports
+from inseam.formats.failure import Failure
+from inseam.formats.names import relative_path
+from inseam.rules.base import packages_path
+from inseam.rules.debs import FETCH_ENV, DebRequest, deb, vendor_folder
+from inseam.rules.default_base import how_to_lock, is_shipped, shipped_files
+from inseam.rules.layers import file_content
+from inseam.rules.process import ANY_PYTHON, ProgramRequest, run_program
+from inseam.subsystem import DEFAULT_BASE, InseamSubsystem
+from inseam.targets.base import DebianLockField, RootfsSourcesField
+
+_DEFAULT_FOLDER = "dist/debian-packages"
+
+
+@dataclass(frozen=True)
+class _Lock:
+    """The lock of a base: its path, its text, and what to do to lock the newest versions."""
+
+    path: str
+    content: bytes
+    how_to_lock: str
+
+
+async def _locks(targets: Targets, goal: str, inseam: InseamSubsystem) -> tuple[_Lock, ...]:
+    """The locks of the bases among the targets, by path; raises Failure if there are none.
+
+    That of the base which comes with Inseam is one of them if it is in use, or nothing else is
+    named: every repository has that target.
+    """
+    bases = {
+        target[DebianLockField].value: target
+        for target in targets
+        if target.has_field(DebianLockField) and target.has_field(RootfsSourcesField)
+    }
+    own = [path for path in bases if not is_shipped(path)]
+    paths = own if own and inseam.base != DEFAULT_BASE else list(bases)
+    if not paths:
+        raise Failure(
+            f"There is no `debian_base` among the given targets. Name one, as in `./pants {goal}"
+            f" docker/base:debian`, or all: ./pants {goal} ::"
+        )
+    found = await get_digest_contents(await path_globs_to_digest(PathGlobs(paths)))
+    contents = {file.path: file.content for file in found}
+    for path in paths:
+        contents.update(shipped_files(bases[path]))
+        if path not in contents:
+            raise Failure(f"The lock {path} does not exist. Run: {refresh_command(path)}")
+    return tuple(
+        _Lock(path, contents[path], how_to_lock(packages_path(bases[path]), path))
+        for path in sorted(paths)
+    )
+
+
+@dataclass(frozen=True)
+class VendoredLockRequest:
+    """All packages of the lock at a path, for every architecture and group; content: its text."""
+
+    path: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class VendoredLock:
+    """A digest with the packages, each at its place among vendored ones, and their sizes in bytes
+    by place."""
+
+    digest: Digest
+    sizes: tuple[tuple[str, int], ...]
+
+
+@rule(desc="Fetch the Debian packages of a lock", level=LogLevel.DEBUG)
+async def fetch_lock(request: VendoredLockRequest, inseam: InseamSubsystem) -> VendoredLock:
+    lock = parse_lock(request.content.decode(errors="replace"), request.path)
+    packages: dict[str, DebianPackage] = {
+        vendored_path(locked.package): locked.package
+        for found in lock.packages.values()
+        for locked in found
+    }
+    timestamp = lock.timestamp if inseam.debian_snapshot else ""
+    if inseam.debian_allow_newer:
+        raise Failure(
+            "[inseam].debian_allow_newer is set, with which other packages than the locked ones"
+            " could be vendored. Run the goal with --no-inseam-debian-allow-newer."
+        )
+    debs = await concurrently(
+        deb(DebRequest(lock.request.release, (), package, ANY_PYTHON, timestamp), **implicitly())
+        for package in packages.values()
+    )
+    entries = await concurrently(get_digest_entries(one.digest) for one in debs)
+    files = [
+        FileEntry(path, entry.file_digest)
+        for (path, package), found in zip(packages.items(), entries)
+        for entry in found
+        if isinstance(entry, FileEntry) and entry.path == package.file_name
+    ]
+    return VendoredLock(
+        await create_digest(CreateDigest(files)),
+        tuple((path, package.size) for path, package in packages.items()),
+    )
+
+
+vendored_lock = by_name(fetch_lock)
+
+
+class VendorSubsystem(GoalSubsystem):
+    name = "vendor-debian-packages"
+    help = softwrap(
+        """
+        Put the locked packages of `debian_base` targets into a folder, by their sha256.
+
+        Mirrors drop a package once a newer version is there. With a copy of the folder, in the
+        repository, on a disk or in a bucket, and the option `[inseam].debian_vendor`, a base can be
+        built as long as you keep the copy. Packages that are already there are not fetched again,
+        and nothing is removed: older commits need older packages.
+        """
+    )
+
+    output = StrOption(
+        default=None,
+        help=softwrap(
+            f"""
+            The folder, as a path from the root of the repository. Default: the one that
+            `[inseam].debian_vendor` names, or `{_DEFAULT_FOLDER}`.
+            """
+        ),
+    )
+
+
+class Vendor(Goal):
+    subsystem_cls = VendorSubsystem
+    environment_behavior = Goal.EnvironmentBehavior.LOCAL_ONLY
+
+
+@goal_rule
+async def vendor_debian_packages(
+    targets: Targets,
+    console: Console,
+    options: VendorSubsystem,
+    inseam: InseamSubsystem,
+    workspace: Workspace,
+) -> Vendor:
+    folder = options.output or vendor_folder(inseam) or _DEFAULT_FOLDER
+    folder = relative_path(folder, f"--{options.name}-output")
+    found = await _locks(targets, options.name, inseam)
+    locks = await concurrently(
+        vendored_lock(VendoredLockRequest(lock.path, lock.content), **implicitly())
+        for lock in found
+    )
+    place = Path(get_buildroot(), folder)
+    for of, lock in zip(found, locks):
+        new = [size for name, size in lock.sizes if not (place / name).is_file()]
+        console.print_stdout(
+            f"{of.path}: {len(lock.sizes)} packages,"
+            f" {sum(size for _, size in lock.sizes) / 1e6:.1f} MB, of which {len(new)} are new in"
+            f" {folder}"
+        )
+    merged = await merge_digests(MergeDigests(lock.digest for lock in locks))
+    workspace.write_digest(merged, path_prefix=folder)
+    return Vendor(exit_code=0)
+
+
+class ReportFormat(Enum):
+    """How a report is printed."""
+
+    text = "text"
+    json = "json"
+
+
+class CheckSubsystem(GoalSubsystem):
+    name = "check-debian-locks"
+    help = softwrap(
+        """
+        Compare the locks of `debian_base` targets with what Debian has now.
+
+        Lists, from Debian's signed indexes, packages that have updates, with the version and suite
+        of the fix, and packages that the mirrors dropped. The exit code is 0 if nothing has to be
+        done, 2 if there are security updates, 4 if a package cannot be fetched from anywhere any
+        more, not from `[inseam].debian_vendor` or `[inseam].debian_snapshot` either, and 6 for
+        both; 1 if the check failed.
+        """
+    )
+
+    format = EnumOption(
+        default=ReportFormat.text, help="How to print the report: as `text` or as `json`."
+    )
+
+
+class Check(Goal):
+    subsystem_cls = CheckSubsystem
+    environment_behavior = Goal.EnvironmentBehavior.LOCAL_ONLY
+
+
+@goal_rule
+async def check_debian_locks(
+    targets: Targets, console: Console, options: CheckSubsystem, inseam: InseamSubsystem
+) -> Check:
+    locks = await _locks(targets, options.name, inseam)
+    folder = vendor_folder(inseam)
+    location = posixpath.join(get_buildroot(), folder) if folder else inseam.debian_vendor
+    env = await environment_vars_subset(
+        EnvironmentVarsRequest([*FETCH_ENV, "PATH"]), **implicitly()
+    )
+    result = await run_program(
+        ProgramRequest(
+            argv=(
+                "check_debs",
+                "--out=out",
+                *((f"--vendor={location}",) if location else ()),
+                *((f"--snapshot={inseam.debian_snapshot}",) if inseam.debian_snapshot else ()),
+                *(("--allow-expired",) if inseam.debian_allow_expired else ()),
+                *(lock.path for lock in locks),
+            ),
+            input=await create_digest(
+                CreateDigest(FileContent(lock.path, lock.content) for lock in locks)
+            ),
+            output="out",
+            python_version=ANY_PYTHON,
+            description=f"Check {', '.join(lock.path for lock in locks)}",
+            env=tuple(sorted(env.items())),
+            cacheable=False,
+        ),
+        **implicitly(),
+    )
+    text = (await file_content(result.digest, "check.json")).decode()
+    reports = load_reports(text)
+    as_json = options.format is ReportFormat.json
+    described = (describe(report, lock.how_to_lock) for report, lock in zip(reports, locks))
+    console.print_stdout(text.rstrip() if as_json else "\n".join(described))
+    exit_code = 0
+    for report in reports:
+        exit_code |= report.exit_code
+    return Check(exit_code=exit_code)
+
+
+def rules() -> list[Any]:
+    return [*collect_rules()]
