@@ -18,6 +18,7 @@ from pants.option.option_types import collect_options_info
 from pants.option.subsystem import Subsystem
 
 from inseam.register import target_types
+from inseam.rules.goals.debian import CheckSubsystem, VendorSubsystem
 from inseam.rules.goals.rebase import RebaseSubsystem
 from inseam.rules.goals.test import ContainerStructureTest
 from inseam.subsystem import InseamSubsystem
@@ -26,7 +27,13 @@ PAGE = Path("docs/reference.md")
 BEGIN = "<!-- Generated from the help texts by tests/docs/reference.py: do not edit. -->\n"
 END = "<!-- End of the generated part. -->\n"
 
-OPTIONS: tuple[type[Subsystem], ...] = (InseamSubsystem, RebaseSubsystem, ContainerStructureTest)
+OPTIONS: tuple[type[Subsystem], ...] = (
+    InseamSubsystem,
+    RebaseSubsystem,
+    VendorSubsystem,
+    CheckSubsystem,
+    ContainerStructureTest,
+)
 
 
 def page(old: str) -> str:
