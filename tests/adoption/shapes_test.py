@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -30,8 +31,8 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(params=SHAPES, ids=str)
-def shape(request: pytest.FixtureRequest) -> Shape:
-    return SHAPES[str(request.param)]
+def shape(request: Any) -> Shape:
+    return SHAPES[request.param]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from inseam.formats.debian.deb import read_deb
 from inseam.formats.debian.deb_testing import Entry, deb_bytes, verify_nothing
 from inseam.formats.debian.index import parse_packages
 from inseam.formats.debian.lock import dump_lock, parse_lock
-from inseam.formats.debian.lock_test import LOCK as GOOD_LOCK
+from inseam.formats.debian.lock_test import LOCK as GOOD_LOCK  # pants: no-infer-dep
 from inseam.formats.debian.relations import parse_relations
 from inseam.formats.debian.release import Trust, Unusable, read_inrelease
 from inseam.formats.debian.request import parse_request

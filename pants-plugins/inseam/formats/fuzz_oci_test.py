@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from inseam.formats.clients import pull
 from inseam.formats.failure import Failure
 from inseam.formats.fuzz_testing import damaged, fuzzed, json_values, mutated
+from inseam.formats.oci import foreign_test  # pants: no-infer-dep
 from inseam.formats.oci.assemble import assemble, read_base
 from inseam.formats.oci.config import (
     ImageConfig,
@@ -24,7 +25,6 @@ from inseam.formats.oci.config import (
 )
 from inseam.formats.oci.descriptor import parse_descriptor
 from inseam.formats.oci.foreign import read_configuration, read_index, read_manifest
-from inseam.formats.oci.foreign_test import CONFIGURATION, INDEX, LAYER, MANIFEST
 from inseam.formats.oci.layer import load_layer, load_layers
 from inseam.formats.oci.layout import parse_layer_entry
 from inseam.formats.oci.metadata import dump_metadata, load_metadata
@@ -41,7 +41,7 @@ def text(value: object) -> bytes:
 
 
 @fuzzed
-@given(json_values | mutated(INDEX))
+@given(json_values | mutated(foreign_test.INDEX))
 def test_indexes(value: Any) -> None:
     try:
         index = read_index(text(value), "x")
@@ -53,7 +53,9 @@ def test_indexes(value: Any) -> None:
 
 
 @fuzzed
-@given(json_values | mutated(MANIFEST), json_values | mutated(CONFIGURATION))
+@given(
+    json_values | mutated(foreign_test.MANIFEST), json_values | mutated(foreign_test.CONFIGURATION)
+)
 def test_manifests_and_configurations(manifest: Any, config: Any) -> None:
     """What is accepted of them becomes an image that others can be assembled on."""
     try:
@@ -65,7 +67,9 @@ def test_manifests_and_configurations(manifest: Any, config: Any) -> None:
         base = read_configuration(text(config), "x")
     except Failure:
         return
-    layers = [parse_layer_entry(LAYER, diff_id) for diff_id in base["rootfs"]["diff_ids"]]
+    layers = [
+        parse_layer_entry(foreign_test.LAYER, diff_id) for diff_id in base["rootfs"]["diff_ids"]
+    ]
     made = configuration(
         ImageConfig(user="1", env={"A": "b"}, ports=("80",)),
         [],
@@ -78,7 +82,7 @@ def test_manifests_and_configurations(manifest: Any, config: Any) -> None:
 
 
 @fuzzed
-@given(json_values | mutated(LAYER))
+@given(json_values | mutated(foreign_test.LAYER))
 def test_descriptors(value: Any) -> None:
     try:
         assert parse_descriptor(value, "x").size >= 0
@@ -90,7 +94,7 @@ GOOD_LAYER = {
     "name": "deps",
     "diff_id": DIFF_ID,
     "size": 1,
-    "blob": LAYER,
+    "blob": foreign_test.LAYER,
     "wheels": [{"name": "a", "version": "1", "sha256": "a" * 64}],
 }
 GOOD_IMAGE = {
