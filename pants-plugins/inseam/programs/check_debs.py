@@ -8,10 +8,10 @@ Writes `check.json` (`formats.debian.updates`) to the folder OUT. The locations 
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.index import read_release
 from inseam.formats.debian.lock import parse_lock
@@ -27,7 +27,7 @@ CHECK_FILE = "check.json"
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="check_debs", description=__doc__)
+    parser = ArgumentParser(prog="check_debs", description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--vendor", type=as_url, default="")
     parser.add_argument("--snapshot", type=as_url, default="")

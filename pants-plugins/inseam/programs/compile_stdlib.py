@@ -9,16 +9,16 @@ running interpreter must have the same minor version as that of the image.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.oci.descriptor import blob_path
 from inseam.formats.python.base_bytecode import write_bytecode
 
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="compile_stdlib", description=__doc__)
+    parser = ArgumentParser(prog="compile_stdlib", description=__doc__)
     parser.add_argument("--image", required=True, type=Path)
     parser.add_argument("--stdlib", required=True)
     parser.add_argument("--out", required=True, type=Path)

@@ -9,11 +9,11 @@ one. The environment is that of `lock_debs`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 from pathlib import Path
 
+from inseam.formats.arguments import ArgumentParser
 from inseam.formats.debian.index import read_release
 from inseam.formats.debian.libraries import likely_package
 from inseam.formats.debian.mirror import find_mirrors
@@ -25,7 +25,7 @@ PACKAGES_FILE = "packages.json"
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(prog="find_packages", description=__doc__)
+    parser = ArgumentParser(prog="find_packages", description=__doc__)
     parser.add_argument("--release", required=True)
     parser.add_argument("--architecture", required=True)
     parser.add_argument("--out", type=Path, required=True)
