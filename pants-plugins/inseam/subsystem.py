@@ -178,6 +178,17 @@ class InseamSubsystem(Subsystem):
             """
         ),
     )
+    locks = DictOption[str](
+        default={},
+        help=softwrap(
+            """
+            The locks that images are made from, by resolve, where they are not those of
+            `[python.resolves]`. For example, `{"python-default": "uv.lock"}` takes the wheels of
+            images from a `uv.lock`, while Pants has a PEX lock for tests and PEXes. A lock of PEX,
+            a `uv.lock`, a `pylock.toml` (PEP 751) and a requirements file with hashes are read.
+            """
+        ),
+    )
     build_wheels = BoolOption(
         default=True,
         help=softwrap(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Mapping, Union
+from typing import Mapping, Union
 from urllib.parse import parse_qs, unquote, urldefrag, urlparse, urlunparse
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -12,8 +12,9 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from inseam.formats.failure import Failure
 from inseam.formats.names import FileName
-from inseam.plan.pex_lock import artifact_name
+from inseam.plan.lock_fields import artifact_name
 from inseam.plan.platform import PythonPlatform
+from inseam.plan.python_lock import Artifact, Distribution
 
 _ARCHIVES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz", ".tar")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
@@ -35,15 +36,16 @@ class LockedWheel:
 class LockedSource:
     """A distribution of a lock that has to be built.
 
-    sha256: of the archive; of a checkout, the fingerprint of its files; of a directory, that of the
-    sdist it had when it was locked. requires: what it depends on, as the lock has it.
+    version: "" if the lock does not say. sha256: of the archive; of a checkout, the fingerprint of
+    its files; of a directory, that of the sdist it had when it was locked; "" where the lock has
+    none. requires: what it depends on, as the lock has it; None if it does not say.
     """
 
     name: str
     version: str
     sha256: str
     url: str
-    requires: tuple[str, ...]
+    requires: tuple[str, ...] | None
 
     @property
     def origin(self) -> str:
@@ -60,6 +62,11 @@ class LockedArchive(LockedSource):
         return artifact_name(self.url, f"the sources of {self.name}")
 
     @property
+    def subdirectory(self) -> str:
+        """The folder of the project in the archive, "" for its top."""
+        return parse_qs(urldefrag(self.url)[1]).get("subdirectory", [""])[0]
+
+    @property
     def origin(self) -> str:
         return f"{self.filename}#sha256={self.sha256}"
 
@@ -70,7 +77,8 @@ class LockedDirectory(LockedSource):
 
     @staticmethod
     def located(url: str) -> str:
-        """The absolute path that such a URL, without names of path mappings, stands for."""
+        """The path that such a URL, without names of path mappings, stands for: an absolute one,
+        or one from the root of the repository."""
         return unquote(urlparse(url).path).rstrip("/")
 
     @property
@@ -129,35 +137,34 @@ class LockedCheckout(LockedSource):
 Locked = Union[LockedWheel, LockedSource]
 
 
-def choose(item: Mapping[str, Any], rank: Mapping[str, int], platform: PythonPlatform) -> Locked:
-    """The artifact of a locked requirement that `platform` takes.
+def choose(item: Distribution, rank: Mapping[str, int], platform: PythonPlatform) -> Locked:
+    """The artifact of a distribution that `platform` takes.
 
     That is the wheel with the best tag (PEP 425), of several that with the highest build number
     (PEP 427); if no wheel fits, a source. rank: the platform's tags, best first, with their places.
 
     Raises Failure if there is neither, or if the Python is not one that the distribution runs on.
     """
-    name, version = item["project_name"], item["version"]
     try:
-        runs = platform.python in SpecifierSet(item.get("requires_python") or "")
+        runs = platform.python in SpecifierSet(item.requires_python)
     except InvalidSpecifier as error:
-        raise Failure(f"{name} {version} has no usable `requires_python`: {error}") from error
+        raise Failure(f"{item} has no usable `requires_python`: {error}") from error
     if not runs:
         raise Failure(
-            f"{name} {version} requires Python {item['requires_python']}, but the base has"
+            f"{item} requires Python {item.requires_python}, but the base has"
             f" {platform.python}. Lock another version, or choose another base."
         )
-    wheels: list[tuple[tuple[int, tuple[int, str]], FileName, dict[str, Any]]] = []
+    wheels: list[tuple[tuple[int, tuple[int, str]], FileName, str, Artifact]] = []
     sources: list[LockedSource] = []
     present: set[str] = set()
-    for artifact in item["artifacts"]:
+    for artifact in item.artifacts:
         if _is_place(artifact):
             # Its name becomes no path.
             sources.append(_source(item, artifact))
             continue
-        filename = artifact_name(artifact["url"], f"a file of {name} in the lock")
+        filename = artifact_name(artifact.url, f"a file of {item.name} in the lock")
         try:
-            _, _, build, found = parse_wheel_filename(filename)
+            _, version, build, found = parse_wheel_filename(filename)
         except ValueError:
             if filename.lower().endswith(_ARCHIVES):
                 sources.append(_source(item, artifact))
@@ -166,54 +173,63 @@ def choose(item: Mapping[str, Any], rank: Mapping[str, int], platform: PythonPla
         present |= tags
         ranks = [rank[tag] for tag in tags if tag in rank]
         if ranks:
-            wheels.append(((-min(ranks), build or (0, "")), filename, artifact))
+            wheels.append(((-min(ranks), build or (0, "")), filename, str(version), artifact))
     best = max(wheels, key=lambda wheel: wheel[:2], default=None)
     if best is not None:
-        _check_hash(item, best[2])
+        _, filename, release, artifact = best
+        _check_hash(item, artifact)
         return LockedWheel(
-            canonicalize_name(name), version, best[1], best[2]["hash"], best[2]["url"]
+            canonicalize_name(item.name),
+            item.version or release,
+            filename,
+            artifact.hash,
+            artifact.url,
         )
     if sources:
         return sources[0]
     there = f"It has wheels for: {', '.join(sorted(present))}." if present else "It has no wheel."
     raise Failure(
-        f"{name} {version} has no wheel for linux/{platform.architecture} with CPython"
+        f"{item} has no wheel for linux/{platform.architecture} with CPython"
         f" {platform.python} and glibc {'.'.join(map(str, platform.glibc))}, and the lock has no"
         f" source to build one from. {there} Lock a version that has one, choose another base, or"
         " lock it with sources allowed."
     )
 
 
-def _is_place(artifact: Mapping[str, Any]) -> bool:
+def _is_place(artifact: Artifact) -> bool:
     """Whether an artifact is not one file, but a checkout or a directory."""
-    url = artifact["url"]
-    last = urlparse(url).path.rsplit("/", 1)[-1].lower()
+    last = urlparse(artifact.url).path.rsplit("/", 1)[-1].lower()
     return (
-        "+" in url.partition(":")[0]
-        or "editable" in artifact
-        or (urlparse(url).scheme == "file" and not last.endswith((*_ARCHIVES, ".whl", ".egg")))
+        artifact.directory
+        or "+" in artifact.url.partition(":")[0]
+        or (
+            urlparse(artifact.url).scheme == "file"
+            and not last.endswith((*_ARCHIVES, ".whl", ".egg"))
+        )
     )
 
 
-def _source(item: Mapping[str, Any], artifact: Mapping[str, Any]) -> LockedSource:
+def _source(item: Distribution, artifact: Artifact) -> LockedSource:
     """The artifact as a source."""
-    _check_hash(item, artifact)
     kind: type[LockedSource] = LockedArchive
     if _is_place(artifact):
-        is_checkout = "+" in artifact["url"].partition(":")[0]
+        is_checkout = "+" in artifact.url.partition(":")[0]
         kind = LockedCheckout if is_checkout else LockedDirectory
+    if kind is LockedArchive or artifact.hash:
+        _check_hash(item, artifact)
     return kind(
-        canonicalize_name(item["project_name"]),
-        item["version"],
-        artifact["hash"],
-        artifact["url"],
-        tuple(item["requires_dists"]),
+        canonicalize_name(item.name), item.version, artifact.hash, artifact.url, item.requires
     )
 
 
-def _check_hash(item: Mapping[str, Any], artifact: Mapping[str, Any]) -> None:
-    if artifact["algorithm"] != "sha256":
+def _check_hash(item: Distribution, artifact: Artifact) -> None:
+    if not artifact.algorithm and artifact.url.startswith("file:"):
         raise Failure(
-            f"{item['project_name']} {item['version']} is locked with {artifact['algorithm']}, not"
-            " with sha256. Generate the lock again: ./pants generate-lockfiles"
+            f"{item} is locked as {unquote(artifact.url[5:])}, which is not a file in the"
+            " repository."
+        )
+    if artifact.algorithm != "sha256":
+        raise Failure(
+            f"{item} is locked with {artifact.algorithm or 'no hash'}, not with sha256. Generate"
+            " the lock again: ./pants generate-lockfiles"
         )

@@ -24,7 +24,7 @@ _VERSION_VARIABLES = (
 def version_variables(source: LockedSource) -> dict[str, str]:
     """The environment variables that tell backends the locked version, for sources that don't
     have it in a file as sdists do."""
-    if not isinstance(source, (LockedCheckout, LockedDirectory)):
+    if not isinstance(source, (LockedCheckout, LockedDirectory)) or not source.version:
         return {}
     return {
         **{name: source.version for name in _VERSION_VARIABLES},
@@ -49,7 +49,7 @@ def check_built(
     """
     what = f"{source.origin} was built to {filename}"
     try:
-        same = Version(version) == Version(source.version)
+        same = not source.version or Version(version) == Version(source.version)
         file_name, file_version, _, tags = parse_wheel_filename(filename)
     except (InvalidVersion, ValueError) as error:
         raise Failure(f"{what}, but {error}") from None
@@ -59,8 +59,10 @@ def check_built(
             f" {source.version}. Lock it again, or set the variable that gives its version in the"
             " `env` of a `wheel_from_source`."
         )
-    locked = {_name(text) for text in source.requires}
-    for text in requires:
+    # A lock that does not say what a distribution requires takes the wheel's word.
+    known = source.requires
+    locked = {_name(text) for text in known or ()}
+    for text in requires if known is not None else ():
         requirement = _requirement(text)
         needed = requirement.marker is None or requirement.marker.evaluate(
             {**platform.markers(), "extra": ""}

@@ -1,14 +1,13 @@
-"""Finds out of a PEX lock which distributions a set of requirements needs on a platform."""
+"""Finds out of a lock which distributions a set of requirements needs on a platform."""
 
 from __future__ import annotations
 
 import fnmatch
-import json
 import re
 from collections import deque
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Iterable, Mapping
+from typing import Iterable, Mapping
 
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
@@ -16,20 +15,23 @@ from packaging.utils import canonicalize_name
 
 from inseam.formats.failure import Failure
 from inseam.plan.artifacts import Locked, LockedSource, choose
-from inseam.plan.pex_lock import check_lock
 from inseam.plan.platform import PythonPlatform
+from inseam.plan.python_lock import Distribution, Part, PythonLock
 
 
 @dataclass(frozen=True)
 class Closure:
     """What requirements need.
 
-    locked: an artifact of each distribution, in order of name. required_by: for each name, what
-    requires it, beginning with what nothing in the lock requires: ("the service", "app 1.0").
+    locked: an artifact of each distribution, in order of name; empty as long as there are unread
+    ones. required_by: for each name, what requires it, beginning with what nothing in the lock
+    requires: ("the service", "app 1.0"). unread: distributions that are needed, and of which the
+    lock does not say what they require: `PythonLock.completed` is told what their wheels say.
     """
 
     locked: tuple[Locked, ...]
     required_by: Mapping[str, tuple[str, ...]]
+    unread: tuple[Distribution, ...] = ()
 
     @property
     def sources(self) -> tuple[LockedSource, ...]:
@@ -37,34 +39,14 @@ class Closure:
         return tuple(item for item in self.locked if isinstance(item, LockedSource))
 
 
-def parse(text: bytes, path: str, resolve: str) -> dict[str, Any]:
-    """The JSON of a lock file, without the comment lines that Pants puts on top.
-
-    Raises Failure for anything else than a lock of PEX, as `check_lock` does.
-    """
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith(b"//")]
-    try:
-        lock = json.loads(b"\n".join(lines))
-    except (ValueError, RecursionError) as error:
-        raise Failure(
-            f"{path} is not a PEX lock file: it is not JSON ({error}). Generate it again:"
-            f" ./pants generate-lockfiles --resolve={resolve}"
-        ) from error
-    return check_lock(lock, path, resolve)
-
-
-def closure(
-    lock: dict[str, Any], roots: Iterable[str], platform: PythonPlatform, *, resolve: str
-) -> Closure:
+def closure(lock: PythonLock, roots: Iterable[str], platform: PythonPlatform) -> Closure:
     """The wheels, and sources where no wheel fits, that the requirement strings `roots` need on
     `platform`.
 
     Raises Failure for a requirement that the lock lacks or contradicts, and for a distribution
     with neither a wheel for the platform nor a source.
     """
-    locked = _by_name(lock, platform, resolve)
-    refresh = f"Run: ./pants generate-lockfiles --resolve={resolve}"
-    rank = {tag: number for number, tag in enumerate(platform.tags())}
+    locked = _by_name(lock, platform)
     markers = platform.markers()
     seen: dict[str, set[str]] = {}
     needed_roots = [_requirement(root) for root in sorted(roots)]
@@ -79,42 +61,47 @@ def closure(
         item = locked.get(name)
         if item is None:
             raise Failure(
-                f"the lock of resolve {resolve!r} does not contain {requirement.name}, which"
-                f" {wanted_by} requires. {refresh}"
+                f"{lock.name} does not contain {requirement.name}{_elsewhere(lock, name)}, which"
+                f" {wanted_by} requires. {lock.refresh}"
             )
-        if not requirement.specifier.contains(item["version"], prereleases=True):
+        if item.version and not requirement.specifier.contains(item.version, prereleases=True):
             raise Failure(
-                f"the lock of resolve {resolve!r} contains {name} {item['version']}, but"
-                f" {wanted_by} requires {requirement}. {refresh}"
+                f"{lock.name} contains {name} {item.version}, but {wanted_by} requires"
+                f" {requirement}. {lock.refresh}"
             )
         required_by.setdefault(name, chain)
         extras = {"", *requirement.extras}
         if name in seen and extras <= seen[name]:
             continue
         seen[name] = seen.get(name, set()) | extras
-        for text in item["requires_dists"]:
+        for text in item.needs or ():
             needed = _requirement(text)
             if _applies(needed.marker, markers, seen[name]):
-                queue.append((needed, (*chain, f"{name} {item['version']}")))
+                queue.append((needed, (*chain, f"{name} {item.version}".strip())))
+    unread = tuple(locked[name] for name in sorted(seen) if locked[name].needs is None)
+    if unread:
+        return Closure((), required_by, unread)
+    rank = _rank(platform)
     found = tuple(choose(locked[name], rank, platform) for name in sorted(seen))
     return Closure(found, required_by)
 
 
-def matching(
-    lock: dict[str, Any], pattern: str, platform: PythonPlatform, *, resolve: str
-) -> tuple[Locked, ...]:
-    """The wheels, and sources where no wheel fits, of all distributions in the lock whose name
-    matches the glob `pattern`, in order of name; raises Failure if there is none, or one with
-    neither."""
-    locked = _by_name(lock, platform, resolve)
+def matching(lock: PythonLock, pattern: str, platform: PythonPlatform) -> tuple[Distribution, ...]:
+    """All distributions in the lock whose name matches the glob `pattern`, in order of name; raises
+    Failure if there is none."""
+    locked = _by_name(lock, platform)
     names = fnmatch.filter(sorted(locked), pattern.lower().replace("_", "-"))
     if not names:
         raise Failure(
-            f"no distribution in the lock of resolve {resolve!r} matches {pattern!r}. Correct the"
-            " glob, or add the requirement and generate the lock again."
+            f"no distribution in {lock.name} matches {pattern!r}. Correct the glob, or add the"
+            " requirement and generate the lock again."
         )
-    rank = {tag: number for number, tag in enumerate(platform.tags())}
-    return tuple(choose(locked[name], rank, platform) for name in names)
+    return tuple(locked[name] for name in names)
+
+
+def chosen(item: Distribution, platform: PythonPlatform) -> Locked:
+    """The artifact of a distribution that `platform` takes, as `choose` says."""
+    return choose(item, _rank(platform), platform)
 
 
 def is_index_neutral(url: str, mappings: Iterable[str]) -> bool:
@@ -143,21 +130,60 @@ def resolve_url(url: str, mappings: Iterable[str]) -> str:
     return url
 
 
-def _by_name(
-    lock: dict[str, Any], platform: PythonPlatform, resolve: str
-) -> dict[str, dict[str, Any]]:
-    """The locked requirements, by name, of the part of the lock that is for the platform."""
-    for part in lock["locked_resolves"]:
-        if _applies(Marker(part["marker"]) if part.get("marker") else None, platform.markers()):
-            return {
-                canonicalize_name(item["project_name"]): item
-                for item in part["locked_requirements"]
-            }
+@cache
+def _rank(platform: PythonPlatform) -> Mapping[str, int]:
+    """The platform's tags with their places, best first."""
+    return {tag: number for number, tag in enumerate(platform.tags())}
+
+
+def _by_name(lock: PythonLock, platform: PythonPlatform) -> dict[str, Distribution]:
+    """The distributions, by name, of the part of the lock that is for the platform."""
+    part = _part(lock, platform)
+    markers = platform.markers()
+    found: dict[str, Distribution] = {}
+    for item in part.distributions:
+        if not _any_applies(item.markers, markers):
+            continue
+        name = canonicalize_name(item.name)
+        other = found.setdefault(name, item)
+        if other is not item:
+            raise Failure(
+                f"{lock.name} has {other} and {item} for one platform, {platform}: their markers"
+                f" ({_shown(other.markers)}; {_shown(item.markers)}) are both true. {lock.refresh}"
+            )
+    return found
+
+
+def _part(lock: PythonLock, platform: PythonPlatform) -> Part:
+    for part in lock.parts:
+        if _any_applies(part.markers, platform.markers()):
+            return part
     raise Failure(
-        f"the lock of resolve {resolve!r} is not for linux/{platform.architecture} with CPython"
-        f" {platform.python}. Correct its interpreter constraints and generate it again, or choose"
-        " another base."
+        f"{lock.name} is not for linux/{platform.architecture} with CPython {platform.python}."
+        " Correct what it was made for and generate it again, or choose another base."
     )
+
+
+def _elsewhere(lock: PythonLock, name: str) -> str:
+    """Says of a distribution that is missing for one platform that it is there for others."""
+    for part in lock.parts:
+        for item in part.distributions:
+            if item.markers and canonicalize_name(item.name) == name:
+                return f" for this platform ({item} is for: {_shown(item.markers)})"
+    return ""
+
+
+def _shown(markers: Iterable[str]) -> str:
+    return " or ".join(markers) or "none"
+
+
+def _any_applies(texts: tuple[str, ...], markers: dict[str, str]) -> bool:
+    return not texts or any(_applies(_marker(text), markers) for text in texts)
+
+
+@cache
+def _marker(text: str) -> Marker:
+    return Marker(text)
 
 
 # Many services need the same, and it takes a millisecond to understand each.

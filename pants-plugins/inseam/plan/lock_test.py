@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from typing import Any, Iterable
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from inseam.formats.failure import Failure
 from inseam.formats.names import FileName
@@ -15,14 +17,10 @@ from inseam.plan.artifacts import (
     LockedDirectory,
     LockedWheel,
 )
-from inseam.plan.lock import (
-    Closure,
-    closure,
-    is_index_neutral,
-    matching,
-    parse,
-    resolve_url,
-)
+from inseam.plan.lock import Closure, closure, is_index_neutral, matching, resolve_url
+from inseam.plan.lock_file import parse_lock
+from inseam.plan.lock_place import LockPlace
+from inseam.plan.pex_lock import read_pex_lock
 from inseam.plan.platform import PythonPlatform
 
 PLATFORM = PythonPlatform("amd64", "3.11.2", (2, 36))
@@ -64,7 +62,7 @@ def lock(*items: dict[str, Any], **more: Any) -> dict[str, Any]:
 def needed(
     locked: dict[str, Any], *roots: str, platform: PythonPlatform = PLATFORM
 ) -> tuple[Locked, ...]:
-    return closure(locked, roots, platform, resolve="services").locked
+    return closure(read_pex_lock(locked, "x.lock", "services"), roots, platform).locked
 
 
 def wheels(locked: dict[str, Any], *roots: str) -> tuple[LockedWheel, ...]:
@@ -90,7 +88,8 @@ TEXT = json.dumps(lock(item("a"))).encode()
     ],
 )
 def test_a_lock_is_read_with_and_without_comments(text: bytes) -> None:
-    assert parse(text, "lockfiles/x.lock", "x") == lock(item("a"))
+    found = parse_lock(text, LockPlace("lockfiles/x.lock", "x"))
+    assert found == read_pex_lock(lock(item("a")), "lockfiles/x.lock", "x")
 
 
 @pytest.mark.parametrize(
@@ -98,10 +97,12 @@ def test_a_lock_is_read_with_and_without_comments(text: bytes) -> None:
     [
         b"",
         b"// only a comment\n",
-        b"fastapi==0.115.0 --hash=sha256:00\n",
         b"[]",
         b"{}",
         b"3",
+        b"nothing that is known\n",
+        b"[tool.poetry]\n",
+        b"a = [\n",
         b"null",
         b'{"locked_resolves": []}',
         b'{"locked_resolves": [{}]}',
@@ -112,8 +113,10 @@ def test_a_lock_is_read_with_and_without_comments(text: bytes) -> None:
 )
 def test_what_is_no_lock_is_refused_with_the_command_that_makes_one(text: bytes) -> None:
     with pytest.raises(Failure) as error:
-        parse(text, "lockfiles/x.lock", "x")
-    assert str(error.value).startswith("lockfiles/x.lock is not a PEX lock file: ")
+        parse_lock(text, LockPlace("lockfiles/x.lock", "x"))
+    assert re.match(
+        r"lockfiles/x\.lock is not a (PEX lock file|lock of a known).*: ", str(error.value)
+    )
     assert str(error.value).endswith("./pants generate-lockfiles --resolve=x")
 
 
@@ -373,7 +376,7 @@ def test_a_distribution_without_a_wheel_or_source_is_named_with_the_tags_there_a
         " lock it with sources allowed."
     )
     with pytest.raises(Failure, match=r"a 1.0 has no wheel .* It has no wheel\."):
-        needed(lock(item("a", files=[])), "a")
+        needed(lock(item("a", files=["a-1.0-py3.11.egg"])), "a")
 
 
 # --- Sources ----------------------------------------------------------------------------------
@@ -468,7 +471,7 @@ def test_who_requires_a_source_is_known() -> None:
         item("a", files=["a-1.0.tar.gz"]),
         item("b", files=["b-1.0.tar.gz"]),
     )
-    found = closure(locked, ["top", "b"], PLATFORM, resolve="services")
+    found = closure(read_pex_lock(locked, "x.lock", "services"), ["top", "b"], PLATFORM)
     assert isinstance(found, Closure)
     assert [source.name for source in found.sources] == ["a", "b"]
     assert found.required_by["a"] == ("the service", "top 1.0", "mid 1.0")
@@ -476,7 +479,7 @@ def test_who_requires_a_source_is_known() -> None:
 
 
 def test_only_what_is_needed_must_have_a_wheel() -> None:
-    assert names(lock(item("a"), item("b", files=[])), "a") == "a"
+    assert names(lock(item("a"), item("b", files=["b-1.0.egg"])), "a") == "a"
 
 
 def test_a_wheel_is_locked_by_sha256() -> None:
@@ -496,8 +499,10 @@ def test_a_distribution_for_other_pythons_is_refused() -> None:
 
 # --- Globs ------------------------------------------------------------------------------------
 
-NVIDIA = lock(
-    item("nvidia-cublas-cu12"), item("nvidia_cuda_runtime"), item("numpy"), item("x-nvidia")
+NVIDIA = read_pex_lock(
+    lock(item("nvidia-cublas-cu12"), item("nvidia_cuda_runtime"), item("numpy"), item("x-nvidia")),
+    "x.lock",
+    "services",
 )
 
 
@@ -511,13 +516,13 @@ NVIDIA = lock(
     ],
 )
 def test_globs_match_names_in_the_lock(pattern: str, expected: str) -> None:
-    found = matching(NVIDIA, pattern, PLATFORM, resolve="services")
-    assert " ".join(wheel.name for wheel in found) == expected
+    found = matching(NVIDIA, pattern, PLATFORM)
+    assert " ".join(canonicalize_name(item.name) for item in found) == expected
 
 
 def test_a_glob_that_matches_nothing_is_refused() -> None:
     with pytest.raises(Failure, match=r"no distribution .* 'services' matches 'torch\*'"):
-        matching(NVIDIA, "torch*", PLATFORM, resolve="services")
+        matching(NVIDIA, "torch*", PLATFORM)
 
 
 # --- URLs -------------------------------------------------------------------------------------

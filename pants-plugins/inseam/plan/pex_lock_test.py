@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from inseam.formats.failure import Failure
-from inseam.plan.lock import closure, parse
-from inseam.plan.pex_lock import check_lock
+from inseam.plan.lock import closure
+from inseam.plan.pex_lock import parse_pex_lock, read_pex_lock
 from inseam.plan.platform import PythonPlatform
 
 LOCK: dict[str, Any] = {
@@ -59,9 +59,14 @@ def changed(place: tuple[Any, ...], value: Any) -> Any:
 
 
 def test_a_lock_of_pex_is_accepted() -> None:
-    assert check_lock(LOCK, "x.lock", "x") is LOCK
-    assert check_lock(changed((*RESOLVE, "marker"), "os_name == 'posix'"), "x.lock", "x")
-    assert check_lock(changed((*ITEM, "requires_python"), None), "x.lock", "x")
+    (part,) = read_pex_lock(LOCK, "x.lock", "x").parts
+    (item,) = part.distributions
+    assert str(item) == "demo.app 1.0"
+    assert (item.requires, item.requires_python) == (("other; extra == 'x'",), ">=3.8")
+    assert [artifact.hash[0] for artifact in item.artifacts] == ["a", "b"]
+    marked = read_pex_lock(changed((*RESOLVE, "marker"), "os_name == 'posix'"), "x.lock", "x")
+    assert marked.parts[0].markers == ("os_name == 'posix'",)
+    assert read_pex_lock(changed((*ITEM, "requires_python"), None), "x.lock", "x")
 
 
 MUTATIONS: list[tuple[tuple[Any, ...], str, tuple[Any, ...]]] = [
@@ -91,7 +96,7 @@ def test_what_no_lock_holds_is_named_by_file_entry_and_field(
     place: tuple[Any, ...], text: str, value: Any
 ) -> None:
     with pytest.raises(Failure) as caught:
-        check_lock(changed(place, value), "lockfiles/x.lock", "x")
+        read_pex_lock(changed(place, value), "lockfiles/x.lock", "x")
     assert str(caught.value).startswith("lockfiles/x.lock is not a PEX lock file: ")
     assert text in str(caught.value)
     assert str(caught.value).endswith("./pants generate-lockfiles --resolve=x")
@@ -111,14 +116,14 @@ def test_what_no_lock_holds_is_named_by_file_entry_and_field(
 def test_a_wheel_whose_name_leads_out_of_its_folder_is_refused(name: str) -> None:
     url = "https:/${INDEX}/packages/ab/" + name
     with pytest.raises(Failure, match="the file name of file 1 of demo-app 1.0 "):
-        check_lock(changed((*ARTIFACT, "url"), url), "x.lock", "x")
+        read_pex_lock(changed((*ARTIFACT, "url"), url), "x.lock", "x")
 
 
 @pytest.mark.parametrize("name", ["other-1.0-py3-none-any.whl", "demo_app-2.0-py3-none-any.whl"])
 def test_a_wheel_of_another_distribution_is_refused(name: str) -> None:
     url = "https:/${INDEX}/packages/ab/" + name
     with pytest.raises(Failure, match=f"file 1 of demo-app 1.0 is '{name}', a wheel of"):
-        check_lock(changed((*ARTIFACT, "url"), url), "x.lock", "x")
+        read_pex_lock(changed((*ARTIFACT, "url"), url), "x.lock", "x")
 
 
 def test_a_distribution_is_there_once() -> None:
@@ -126,13 +131,13 @@ def test_a_distribution_is_there_once() -> None:
     second = {**lock["locked_resolves"][0]["locked_requirements"][0], "project_name": "Demo_App"}
     lock["locked_resolves"][0]["locked_requirements"].append(second)
     with pytest.raises(Failure, match="it has demo-app twice"):
-        check_lock(lock, "x.lock", "x")
+        read_pex_lock(lock, "x.lock", "x")
 
 
 @pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a": ' * 100_000, b"1" * 5000, b"\xff"])
 def test_text_that_is_not_json_is_refused(text: bytes) -> None:
     with pytest.raises(Failure, match=r"^x\.lock is not a PEX lock file: "):
-        parse(text, "x.lock", "x")
+        parse_pex_lock(text, "x.lock", "x")
 
 
 @pytest.mark.parametrize(
@@ -148,10 +153,11 @@ def test_text_that_is_not_json_is_refused(text: bytes) -> None:
 def test_what_is_only_read_where_it_is_needed_is_refused_there(
     place: tuple[Any, ...], value: Any, text: str
 ) -> None:
-    lock = check_lock(changed(place, value), "x.lock", "x")
+    lock = read_pex_lock(changed(place, value), "x.lock", "x")
     with pytest.raises(Failure, match=text):
-        closure(lock, ["demo-app"], PythonPlatform("amd64", "3.11.2", (2, 36)), resolve="x")
+        closure(lock, ["demo-app"], PythonPlatform("amd64", "3.11.2", (2, 36)))
 
 
 def test_the_lock_survives_a_round_of_json() -> None:
-    assert parse(json.dumps(LOCK).encode(), "x.lock", "x") == LOCK
+    text = json.dumps(LOCK).encode()
+    assert parse_pex_lock(text, "x.lock", "x") == read_pex_lock(LOCK, "x.lock", "x")

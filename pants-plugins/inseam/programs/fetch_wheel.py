@@ -1,9 +1,6 @@
 """Fetches one locked wheel.
 
-Usage: fetch_wheel URL SHA256 OUT [LARGEST] [--index=INDEX...]
-
-With package indexes, URL is the name of a project, whose file with the name of OUT is taken from
-the first of them that has it.
+Usage: fetch_wheel URL SHA256 OUT [LARGEST]
 
 OUT, a file, appears only once its sha256 is right; it may have LARGEST bytes. Credentials for the
 index come from ~/.netrc, proxies from http_proxy and its like.
@@ -16,31 +13,15 @@ from pathlib import Path
 from inseam.formats.download import LARGEST, Corrupt, Gone, TooLarge, Unreachable, download
 from inseam.formats.failure import Failure
 from inseam.formats.files import whole
-from inseam.formats.python.simple_index import file_url
-
-_INDEX = "--index="
-
-
-def _in_index(indexes: list[str], project: str, filename: str) -> str:
-    """The URL of a file in the first index that has it; raises Gone if none has."""
-    missing = []
-    for index in indexes:
-        try:
-            return file_url(index, project, filename)
-        except Gone as error:
-            missing.append(f"{index.rpartition('@')[2]}: {error}")
-    raise Gone("\n  ".join(missing))
 
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    indexes = [one.partition("=")[2] for one in argv if one.startswith(_INDEX)]
-    url, sha256, out, *largest = (one for one in argv if not one.startswith(_INDEX))
+    url, sha256, out, *largest = argv
     path = Path(out)
     try:
-        urls = [_in_index(indexes, url, path.name)] if indexes else [url]
         with whole(path) as target:
-            download(urls, target, sha256=sha256, largest=int(*largest) if largest else LARGEST)
+            download([url], target, sha256=sha256, largest=int(*largest) if largest else LARGEST)
     except TooLarge as error:
         raise Failure(
             f"{path.name} is larger than it may be:\n  {error}\nThe download was ended. If the file"

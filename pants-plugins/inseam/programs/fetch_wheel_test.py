@@ -34,20 +34,6 @@ def test_a_locked_wheel_is_fetched(mirror: Mirror, tmp_path: Path) -> None:
     assert out.read_bytes() == CONTENT
 
 
-def test_a_wheel_is_found_in_the_first_index_that_has_it(mirror: Mirror, tmp_path: Path) -> None:
-    page = f'<a href="other.whl">x</a><a href="../../packages/{NAME}#sha256=1">{NAME}</a>'
-    mirror.files["simple/tiny/"] = page.encode()
-    mirror.files["empty/tiny/"] = b"<html></html>"
-    out = tmp_path / "wheels" / NAME
-    indexes = [f"--index={mirror.url}/{name}" for name in ("none", "empty", "simple/")]
-    fetch_wheel.main(["tiny", SHA256, str(out), *indexes])
-    assert out.read_bytes() == CONTENT
-    with pytest.raises(Failure, match="is not the locked file"):
-        fetch_wheel.main(["tiny", "0" * 64, str(out), *indexes])
-    with pytest.raises(Failure, match="is not on the page of tiny"):
-        fetch_wheel.main(["tiny", SHA256, str(tmp_path / "else.whl"), *indexes])
-
-
 def test_another_file_than_the_locked_one_is_refused(mirror: Mirror, tmp_path: Path) -> None:
     out = tmp_path / NAME
     with pytest.raises(Failure, match="is not the locked file(.|\n)*generate-lockfiles"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -17,10 +17,14 @@ from inseam.compat import by_name, concurrently, digest_to_snapshot, implicitly,
 from inseam.formats.failure import Failure
 from inseam.plan.artifacts import LockedSource, LockedWheel
 from inseam.plan.building import missing_requirement
-from inseam.plan.lock import closure, parse
+from inseam.plan.lock import closure
+from inseam.plan.pex_lock import parse_pex_lock
 from inseam.plan.platform import PythonPlatform
+from inseam.plan.python_lock import Distribution, PythonLock
+from inseam.rules.lock_facts import UnreadRequest, distribution_read
 from inseam.rules.process import ProgramRequest, run_program
-from inseam.rules.wheels import FetchRequest, LockRequest, fetched_wheel, lock_of
+from inseam.rules.wheels import FetchRequest, LockRequest, fetched_wheel, lock_of, lock_path
+from inseam.subsystem import InseamSubsystem
 
 _LOCK = "build.lock"
 _FRONTEND = ("build",)
@@ -47,22 +51,22 @@ class BuildRequirements:
 
 
 @cache
-def shipped_lock() -> dict[str, Any]:
+def shipped_lock() -> PythonLock:
     """The lock that comes with the rule set."""
     text = pkgutil.get_data("inseam", _LOCK)
     assert text is not None
-    return parse(text, _LOCK, "build")
+    return parse_pex_lock(text, _LOCK, "build")
 
 
 def _find(
-    lock: dict[str, Any], request: BuildRequirementsRequest, what: str
+    lock: PythonLock, request: BuildRequirementsRequest, what: str
 ) -> tuple[LockedWheel, ...]:
     """Raises Failure for requirements that the lock does not answer."""
     found: dict[str, LockedWheel] = {}
     for requirement in request.requirements:
         try:
             Requirement(requirement)
-            needed = closure(lock, [requirement], request.platform, resolve=request.resolve)
+            needed = closure(lock, [requirement], request.platform)
         except (Failure, InvalidRequirement) as error:
             why = f"cannot answer that: {error}".split(" Run: ")[0]
             raise Failure(
@@ -81,9 +85,39 @@ def _find(
     return tuple(found[name] for name in sorted(found))
 
 
+def _unread(lock: PythonLock, request: BuildRequirementsRequest) -> set[Distribution]:
+    """The needed distributions of which the lock does not say all."""
+    found: set[Distribution] = set()
+    for requirement in request.requirements:
+        try:
+            found.update(closure(lock, [requirement], request.platform).unread)
+        except Failure:
+            continue  # `_find` says so.
+    return found
+
+
+async def _read(lock: PythonLock, request: BuildRequirementsRequest) -> PythonLock:
+    """The lock with what the wheels say that the lock leaves open."""
+    while unread := sorted(_unread(lock, request), key=str):
+        read = await concurrently(
+            distribution_read(
+                UnreadRequest(item, request.resolve, request.platform), **implicitly()
+            )
+            for item in unread
+        )
+        # What has no wheel is an error later, whatever it requires.
+        lock = lock.completed(
+            {
+                item: replace(one.distribution, found=one.distribution.found or ())
+                for item, one in zip(unread, read)
+            }
+        )
+    return lock
+
+
 @rule(desc="Fetch what a build requires", level=LogLevel.DEBUG)
 async def fetch_build_requirements(
-    request: BuildRequirementsRequest, python_setup: PythonSetup
+    request: BuildRequirementsRequest, python_setup: PythonSetup, inseam: InseamSubsystem
 ) -> BuildRequirements:
     if request.resolve and request.resolve not in python_setup.resolves:
         raise Failure(
@@ -92,7 +126,8 @@ async def fetch_build_requirements(
         )
     if request.resolve:
         lock = (await lock_of(LockRequest(request.resolve), **implicitly())).content
-        what = f"the lock {python_setup.resolves[request.resolve]}"
+        lock = await _read(lock, request)
+        what = f"the lock {lock_path(request.resolve, python_setup, inseam)}"
     else:
         lock, what = shipped_lock(), "the lock of build backends that comes with Inseam"
     wheels = _find(lock, request, what)
@@ -125,7 +160,7 @@ class Frontend:
 @rule(desc="Fetch the build frontend", level=LogLevel.DEBUG)
 async def fetch_frontend(request: FrontendRequest) -> Frontend:
     platform = request.platform
-    needed = closure(shipped_lock(), _FRONTEND, platform, resolve="build").locked
+    needed = closure(shipped_lock(), _FRONTEND, platform).locked
     fetched = await concurrently(
         fetched_wheel(FetchRequest(wheel, "", platform.python_version), **implicitly())
         for wheel in needed

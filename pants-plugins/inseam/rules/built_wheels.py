@@ -304,7 +304,7 @@ async def build_wheel(request: BuildRequest, inseam: InseamSubsystem) -> BuildRe
     return BuildResult(
         BuiltWheel(
             source.name,
-            source.version,
+            source.version or built["version"],
             file_name(built["filename"], f"the wheel of {source.name}"),
             built["sha256"],
             "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -16,10 +16,12 @@ from inseam.formats.failure import Failure
 from inseam.plan.agreement import check_lock_python
 from inseam.plan.artifacts import Locked, LockedSource, LockedWheel
 from inseam.plan.building import describe_failures, describe_sources
-from inseam.plan.lock import closure, matching
+from inseam.plan.lock import Closure, chosen, closure, matching
 from inseam.plan.platform import PythonPlatform
+from inseam.plan.python_lock import Distribution, PythonLock
 from inseam.rules.built_wheels import BuildRequest, built_wheel
-from inseam.rules.wheels import LockRequest, ResolveRequest, lock_of, unlocked
+from inseam.rules.lock_facts import UnreadRequest, distribution_read, wheel_requires
+from inseam.rules.wheels import FetchRequest, LockRequest, ResolveRequest, lock_of, unlocked
 from inseam.subsystem import InseamSubsystem
 
 
@@ -42,28 +44,74 @@ class LockedWheels:
     wheels: tuple[LockedWheel, ...]
 
 
+def _unread(lock: PythonLock, request: ClosureRequest) -> tuple[list[Distribution], Closure]:
+    """The needed distributions of which the lock does not say all, and what is needed if there are
+    none."""
+    globbed = {
+        item.name: item for glob in request.globs for item in matching(lock, glob, request.platform)
+    }
+    pins = [f"{item.name}=={item.version}".rstrip("=") for item in globbed.values()]
+    roots = (*request.requirements, *(pins if request.transitive else ()))
+    needed = closure(lock, roots, request.platform)
+    unread = {item for item in (*globbed.values(), *needed.unread) if item.needs is None}
+    return sorted(unread, key=str), needed
+
+
+async def _read(
+    lock: PythonLock, request: ClosureRequest, build_wheels: bool
+) -> dict[Distribution, Distribution]:
+    """What the lock leaves open of the distributions that are known to be needed, found out."""
+    platform = request.platform
+    unread, _ = _unread(lock, request)
+    read = await concurrently(
+        distribution_read(UnreadRequest(item, request.resolve, platform), **implicitly())
+        for item in unread
+    )
+    sources = [one.locked for one in read if isinstance(one.locked, LockedSource)]
+    results = await concurrently(
+        built_wheel(BuildRequest(source, platform), **implicitly())
+        for source in (sources if build_wheels else ())
+    )
+    wheels = [result.wheel for result in results if result.wheel is not None]
+    required = await concurrently(
+        wheel_requires(
+            FetchRequest(wheel, request.resolve, platform.python_version), **implicitly()
+        )
+        for wheel in wheels
+    )
+    known = {wheel.name: one.requires for wheel, one in zip(wheels, required)}
+    found = {}
+    for item, one in zip(unread, read):
+        requires = one.distribution.found
+        if requires is None:
+            # That it could not be built is said when all is known that could not.
+            requires = known.get(one.locked.name, ())
+        found[item] = replace(one.distribution, found=requires)
+    return found
+
+
 @rule(desc="Find the wheels of requirements", level=LogLevel.DEBUG)
 async def read_closure(
     request: ClosureRequest, python_setup: PythonSetup, inseam: InseamSubsystem
 ) -> LockedWheels:
     if not request.requirements and not request.globs:
         return LockedWheels(())
-    resolve = request.resolve
+    platform = request.platform
     if python_setup.enable_resolves:
-        lock = (await lock_of(LockRequest(resolve), **implicitly())).content
+        lock = (await lock_of(LockRequest(request.resolve), **implicitly())).content
     else:
-        wanted = ResolveRequest(request.requirements, request.platform.python_version)
+        wanted = ResolveRequest(request.requirements, platform.python_version)
         lock = (await unlocked(wanted, **implicitly())).content
-    check_lock_python(lock.get("requires_python") or (), resolve, request.platform.python)
+    check_lock_python(lock.requires_python, request.resolve, platform.python)
+    while _unread(lock, request)[0]:
+        lock = lock.completed(await _read(lock, request, inseam.build_wheels))
+    _, needed = _unread(lock, request)
     found: dict[str, Locked] = {
         item.name: item
         for glob in request.globs
-        for item in matching(lock, glob, request.platform, resolve=resolve)
+        for one in matching(lock, glob, platform)
+        for item in (chosen(one, platform),)
     }
-    roots = [*request.requirements]
-    if request.transitive:
-        roots += [f"{item.name}=={item.version}" for item in found.values()]
-    needed = closure(lock, roots, request.platform, resolve=resolve)
     if request.transitive:
         found.update({item.name: item for item in needed.locked})
     else:
@@ -72,9 +120,9 @@ async def read_closure(
     ordered = [found[name] for name in sorted(found)]
     sources = [item for item in ordered if isinstance(item, LockedSource)]
     if sources and not inseam.build_wheels:
-        raise Failure(describe_sources(sources, needed.required_by, request.platform))
+        raise Failure(describe_sources(sources, needed.required_by, platform))
     results = await concurrently(
-        built_wheel(BuildRequest(source, request.platform), **implicitly()) for source in sources
+        built_wheel(BuildRequest(source, platform), **implicitly()) for source in sources
     )
     failures = {
         source: result.why for source, result in zip(sources, results) if result.wheel is None

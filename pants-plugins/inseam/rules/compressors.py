@@ -23,7 +23,8 @@ from inseam.compat import (
     remove_prefix,
 )
 from inseam.formats.failure import Failure
-from inseam.plan.lock import parse
+from inseam.plan.pex_lock import parse_pex_lock
+from inseam.plan.python_lock import PythonLock
 from inseam.rules.process import ProgramRequest, run_program
 
 _LOCK = "compressors.lock"
@@ -44,18 +45,18 @@ class Compressors:
     digest: Digest
 
 
-def pinned(lock: dict[str, Any]) -> str:
+def pinned(lock: PythonLock) -> str:
     """The requirements of a lock with the hashes of all their files, in the form that pip reads."""
     return "".join(
         " ".join(
             [
-                f"{item['project_name']}=={item['version']}",
-                *(f"--hash={file['algorithm']}:{file['hash']}" for file in item["artifacts"]),
+                f"{item.name}=={item.version}",
+                *(f"--hash={file.algorithm}:{file.hash}" for file in item.artifacts),
             ]
         )
         + "\n"
-        for part in lock["locked_resolves"]
-        for item in part["locked_requirements"]
+        for part in lock.parts
+        for item in part.distributions
     )
 
 
@@ -63,7 +64,7 @@ def pinned(lock: dict[str, Any]) -> str:
 async def fetch_compressors(request: CompressorsRequest, python_repos: PythonRepos) -> Compressors:
     text = pkgutil.get_data("inseam", _LOCK)
     assert text is not None
-    hashed = pinned(parse(text, _LOCK, "compressors"))
+    hashed = pinned(parse_pex_lock(text, _LOCK, "compressors"))
     inputs = await create_digest(CreateDigest([FileContent(_REQUIREMENTS, hashed.encode())]))
     python = await find_interpreter(
         InterpreterConstraints([f"CPython=={request.python_version}.*"]), **implicitly()

@@ -35,7 +35,12 @@ from inseam.compat import (
 )
 from inseam.formats.debian.lock import lock_name
 from inseam.subsystem import InseamSubsystem
-from inseam.targets.base import DebianLockField, DebianLockTarget, RootfsSourcesField
+from inseam.targets.base import (
+    DebianLockField,
+    DebianLockTarget,
+    PythonLockTarget,
+    RootfsSourcesField,
+)
 from inseam.targets.container import ServiceBaseField
 from inseam.targets.image import OciLayersField
 from inseam.targets.layer import (
@@ -57,17 +62,27 @@ async def _debian_locks(inseam: InseamSubsystem) -> dict[str, Address]:
     }
 
 
-def _python_lock(resolve: str, python_setup: PythonSetup) -> tuple[Address, ...]:
-    """The target that Pants makes of a resolve's lock, if it does."""
+def _python_lock(
+    resolve: str, python_setup: PythonSetup, inseam: InseamSubsystem
+) -> tuple[Address, ...]:
+    """The target of the lock that images of a resolve are made from. Pants makes one of each of its
+    own, if it does that."""
+    own = inseam.locks.get(resolve)
+    if own:
+        return (_own_lock(resolve, own),)
     path = python_setup.resolves.get(resolve)
     if not path or not python_setup.enable_synthetic_lockfiles:
         return ()
     return (Address(posixpath.dirname(path), target_name=f"_{resolve}_lockfile"),)
 
 
+def _own_lock(resolve: str, path: str) -> Address:
+    return Address(posixpath.dirname(path), target_name=f"_{resolve}_image_lock")
+
+
 @dataclass(frozen=True)
 class DebianLocksRequest(SyntheticTargetsRequest):
-    """Asks for the targets of all locks of Debian packages at once."""
+    """Asks for the targets of all locks at once: of Debian packages, and of [inseam].locks."""
 
     path: str = SyntheticTargetsRequest.SINGLE_REQUEST_FOR_ALL_TARGETS
 
@@ -76,21 +91,28 @@ class DebianLocksRequest(SyntheticTargetsRequest):
 async def debian_lock_targets(
     request: DebianLocksRequest, inseam: InseamSubsystem
 ) -> SyntheticAddressMaps:
-    locks = await _debian_locks(inseam)
+    locks = [
+        (DebianLockTarget.alias, path, address, "debian_locks")
+        for path, address in (await _debian_locks(inseam)).items()
+    ]
+    locks += [
+        (PythonLockTarget.alias, path, _own_lock(resolve, path), "locks")
+        for resolve, path in sorted(inseam.locks.items())
+    ]
     folders: dict[str, list[TargetAdaptor]] = {}
-    for path, address in locks.items():
+    for alias, path, address, option in locks:
         folders.setdefault(address.spec_path, []).append(
             TargetAdaptor(
-                DebianLockTarget.alias,
+                alias,
                 name=address.target_name,
                 sources=[posixpath.basename(path)],
-                __description_of_origin__="the option [inseam].debian_locks",
+                __description_of_origin__=f"the option [inseam].{option}",
             )
         )
     return SyntheticAddressMaps.for_targets_request(
         request,
         [
-            (posixpath.join(folder, "BUILD.inseam-debian-locks"), tuple(targets))
+            (posixpath.join(folder, "BUILD.inseam-locks"), tuple(targets))
             for folder, targets in sorted(folders.items())
         ],
     )
@@ -174,7 +196,7 @@ async def infer_shared_layer_dependencies(
         **implicitly(),
     )
     base = await _base(field_set.base.value, field_set.address, inseam)
-    lock = _python_lock(field_set.resolve.normalized_value(python_setup), python_setup)
+    lock = _python_lock(field_set.resolve.normalized_value(python_setup), python_setup, inseam)
     return InferredDependencies([*requirements, *base, *lock])
 
 
@@ -191,7 +213,7 @@ class InferServiceLayersDependencies(InferDependenciesRequest[ServiceLayersDepen
 
 @rule
 async def infer_service_layers_dependencies(
-    request: InferServiceLayersDependencies, python_setup: PythonSetup
+    request: InferServiceLayersDependencies, python_setup: PythonSetup, inseam: InseamSubsystem
 ) -> InferredDependencies:
     """The lock, if the service needs any wheel of it."""
     roots = await resolve_unparsed_address_inputs(
@@ -201,7 +223,7 @@ async def infer_service_layers_dependencies(
     if not any(target.has_field(PythonRequirementsField) for target in found.closure):
         return InferredDependencies([])
     resolve = found.roots[0][PythonResolveField].normalized_value(python_setup)
-    return InferredDependencies(_python_lock(resolve, python_setup))
+    return InferredDependencies(_python_lock(resolve, python_setup, inseam))
 
 
 def rules() -> list[Any]:

@@ -38,7 +38,9 @@ FORMATS = {
     "export": STORE,
     "fetch_checkout": "failure python/checkout python/source",
     "fetch_deb": f"{INDEX} debian/fetch debian/sources",
-    "fetch_wheel": "download failure files python/simple_index",
+    "fetch_indexed": "download failure files python/index_page",
+    "fetch_wheel": "download failure files",
+    "find_files": "download failure files python/index_page",
     "find_packages": f"{INDEX} debian/libraries",
     "install_programs": "failure",
     "install_wheel": f"{PYTHON} distribution elf python/wheel python/wheel_source"
@@ -60,6 +62,7 @@ FORMATS = {
     """,
     "run_image": f"{ENGINES} clients/run",
     "unpack": "failure files",
+    "wheel_requires": "failure files python/requires",
 }
 # Those whose arguments are all positional; the others read theirs with `arguments`.
 WITHOUT_OPTIONS = (
@@ -69,6 +72,7 @@ WITHOUT_OPTIONS = (
     "pack_source",
     "run_image",
     "unpack",
+    "wheel_requires",
 )
 
 
@@ -118,7 +122,15 @@ def edited(monkeypatch: pytest.MonkeyPatch, path: str) -> set[str]:
     [
         (
             "formats/download.py",
-            {"check_debs", "fetch_deb", "fetch_wheel", "find_packages", "lock_debs"},
+            {
+                "check_debs",
+                "fetch_deb",
+                "fetch_indexed",
+                "fetch_wheel",
+                "find_files",
+                "find_packages",
+                "lock_debs",
+            },
         ),
         ("formats/compression.py", {"code", "compress"}),
         ("formats/clients/registry.py", {"pull", "push"}),

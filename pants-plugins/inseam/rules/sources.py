@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, Iterable
+from typing import Any
 
 from pants.backend.python.subsystems.repos import PythonRepos
 from pants.base.build_environment import get_buildroot
@@ -17,8 +17,8 @@ from inseam.compat import by_name, environment_vars_subset, implicitly, path_glo
 from inseam.formats.failure import Failure
 from inseam.plan.artifacts import LockedArchive, LockedCheckout, LockedDirectory, LockedSource
 from inseam.plan.lock import resolve_url
+from inseam.rules.lock_files import FileRequest, fetched_file
 from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
-from inseam.subsystem import InseamSubsystem
 
 # What git reads of the environment.
 _GIT_ENV = (*NETWORK_ENV, "GIT_SSH_COMMAND", "HOME", "PATH", "SSH_AUTH_SOCK")
@@ -43,22 +43,12 @@ class FetchedSource:
     subdirectory: str
 
 
-async def _archive(
-    source: LockedArchive, url: str, python_version: str, bound: Iterable[str]
-) -> FetchedSource:
-    env = await environment_vars_subset(EnvironmentVarsRequest(NETWORK_ENV), **implicitly())
-    result = await run_program(
-        ProgramRequest(
-            argv=("fetch_wheel", url, source.sha256, f"{_FOLDER}/{source.filename}", *bound),
-            input=EMPTY_DIGEST,
-            output=_FOLDER,
-            python_version=python_version,
-            description=f"Fetch {source.filename}",
-            env=tuple(sorted(env.items())),
-        ),
+async def _archive(source: LockedArchive, python_version: str) -> FetchedSource:
+    file = await fetched_file(
+        FileRequest(source.name, source.url, source.sha256, source.filename, python_version),
         **implicitly(),
     )
-    return FetchedSource(result.digest, source.filename, "")
+    return FetchedSource(file.digest, source.filename, source.subdirectory)
 
 
 async def _checkout(source: LockedCheckout, python_version: str) -> FetchedSource:
@@ -93,8 +83,9 @@ async def _checkout(source: LockedCheckout, python_version: str) -> FetchedSourc
 
 
 async def _directory(source: LockedDirectory, url: str, python_version: str) -> FetchedSource:
-    directory = source.located(url)
-    inside = os.path.relpath(directory, get_buildroot())
+    root = get_buildroot()
+    directory = os.path.join(root, source.located(url))
+    inside = os.path.relpath(directory, root)
     if inside.split("/")[0] == "..":
         raise Failure(
             f"it is locked from the directory {directory}, which is outside of the repository, so"
@@ -116,17 +107,15 @@ async def _directory(source: LockedDirectory, url: str, python_version: str) -> 
 
 
 @rule(desc="Fetch sources", level=LogLevel.DEBUG)
-async def fetch_source(
-    request: SourceRequest, python_repos: PythonRepos, inseam: InseamSubsystem
-) -> FetchedSource:
+async def fetch_source(request: SourceRequest, python_repos: PythonRepos) -> FetchedSource:
     source, python_version = request.source, request.python_version
     if isinstance(source, LockedCheckout):
         return await _checkout(source, python_version)
-    url = resolve_url(source.url, python_repos.path_mappings)
     if isinstance(source, LockedDirectory):
+        url = resolve_url(source.url, python_repos.path_mappings)
         return await _directory(source, url, python_version)
     assert isinstance(source, LockedArchive)
-    return await _archive(source, url, python_version, inseam.download_bound)
+    return await _archive(source, python_version)
 
 
 fetched_source = by_name(fetch_source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import posixpath
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Iterable
 
 from pants.backend.python.subsystems.repos import PythonRepos
@@ -12,25 +12,28 @@ from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import PythonRequirementsField
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex_cli import PexCliProcess
-from pants.engine.env_vars import EnvironmentVarsRequest
-from pants.engine.fs import EMPTY_DIGEST, Digest, FileEntry, PathGlobs
+from pants.engine.fs import Digest, FileEntry, MergeDigests, PathGlobs
 from pants.engine.rules import collect_rules, rule
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
     by_name,
-    environment_vars_subset,
     execute_pex_cli,
     find_interpreter,
     get_digest_contents,
     get_digest_entries,
     implicitly,
+    merge_digests,
     path_globs_to_digest,
 )
 from inseam.formats.failure import Failure
 from inseam.plan.artifacts import LockedWheel
-from inseam.plan.lock import is_index_neutral, parse, resolve_url
-from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
+from inseam.plan.lock_file import parse_lock, project_name
+from inseam.plan.lock_place import LockPlace
+from inseam.plan.pex_lock import parse_pex_lock
+from inseam.plan.python_lock import Distribution, PythonLock, with_hashes
+from inseam.rules.lock_files import FileRequest, fetched_file, index_urls, local_path
+from inseam.rules.process import ProgramRequest, run_program
 from inseam.subsystem import InseamSubsystem
 
 logger = logging.getLogger(__name__)
@@ -58,16 +61,57 @@ class LockRequest:
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock file, read: the digest of the file, and its JSON."""
+    """A lock file, read: the digest of the files that it was read from, and what they say."""
 
     digest: Digest
-    content: dict[str, Any] = field(compare=False)
+    content: PythonLock = field(compare=False)
+
+
+async def _with_local_facts(lock: PythonLock) -> tuple[PythonLock, tuple[Digest, ...]]:
+    """The lock with the hashes of files in the repository that it has none of, and the names of
+    projects there that it does not name; and the digests of the files that say so."""
+    items = [item for part in lock.parts for item in part.distributions]
+    files: dict[str, list[Distribution]] = {}
+    projects: dict[str, list[Distribution]] = {}
+    for item in items:
+        for artifact in item.artifacts:
+            path = local_path(artifact.url)
+            if path.split("/")[0] in ("", ".."):
+                continue
+            if artifact.directory and not item.name:
+                projects.setdefault(posixpath.join(path, "pyproject.toml"), []).append(item)
+            elif not artifact.directory and not artifact.algorithm:
+                files.setdefault(path, []).append(item)
+    if not files and not projects:
+        return lock, ()
+    hashed = await path_globs_to_digest(PathGlobs(sorted(files)))
+    entries = await get_digest_entries(hashed)
+    named = await path_globs_to_digest(PathGlobs(sorted(projects)))
+    contents = await get_digest_contents(named)
+    hashes = {
+        entry.path: entry.file_digest.fingerprint
+        for entry in entries
+        if isinstance(entry, FileEntry)
+    }
+    found: dict[Distribution, Distribution] = {}
+    for item in (item for some in files.values() for item in some):
+        found[item] = with_hashes(item, hashes)
+    for file in contents:
+        name = project_name(file.content)
+        for item in projects[file.path] if name else ():
+            found[item] = replace(item, name=name)
+    return lock.completed(found), (hashed, named)
 
 
 @rule(desc="Read the lock", level=LogLevel.DEBUG)
-async def read_lock(request: LockRequest, python_setup: PythonSetup) -> Lock:
+async def read_lock(
+    request: LockRequest,
+    python_setup: PythonSetup,
+    python_repos: PythonRepos,
+    inseam: InseamSubsystem,
+) -> Lock:
     resolve = request.resolve
-    path = python_setup.resolves[resolve]
+    path = lock_path(resolve, python_setup, inseam)
     digest = await path_globs_to_digest(PathGlobs([path]))
     contents = await get_digest_contents(digest)
     if not contents:
@@ -75,7 +119,14 @@ async def read_lock(request: LockRequest, python_setup: PythonSetup) -> Lock:
             f"the lock file {path} of resolve {resolve!r} does not exist. Run: ./pants"
             f" generate-lockfiles --resolve={resolve}"
         )
-    return Lock(digest, parse(contents[0].content, path, resolve))
+    place = LockPlace(path, resolve, index_urls(python_repos))
+    lock, more = await _with_local_facts(parse_lock(contents[0].content, place))
+    return Lock(await merge_digests(MergeDigests([digest, *more])), lock)
+
+
+def lock_path(resolve: str, python_setup: PythonSetup, inseam: InseamSubsystem) -> str:
+    """The path of the lock that the images of a resolve are made from."""
+    return inseam.locks.get(resolve) or python_setup.resolves[resolve]
 
 
 lock_of = by_name(read_lock)
@@ -129,7 +180,9 @@ async def resolve_unlocked(
         " when they are first built. Set it, and run: ./pants generate-lockfiles"
     )
     (file,) = await get_digest_contents(result.output_digest)
-    return Lock(result.output_digest, parse(file.content, "the lock", "of the requirements"))
+    return Lock(
+        result.output_digest, parse_pex_lock(file.content, "the lock", "of the requirements")
+    )
 
 
 unlocked = by_name(resolve_unlocked)
@@ -154,39 +207,15 @@ class FetchedWheel:
 
 
 @rule(desc="Fetch a wheel", level=LogLevel.DEBUG)
-async def fetch_wheel(
-    request: FetchRequest, python_repos: PythonRepos, inseam: InseamSubsystem
-) -> FetchedWheel:
+async def fetch_wheel(request: FetchRequest) -> FetchedWheel:
     wheel = request.wheel
     if isinstance(wheel, BuiltWheel):
         return FetchedWheel(wheel.digest, wheel.size)
-    env = await environment_vars_subset(EnvironmentVarsRequest(NETWORK_ENV), **implicitly())
-    indexes: tuple[str, ...] = ()
-    if python_repos.indexes and is_index_neutral(wheel.url, python_repos.path_mappings):
-        place, indexes = wheel.name, tuple(python_repos.indexes)
-    else:
-        place = resolve_url(wheel.url, python_repos.path_mappings)
-    result = await run_program(
-        ProgramRequest(
-            argv=(
-                "fetch_wheel",
-                place,
-                wheel.sha256,
-                f"wheels/{wheel.filename}",
-                *inseam.download_bound,
-                *(f"--index={index}" for index in indexes),
-            ),
-            input=EMPTY_DIGEST,
-            output="wheels",
-            python_version=request.python_version,
-            description=f"Fetch {wheel.filename}",
-            env=tuple(sorted(env.items())),
-        ),
+    file = await fetched_file(
+        FileRequest(wheel.name, wheel.url, wheel.sha256, wheel.filename, request.python_version),
         **implicitly(),
     )
-    (entry,) = await get_digest_entries(result.digest)
-    assert isinstance(entry, FileEntry)
-    return FetchedWheel(result.digest, entry.file_digest.serialized_bytes_length)
+    return FetchedWheel(file.digest, file.size)
 
 
 fetched_wheel = by_name(fetch_wheel)

@@ -159,6 +159,19 @@ class DebianLockTarget(Target):
     help = "A lock of Debian packages, of those that the option `[inseam].debian_locks` matches."
 
 
+class PythonLockFilesField(MultipleSourcesField):
+    alias = "sources"
+    uses_source_roots = False
+    default_glob_match_error_behavior = GlobMatchErrorBehavior.ignore
+    help = "The lock."
+
+
+class PythonLockTarget(Target):
+    alias = "_python_lock"
+    core_fields = (*COMMON_TARGET_FIELDS, PythonLockFilesField, Dependencies)
+    help = "A lock of Python distributions, of those in the option `[inseam].locks`."
+
+
 class GeneratedFilesField(SourcesField):
     """Files that rules generate from a target, which has no sources of its own."""
 

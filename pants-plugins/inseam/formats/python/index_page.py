@@ -1,0 +1,114 @@
+"""Reads what a package index says of a project: the simple repository API (PEP 503, PEP 691)."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any, Iterable, NamedTuple
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+from inseam.formats.download import Corrupt, Gone, Unreachable, download
+from inseam.formats.failure import Failure
+
+LARGEST_PAGE = 100 << 20  # bytes
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class IndexFile(NamedTuple):
+    """A file of a project; sha256: in hex, "" if the index does not say."""
+
+    name: str
+    url: str
+    sha256: str
+
+
+def index_files(project: str, indexes: Iterable[str]) -> tuple[IndexFile, ...]:
+    """The files of a project, by its canonical name, on the indexes, in their order.
+
+    Raises Failure if none of the indexes has the project, or one cannot be read.
+    """
+    found: list[IndexFile] = []
+    gone: list[str] = []
+    for index in indexes:
+        url = page_url(index, project)
+        page = io.BytesIO()
+        try:
+            download([url], page, largest=LARGEST_PAGE)
+        except Gone as error:
+            gone.append(f"  {error}")
+            continue
+        except (Corrupt, Unreachable) as error:
+            raise Failure(
+                f"the package index could not be asked for {project}:\n  {error}\nCheck the network"
+                " and [python-repos].indexes. Credentials for an index are read from ~/.netrc."
+            ) from None
+        found += read_page(page.getvalue(), url)
+    if not found:
+        asked = "\n".join(gone) or "  there is none in [python-repos].indexes"
+        raise Failure(f"no configured package index has {project}:\n{asked}")
+    return tuple(found)
+
+
+def page_url(index: str, project: str) -> str:
+    """The URL of a project's page; an index in a folder has it as a file."""
+    url = f"{index.rstrip('/')}/{project}/"
+    return f"{url}index.html" if url.startswith("file:") else url
+
+
+def read_page(content: bytes, url: str) -> tuple[IndexFile, ...]:
+    """The files that a project's page lists; raises Failure for content that is not such a page.
+
+    url: of the page, which its links are relative to.
+    """
+    try:
+        if content.lstrip().startswith(b"{"):
+            return tuple(_json_files(json.loads(content), url))
+        page = _Page(url)
+        page.feed(content.decode("utf-8", "replace"))
+        page.close()
+        return tuple(page.files)
+    except (ValueError, AssertionError, RecursionError) as error:
+        raise Failure(f"what the package index says at {url} cannot be read: {error}") from None
+
+
+def _json_files(page: Any, base: str) -> Iterable[IndexFile]:
+    files = page.get("files")
+    if not isinstance(files, list):
+        raise ValueError("it has no `files`, a list")
+    for number, file in enumerate(files, 1):
+        name = file.get("filename") if isinstance(file, dict) else None
+        url = file.get("url") if isinstance(file, dict) else None
+        if not isinstance(name, str) or not isinstance(url, str):
+            raise ValueError(f"file {number} has no `filename` or `url`")
+        hashes = file.get("hashes")
+        value = hashes.get("sha256") if isinstance(hashes, dict) else None
+        yield IndexFile(name, urljoin(base, url), str(value) if _is_sha256(value) else "")
+
+
+def _is_sha256(value: Any) -> bool:
+    return isinstance(value, str) and _SHA256.fullmatch(value) is not None
+
+
+class _Page(HTMLParser):
+    """The anchors of an HTML page."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.base = url
+        self.files: list[IndexFile] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        href = dict(attrs).get("href")
+        if href is None:
+            return
+        if tag == "base":
+            self.base = urljoin(self.base, href)
+        elif tag == "a":
+            url, fragment = urldefrag(urljoin(self.base, href))
+            name = unquote(urlsplit(url).path.rsplit("/", 1)[-1])
+            algorithm, _, value = fragment.partition("=")
+            if name:
+                known = algorithm == "sha256" and _is_sha256(value)
+                self.files.append(IndexFile(name, url, value if known else ""))

@@ -1,0 +1,33 @@
+"""Reads what a wheel requires (core metadata specification, Requires-Dist)."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from email.parser import BytesHeaderParser
+from pathlib import Path
+
+from inseam.formats.failure import Failure
+
+_METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
+LARGEST = 16 << 20  # bytes
+
+
+def requires(wheel: Path) -> tuple[str, ...]:
+    """The requirements of a wheel, in their order.
+
+    Raises Failure for a file that is not a wheel with one METADATA.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            found = [info for info in archive.infolist() if _METADATA.fullmatch(info.filename)]
+            if len(found) != 1:
+                raise Failure(f"{wheel.name} has {len(found)} files named METADATA, and not one")
+            if found[0].file_size > LARGEST:
+                raise Failure(f"{wheel.name}: its METADATA is larger than {LARGEST} bytes")
+            text = archive.read(found[0])
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
+        raise Failure(f"{wheel.name} is not a usable wheel: {error}") from None
+    values = BytesHeaderParser().parsebytes(text).get_all("Requires-Dist") or []
+    # A long one may be folded over several lines.
+    return tuple(" ".join(str(value).split()) for value in values)

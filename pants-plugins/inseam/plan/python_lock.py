@@ -1,0 +1,114 @@
+"""What a lock of Python distributions says, whichever format it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import unquote
+
+# The scheme of URLs that say: the file is where the configured indexes have it.
+# `index:NAME/FILE`, or `index:NAME` where the lock has no more than the file's hash.
+INDEX = "index"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file, checkout or directory that a distribution can be had from.
+
+    url: as PEX locks have it, with `${NAME}` for a path mapping; `file:PATH` for a path from the
+    root of the repository; or one of the scheme `index`. algorithm, hash: of the file, in hex; ""
+    for a checkout or directory without one. directory: whether it is declared to be a directory.
+    """
+
+    url: str
+    algorithm: str = ""
+    hash: str = ""
+    directory: bool = False
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether nothing but a hash is known of a file of an index."""
+        return self.url.startswith(f"{INDEX}:") and "/" not in self.url
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A distribution in a lock.
+
+    name: as the lock spells it. version: "" if the lock has none. requires: requirement strings
+    (PEP 508), None if the lock does not say and only the wheel knows. markers: of which one must be
+    true where it is to be used; none for everywhere. found: what its wheel requires, once that was
+    asked.
+    """
+
+    name: str
+    version: str
+    artifacts: tuple[Artifact, ...]
+    requires: tuple[str, ...] | None = ()
+    requires_python: str = ""
+    markers: tuple[str, ...] = ()
+    found: tuple[str, ...] | None = None
+
+    @property
+    def needs(self) -> tuple[str, ...] | None:
+        """What it requires, None as long as that is not known."""
+        return self.found if self.requires is None else self.requires
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}".strip()
+
+
+@dataclass(frozen=True)
+class Part:
+    """Distributions that were locked together, and the markers of which one must be true."""
+
+    distributions: tuple[Distribution, ...]
+    markers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PythonLock:
+    """A lock.
+
+    name: what messages call it. parts: of which the first one that is for the platform counts.
+    requires_python: interpreter constraints, of which one must hold; none for any. refresh: what to
+    do when it is out of date, as "Run: COMMAND".
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    refresh: str
+    requires_python: tuple[str, ...] = ()
+
+    def completed(self, found: Mapping[Distribution, Distribution]) -> PythonLock:
+        """The lock with some distributions replaced by what is now known of them."""
+        if not found:
+            return self
+        return replace(
+            self,
+            parts=tuple(
+                replace(
+                    part, distributions=tuple(found.get(one, one) for one in part.distributions)
+                )
+                for part in self.parts
+            ),
+        )
+
+
+def with_hashes(item: Distribution, hashes: Mapping[str, str]) -> Distribution:
+    """The distribution with the sha256 of those of its files in the repository that have no hash.
+
+    hashes: by path. Those of other files stay as they are.
+    """
+    return replace(
+        item,
+        artifacts=tuple(
+            (
+                replace(artifact, algorithm="sha256", hash=hashes[path])
+                if not artifact.algorithm and path in hashes
+                else artifact
+            )
+            for artifact in item.artifacts
+            for path in (unquote(artifact.url.partition(":")[2]),)
+        ),
+    )

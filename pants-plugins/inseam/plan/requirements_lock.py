@@ -1,0 +1,198 @@
+"""Reads requirements files in which every file has its hash, as pip-compile and uv write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote, urlsplit
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from inseam.formats.failure import Failure
+from inseam.plan.lock_fields import (
+    Malformed,
+    artifact_name,
+    check_wheel,
+    hash_form,
+    is_hash,
+    is_marker,
+    is_url,
+    is_version,
+)
+from inseam.plan.lock_place import LockPlace
+from inseam.plan.python_lock import INDEX, Artifact, Distribution, Part, PythonLock
+
+_COMMENT = re.compile(r"(^|\s)#.*$")
+_MADE_BY = re.compile(r"the following command:\s*(?:#[ \t]*\n)*#[ \t]+(\S[^\n]*)")
+_PIN = re.compile(r"={2,3}\s*(?P<version>[^\s,*;]+)")
+_SDIST = re.compile(r"(?P<name>.+)-(?P<version>\d[^-]*)\.(?:tar\.gz|zip|tar\.bz2|tar\.xz|tgz)")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+# Where files are is configured for all locks; which of them is taken, by the platform alone.
+_WITHOUT_EFFECT = frozenset(
+    "-i --index-url --extra-index-url -f --find-links --no-index --trusted-host --pre"
+    " --prefer-binary --only-binary --require-hashes --use-feature".split()
+)
+
+
+def parse_requirements_lock(text: bytes, place: LockPlace) -> PythonLock:
+    """The lock in a requirements file.
+
+    It does not say what its distributions require, nor the names of the files that it has hashes
+    of. A project in a directory has the name "".
+
+    Raises Failure that names the file, the line and what is wrong with it.
+    """
+    refresh = _refresh("", place)
+    try:
+        try:
+            decoded = text.decode()
+        except UnicodeDecodeError as error:
+            raise Malformed(f"it is not UTF-8 ({error})") from None
+        refresh = _refresh(decoded, place)
+        found = tuple(
+            item for number, line in _lines(decoded) for item in _entry(line, number, place)
+        )
+        if not found:
+            raise Malformed("it has no distributions")
+    except Malformed as error:
+        raise place.failure("requirements file with hashes", str(error), refresh) from None
+    return PythonLock(place.name, (Part(found),), refresh)
+
+
+def _refresh(text: str, place: LockPlace) -> str:
+    """What to do when it is out of date: what its own comment says, if it has one."""
+    made = _MADE_BY.search(text)
+    if made and made[1].isprintable():
+        return f"Run: {made[1].strip()}"
+    return (
+        "Run: uv pip compile --universal --generate-hashes"
+        f" --output-file={place.path} REQUIREMENTS, or for a PEX lock: {place.generate}"
+    )
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines without comments, those that are continued joined, with their numbers."""
+    pending, start = "", 0
+    for number, line in enumerate(text.splitlines(), 1):
+        start = start or number
+        bare = _COMMENT.sub("", line).rstrip()
+        if bare.endswith("\\"):
+            pending += f"{bare[:-1]} "
+            continue
+        whole = (pending + bare).strip()
+        if whole:
+            yield start, whole
+        pending, start = "", 0
+    if pending.strip():
+        yield start, pending.strip()
+
+
+def _entry(line: str, number: int, place: LockPlace) -> Iterator[Distribution]:
+    what, *options = re.split(r"\s+(?=--\S)", line)
+    where = f"line {number} ({what[:60]})"
+    if not what.isprintable():
+        raise Malformed(f"line {number} has characters that cannot be printed")
+    if what.startswith("-"):
+        first, _, rest = what.replace("=", " ", 1).partition(" ")
+        if first in ("-e", "--editable"):
+            yield _path(rest.strip(), where, [], place)
+            return
+        if first not in _WITHOUT_EFFECT:
+            raise Malformed(f"line {number} has the option {first[:40]}, which is not supported")
+        return
+    hashes = [_hash(option, where) for option in options]
+    if re.match(r"(\.{0,2}/|\.{1,2}(\s|$)|file:)", what) or "/" in what.partition("@")[0]:
+        yield _path(what, where, hashes, place)
+        return
+    try:
+        requirement = Requirement(what)
+    except (InvalidRequirement, RecursionError) as error:
+        raise Malformed(f"{where} is not a requirement: {error}") from None
+    markers = (str(requirement.marker),) if requirement.marker else ()
+    name = requirement.name
+    if requirement.url:
+        version, artifacts = _at_url(requirement.url, name, where, hashes)
+    else:
+        pinned = _PIN.fullmatch(str(requirement.specifier))
+        if pinned is None or not is_version(pinned["version"]):
+            raise Malformed(f"{where} has no usable version, `==VERSION`")
+        version = pinned["version"]
+        artifacts = tuple(
+            Artifact(f"{INDEX}:{canonicalize_name(name)}", *pair) for pair in _needed(hashes, where)
+        )
+    yield Distribution(name, version, artifacts, None, "", markers)
+
+
+def _hash(option: str, where: str) -> tuple[str, str]:
+    match = re.fullmatch(r"--hash(?:=|\s+)([a-z0-9_]+):(\S*)", option)
+    if match is None:
+        raise Malformed(f"{where} has the option {option[:40]!r}, which is not supported")
+    algorithm, value = match.groups()
+    if not is_hash(algorithm)(value):
+        raise Malformed(
+            f"{where} has no usable `--hash`, {hash_form(algorithm)}: it is {value[:80]!r}"
+        )
+    return algorithm, value
+
+
+def _needed(hashes: list[tuple[str, str]], where: str) -> list[tuple[str, str]]:
+    if not hashes:
+        raise Malformed(f"{where} has no `--hash=sha256:...`, without which it is not locked")
+    return hashes
+
+
+def _at_url(
+    url: str, name: str, where: str, hashes: list[tuple[str, str]]
+) -> tuple[str, tuple[Artifact, ...]]:
+    """The version, "" for an unknown one, and the artifact at a URL."""
+    if not is_url(url):
+        raise Malformed(f"{where} has no usable URL")
+    parts = urlsplit(url)
+    if "+" in parts.scheme:
+        if not _COMMIT.fullmatch(parts.path.rpartition("@")[2]):
+            raise Malformed(f"{where} has no usable URL, one with the ID of a commit (@COMMIT)")
+        return "", (Artifact(url),)
+    (algorithm, value), *others = _needed(hashes, where)
+    if others:
+        raise Malformed(f"{where} has several hashes of one file")
+    check_wheel(url, name, "", where)
+    return _named(url, where)[1], (Artifact(url, algorithm, value),)
+
+
+def _named(url: str, where: str) -> tuple[str, str]:
+    """Name and version of what a file is by its name, ("", "") if that does not say."""
+    try:
+        file = artifact_name(url, where)
+    except Failure as error:
+        raise Malformed(str(error)) from None
+    if file.endswith(".whl"):
+        try:
+            found, version, _, _ = parse_wheel_filename(file)
+        except ValueError as error:
+            raise Malformed(f"{where}: {error}") from None
+        return found, str(version)
+    match = _SDIST.fullmatch(file)
+    if match and is_version(match["version"]):
+        return match["name"], match["version"]
+    return "", ""
+
+
+def _path(text: str, where: str, hashes: list[tuple[str, str]], place: LockPlace) -> Distribution:
+    """What is at a path, or a URL of one, from the folder of the lock."""
+    path, _, marker = (part.strip() for part in text.partition(" ;"))
+    if marker and not is_marker(marker):
+        raise Malformed(f"{where} has no usable marker: it is {marker[:80]!r}")
+    markers = (marker,) if marker else ()
+    if path.startswith("file:"):
+        path = unquote(urlsplit(path).path)
+    if not path:
+        raise Malformed(f"{where} has no usable path")
+    url = place.local(path, where)
+    if not path.endswith(".whl") and not _SDIST.search(path):
+        return Distribution("", "", (Artifact(url, directory=True),), None, "", markers)
+    name, version = _named(url, where)
+    if not name:
+        raise Malformed(f"{where} is a file whose name says no distribution")
+    (algorithm, value), *_ = hashes or [("", "")]
+    return Distribution(name, version, (Artifact(url, algorithm, value),), None, "", markers)

@@ -1,0 +1,61 @@
+"""Fetches one locked file from where the configured package indexes have it.
+
+Usage: fetch_indexed PROJECT SHA256 OUT [--index URL]... [--largest BYTES]
+
+OUT, whose name is that of the file, appears only once its sha256 is right. Credentials for the
+indexes come from ~/.netrc, proxies from http_proxy and its like.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inseam.formats.arguments import ArgumentParser
+from inseam.formats.download import LARGEST, Corrupt, Gone, TooLarge, Unreachable, download
+from inseam.formats.failure import Failure
+from inseam.formats.files import whole
+from inseam.formats.python.index_page import index_files
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    parser = ArgumentParser(prog="fetch_indexed", description=__doc__)
+    parser.add_argument("project")
+    parser.add_argument("sha256")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--index", action="append", default=[])
+    parser.add_argument("--largest", type=int, default=LARGEST)
+    options = parser.parse_args(argv)
+    name = options.out.name
+    files = index_files(options.project, options.index)
+    # By its hash, or, where an index says none, by its name.
+    urls = [
+        file.url
+        for file in files
+        if file.sha256 == options.sha256 or (not file.sha256 and file.name == name)
+    ]
+    if not urls:
+        another = " They have another file of that name." * any(file.name == name for file in files)
+        raise Failure(
+            f"the configured package indexes do not have the locked {name}.{another} If the lock"
+            " was made from another index, add that to [python-repos].indexes; otherwise lock"
+            " again."
+        )
+    try:
+        with whole(options.out) as target:
+            download(urls, target, sha256=options.sha256, largest=options.largest)
+    except TooLarge as error:
+        raise Failure(
+            f"{name} is larger than it may be:\n  {error}\nThe download was ended. If the file is"
+            " right, set [inseam].max_download_size to a larger number of bytes."
+        ) from None
+    except Corrupt as error:
+        raise Failure(
+            f"{name} is not the locked file: {error}\nThe download was discarded. A proxy or a"
+            " broken mirror may be the cause."
+        ) from None
+    except (Gone, Unreachable) as error:
+        raise Failure(
+            f"{name} could not be fetched:\n  {error}\nCheck the network and the proxy settings."
+            " Credentials for an index are read from ~/.netrc."
+        ) from None
