@@ -33,6 +33,7 @@ enabled = false
 root_patterns = ["/src", "/tests"]
 [inseam]
 base = "//docker/base:debian"
+package = ["oci", "image"]
 [python]
 interpreter_constraints = ["CPython==3.11.*"]
 enable_resolves = true
