@@ -258,7 +258,10 @@ def test_files_in_the_repository_need_no_index(
     assert "greet 1.0 is locked as wheels/greet-1.0-py2.py3-none-any.whl, which is not" in failure(
         runner, DependencyLayers, ServiceRequest(SHOP)
     )
-    assert runner is not None
+    set_options(runner, "--inseam-locks={'service': 'locks/uv.lock'}")
+    assert "[inseam].locks names the resolve 'service', which [python.resolves] does" in failure(
+        runner, DependencyLayers, ServiceRequest(SHOP)
+    )
 
 
 def test_a_project_in_the_repository_is_built_from_its_files(

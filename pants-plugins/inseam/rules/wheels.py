@@ -126,6 +126,12 @@ async def read_lock(
 
 def lock_path(resolve: str, python_setup: PythonSetup, inseam: InseamSubsystem) -> str:
     """The path of the lock that the images of a resolve are made from."""
+    unknown = sorted(set(inseam.locks).difference(python_setup.resolves))
+    if unknown:
+        raise Failure(
+            f"[inseam].locks names the resolve {unknown[0]!r}, which [python.resolves] does not"
+            " have. Correct its name."
+        )
     return inseam.locks.get(resolve) or python_setup.resolves[resolve]
 
 
