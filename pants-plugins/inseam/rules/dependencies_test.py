@@ -120,6 +120,17 @@ def test_a_change_affects_the_images_that_are_made_of_it_and_their_tests(
     assert affected(runner, changed) == expected
 
 
+def test_the_lock_that_images_are_made_from_affects_them(runner: RuleRunner) -> None:
+    options = "--python-infer-use-rust-parser", "--inseam-locks={'services': 'app/uv.lock'}"
+    runner.write_files({"app/uv.lock": "version = 1\n"})
+    set_options(runner, *options, base="//docker/base:debian")
+    try:
+        assert affected(runner, "app/uv.lock") == SHOP
+        assert affected(runner, "services.lock") == set()
+    finally:
+        set_options(runner, options[0], base="//docker/base:debian")
+
+
 def closure(runner: RuleRunner, spec: str, *, special_cased: bool) -> set[str]:
     path, _, name = spec.partition(":")
     name, _, generated = name.partition("#")
