@@ -15,13 +15,14 @@ from pathlib import Path
 VERSION = WHEEL.name.split("-")[1]
 
 
-def pants_toml(rest: str) -> str:
+def pants_toml(rest: str, *backends: str) -> str:
     """The configuration of a repository with the two lines. rest: what is below [GLOBAL]."""
+    known = "".join(f'"{name}", ' for name in ("pants.backend.python", *backends))
     return f"""\
 [GLOBAL]
 pants_version = "2.17.1"
 plugins = ["inseam=={VERSION}"]
-backend_packages = ["pants.backend.python", "inseam"]
+backend_packages = [{known}"inseam"]
 
 {rest}"""
 

@@ -24,6 +24,8 @@ import pytest
 from adoption.repository import Repository, pants_toml
 from adoption.shapes import SHAPES, Shape
 
+TOOLS = ("pants.backend.python.lint.black", "pants.backend.python.typecheck.mypy")
+
 pytestmark = pytest.mark.skipif(
     "INSEAM_SLOW_TESTS" not in os.environ,
     reason="takes many minutes; INSEAM_SLOW_TESTS=1 runs it",
@@ -37,7 +39,7 @@ def shape(request: Any) -> Shape:
 
 @pytest.fixture
 def repository(shape: Shape, tmp_path: Path) -> Iterator[Repository]:
-    made = Repository(tmp_path, {**shape.files, "pants.toml": pants_toml(shape.toml)})
+    made = Repository(tmp_path, {**shape.files, "pants.toml": pants_toml(shape.toml, *TOOLS)})
     yield made
     made.remove()
 

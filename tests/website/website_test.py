@@ -1,4 +1,4 @@
-"""Builds the site of the documentation, and checks the distribution, as a release does."""
+"""Builds the site of the documentation, without any other server."""
 
 from __future__ import annotations
 
@@ -44,12 +44,3 @@ def test_pages_load_nothing_from_other_servers(built: Path) -> None:
             r"<link[^>]* rel=\"?stylesheet\"?[^>]* href=\"?(https?:[^\"> ]+)", text
         )
         assert loaded == [], page.name
-
-
-def test_the_distribution_is_what_an_index_takes() -> None:
-    archives = [
-        *map(str, Path.cwd().glob("inseam-*.whl")),
-        *map(str, Path.cwd().glob("inseam-*.gz")),
-    ]
-    assert len(archives) == 2
-    subprocess.run([sys.executable, "-m", "twine", "check", "--strict", *archives], check=True)
