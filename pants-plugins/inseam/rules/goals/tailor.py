@@ -51,17 +51,18 @@ def _ends_with(path: str, ends: Iterable[str]) -> bool:
 
 
 def _imported(starts: Mapping[str, Start], path: str) -> bool:
-    """Whether another module that starts a service imports the one at `path`."""
+    """Whether another module that starts a service imports the one at `path`, or its application."""
     module = path[: -len(".py")].replace("/", ".").removesuffix(".__init__")
     dotted = {module.split(".", number)[-1] for number in range(module.count(".") + 1)}
-    return any(
-        name in dotted or name.rpartition(".")[0] in dotted
-        for other, start in starts.items()
-        if other != path
-        # A name without a dot may be anybody's, but beside the module.
-        for name in start.imports
-        if "." in name or os.path.dirname(other) == os.path.dirname(path)
-    )
+    application = f".{starts[path].function}"
+    for other, start in starts.items():
+        beside = os.path.dirname(other) == os.path.dirname(path)
+        for name in start.imports if other != path else ():
+            imported = name if name in dotted else name.removesuffix(application)
+            # A name without a dot may be anybody's, but beside the module.
+            if imported in dotted and (beside or "." in imported):
+                return True
+    return False
 
 
 def _proposed(starts: Mapping[str, Start]) -> dict[str, Start]:

@@ -82,14 +82,20 @@ def test_an_application_of_another_service_is_no_service_of_its_own(runner: Rule
         {
             "src/four/admin.py": FASTAPI,
             "src/four/main.py": f"from four.admin import app as admin\n{FASTAPI}",
+            # To share a setting is not enough, nor is a name that others have, too.
+            "src/eight/api.py": FASTAPI,
+            "src/eight/worker.py": f"from eight.api import SETTING\nfrom main import app\n{MAIN}",
             "src/five/app.py": FASTAPI,
             "src/five/server.py": "from five import app\ndef main(): ...\n",
             "src/five/BUILD": 'python_service(name="x", entry_point="five.server:main")',
         }
     )
-    found = proposed(runner, "src/four", "src/five")
-    assert [one.kwargs["entry_point"] for one in found] == ["main.py:app"]
-    assert [one.path for one in found] == ["src/four"]
+    found = proposed(runner, "src/four", "src/five", "src/eight")
+    assert [(one.path, one.name) for one in found] == [
+        ("src/eight", "api"),
+        ("src/eight", "worker"),
+        ("src/four", "app"),
+    ]
 
 
 def test_a_django_project_is_one_service(runner: RuleRunner) -> None:
