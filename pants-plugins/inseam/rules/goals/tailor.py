@@ -51,7 +51,7 @@ def _ends_with(path: str, ends: Iterable[str]) -> bool:
 
 
 def _imported(starts: Mapping[str, Start], path: str) -> bool:
-    """Whether another module that starts a service imports the one at `path`, or its application."""
+    """Whether another module that starts a service imports that at `path`, or its application."""
     module = path[: -len(".py")].replace("/", ".").removesuffix(".__init__")
     dotted = {module.split(".", number)[-1] for number in range(module.count(".") + 1)}
     application = f".{starts[path].function}"
