@@ -118,7 +118,11 @@ async def find_services(
             path=folder,
             name=_name(path, a_folder[folder]),
             triggering_sources=(),
-            kwargs=_fields(path, start),
+            # Pants calls what is at the root "root" if it has no name of its own.
+            kwargs={
+                **({} if folder else {"name": _name(path, a_folder[folder])}),
+                **_fields(path, start),
+            },
         )
         for path, start in sorted(new.items())
         for folder in [os.path.dirname(path)]

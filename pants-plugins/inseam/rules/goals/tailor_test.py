@@ -61,6 +61,13 @@ def test_each_of_several_services_of_a_folder_has_the_name_of_its_module(
     assert [one.name for one in proposed(runner, "src/two")] == ["web", "worker"]
 
 
+def test_a_service_at_the_root_has_a_name_of_its_own(runner: RuleRunner) -> None:
+    runner.write_files({"web.py": MAIN})
+    (service,) = proposed(runner, "")
+    assert (service.name, service.kwargs["name"]) == ("app", "app")
+    assert service.generate_build_file_stanza("    ").count("name=") == 1
+
+
 def test_a_folder_called_app_keeps_that_name_for_its_sources(runner: RuleRunner) -> None:
     runner.write_files({"src/app/main.py": MAIN})
     assert [one.name for one in proposed(runner, "src/app")] == ["service"]
