@@ -31,7 +31,7 @@ FORMATS = {
     "check_debs": f"{INDEX} debian/lock debian/request debian/sources debian/updates",
     "check_layers": CONFLICTS,
     "code": f"{PYTHON} {LAYER} compression python/code python/entry_point python/installed"
-    " python/launchers python/sources python/stdlib",
+    " python/launchers python/servers python/sources python/stdlib",
     "compile_stdlib": f"{LAYER} oci/flatten python/base_bytecode python/bytecode",
     "compress": f"{LAYER} compression",
     "data": f"{PYTHON} {LAYER} python/sources",

@@ -15,7 +15,7 @@ from pants.engine.target import (
 )
 from pants.util.strutil import softwrap
 
-from inseam.formats.python.launchers import SERVERS
+from inseam.formats.python.servers import SERVERS
 
 _FUNCTION = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _ENTRY_POINT = re.compile(rf"[\w/-][\w./-]*:{_FUNCTION}")

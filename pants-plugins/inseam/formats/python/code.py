@@ -18,7 +18,8 @@ from inseam.formats.compression import Compressor
 from inseam.formats.failure import Failure
 from inseam.formats.files import whole, write_whole
 from inseam.formats.python.entry_point import EntryPoint, check_entry_point
-from inseam.formats.python.launchers import probe_script, server_script
+from inseam.formats.python.launchers import probe_script
+from inseam.formats.python.servers import server_script
 from inseam.formats.python.sources import files_below, source_members
 from inseam.formats.python.stdlib import check_imports, check_names, several_at_once
 from inseam.formats.python.venv import APP, console_script, script_member

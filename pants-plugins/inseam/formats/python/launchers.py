@@ -1,44 +1,8 @@
-"""Writes console scripts that run no function of the service: servers and HTTP probes."""
+"""Writes the console script of a probe that is a path, not a function of the service."""
 
 from __future__ import annotations
 
 from inseam.formats.python.venv import VENV
-
-# What both servers need to run in any container: the address and the end that servicekit has, too,
-# and, for gunicorn, a place for its workers' files where the root filesystem is read-only.
-_SERVER_SCRIPTS = {
-    "uvicorn": """\
-#!/{venv}/bin/python
-# -*- coding: utf-8 -*-
-import os
-import sys
-from uvicorn.main import main
-if __name__ == "__main__":
-    get = os.environ.get
-    sys.argv[1:1] = [
-        "--host", get("HOST") or "0.0.0.0", "--port", get("PORT") or "8000",
-        "--timeout-graceful-shutdown", get("SHUTDOWN_TIMEOUT") or "10", {app!r},
-    ]
-    sys.exit(main())
-""",
-    "gunicorn": """\
-#!/{venv}/bin/python
-# -*- coding: utf-8 -*-
-import os
-import sys
-from gunicorn.app.wsgiapp import run
-if __name__ == "__main__":
-    get = os.environ.get
-    host = get("HOST") or "0.0.0.0"
-    host = "[" + host + "]" if ":" in host else host
-    sys.argv[1:1] = [
-        "--bind", host + ":" + (get("PORT") or "8000"), "--worker-tmp-dir", "/dev/shm",
-        "--graceful-timeout", get("SHUTDOWN_TIMEOUT") or "10", {app!r},
-    ]
-    sys.exit(run())
-""",
-}
-SERVERS = tuple(_SERVER_SCRIPTS)
 
 # Runs every few seconds for as long as the container does, so it imports next to nothing.
 _PROBE = """\
@@ -71,12 +35,6 @@ def main():
 if __name__ == "__main__":
     sys.exit(main())
 """
-
-
-def server_script(server: str, app: str) -> bytes:
-    """The text of a script that serves an application, `module:attribute`, with one of SERVERS, at
-    the HOST and PORT of its environment."""
-    return _SERVER_SCRIPTS[server].format(venv=VENV, app=app).encode()
 
 
 def probe_script(path: str) -> bytes:

@@ -6,36 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from inseam.formats.python.launchers import probe_script, server_script
+from inseam.formats.python.launchers import probe_script
 from inseam.formats.python.script_testing import run_script
-
-
-@pytest.mark.parametrize(
-    "server, module, expected",
-    [
-        (
-            "uvicorn",
-            "main",
-            "--host :: --port 81 --timeout-graceful-shutdown 3 shop:app --workers 2",
-        ),
-        (
-            "gunicorn",
-            "run",
-            "--bind [::]:81 --worker-tmp-dir /dev/shm --graceful-timeout 3 shop:app --workers 2",
-        ),
-    ],
-)
-def test_a_server_is_started_with_the_application_at_the_address_of_the_environment(
-    tmp_path: Path, server: str, module: str, expected: str
-) -> None:
-    for name in ("uvicorn/main.py", "gunicorn/app/wsgiapp.py"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True)
-        path.write_text("import sys\ndef main(): print(*sys.argv[1:])\nrun = main\n")
-    env = {"HOST": "::", "PORT": "81", "SHUTDOWN_TIMEOUT": "3"}
-    script = server_script(server, "shop:app")
-    assert run_script(tmp_path, script, "--workers", "2", **env) == (0, f"{expected}\n")
-    assert "0.0.0.0" in run_script(tmp_path, script)[1]
 
 
 @pytest.mark.parametrize(
