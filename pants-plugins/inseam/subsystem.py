@@ -211,6 +211,18 @@ class InseamSubsystem(Subsystem):
         default=1800,
         help="Seconds after which a build of a wheel is ended, and fails.",
     )
+    leave_out = StrListOption(
+        default=["types-*", "*-stubs"],
+        help=softwrap(
+            """
+            Globs over the names of distributions that images do not contain, even if a service
+            requires them; what only these require is left out with them. The default is type stubs,
+            which Pants infers from imports next to what they describe, and which may require type
+            checkers. A glob that starts with `!` names exceptions, such as `!types-boto3`. A
+            `venv_layer` contains what its `requirements` name.
+            """
+        ),
+    )
     large_wheel = IntOption(
         default=8_000_000,
         help=softwrap(

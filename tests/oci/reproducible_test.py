@@ -95,7 +95,7 @@ def test_whole_images_are_the_same_in_all_surroundings(tmp_path: Path) -> None:
         images.append(exported(image(folder, python, env, umask, SERVER)))
     first = images[0]
     assert {path for path in first if not path.startswith(("app/blobs/", "oci/blobs/"))} == {
-        f"app/{name}" for name in ("image.json", "index.json", "oci-layout", "probes.yaml")
+        f"app/{name}" for name in ("image.json", "index.json", "oci-layout", "container.yaml")
     }
     # Three layers, the manifest and the configuration.
     assert len([path for path in first if path.startswith("app/blobs/sha256/")]) == 5

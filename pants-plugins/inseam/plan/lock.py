@@ -5,9 +5,10 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Iterable, Mapping
+from typing import Iterable, Mapping, Sequence
 
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
@@ -27,11 +28,13 @@ class Closure:
     ones. required_by: for each name, what requires it, beginning with what nothing in the lock
     requires: ("the service", "app 1.0"). unread: distributions that are needed, and of which the
     lock does not say what they require: `PythonLock.completed` is told what their wheels say.
+    left_out: names of distributions that are needed, but not to be had, and of what only they need.
     """
 
     locked: tuple[Locked, ...]
     required_by: Mapping[str, tuple[str, ...]]
     unread: tuple[Distribution, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def sources(self) -> tuple[LockedSource, ...]:
@@ -39,16 +42,57 @@ class Closure:
         return tuple(item for item in self.locked if isinstance(item, LockedSource))
 
 
-def closure(lock: PythonLock, roots: Iterable[str], platform: PythonPlatform) -> Closure:
+def closure(
+    lock: PythonLock,
+    roots: Iterable[str],
+    platform: PythonPlatform,
+    leave_out: Sequence[str] = (),
+) -> Closure:
     """The wheels, and sources where no wheel fits, that the requirement strings `roots` need on
     `platform`.
+
+    leave_out: globs over the names of distributions that are not to be had; one that starts with
+    `!` names exceptions. What these distributions require is not needed for their sake.
 
     Raises Failure for a requirement that the lock lacks or contradicts, and for a distribution
     with neither a wheel for the platform nor a source.
     """
     locked = _by_name(lock, platform)
+    roots = tuple(roots)
+    required_by, skipped = _walk(lock, locked, roots, platform, leave_out)
+    unread = tuple(locked[name] for name in sorted(required_by) if locked[name].needs is None)
+    if unread:
+        return Closure((), required_by, unread)
+    left_out = skipped
+    if skipped:
+        with suppress(Failure):  # Of what nobody gets, nothing has to be right.
+            left_out = set(_walk(lock, locked, roots, platform, ())[0]) - set(required_by)
+    rank = _rank(platform)
+    found = tuple(choose(locked[name], rank, platform) for name in sorted(required_by))
+    return Closure(found, required_by, left_out=tuple(sorted(left_out)))
+
+
+def is_left_out(name: str, patterns: Sequence[str]) -> bool:
+    """Whether the globs leave out the distribution with this canonical name, and none that starts
+    with `!` keeps it."""
+    wanted = [pattern.lower().replace("_", "-") for pattern in patterns]
+    if any(fnmatch.fnmatchcase(name, pattern[1:]) for pattern in wanted if pattern[:1] == "!"):
+        return False
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in wanted)
+
+
+def _walk(
+    lock: PythonLock,
+    locked: Mapping[str, Distribution],
+    roots: Iterable[str],
+    platform: PythonPlatform,
+    leave_out: Sequence[str],
+) -> tuple[dict[str, tuple[str, ...]], set[str]]:
+    """What requires each of the needed distributions, as `Closure.required_by`; and those that are
+    left out."""
     markers = platform.markers()
     seen: dict[str, set[str]] = {}
+    skipped: set[str] = set()
     needed_roots = [_requirement(root) for root in sorted(roots)]
     start: tuple[str, ...] = ("the service",)
     # In the order of the distance, so that each is known by the shortest way to it.
@@ -58,6 +102,9 @@ def closure(lock: PythonLock, roots: Iterable[str], platform: PythonPlatform) ->
         requirement, chain = queue.popleft()
         wanted_by = chain[-1]
         name = canonicalize_name(requirement.name)
+        if is_left_out(name, leave_out):
+            skipped.add(name)
+            continue
         item = locked.get(name)
         if item is None:
             raise Failure(
@@ -78,12 +125,7 @@ def closure(lock: PythonLock, roots: Iterable[str], platform: PythonPlatform) ->
             needed = _requirement(text)
             if _applies(needed.marker, markers, seen[name]):
                 queue.append((needed, (*chain, f"{name} {item.version}".strip())))
-    unread = tuple(locked[name] for name in sorted(seen) if locked[name].needs is None)
-    if unread:
-        return Closure((), required_by, unread)
-    rank = _rank(platform)
-    found = tuple(choose(locked[name], rank, platform) for name in sorted(seen))
-    return Closure(found, required_by)
+    return required_by, skipped
 
 
 def matching(lock: PythonLock, pattern: str, platform: PythonPlatform) -> tuple[Distribution, ...]:

@@ -561,3 +561,56 @@ def test_a_url_without_an_index_is_for_any_index() -> None:
 def test_a_name_without_a_value_is_shown_however_it_ends(url: str) -> None:
     with pytest.raises(Failure, match=r"^\$\{(INDEX|X|)\} in the URLs of the lock has no value"):
         resolve_url(url, [])
+
+
+# --- What is left out -------------------------------------------------------------------------
+
+STUBS = lock(
+    item("django", "sqlparse"),
+    item("django-stubs", "django", "mypy", "types-PyYAML", "django-stubs-ext"),
+    item("django-stubs-ext", "typing-extensions"),
+    item("mypy", "typing-extensions", "mypy-extensions"),
+    item("mypy-extensions"),
+    item("sqlparse"),
+    item("types-PyYAML"),
+    item("typing-extensions"),
+    item("app", "typing-extensions"),
+)
+LEFT_OUT = ("types-*", "*-stubs")
+
+
+@pytest.mark.parametrize(
+    "patterns, expected, left_out",
+    [
+        (
+            LEFT_OUT,
+            "app django sqlparse typing-extensions",
+            "django-stubs django-stubs-ext mypy mypy-extensions types-pyyaml",
+        ),
+        (
+            ("types-*",),
+            "app django django-stubs django-stubs-ext mypy mypy-extensions sqlparse"
+            " typing-extensions",
+            "types-pyyaml",
+        ),
+        (
+            (*LEFT_OUT, "!Types_PyYAML"),
+            "app django sqlparse types-pyyaml typing-extensions",
+            "django-stubs django-stubs-ext mypy mypy-extensions",
+        ),
+    ],
+)
+def test_what_is_left_out_is_so_with_what_only_it_requires(
+    patterns: tuple[str, ...], expected: str, left_out: str
+) -> None:
+    roots = ("app", "django", "django-stubs", "types-PyYAML")
+    found = closure(read_pex_lock(STUBS, "x.lock", "services"), roots, PLATFORM, patterns)
+    assert " ".join(wheel.name for wheel in found.locked) == expected
+    assert " ".join(found.left_out) == left_out
+    assert set(found.required_by) == set(expected.split())
+
+
+def test_what_is_left_out_need_not_be_in_the_lock() -> None:
+    locked = read_pex_lock(lock(item("app")), "x.lock", "services")
+    found = closure(locked, ["app", "a-stubs"], PLATFORM, LEFT_OUT)
+    assert found.left_out == ("a-stubs",)

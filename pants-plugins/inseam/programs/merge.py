@@ -4,9 +4,9 @@ Usage: merge --name NAME --out OUT [--venv-interpreter PATH --venv-version VERSI
              [--machine NAME] [TREE...]
 
 Merges the wheel trees in the folders TREE by path, copying their bytes as they are, and writes
-`NAME.tar`, `layer.json` (`Layer`), `paths.txt`, `names.txt` and `libraries.json` to the folder
-OUT. With the --venv options the layer also holds what makes a venv of the wheels. A wheel with ELF
-files is refused if none of them is for --machine.
+`NAME.tar`, `layer.json` (`Layer`), `paths.txt`, `names.txt`, `imports.txt` and `libraries.json` to
+the folder OUT. With the --venv options the layer also holds what makes a venv of the wheels. A
+wheel with ELF files is refused if none of them is for --machine.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def main(argv: list[str]) -> None:
         options, arguments = options[:behind], options[behind + 1 :]
     loaded = load(Path(image))
     print(f"{', '.join(loaded.references)} is in {loaded.client}.", file=sys.stderr, flush=True)
-    options = run_options(options, loaded.entrypoint)
+    options = run_options(options, loaded.entrypoint, loaded.writable)
     code = run(loaded.client, [*options, loaded.references[0], *arguments])
     if code:
         sys.exit(code)

@@ -31,6 +31,7 @@ from inseam.formats.debian.request import parse_request
 from inseam.formats.debian.suite import Suite
 from inseam.formats.failure import Failure
 from inseam.formats.oci.layer import Layer
+from inseam.formats.python.standard import lacking
 from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_LAYER, parse_rootfs
 from inseam.plan.platform import PythonPlatform
 from inseam.rules import debs as deb_rules
@@ -45,6 +46,7 @@ from inseam.targets.base import (
     DebianGroupsField,
     DebianLockField,
     DebianPackagesField,
+    DebianUsersField,
     GlibcVersionField,
     InterpreterField,
     PlatformField,
@@ -77,7 +79,8 @@ class Base:
     """What layers have to know of a base: nothing that changes when only its packages do.
 
     has_init: whether tini is in it; None if nobody knows, as for an image of a registry. is_debian:
-    whether it is made of Debian's packages.
+    whether it is made of Debian's packages. lacking: standard modules that it does not have, though
+    some version of CPython has.
     """
 
     address: Address
@@ -85,6 +88,7 @@ class Base:
     interpreter: str
     has_init: bool | None
     is_debian: bool
+    lacking: tuple[str, ...]
 
     @property
     def python_version(self) -> str:
@@ -121,6 +125,7 @@ class LockedBase:
     packages_path, lock_path: of the list of packages and of its lock, from the repository's root.
     timestamp: for which a snapshot archive has the packages. omitted: names of packages that the
     list leaves out.
+    users: its accounts, as "<name>:<uid>" or "<name>:<uid>:<gid>", sorted.
     """
 
     base: Address
@@ -133,6 +138,7 @@ class LockedBase:
     packages: tuple[DebianPackage, ...]
     omitted: tuple[str, ...]
     facts: Facts
+    users: tuple[str, ...]
 
     def failure(self, error: Failure) -> Failure:
         """The error of a step that works with the packages, with what to edit and to type."""
@@ -181,6 +187,7 @@ async def read_locked_base(request: LockedBaseRequest) -> LockedBase:
         packages,
         tuple(sorted(set(lock.request.omit) - {package.name for package in packages})),
         facts,
+        tuple(sorted(map(":".join, (target[DebianUsersField].value or {}).items()))),
     )
 
 
@@ -218,7 +225,9 @@ async def resolve_base(request: BaseRequest) -> Base:
             LockedBaseRequest(base.address, request.platform), **implicitly()
         )
         facts = locked.facts
-        has_init = any(package.name == "tini" for package in locked.packages)
+        packages = tuple(package.name for package in locked.packages)
+        has_init = "tini" in packages
+        lacks = lacking(facts.python_version, packages)
     else:
         # Required fields of a `registry_base`.
         facts = Facts(
@@ -227,6 +236,7 @@ async def resolve_base(request: BaseRequest) -> Base:
             base[RegistryGlibcVersionField].value,
         )
         has_init = None
+        lacks = lacking(facts.python_version, None)
     major, minor = facts.glibc_version.split(".")
     return Base(
         base.address,
@@ -238,6 +248,7 @@ async def resolve_base(request: BaseRequest) -> Base:
         facts.interpreter,
         has_init,
         base.has_field(DebianGroupsField),
+        lacks,
     )
 
 
@@ -296,6 +307,7 @@ async def make_rootfs(request: RootfsRequest, inseam: InseamSubsystem) -> Rootfs
                     f"--architecture={locked.architecture}",
                     f"--interpreter={locked.facts.interpreter}",
                     f"--out=out/{layer_folder(ROOTFS_LAYER)}",
+                    *(f"--user={user}" for user in locked.users),
                     *(package.file_name for package in locked.packages),
                 ),
                 input=await merge_digests(MergeDigests(fetched.digest for fetched in debs)),

@@ -28,20 +28,22 @@ from inseam.subsystem import InseamSubsystem
 @dataclass(frozen=True)
 class ClosureRequest:
     """The wheels that `requirements` need of the lock of `resolve`, and those of the distributions
-    that `globs` match."""
+    that `globs` match. leave_out: as of `plan.lock.closure`."""
 
     requirements: tuple[str, ...]
     resolve: str
     platform: PythonPlatform
     globs: tuple[str, ...] = ()
     transitive: bool = True
+    leave_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class LockedWheels:
-    """Wheels in order of name."""
+    """Wheels in order of name; the names of distributions that are left out."""
 
     wheels: tuple[LockedWheel, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def _unread(lock: PythonLock, request: ClosureRequest) -> tuple[list[Distribution], Closure]:
@@ -52,7 +54,7 @@ def _unread(lock: PythonLock, request: ClosureRequest) -> tuple[list[Distributio
     }
     pins = [f"{item.name}=={item.version}".rstrip("=") for item in globbed.values()]
     roots = (*request.requirements, *(pins if request.transitive else ()))
-    needed = closure(lock, roots, request.platform)
+    needed = closure(lock, roots, request.platform, request.leave_out)
     unread = {item for item in (*globbed.values(), *needed.unread) if item.needs is None}
     return sorted(unread, key=str), needed
 
@@ -131,7 +133,8 @@ async def read_closure(
         raise Failure(describe_failures(failures, needed.required_by))
     wheels = {item.name: item for item in ordered if isinstance(item, LockedWheel)}
     wheels.update({result.wheel.name: result.wheel for result in results})
-    return LockedWheels(tuple(wheels[name] for name in sorted(wheels)))
+    left_out = tuple(name for name in needed.left_out if name not in wheels)
+    return LockedWheels(tuple(wheels[name] for name in sorted(wheels)), left_out)
 
 
 closure_of = by_name(read_closure)

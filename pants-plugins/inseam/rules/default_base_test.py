@@ -39,6 +39,7 @@ def test_a_repository_without_a_base_has_one(runner: RuleRunner) -> None:
     set_options(runner, base=DEFAULT_BASE)
     base = runner.request(Base, [BaseRequest(DEFAULT_BASE, None)])
     assert (base.python_version, base.has_init, base.is_debian) == ("3.11", True, True)
+    assert "distutils" in base.lacking
     assert base.oci_platform == "linux/amd64"
     arm = runner.request(Base, [BaseRequest(DEFAULT_BASE, None, "linux/arm64")])
     assert arm.oci_platform == "linux/arm64"

@@ -125,15 +125,6 @@ async def data_layer(data: Digest, base: Base) -> StoredLayer:
     return await stored_layer(DATA_LAYER, made.digest)
 
 
-def absent_modules(base: Base, wheels: Iterable[StoredLayer]) -> tuple[str, ...]:
-    """Standard modules that code of other Python versions may import, and the base lacks: Debian
-    has distutils in a package of its own, and CPython from 3.12 on not at all."""
-    version = tuple(map(int, base.python_version.split(".")))
-    names = {wheel.name for layer in wheels for wheel in layer.layer.wheels}
-    lacking = version >= (3, 12) or base.is_debian
-    return ("distutils",) if lacking and "setuptools" not in names else ()
-
-
 async def code_sources(
     code: Iterable[FileEntry],
     entry_points: tuple[EntryPoint, ...],

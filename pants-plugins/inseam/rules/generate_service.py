@@ -386,6 +386,7 @@ async def generate_from_python_service(
                 UserField.alias: user,
                 PortsField.alias: config.ports,
                 VolumesField.alias: config.volumes,
+                WritableDirsField.alias: service[WritableDirsField],
                 StopSignalField.alias: config.stop_signal,
                 OciPlatformsField.alias: service[OciPlatformsField],
                 OciCompressionField.alias: service[OciCompressionField],

@@ -389,7 +389,7 @@ def test_how_a_container_runs_goes_to_both_images(runner: RuleRunner) -> None:
     runner.write_files({"src/shop/BUILD": SMALL.replace(")", f", {more}")})
     oci, image = values(get(runner, "oci")), values(get(runner, "image"))
     assert (oci["working_dir"], oci["volumes"]) == ("/srv", ("/var/lib/shop",))
-    assert oci["stop_signal"] == "SIGQUIT"
+    assert (oci["stop_signal"], oci["writable_dirs"]) == ("SIGQUIT", ("/var/lib/shop",))
     assert values(get(runner, "layers"))["_writable_dirs"] == ("1000:/var/lib/shop",)
     expected = {"WORKDIR /srv", 'VOLUME ["/var/lib/shop"]', "STOPSIGNAL SIGQUIT", "USER 1000:5"}
     assert expected <= set(image["instructions"])

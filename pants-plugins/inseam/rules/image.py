@@ -56,6 +56,7 @@ from inseam.targets.container import (
     StopSignalField,
     VolumesField,
     WorkingDirField,
+    WritableDirsField,
 )
 from inseam.targets.image import (
     OciEntryPointField,
@@ -79,7 +80,8 @@ class OciImageRequest:
 class OciImage:
     """An image for one platform.
 
-    files: its layout without the blobs of layers, by path: documents, `image.json`, `probes.yaml`.
+    files: its layout without the blobs of layers, by path: documents, `image.json`,
+    `container.yaml`.
     code: a digest with the blobs of its code. blobs: digests with those of its other layers.
     """
 
@@ -108,6 +110,7 @@ def _config(target: Target, service: Target | None) -> ImageConfig:
         labels=dict(target[OciLabelsField].value or {}),
         healthcheck=Healthcheck(tuple(probe)) if probe else None,
         volumes=tuple(target[VolumesField].value),
+        writable_dirs=target[WritableDirsField].value or below[WritableDirsField].value,
     )
 
 

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import shutil
 import socket
 import subprocess
+import tarfile
 import time
 from contextlib import closing
 from pathlib import Path
@@ -14,13 +16,26 @@ from typing import Any, Iterator
 from urllib.request import Request, urlopen
 
 import pytest
+from pants.backend.adhoc.adhoc_tool import GenerateFilesFromAdhocToolRequest
+from pants.backend.experimental.adhoc import register as adhoc
+from pants.backend.shell import register as shell
+from pants.backend.shell.util_rules.shell_command import GenerateFilesFromShellCommandRequest
 from pants.core.goals.package import BuiltPackage
 from pants.core.goals.publish import PublishProcesses
+from pants.core.goals.test import (
+    BuildPackageDependenciesRequest,
+    BuiltPackageDependencies,
+    RuntimePackageDependenciesField,
+)
+from pants.core.target_types import ArchiveFieldSet
 from pants.engine.addresses import Address
+from pants.engine.target import GeneratedSources, Target
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.formats.clients.registry_testing import DOCKER, Registry, docker_image
 from inseam.formats.oci.descriptor import BLOBS, GZIP_LAYER, ZSTD_LAYER, blob_path
+from inseam.formats.oci.metadata import read_metadata as read_layout
+from inseam.formats.oci.store import blobs_of, missing
 from inseam.rules.goals.package import OciFieldSet
 from inseam.rules.goals.publish import PublishOciFieldSet, PublishOciImage
 from inseam.rules.image import OciImage, OciImageRequest, Packaged, PackagedRequest
@@ -59,6 +74,11 @@ def module_runner() -> RuleRunner:
         QueryRule(Packaged, [PackagedRequest]),
         QueryRule(BuiltPackage, [OciFieldSet]),
         QueryRule(PublishProcesses, [PublishOciImage]),
+        QueryRule(BuiltPackage, [ArchiveFieldSet]),
+        QueryRule(BuiltPackageDependencies, [BuildPackageDependenciesRequest]),
+        QueryRule(GeneratedSources, [GenerateFilesFromShellCommandRequest]),
+        QueryRule(GeneratedSources, [GenerateFilesFromAdhocToolRequest]),
+        others=(adhoc, shell),
     )
 
 
@@ -176,7 +196,7 @@ def test_a_service_without_a_probe_has_none(runner: RuleRunner) -> None:
     runner.write_files({"src/shop/BUILD": service().replace(', healthcheck="shop.probe:main"', "")})
     image = made(runner)
     assert "Healthcheck" not in configuration(image.files)["config"]
-    assert "probes.yaml" not in image.files
+    assert b"Probe" not in image.files["container.yaml"]
 
 
 def test_an_image_is_its_base_the_wheels_and_the_code(runner: RuleRunner) -> None:
@@ -257,6 +277,72 @@ def test_package_writes_the_layout_with_all_its_blobs(runner: RuleRunner) -> Non
 
 
 # --- Names and pushes -------------------------------------------------------------------------
+
+
+LAYOUTS = """
+oci_layout(name="layout", image=":app#oci")
+archive(name="archive", format="tar", packages=[":layout"])
+shell_command(
+    name="shell",
+    command="cd src.shop/layout.oci-layout/blobs/sha256 && sha256sum * > ../../../../sums",
+    tools=["sha256sum"],
+    execution_dependencies=[":layout"],
+    output_files=["sums"],
+    workdir="/",
+)
+system_binary(name="find", binary_name="find")
+adhoc_tool(
+    name="tool",
+    runnable=":find",
+    args=["src.shop/layout.oci-layout", "-type", "f"],
+    execution_dependencies=[":layout"],
+    stdout="found",
+    workdir="/",
+)
+python_tests(name="tests", sources=["x_test.py"], runtime_package_dependencies=[":layout"])
+"""
+
+
+def test_a_whole_layout_is_a_package_for_archives_commands_tools_and_tests(
+    runner: RuleRunner, tmp_path: Path
+) -> None:
+    runner.write_files({"src/shop/BUILD": service() + LAYOUTS, "src/shop/x_test.py": ""})
+    made(runner)
+
+    def target(name: str) -> Target:
+        return runner.get_target(Address("src/shop", target_name=name))
+
+    built = runner.request(BuiltPackage, [ArchiveFieldSet.create(target("archive"))])
+    ((_, content),) = files_of(runner, built.digest).items()
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        archive.extractall(tmp_path)
+    layout = tmp_path / "src.shop/layout.oci-layout"
+    wanted = blobs_of(read_layout(layout))
+    assert not missing(layout, wanted.items())
+    files = {path.relative_to(tmp_path).as_posix() for path in layout.rglob("*") if path.is_file()}
+
+    sources = runner.make_snapshot({})
+    shelled = runner.request(
+        GeneratedSources, [GenerateFilesFromShellCommandRequest(sources, target("shell"))]
+    )
+    (sums,) = files_of(runner, shelled.snapshot.digest).values()
+    pairs = [line.split() for line in sums.decode().splitlines()]
+    assert {f"sha256:{found}" for found, _ in pairs} == set(wanted)
+    assert all(found == name for found, name in pairs)
+
+    tooled = runner.request(
+        GeneratedSources, [GenerateFilesFromAdhocToolRequest(sources, target("tool"))]
+    )
+    (found,) = files_of(runner, tooled.snapshot.digest).values()
+    assert set(found.decode().split()) == files
+
+    test = runner.get_target(
+        Address("src/shop", target_name="tests", relative_file_path="x_test.py")
+    )
+    field = test.get(RuntimePackageDependenciesField)
+    packages = runner.request(BuiltPackageDependencies, [BuildPackageDependenciesRequest(field)])
+    (package,) = packages
+    assert set(files_of(runner, package.digest)) == files
 
 
 def test_two_images_of_one_name_are_refused_with_both_targets(runner: RuleRunner) -> None:

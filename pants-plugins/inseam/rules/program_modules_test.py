@@ -12,7 +12,7 @@ from inseam.rules.process import program_names, program_sources
 IMAGE = """
     distribution failure files records oci/config oci/descriptor oci/layer oci/layout oci/metadata
 """
-STORE = f"{IMAGE} oci/probes oci/prune oci/store tar"
+STORE = f"{IMAGE} oci/container oci/prune oci/store tar"
 ENGINES = f"{STORE} clients/client clients/docker clients/load clients/podman oci/reference"
 PYTHON = "failure files python/bytecode python/venv tar"
 CONFLICTS = f"{PYTHON} python/conflicts python/entry_point python/installed python/sources"
@@ -31,7 +31,7 @@ FORMATS = {
     "check_debs": f"{INDEX} debian/lock debian/request debian/sources debian/updates",
     "check_layers": CONFLICTS,
     "code": f"{PYTHON} {LAYER} compression python/code python/entry_point python/installed"
-    " python/launchers python/servers python/sources python/stdlib",
+    " python/launchers python/servers python/sources python/standard python/stdlib",
     "compile_stdlib": f"{LAYER} oci/flatten python/base_bytecode python/bytecode",
     "compress": f"{LAYER} compression",
     "data": f"{PYTHON} {LAYER} python/sources",
@@ -43,8 +43,8 @@ FORMATS = {
     "find_files": "download failure files python/index_page",
     "find_packages": f"{INDEX} debian/libraries",
     "install_programs": "failure",
-    "install_wheel": f"{PYTHON} distribution elf python/wheel python/wheel_source"
-    " python/wheel_tree records",
+    "install_wheel": f"{PYTHON} distribution elf python/standard python/wheel"
+    " python/wheel_source python/wheel_tree records",
     "load": ENGINES,
     "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
     "merge": f"{PYTHON} {LAYER} python/installed python/libraries python/merge python/wheel_tree"

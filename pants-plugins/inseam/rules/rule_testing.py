@@ -57,14 +57,18 @@ registry_base(
 
 
 def rule_runner(
-    *queries: QueryRule, layers: bool = True, more: Iterable[Any] = (), **options: Any
+    *queries: QueryRule,
+    layers: bool = True,
+    more: Iterable[Any] = (),
+    others: Iterable[Any] = (),
+    **options: Any,
 ) -> RuleRunner:
     """A RuleRunner for a new repository.
 
     layers: whether services can be built in it. Then making it takes seconds. more: further rules.
-    options: of RuleRunner.
+    others: further backends. options: of RuleRunner.
     """
-    backends = (core, python, docker, register)
+    backends = (core, python, docker, register, *others)
     generators = (generate, generate_service)
     small = (
         InseamSubsystem,

@@ -41,7 +41,6 @@ from inseam.rules.distributions import (
 )
 from inseam.rules.first_party import (
     CodeSources,
-    absent_modules,
     code_sources,
     data_layer,
     first_party,
@@ -284,7 +283,7 @@ async def make_dependency_layers(
             sources.code,
             closure.entry_points,
             distributions,
-            absent_modules(closure.base, wheels.layers),
+            tuple(name for name in wheels.lacking if name not in map(first_name, paths)),
             closure.writable_dirs,
         ),
         tuple(one for one in entry_points if one.files and not paths.intersection(one.files)),

@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from pants.engine.addresses import Address
 from pants.engine.fs import Digest
 from pants.engine.internals.parametrize import Parametrize
 from pants.engine.internals.scheduler import ExecutionError
-from pants.engine.target import GeneratedSources
+from pants.engine.target import GeneratedSources, InferredDependencies
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.compat import CALL_BY_NAME
@@ -23,6 +24,7 @@ from inseam.formats.python.installed import NAMES, load_names
 from inseam.formats.python.wheel_testing import build_wheel, elf
 from inseam.rules import image
 from inseam.rules.code_layers import CodeLayers, CodeLayersRequest
+from inseam.rules.dockerfiles import DockerfileFieldSet, InferDockerfileDependencies
 from inseam.rules.goals.export_codegen import GenerateAppLayer, GenerateLayers
 from inseam.rules.goals.package import LayersFieldSet
 from inseam.rules.layers import StoredLayer
@@ -40,6 +42,7 @@ from inseam.rules.rule_testing import (
     tar_files,
 )
 from inseam.rules.service import DependencyLayers, ServiceRequest
+from inseam.rules.wheel_layers import SharedLayer, SharedLayerRequest
 from inseam.targets.layer import AppSourcesField, LayersSourcesField
 
 SITE = f"opt/venv/lib/python{MINOR}/site-packages"
@@ -59,9 +62,11 @@ def queries() -> list[QueryRule]:
     return [
         QueryRule(DependencyLayers, [ServiceRequest]),
         QueryRule(CodeLayers, [CodeLayersRequest]),
+        QueryRule(SharedLayer, [SharedLayerRequest]),
         QueryRule(GeneratedSources, [GenerateLayers]),
         QueryRule(GeneratedSources, [GenerateAppLayer]),
         QueryRule(BuiltPackage, [LayersFieldSet]),
+        QueryRule(InferredDependencies, [InferDockerfileDependencies]),
     ]
 
 
@@ -585,6 +590,54 @@ def test_a_base_that_is_none_is_refused(runner: RuleRunner, base: str, text: str
     assert "src/shop:app" in str(error.value)
 
 
+def debian_base(runner: RuleRunner) -> None:
+    lock = debian_lock_text(f"{PYTHON_VERSION}-1")
+    runner.write_files({"BUILD": "debian_base(name='base', lock='x.json')", "x.json": lock})
+
+
+def test_a_module_that_the_base_lacks_is_an_error_in_code_and_a_warning_in_wheels(
+    runner: RuleRunner, caplog: Any
+) -> None:
+    debian_base(runner)
+    wheels = Path(runner.build_root, "wheels")
+    old = {"words/__init__.py": b"import distutils.util\n"}
+    words = build_wheel(wheels, "words", "1.1", files=old)
+    setuptools = build_wheel(wheels, "setuptools", files={"setuptools/__init__.py": b""})
+    write_lock(runner, locked(setuptools), words=locked(words))
+    runner.write_files(
+        {"3rdparty/tools/BUILD": "python_requirement(requirements=['setuptools==1.0'])"}
+    )
+    app(runner)
+    assert (
+        f"src/shop:app: the base's Python {MINOR} does not have distutils, which words/__init__.py"
+        " of words-1.1-py3-none-any.whl imports. Add the distribution setuptools" in caplog.text
+    )
+    runner.write_files({"src/shop/server.py": "import greet, distutils.util\ndef main(): ...\n"})
+    refused(runner, "shop/server.py, line 1, imports distutils.util", "setuptools")
+    caplog.clear()
+    more = 'probe.py:main", dependencies=["3rdparty/tools"]'
+    runner.write_files({"src/shop/BUILD": SERVICE.replace('probe.py:main"', more)})
+    app(runner)
+    assert "distutils" not in caplog.text
+
+
+def test_code_of_ones_own_may_have_the_name_of_a_module_that_the_base_lacks(
+    runner: RuleRunner,
+) -> None:
+    debian_base(runner)
+    runner.write_files(
+        {
+            "src/lib2to3/BUILD": "python_sources()",
+            "src/lib2to3/__init__.py": "",
+            "src/shop/server.py": "import lib2to3\ndef main(): ...\n",
+        }
+    )
+    if sys.version_info >= (3, 13):
+        app(runner)
+    else:
+        refused(runner, "lib2to3/__init__.py could not be imported")
+
+
 # --- What the PEX has -------------------------------------------------------------------------
 
 DISTRIBUTION = """
@@ -724,6 +777,50 @@ def test_a_module_that_the_rust_parser_overlooks_is_named(runner: RuleRunner) ->
     assert "app/shop/server.py" in tar_files(app(runner))
 
 
+def test_type_stubs_are_left_out_but_for_those_that_a_layer_or_an_option_names(
+    runner: RuleRunner, caplog: Any
+) -> None:
+    wheels = Path(runner.build_root, "wheels")
+    stubs = [
+        build_wheel(wheels, name, files={f"{name}/x.pyi": b""})
+        for name in ("types_greet", "greet_stubs")
+    ]
+    write_lock(runner, *(locked(wheel) for wheel in stubs))
+    runner.write_files(
+        {
+            "src/shop/stubs/BUILD": "\n".join(
+                f"python_requirement(name={name!r}, requirements=['{name}==1.0'])\n"
+                for name in ("types-greet", "greet-stubs")
+            )
+            + "venv_layer(name='typed', requirements=[':greet-stubs'])\n",
+            "src/shop/BUILD": SERVICE.replace(
+                'probe.py:main"',
+                'probe.py:main", dependencies=["3rdparty:greet", "src/shop/stubs:types-greet",'
+                ' "src/shop/stubs:greet-stubs"]',
+            ),
+        }
+    )
+
+    def installed() -> list[str]:
+        layers = dependencies(runner).wheel_layers
+        return sorted(wheel.name for layer in layers for wheel in layer.layer.wheels)
+
+    with caplog.at_level("INFO"):
+        assert installed() == ["greet", "words"]
+    assert (
+        "src/shop:app: its images do not contain greet-stubs, types-greet: type stubs"
+        in caplog.text
+    )
+    set_options(runner, "--inseam-leave-out=+['!types-*']")
+    assert installed() == ["greet", "types-greet", "words"]
+    set_options(runner)
+    address = Address("src/shop/stubs", target_name="typed")
+    shared = runner.request(SharedLayer, [SharedLayerRequest(address)])
+    assert [wheel.name for wheel in shared.wheels] == ["greet-stubs"]
+    # Other tests import `greet`, which then has one owner again.
+    runner.write_files({"src/shop/stubs/BUILD": ""})
+
+
 def test_a_repository_without_resolves_works(runner: RuleRunner) -> None:
     wheels = Path(runner.build_root, "wheels")
     set_options(
@@ -860,6 +957,38 @@ def test_images_with_one_name_are_refused_for_docker_too(runner: RuleRunner) -> 
     target = runner.get_target(Address("src/shop", target_name="app", generated_name="app"))
     error = failure(runner, GeneratedSources, GenerateAppLayer(_empty(runner), target))
     assert "src/shop:app and src/shop:other both build the image shop:latest" in error
+
+
+@pytest.mark.parametrize(
+    "fields, refused",
+    [
+        ("instructions=['ARG BASE_IMAGE=src/shop:app', 'FROM $BASE_IMAGE']", True),
+        ("instructions=['arg BASE=\"//src/shop:app\"', 'FROM $BASE']", True),
+        ("instructions=['ARG BASE', 'FROM $BASE'], extra_build_args=['BASE=src/shop:app']", True),
+        ("source='Dockerfile.shop'", True),
+        ("instructions=['ARG BASE_IMAGE=src/shop:app#image', 'FROM $BASE_IMAGE']", False),
+        ("instructions=['ARG BASE=python:3.11', 'ARG A=src/shop:nothing', 'FROM $BASE']", False),
+        ("source='Dockerfile'", False),
+    ],
+)
+def test_a_dockerfile_that_starts_from_a_service_is_told_its_image(
+    runner: RuleRunner, fields: str, refused: bool
+) -> None:
+    runner.write_files(
+        {
+            "src/derived/BUILD": f"docker_image(name='image', {fields})\n",
+            "src/derived/Dockerfile": "FROM python:3.11\n",
+            "src/derived/Dockerfile.shop": "ARG BASE_IMAGE=src/shop:app\nFROM $BASE_IMAGE\n",
+        }
+    )
+    target = runner.get_target(Address("src/derived", target_name="image"))
+    request = InferDockerfileDependencies(DockerfileFieldSet.create(target))
+    if refused:
+        error = failure(runner, InferredDependencies, request)
+        assert "src/derived:image starts from src/shop:app, a `python_service`" in error
+        assert "Write src/shop:app#image" in error
+    else:
+        assert not runner.request(InferredDependencies, [request]).include
 
 
 def test_a_parametrized_service_is_built_for_each_parameter(runner: RuleRunner) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any, Iterable
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import PythonRequirementsField, PythonResolveField
 from pants.engine.addresses import Address, UnparsedAddressInputs
@@ -32,6 +35,7 @@ from inseam.rules.base import Base, BaseRequest, find_base
 from inseam.rules.closures import ClosureRequest, closure_of
 from inseam.rules.layers import StoredLayer, layer_folder, only_file, stored_layer
 from inseam.rules.process import ProgramRequest, run_program
+from inseam.rules.standard import lacking_modules, warn_of_imports
 from inseam.rules.wheels import (
     FetchRequest,
     fetched_wheel,
@@ -45,6 +49,8 @@ from inseam.targets.layer import (
     LayerRequirementsField,
     is_address,
 )
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -146,14 +152,17 @@ async def make_shared_layer(
             )
     file_name(target.address.target_name, f"the name of the layer {target.address}")
     resolve = target[PythonResolveField].normalized_value(python_setup)
+    requirements = requirement_strings(found.roots)
+    named = (f"!{canonicalize_name(Requirement(text).name)}" for text in requirements)
     try:
         locked = await closure_of(
             ClosureRequest(
-                requirement_strings(found.roots),
+                requirements,
                 resolve,
                 base.platform,
                 globs=tuple(member for member in members if member not in specs),
                 transitive=target[LayerClosureField].value,
+                leave_out=(*inseam.leave_out, *named),
             ),
             **implicitly(),
         )
@@ -211,10 +220,14 @@ class Unneeded:
 
 @dataclass(frozen=True)
 class ServiceWheels:
-    """The layers of a service's wheels, lowest first, the shared ones included."""
+    """The layers of a service's wheels, lowest first, the shared ones included.
+
+    lacking: standard modules that neither the base nor the wheels have.
+    """
 
     layers: tuple[StoredLayer, ...]
     unneeded: tuple[Unneeded, ...]
+    lacking: tuple[str, ...]
 
 
 def check_base(shared: Iterable[SharedLayer], base: Base) -> None:
@@ -263,6 +276,14 @@ async def _own_layers(
     return layers
 
 
+def _tell(service: Address, left_out: tuple[str, ...]) -> None:
+    if left_out:
+        logger.info(
+            f"{service}: its images do not contain {', '.join(left_out)}: type stubs, and what only"
+            f" they require. To keep one, add '!{left_out[0]}' to [inseam].leave_out."
+        )
+
+
 # Separate from the rule for a service's code, so that an edit of that does not even ask whether
 # this is still the same.
 @rule(desc="Make the layers of a service's wheels", level=LogLevel.DEBUG)
@@ -272,8 +293,12 @@ async def make_service_wheels(
     service, base, resolve = request.service, request.base, request.resolve
     try:
         locked = await closure_of(
-            ClosureRequest(request.requirements, resolve, base.platform), **implicitly()
+            ClosureRequest(
+                request.requirements, resolve, base.platform, leave_out=tuple(inseam.leave_out)
+            ),
+            **implicitly(),
         )
+        _tell(service, locked.left_out)
         shared = await concurrently(
             shared_layer(SharedLayerRequest(address, request.platform), **implicitly())
             for address in request.shared
@@ -289,6 +314,8 @@ async def make_service_wheels(
             await check_layers(layers, base.python_version)
     except Failure as error:
         raise Failure(f"{service}: {error}") from error
+    lacking = await lacking_modules(base, layers)
+    await warn_of_imports(service, base, layers, lacking)
     needed = {wheel.name for wheel in locked.wheels}
     extra = [
         (layer, wheel) for layer in shared for wheel in layer.wheels if wheel.name not in needed
@@ -303,6 +330,7 @@ async def make_service_wheels(
             Unneeded(f"{wheel.name} {wheel.version}", file.size, layer.address)
             for (layer, wheel), file in zip(extra, extra_files)
         ),
+        lacking,
     )
 
 

@@ -6,7 +6,7 @@ Two thirds of it are help texts.
 from __future__ import annotations
 
 import re
-from typing import Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from pants.base.glob_match_error_behavior import GlobMatchErrorBehavior
 from pants.core.target_types import FileSourceField
@@ -15,6 +15,7 @@ from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     BoolField,
     Dependencies,
+    DictStringToStringField,
     Field,
     InvalidFieldException,
     MultipleSourcesField,
@@ -140,6 +141,39 @@ class DebianGroupsField(StringSequenceField):
     )
 
 
+class DebianUsersField(DictStringToStringField):
+    alias = "users"
+    help = softwrap(
+        """
+        Accounts of the image by name, such as `{"shop": "1000"}`, with the ID of the user, or
+        `user:group`. Each has an entry in /etc/passwd and /etc/group, and the home /home/<name>.
+        Give services its number as `user`. Every image has root, nobody (65534) and nonroot
+        (65532), the default `user`.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[Dict[str, str]], address: Address) -> Any:
+        value = super().compute_value(raw_value, address)
+        known = {"root": 0, "nobody": 65534, "nonroot": 65532}
+        for name, text in (value or {}).items():
+            ids = re.fullmatch(r"([0-9]{1,9})(?::([0-9]{1,9}))?", text)
+            if (
+                not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", name)
+                or name in known
+                or ids is None
+                or int(ids[1]) in known.values()
+            ):
+                raise InvalidFieldException(
+                    f"The `{cls.alias}` field in target {address} has {name!r}: {text!r}. It maps"
+                    " names of lowercase letters, digits, dashes and underscores to user IDs, such"
+                    " as {'shop': '1000'} or {'shop': '1000:1000'}. root, nobody and nonroot, and"
+                    " their IDs, are taken."
+                )
+            known[name] = int(ids[1])
+        return value
+
+
 class DebianFilesField(MultipleSourcesField):
     alias = "sources"
     uses_source_roots = False
@@ -254,6 +288,7 @@ _DEBIAN_FIELDS = (
     DebianPackagesField,
     DebianLockField,
     DebianGroupsField,
+    DebianUsersField,
 )
 _REGISTRY_FIELDS = (
     RegistryInterpreterField,

@@ -160,7 +160,8 @@ class UserField(StringField):
     help = softwrap(
         """
         Numeric user ID, or `user:group`, that the container runs as. It must be numeric so that
-        Kubernetes can verify that it is not root (`runAsNonRoot`).
+        Kubernetes can verify that it is not root (`runAsNonRoot`). The default is `nonroot` in a
+        `debian_base`, whose field `users` gives other numbers a name and a home.
         """
     )
 
@@ -170,7 +171,8 @@ class UserField(StringField):
         if value is not None and not _USER.fullmatch(value):
             raise InvalidFieldException(
                 f"The `{cls.alias}` field in target {address} must be numeric, such as"
-                f" '65532:65532', but was {value!r}."
+                f" '65532:65532', but was {value!r}. To give a number a name, set `users` of the"
+                " `debian_base`."
             )
         if value is not None and any(int(part) > _LARGEST_ID for part in value.split(":")):
             raise InvalidFieldException(

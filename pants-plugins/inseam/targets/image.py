@@ -32,6 +32,7 @@ from inseam.targets.container import (
     UserField,
     VolumesField,
     WorkingDirField,
+    WritableDirsField,
 )
 
 
@@ -60,12 +61,22 @@ class OciUserField(UserField):
     )
 
 
+class OciWritableDirsField(WritableDirsField):
+    help = softwrap(
+        """
+        Absolute paths of directories in the image's layers that its program writes to, for
+        `image.json` and `container.yaml`, and for `run` with `--read-only`. Default: those of the
+        `python_service` whose `#layers` it has.
+        """
+    )
+
+
 class OciHealthcheckField(CommandField):
     alias = "healthcheck"
     help = softwrap(
         """
         Command that checks the container's health, in exec form. Docker reads it from the image's
-        configuration. For Kubernetes it is written to `probes.yaml` next to the image.
+        configuration. For Kubernetes it is written to `container.yaml` next to the image.
         """
     )
 
@@ -130,6 +141,7 @@ class OciImageTarget(Target):
         PortsField,
         WorkingDirField,
         VolumesField,
+        OciWritableDirsField,
         StopSignalField,
         OciHealthcheckField,
         OciPlatformsField,

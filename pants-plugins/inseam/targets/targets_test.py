@@ -8,6 +8,7 @@ from pants.engine.target import Field, InvalidFieldException
 
 from inseam.targets.base import (
     DebianLockField,
+    DebianUsersField,
     GlibcVersionField,
     InterpreterField,
     PlatformField,
@@ -48,6 +49,8 @@ ADDRESS = Address("src/shop", target_name="app")
         (PortsField, [8000, "53/udp", "1", 65535], ("8000", "53/udp", "1", "65535")),
         (PortsField, (443,), ("443",)),
         (UserField, None, "65532:65532"),
+        (DebianUsersField, None, None),
+        (DebianUsersField, {"a-b_1": "1", "c": "2:0"}, {"a-b_1": "1", "c": "2:0"}),
         (UserField, "2147483647:2147483647", "2147483647:2147483647"),
         (UserField, "0", "0"),
         (UserField, "1000:2000", "1000:2000"),
@@ -189,6 +192,22 @@ def test_good_values(field: type[Field], raw: Any, value: Any) -> None:
         (RequiredImageReferenceField, "a b", "must be the name of an image"),
         (RequiredImageReferenceField, "${x}", "must be the name of an image"),
         (DebianLockField, None, "lock"),
+        *(
+            (DebianUsersField, {name: ids}, f"has {name!r}: {ids!r}")
+            for name, ids in (
+                ("root", "5"),
+                ("x", "0"),
+                ("x", "65532"),
+                ("x", "-1"),
+                ("x", "1:y"),
+                ("x", "1:2:3"),
+                ("X", "1"),
+                ("a:b", "1"),
+                ("a\n", "1"),
+                ("", "1"),
+            )
+        ),
+        (DebianUsersField, {"a": "1", "b": "1:2"}, "has 'b'"),
     ],
 )
 def test_bad_values_are_refused_by_field_and_target(

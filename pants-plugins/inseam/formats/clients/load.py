@@ -21,7 +21,8 @@ class Loaded:
     """An image in a client.
 
     image_id: "sha256:<hex>", the digest of its configuration. moved: bytes of the layers that the
-    client had to get; None for podman, which does not say. entrypoint: of the image.
+    client had to get; None for podman, which does not say. entrypoint: of the image. writable: as
+    of `RunHints`.
     """
 
     client: str
@@ -29,6 +30,7 @@ class Loaded:
     references: tuple[str, ...]
     moved: int | None
     entrypoint: tuple[str, ...]
+    writable: tuple[str, ...]
 
 
 def load(layout: Path, *, client: str | None = None) -> Loaded:
@@ -61,7 +63,7 @@ def load(layout: Path, *, client: str | None = None) -> Loaded:
         moved = None
     config = json.loads(read_blob(layout, image.config_digest)).get("config") or {}
     entrypoint = tuple(config.get("Entrypoint") or ())
-    return Loaded(client, image.config_digest, names, moved, entrypoint)
+    return Loaded(client, image.config_digest, names, moved, entrypoint, image.run.writable)
 
 
 def _for_platform(index: ImageMetadata, client: str) -> ImageMetadata:

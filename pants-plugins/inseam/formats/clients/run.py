@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,16 +30,20 @@ subprocess.run([client, "stop", container], check=False)
 """
 
 
-def run_options(options: Sequence[str], entrypoint: Sequence[str]) -> list[str]:
+def run_options(
+    options: Sequence[str], entrypoint: Sequence[str], writable: Sequence[str] = ()
+) -> list[str]:
     """The options of `docker run`, with those that an image needs.
 
-    There is an init process, unless the image has one; a root filesystem that is read-only has a
-    tmpfs at /tmp, without which Python's tempfile and multiprocessing find no place.
+    There is an init process, unless the image has one. A root filesystem that is read-only has a
+    tmpfs at each path of `writable` and at /tmp, without which Python's tempfile and
+    multiprocessing find no place, unless the options mount something there.
     """
     more = [] if tuple(entrypoint[:1]) == (INIT,) else ["--init"]
-    mounted = any("/tmp" in option for option in options)
-    if "--read-only" in options and not mounted:
-        more += ["--tmpfs", "/tmp"]
+    if "--read-only" in options:
+        mounted = {part for option in options for part in re.split("[=:,]", option)}
+        for path in sorted({"/tmp", *writable} - mounted):
+            more += ["--tmpfs", path]
     return [*more, *options]
 
 

@@ -56,6 +56,16 @@ def test_a_container_gets_what_its_image_lacks(
     assert run_options(options, entrypoint) == expected
 
 
+def test_what_the_image_writes_to_is_writable_in_a_container_that_is_read_only() -> None:
+    writable = ["/tmp", "/var/lib/shop"]
+    assert run_options([], ["x"], writable) == ["--init"]
+    assert run_options(["--read-only"], ["x"], writable) == [
+        *("--init", "--tmpfs", "/tmp", "--tmpfs", "/var/lib/shop", "--read-only")
+    ]
+    mounted = ["--read-only", "-v", "data:/var/lib/shop:rw", "--mount=type=tmpfs,target=/tmp"]
+    assert run_options(mounted, ["x"], writable) == ["--init", *mounted]
+
+
 def log(folder: Path) -> list[str]:
     path = folder / "log"
     return path.read_text().splitlines() if path.exists() else []

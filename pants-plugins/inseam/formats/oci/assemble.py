@@ -22,6 +22,7 @@ from inseam.formats.oci.config import (
     parse_platform,
     parse_runtime,
 )
+from inseam.formats.oci.container import CONTAINER, container
 from inseam.formats.oci.foreign import read_configuration
 from inseam.formats.oci.layer import Layer
 from inseam.formats.oci.layout import (
@@ -38,12 +39,15 @@ from inseam.formats.oci.metadata import (
     METADATA,
     BaseReference,
     ImageMetadata,
+    RunHints,
     dump_metadata,
     read_metadata,
 )
-from inseam.formats.oci.probes import PROBES, probes
 
 MAX_LAYERS = 127  # Docker's overlay2 mounts no more
+
+# Where Python's tempfile and multiprocessing write.
+TEMPORARY = "/tmp"
 
 BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
@@ -151,8 +155,21 @@ def assemble(
         runtime=parse_runtime(labels),
         left_out_modules=base.metadata.left_out_modules if base else (),
         left_out_packages=base.metadata.left_out_packages if base else (),
+        run=_hints(value["config"], config),
     )
     return Assembled(metadata, written, blob)
+
+
+def _hints(execution: Mapping[str, Any], config: ImageConfig) -> RunHints:
+    """execution: the `config` of the whole image's configuration, with what its base says."""
+    volumes = tuple(execution.get("Volumes") or ())
+    return RunHints(
+        execution.get("User") or "",
+        tuple(execution.get("ExposedPorts") or ()),
+        execution.get("StopSignal") or "",
+        volumes,
+        tuple(sorted({TEMPORARY, *volumes, *config.writable_dirs})),
+    )
 
 
 def _platform(target: str, base: BaseImage | None, platform: Platform | None) -> Platform:
@@ -194,17 +211,16 @@ def image_files(image: Assembled, config: ImageConfig) -> dict[str, bytes]:
     """What an image is beside its layers' blobs: content by path.
 
     These are `oci-layout`, `index.json`, the manifest and the configuration below `blobs/sha256`,
-    `image.json` (`ImageMetadata`), and `probes.yaml` if the image has a healthcheck. Together with
-    the layers' blobs that is an OCI image layout.
+    `image.json` (`ImageMetadata`), and `container.yaml`. Together with the layers' blobs that is an
+    OCI image layout.
     """
     metadata = image.metadata
     files = {
         **document_files([image.configuration, image.manifest]),
         **entry_files(metadata.descriptor, metadata.references),
         METADATA: dump_metadata(metadata),
+        CONTAINER: container(metadata.target, metadata.run, config.healthcheck).encode(),
     }
-    if config.healthcheck is not None:
-        files[PROBES] = probes(metadata.target, config.healthcheck).encode()
     return files
 
 

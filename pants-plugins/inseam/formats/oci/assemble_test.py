@@ -11,7 +11,7 @@ from inseam.formats.oci.config import ImageConfig, parse_platform
 from inseam.formats.oci.descriptor import GZIP_LAYER, Descriptor
 from inseam.formats.oci.layer import Layer
 from inseam.formats.oci.layout import read_blob
-from inseam.formats.oci.metadata import read_metadata
+from inseam.formats.oci.metadata import RunHints, read_metadata
 from inseam.formats.oci.oci_testing import SERVICE, digest, make_base, make_image
 
 BLOB = Descriptor(GZIP_LAYER, "sha256:" + "c" * 64, 7)
@@ -89,11 +89,27 @@ def test_the_names_are_no_part_of_the_digest(tmp_path: Path) -> None:
     assert one.metadata.digest == other.metadata.digest
 
 
-def test_probes_are_written_for_an_image_with_a_healthcheck(tmp_path: Path) -> None:
-    make_image(tmp_path / "with", layers=[LAYER])
-    make_image(tmp_path / "without", layers=[LAYER], config=ImageConfig())
-    assert (tmp_path / "with/probes.yaml").is_file()
-    assert not (tmp_path / "without/probes.yaml").exists()
+def test_how_a_container_runs_is_said_in_two_files(tmp_path: Path) -> None:
+    config = SERVICE._replace(volumes=("/data",), writable_dirs=("/var/lib/shop",))
+    image = make_image(tmp_path / "image", layers=[LAYER], config=config)
+    assert image.metadata.run == RunHints(
+        user=config.user,
+        ports=("8000/tcp", "53/udp"),
+        stop_signal=config.stop_signal,
+        volumes=("/data",),
+        writable=("/data", "/tmp", "/var/lib/shop"),
+    )
+    assert read_metadata(tmp_path / "image") == image.metadata
+    text = (tmp_path / "image/container.yaml").read_text()
+    assert 'mountPath: "/var/lib/shop"' in text
+    assert "livenessProbe:" in text
+
+
+def test_what_the_base_says_of_containers_holds_for_its_images(tmp_path: Path) -> None:
+    below = ImageConfig(user="1000:5", ports=("53/udp",), volumes=("/b",))
+    make_image(tmp_path / "base", layers=[LAYER], config=below)
+    image = make_image(tmp_path / "x", base=tmp_path / "base", layers=[], config=ImageConfig())
+    assert image.metadata.run == RunHints("1000:5", ("53/udp",), "", ("/b",), ("/b", "/tmp"))
 
 
 def test_an_image_needs_a_platform_from_somewhere() -> None:

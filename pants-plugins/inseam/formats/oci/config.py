@@ -62,6 +62,7 @@ class ImageConfig(NamedTuple):
     user: "UID" or "UID:GID". ports: "8000" or "53/udp". entrypoint, cmd: in exec form; an image
     with its own entrypoint does not inherit `cmd`. annotations: of the manifest; labels whose names
     start with org.opencontainers.image are there too. created: RFC 3339. volumes: absolute paths.
+    writable_dirs: absolute paths of directories of the image that it writes to.
     """
 
     user: str = ""
@@ -76,6 +77,7 @@ class ImageConfig(NamedTuple):
     healthcheck: Healthcheck | None = None
     created: str = EPOCH
     volumes: tuple[str, ...] = ()
+    writable_dirs: tuple[str, ...] = ()
 
 
 def dump_config(config: ImageConfig) -> dict[str, Any]:
@@ -88,7 +90,7 @@ def parse_config(data: Any, what: str) -> ImageConfig:
     """Reads the JSON value of an ImageConfig; raises Failure, naming `what`, for anything else."""
     try:
         fields = dict(data)
-        for name in ("ports", "entrypoint", "cmd", "volumes"):
+        for name in ("ports", "entrypoint", "cmd", "volumes", "writable_dirs"):
             fields[name] = tuple(fields.get(name) or ())
         probe = fields.get("healthcheck")
         if probe is not None:
@@ -99,6 +101,8 @@ def parse_config(data: Any, what: str) -> ImageConfig:
             config.ports,
             config.entrypoint,
             config.cmd,
+            config.volumes,
+            config.writable_dirs,
             *(
                 pair
                 for one in (config.env, config.labels, config.annotations)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from inseam.formats.failure import Failure
 from inseam.formats.oci.config import parse_platform
+from inseam.formats.oci.container import CONTAINER
 from inseam.formats.oci.descriptor import BLOBS
 from inseam.formats.oci.layout import document_files, entry_files, index
 from inseam.formats.oci.metadata import METADATA, ImageMetadata, dump_metadata, load_metadata
-from inseam.formats.oci.probes import PROBES
 
 
 def index_files(
@@ -18,8 +18,9 @@ def index_files(
     """The index of the images whose files, as of `assemble.image_files`, are given.
 
     Returns content by path: `oci-layout`, `index.json`, the blobs of the index and of the images'
-    manifests and configurations, `image.json` (`ImageMetadata`), and `probes.yaml` if the images
-    have one. The order in the index is that of the platforms' names, whatever that of the images.
+    manifests and configurations, `image.json` (`ImageMetadata`), and the first one's
+    `container.yaml`. The order in the index is that of the platforms' names, whatever that of the
+    images.
 
     Raises Failure for two images of one platform, and for an image that is an index itself.
     """
@@ -55,6 +56,5 @@ def index_files(
     found.update(document_files([blob]))
     found.update(entry_files(metadata.descriptor, metadata.references))
     found[METADATA] = dump_metadata(metadata)
-    if PROBES in chosen[0][0]:
-        found[PROBES] = chosen[0][0][PROBES]
+    found[CONTAINER] = chosen[0][0][CONTAINER]
     return found

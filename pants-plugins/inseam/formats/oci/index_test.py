@@ -42,7 +42,7 @@ def test_the_layout_s_only_entry_is_the_index(tmp_path: Path, folders: list[Path
     made = make_index("//:app", folders, tmp_path / "index")
     (entry,) = json.loads((tmp_path / "index/index.json").read_bytes())["manifests"]
     assert entry == made.descriptor.value()
-    assert (tmp_path / "index/probes.yaml").is_file()
+    assert (tmp_path / "index/container.yaml").is_file()
 
 
 def test_the_order_of_the_images_does_not_matter(tmp_path: Path, folders: list[Path]) -> None:

@@ -22,6 +22,21 @@ class BaseReference(NamedTuple):
     digest: str
 
 
+class RunHints(NamedTuple):
+    """What somebody who runs an image has to know; () or "" for what it does not say.
+
+    user: "UID" or "UID:GID". ports: as "8000/tcp". stop_signal: as "SIGTERM". volumes: paths that
+    the image declares as such. writable: paths at which a container with a read-only root
+    filesystem needs a tmpfs or a volume, the volumes included.
+    """
+
+    user: str = ""
+    ports: tuple[str, ...] = ()
+    stop_signal: str = ""
+    volumes: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
+
+
 class ImageMetadata(NamedTuple):
     """What an image is.
 
@@ -31,6 +46,7 @@ class ImageMetadata(NamedTuple):
     base_layers: how many of the layers are the base's. runtime: what it offers to layers on it.
     left_out_modules, left_out_packages: of Python's standard library, and of Debian, what its base
     does without.
+    run: how a container of it runs.
     """
 
     target: str
@@ -44,6 +60,7 @@ class ImageMetadata(NamedTuple):
     base: BaseReference | None = None
     base_layers: int = 0
     runtime: Runtime = Runtime()
+    run: RunHints = RunHints()
     images: tuple[ImageMetadata, ...] = ()
     left_out_modules: tuple[str, ...] = ()
     left_out_packages: tuple[str, ...] = ()
@@ -94,6 +111,7 @@ def _value(image: ImageMetadata) -> dict[str, Any]:
         "runtime": image.runtime.labels(),
         "left_out_modules": list(image.left_out_modules),
         "left_out_packages": list(image.left_out_packages),
+        "run": image.run._asdict(),
         "compressed_size": image.compressed_size,
         "uncompressed_size": image.uncompressed_size,
     }
@@ -127,11 +145,20 @@ def _parse(data: Any, what: str) -> ImageMetadata:
         if fields.get("base"):
             fields["base"] = BaseReference(**fields["base"])
         fields["runtime"] = parse_runtime(fields.get("runtime", {}))
+        hints: dict[str, Any] = {
+            name: value if isinstance(value, str) else tuple(value)
+            for name, value in (fields.get("run") or {}).items()
+        }
+        fields["run"] = RunHints(**hints)
         image = ImageMetadata(**fields)
     except (AttributeError, TypeError, ValueError, KeyError, RecursionError) as error:
         raise Failure(f"{what} does not describe an image: {error}") from None
-    left_out = (*image.left_out_modules, *image.left_out_packages)
-    texts = (image.target, image.media_type, image.platform, *image.references, *left_out)
+    run = image.run
+    texts = (
+        *(image.target, image.media_type, image.platform, *image.references),
+        *(*image.left_out_modules, *image.left_out_packages),
+        *(run.user, run.stop_signal, *run.ports, *run.volumes, *run.writable),
+    )
     if not all(isinstance(text, str) for text in (*texts, *(image.base or ()), *image.runtime)):
         raise Failure(f"{what} does not describe an image: a name in it is not text")
     if not all(

@@ -24,10 +24,10 @@ from typing import BinaryIO, Iterable, Mapping, Sequence
 
 from inseam.formats.failure import Failure, no_space
 from inseam.formats.files import temporary_name, write_whole
+from inseam.formats.oci.container import CONTAINER
 from inseam.formats.oci.descriptor import BLOBS, blob_path
 from inseam.formats.oci.layout import INDEX, LAYOUT, LAYOUT_TEXT
 from inseam.formats.oci.metadata import METADATA, ImageMetadata, load_metadata, read_metadata
-from inseam.formats.oci.probes import PROBES
 from inseam.formats.oci.prune import remember, using
 from inseam.formats.tar import COPY_SIZE
 
@@ -272,12 +272,13 @@ def _write_layout(inputs: _Folders | _Contents, store: Path, layout: Path) -> No
     """Writes the small files, the index, which makes the others matter, last."""
     _link(layout / "blobs", os.path.relpath(store / "blobs", layout))
     _update(layout / LAYOUT, LAYOUT_TEXT)
-    for name in (PROBES, METADATA, INDEX):
+    for name in (CONTAINER, METADATA, INDEX):
         content = inputs.document(name)
         if content is not None:
             _update(layout / name, content)
         else:
             (layout / name).unlink(missing_ok=True)
+    (layout / "probes.yaml").unlink(missing_ok=True)  # which container.yaml replaced
 
 
 def _link(path: Path, target: str) -> None:

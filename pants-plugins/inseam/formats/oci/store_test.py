@@ -39,10 +39,10 @@ def test_the_layout_is_complete_through_its_link(tmp_path: Path) -> None:
     assert os.readlink(layout / "blobs") == "../../oci/blobs"
     assert sorted(path.name for path in layout.iterdir()) == [
         "blobs",
+        "container.yaml",
         "image.json",
         "index.json",
         "oci-layout",
-        "probes.yaml",
     ]
     assert json.loads((layout / "oci-layout").read_bytes()) == {"imageLayoutVersion": "1.0.0"}
     assert not missing(layout, blobs_of(read_metadata(layout)).items())

@@ -1,4 +1,4 @@
-"""Says what the layers of wheels hold: the forms of `paths.txt` and `names.txt`."""
+"""Says what layers of wheels hold: the forms of `paths.txt`, `names.txt` and `imports.txt`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from inseam.formats.files import write_whole
 
 PATHS = "paths.txt"
 NAMES = "names.txt"
+IMPORTS = "imports.txt"
 
 
 class Installed(NamedTuple):
@@ -73,6 +74,26 @@ def write_names(files: Iterable[str], site: str, scripts: str, path: Path) -> No
 def load_names(text: bytes) -> frozenset[str]:
     """Reads the text of a `names.txt`."""
     return frozenset(text.decode("utf-8", "surrogateescape").split("\n")[:-1])
+
+
+class Import(NamedTuple):
+    """A standard module that a file of a wheel imports, and that not every Python has."""
+
+    module: str
+    wheel: str
+    path: str
+
+
+def write_imports(imports: Iterable[Import], path: Path) -> None:
+    """Writes a line `<module> <wheel> <path>` for each."""
+    text = "".join(f"{' '.join(one)}\n" for one in sorted(imports))
+    write_whole(path, text.encode("utf-8", "surrogateescape"))
+
+
+def load_imports(text: bytes) -> tuple[Import, ...]:
+    """Reads the text of an `imports.txt`."""
+    lines = text.decode("utf-8", "surrogateescape").split("\n")[:-1]
+    return tuple(Import(*line.split(" ", 2)) for line in lines)
 
 
 class InstalledFiles:

@@ -12,7 +12,16 @@ from inseam.formats.failure import Failure
 from inseam.formats.files import whole
 from inseam.formats.oci.layer import Layer, write_layer
 from inseam.formats.python.bytecode import minor_version
-from inseam.formats.python.installed import NAMES, PATHS, Installed, write_names, write_paths
+from inseam.formats.python.installed import (
+    IMPORTS,
+    NAMES,
+    PATHS,
+    Import,
+    Installed,
+    write_imports,
+    write_names,
+    write_paths,
+)
 from inseam.formats.python.libraries import libraries_of, write_libraries
 from inseam.formats.python.venv import SCRIPTS, site_packages, skeleton
 from inseam.formats.python.wheel_tree import TREE_TAR, TreeFile, WheelTree, read_tree
@@ -44,7 +53,7 @@ def merge(
     machine: str | None = None,
 ) -> Layer:
     """Merges the wheel trees in the folders `trees` into the layer `name`, in the folder `out`:
-    `NAME.tar`, `layer.json`, `paths.txt`, `names.txt` and `libraries.json`.
+    `NAME.tar`, `layer.json`, `paths.txt`, `names.txt`, `imports.txt` and `libraries.json`.
 
     venv: interpreter path and version, to make the layer hold a venv's own files too.
     machine: what ELF files must be for, by ELF name.
@@ -93,6 +102,10 @@ def merge(
     write_paths(files, out / PATHS)
     write_names(files, site_packages(minor_version()), SCRIPTS, out / NAMES)
     write_libraries(libraries_of(indexes, machine), out)
+    write_imports(
+        (Import(module, tree.filename, path) for tree in indexes for module, path in tree.imports),
+        out / IMPORTS,
+    )
     write_layer(layer, out)
     return layer
 

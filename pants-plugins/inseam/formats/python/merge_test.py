@@ -13,7 +13,7 @@ from inseam.formats.distribution import Wheel
 from inseam.formats.failure import Failure
 from inseam.formats.oci.layer import read_layer as read_description
 from inseam.formats.python.bytecode import cache_path, minor_version
-from inseam.formats.python.installed import Installed, read_paths
+from inseam.formats.python.installed import IMPORTS, Installed, load_imports, read_paths
 from inseam.formats.python.merge import merge
 from inseam.formats.python.venv import site_packages
 from inseam.formats.python.wheel import install_wheel
@@ -125,9 +125,26 @@ def test_neither_surroundings_nor_place_change_a_byte(tmp_path: Path) -> None:
         )  # fmt: skip
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
         results.append(tree(cwd / "out/deps"))
-    names = {"deps.tar", "layer.json", "libraries.json", "names.txt", "paths.txt"}
-    assert results[0].keys() == names
+    assert results[0].keys() == {
+        *("deps.tar", "layer.json", "libraries.json", "paths.txt", "names.txt", "imports.txt")
+    }
     assert results[0] == results[1] == results[2]
+
+
+def test_what_wheels_import_of_a_standard_library_that_shrinks_is_listed(tmp_path: Path) -> None:
+    old = b"import os\nfrom distutils.util import strtobool\n"
+    trees = [
+        wheel_tree(tmp_path, "one", {"one/a.py": old, "one/b.py": b"import cgi, imp\n"}),
+        wheel_tree(tmp_path, "two", {"two.py": b"import json\n", "two_tests/setup.py": old}),
+    ]
+    merge("deps", trees, tmp_path / "out")
+    found = load_imports((tmp_path / "out" / IMPORTS).read_bytes())
+    wheel = "one-1.0-py3-none-any.whl"
+    assert found == (
+        ("cgi", wheel, "one/b.py"),
+        ("distutils", wheel, "one/a.py"),
+        ("imp", wheel, "one/b.py"),
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"__path__ = 1\n"])

@@ -7,13 +7,14 @@ import os
 import re
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 from inseam.formats.failure import Failure
 from inseam.formats.python.bytecode import minor_version
 from inseam.formats.python.installed import first_name
+from inseam.formats.python.standard import imports, parsed, remedy, statements
 
 _SEVERAL = re.compile(rb"^[ \t;]*import[ \t][^#\n]*,", re.M)
 
@@ -55,12 +56,11 @@ def check_imports(files: Mapping[str, Path], absent: Iterable[str]) -> None:
         for path, file in files.items():
             if not path.endswith(".py") or text not in (source := file.read_bytes()):
                 continue
-            for line, module in _imports(_parsed(source)):
+            for line, module in imports(parsed(source)):
                 if module.partition(".")[0] == name:
                     raise Failure(
                         f"{path}, line {line}, imports {module}, which the base's Python"
-                        f" {_version()} does not have. Add the distribution setuptools to the"
-                        f" service's requirements, which brings {name}, or import something else."
+                        f" {_version()} does not have. {remedy(name)}"
                     )
 
 
@@ -70,7 +70,7 @@ def several_at_once(files: Mapping[str, Path]) -> list[tuple[str, int, str]]:
     found = []
     for path, file in sorted(files.items()):
         if path.endswith(".py") and _SEVERAL.search(source := file.read_bytes()):
-            for node in _statements(_parsed(source).body):
+            for node in statements(parsed(source).body):
                 if isinstance(node, ast.Import):
                     found += [(path, node.lineno, name.name) for name in node.names[1:]]
     return [one for one in found if first_name(one[2]) not in standard_modules()]
@@ -78,31 +78,3 @@ def several_at_once(files: Mapping[str, Path]) -> list[tuple[str, int, str]]:
 
 def _version() -> str:
     return ".".join(map(str, minor_version()))
-
-
-def _parsed(source: bytes) -> ast.Module:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError):
-        return ast.Module([], [])  # It has no bytecode either.
-
-
-def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Statements that run if their module does, or may, wherever they are; not in `try`, and not
-    in the condition of type checkers."""
-    for node in body:
-        if isinstance(node, ast.Try) or (
-            isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-        ):
-            continue
-        yield node
-        for name in ("body", "orelse"):
-            yield from _statements(getattr(node, name, ()))
-
-
-def _imports(module: ast.Module) -> Iterator[tuple[int, str]]:
-    for node in _statements(module.body):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, name.name) for name in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.lineno, node.module

@@ -34,6 +34,7 @@ from inseam.formats.distribution import Wheel
 from inseam.formats.failure import Failure, no_space
 from inseam.formats.files import whole
 from inseam.formats.python.bytecode import compile_module, minor_version
+from inseam.formats.python.standard import imported
 from inseam.formats.python.venv import VENV, console_script, site_packages
 from inseam.formats.python.wheel_source import CheckedWheel, urlsafe
 from inseam.formats.python.wheel_tree import (
@@ -93,6 +94,7 @@ class FragmentDestination(WheelDestination):
         }
         self.files: list[TreeFile] = []
         self.binaries: list[tuple[str, str, int, int]] = []  # path, machine, start and size
+        self.imports: set[tuple[str, str]] = set()
         self._paths: set[str] = set()
         self._dropped: list[RecordEntry] = []
 
@@ -118,6 +120,7 @@ class FragmentDestination(WheelDestination):
         if scheme in ("purelib", "platlib") and name.endswith(".py"):
             data = stream.read()
             record = self._write(scheme, name, BytesIO(data), len(data), is_executable)
+            self.imports.update((module, name) for module in imported(name, data))
             compiled = compile_module(data, name, self._schemes[scheme], self._minor)
             if compiled is not None:
                 cached, content = compiled
@@ -228,7 +231,8 @@ def install_wheel(
             raise
         raise Failure(f"{path.name} is not a usable wheel: {error}") from error
     binaries = _binaries(out / TREE_TAR, destination.binaries)
-    tree = WheelTree(wheel, path.name, binaries, tuple(destination.files))
+    imports = tuple(sorted(destination.imports))
+    tree = WheelTree(wheel, path.name, binaries, tuple(destination.files), imports)
     write_tree(tree, out)
     return tree
 

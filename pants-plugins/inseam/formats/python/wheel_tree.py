@@ -46,12 +46,16 @@ class Binary(NamedTuple):
 
 
 class WheelTree(NamedTuple):
-    """A wheel installed under the venv: what it is, its ELF files and all of its files."""
+    """A wheel installed under the venv: what it is, its ELF files and all of its files.
+
+    imports: what `standard.imported` says of its modules, as module and path in the wheel.
+    """
 
     wheel: Wheel
     filename: str
     binaries: tuple[Binary, ...]
     files: tuple[TreeFile, ...]
+    imports: tuple[tuple[str, str], ...] = ()
 
     @property
     def machines(self) -> tuple[str, ...]:
@@ -79,4 +83,5 @@ def read_tree(folder: Path) -> WheelTree:
             for path, machine, soname, needs in data["binaries"]
         ),
         files=tuple(TreeFile(*file) for file in data["files"]),
+        imports=tuple((module, path) for module, path in data["imports"]),
     )

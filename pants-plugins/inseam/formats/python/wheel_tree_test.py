@@ -16,6 +16,7 @@ TREE = WheelTree(
         TreeFile("opt/venv/ü \udcff.py", 0, 1024, "cd" * 32),
         TreeFile("opt/b", 1024, 2048, "ef" * 32),
     ),
+    (("distutils", "ü \udcff.py"),),
 )
 
 

@@ -23,7 +23,14 @@ from inseam.formats.rootfs.loader_cache import found_libraries, loader_members
 from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_LAYER, Rootfs, dump_rootfs
 from inseam.formats.rootfs.slim import Slimmer
 from inseam.formats.rootfs.stdlib import without_useless_modules
-from inseam.formats.rootfs.system_files import MERGED, OWNER, merged, status_files, system_files
+from inseam.formats.rootfs.system_files import (
+    MERGED,
+    OWNER,
+    Account,
+    merged,
+    status_files,
+    system_files,
+)
 from inseam.formats.tar import (
     DIRECTORY_MODE,
     EXECUTABLE_MODE,
@@ -54,7 +61,9 @@ class Root:
     libraries: tuple[str, ...]
 
 
-def root_members(debs: Sequence[Deb], architecture: str, interpreter: str) -> Root:
+def root_members(
+    debs: Sequence[Deb], architecture: str, interpreter: str, accounts: Iterable[Account] = ()
+) -> Root:
     """The members of a root filesystem that holds the packages.
 
     Raises DebianError for packages of another architecture, for two of one name, for one that
@@ -92,7 +101,7 @@ def root_members(debs: Sequence[Deb], architecture: str, interpreter: str) -> Ro
     there = {member.path for member in members}
     members += (
         member
-        for member in system_files(debs)
+        for member in system_files(debs, accounts)
         if member.path not in there or member.path in MERGED or member.directory
     )
     members += _own_directories(directories, members)
@@ -210,7 +219,13 @@ def read_locked(path: str) -> tuple[Deb, DebianPackage]:
 
 
 def build(
-    paths: Sequence[str], architecture: str, interpreter: str, out: Path, *, bytecode: bool = True
+    paths: Sequence[str],
+    architecture: str,
+    interpreter: str,
+    out: Path,
+    *,
+    accounts: Iterable[Account] = (),
+    bytecode: bool = True,
 ) -> Rootfs:
     """Writes rootfs.tar and rootfs.json of the .deb files at `paths` to the folder `out`.
 
@@ -220,7 +235,7 @@ def build(
     """
     locked = sorted((read_locked(path) for path in paths), key=lambda pair: pair[1].name)
     debs = [deb for deb, _ in locked]
-    root = root_members(debs, architecture, interpreter)
+    root = root_members(debs, architecture, interpreter, accounts)
     members = root.members
     program = check_interpreter(interpreter, architecture, members)
     version = python_version(program, debs)

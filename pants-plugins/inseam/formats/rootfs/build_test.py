@@ -111,6 +111,7 @@ def test_the_bytes_depend_on_the_packages_only(tmp_path: Path) -> None:
         subprocess.run(
             [
                 *(sys.executable, "-sBc", MAIN, "rootfs", "--architecture=amd64"),
+                "--user=shop:1000",
                 *(f"--interpreter={INTERPRETER}", f"--out={folder / 'out'}", *paths),
             ],
             env={"PYTHONPATH": os.pathsep.join(sys.path), **settings},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Sequence
+from typing import Iterable, NamedTuple, Sequence
 
 from inseam.formats.debian.deb import Deb
 from inseam.formats.tar import Member
@@ -55,6 +55,22 @@ DIRECTORIES = {
     "var/tmp": TEMPORARY_MODE,
 }
 
+
+class Account(NamedTuple):
+    """A user beside those of PASSWD, with the home /home/<name>; its group has its name, unless
+    there is one with that ID."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def parse_account(text: str) -> Account:
+    """Reads "NAME:UID" or "NAME:UID:GID"; without GID, that is UID, too."""
+    name, uid, *gid = text.split(":")
+    return Account(name, int(uid), int(gid[0]) if gid else int(uid))
+
+
 # Applets of busybox that get a name on PATH; the others run as `busybox NAME`.
 APPLETS = (
     *("ash", "cat", "cp", "date", "df", "du", "env", "find", "free", "grep", "head", "hostname"),
@@ -82,18 +98,23 @@ def merged(path: str) -> str:
     return f"usr/{path}" if path.split("/", 1)[0] in MERGED else path
 
 
-def system_files(debs: Sequence[Deb]) -> Iterable[Member]:
+def system_files(debs: Sequence[Deb], accounts: Iterable[Account] = ()) -> Iterable[Member]:
     """Yields links, accounts, configuration and directories that no package brings as a file.
 
     Where packages bring a file of one of these names, that is taken.
     """
+    accounts = sorted(accounts)
     names = {deb.name for deb in debs}
     for path, mode in DIRECTORIES.items():
         yield Member(path, mode=mode, directory=True, owner=OWNER)
     for name in MERGED:
         yield _link(name, f"usr/{name}")
-    yield _file("etc/passwd", PASSWD)
-    yield _file("etc/group", GROUP)
+    for account in accounts:
+        # As that of `nonroot`: OpenShift starts containers as yet another user.
+        home = f"home/{account.name}"
+        yield Member(home, mode=TEMPORARY_MODE, directory=True, owner=OWNER)
+    yield _file("etc/passwd", PASSWD + "".join(map(_passwd, accounts)))
+    yield _file("etc/group", GROUP + "".join(_groups(accounts)))
     yield _file("etc/nsswitch.conf", NSSWITCH)
     yield _link("var/run", "/run")
     if "tzdata" in names:
@@ -108,6 +129,19 @@ def system_files(debs: Sequence[Deb]) -> Iterable[Member]:
     if "busybox" in names:
         for applet in APPLETS:
             yield _link(f"usr/bin/{applet}", "busybox")
+
+
+def _passwd(account: Account) -> str:
+    name, uid, gid = account
+    return f"{name}:x:{uid}:{gid}:{name}:/home/{name}:/usr/sbin/nologin\n"
+
+
+def _groups(accounts: Iterable[Account]) -> Iterable[str]:
+    known = {line.split(":")[2] for line in GROUP.splitlines()}
+    for name, _, gid in accounts:
+        if str(gid) not in known:
+            known.add(str(gid))
+            yield f"{name}:x:{gid}:\n"
 
 
 def _file(path: str, text: str) -> Member:

@@ -7,6 +7,7 @@ from inseam.formats.debian.deb_testing import Entry, deb_bytes, write_debs
 from inseam.formats.rootfs.system_files import (
     certificate_bundle,
     merged,
+    parse_account,
     status_files,
     system_files,
 )
@@ -45,6 +46,23 @@ def test_accounts_are_numeric_and_cannot_log_in() -> None:
         ("nonroot", "65532"),
     ]
     assert {account[6] for account in accounts} == {"/usr/sbin/nologin"}
+
+
+def test_accounts_of_ones_own_have_a_name_a_group_and_a_home() -> None:
+    accounts = map(parse_account, ("worker:1001:0", "shop:1000"))
+    found = {member.path: member for member in system_files([], accounts)}
+    before = files()
+    passwd, group = (
+        found[path].content.decode()[len(before[path].content) :]  # type: ignore[union-attr, arg-type]
+        for path in ("etc/passwd", "etc/group")
+    )
+    assert passwd.splitlines() == [
+        "shop:x:1000:1000:shop:/home/shop:/usr/sbin/nologin",
+        "worker:x:1001:0:worker:/home/worker:/usr/sbin/nologin",
+    ]
+    assert group == "shop:x:1000:\n"
+    assert found.keys() - before.keys() == {"home/shop", "home/worker"}
+    assert found["home/shop"].mode == before["home/nonroot"].mode
 
 
 def test_temporary_directories_are_for_all() -> None:

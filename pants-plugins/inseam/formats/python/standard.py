@@ -1,0 +1,150 @@
+"""Says which modules of the standard library a base lacks, and what brings them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+
+class Removed(NamedTuple):
+    """A module that CPython does not have any more.
+
+    since: the first version without it. brought_by: a distribution that has it, "" for none.
+    """
+
+    since: tuple[int, int]
+    brought_by: str = ""
+
+
+REMOVED = {
+    "distutils": Removed((3, 12), "setuptools"),
+    "asynchat": Removed((3, 12), "pyasynchat"),
+    "asyncore": Removed((3, 12), "pyasyncore"),
+    "imp": Removed((3, 12), "zombie-imp"),
+    "smtpd": Removed((3, 12), "standard-smtpd"),
+    "aifc": Removed((3, 13), "standard-aifc"),
+    "audioop": Removed((3, 13), "audioop-lts"),
+    "cgi": Removed((3, 13), "legacy-cgi"),
+    "cgitb": Removed((3, 13), "legacy-cgi"),
+    "chunk": Removed((3, 13), "standard-chunk"),
+    "crypt": Removed((3, 13), "legacycrypt"),
+    "imghdr": Removed((3, 13), "standard-imghdr"),
+    "lib2to3": Removed((3, 13)),
+    "mailcap": Removed((3, 13), "standard-mailcap"),
+    "nis": Removed((3, 13)),
+    "nntplib": Removed((3, 13), "standard-nntplib"),
+    "ossaudiodev": Removed((3, 13)),
+    "pipes": Removed((3, 13), "standard-pipes"),
+    "sndhdr": Removed((3, 13), "standard-sndhdr"),
+    "spwd": Removed((3, 13)),
+    "sunau": Removed((3, 13), "standard-sunau"),
+    "telnetlib": Removed((3, 13), "standard-telnetlib"),
+    "uu": Removed((3, 13), "standard-uu"),
+    "xdrlib": Removed((3, 13), "standard-xdrlib"),
+}
+# What Debian has in packages of their own, by how the names of these start.
+_DEBIAN = {
+    "curses": "libncursesw",
+    "distutils": "python3-distutils",
+    "lib2to3": "python3-lib2to3",
+    "readline": "libreadline",
+    "tkinter": "python3-tk",
+}
+# Parts of the paths of files that nobody imports in a running service.
+_NOT_RUN = {
+    "_build_utils",
+    "_distutils",
+    "build",
+    "command",
+    "conftest.py",
+    "distutils",
+    "f2py",
+    "setup.py",
+    "test",
+    "testing",
+    "tests",
+}
+
+_NAME = re.compile(rb"\b(?:%s)\b" % "|".join(sorted(REMOVED)).encode())
+
+
+def lacking(python_version: str, packages: Iterable[str] | None) -> tuple[str, ...]:
+    """The modules that a base lacks, sorted.
+
+    python_version: of its CPython, as "3.11". packages: names of the Debian packages that it is
+    made of; None for an image of a registry, which has what CPython has.
+    """
+    version = tuple(map(int, python_version.split(".")[:2]))
+    gone = {name for name, module in REMOVED.items() if module.since <= version}
+    if packages is not None:
+        there = tuple(packages)
+        gone |= {
+            name
+            for name, start in _DEBIAN.items()
+            if not any(package.startswith(start) for package in there)
+        }
+    return tuple(sorted(gone))
+
+
+def remedy(module: str) -> str:
+    """What to do about an import of a standard module that the base lacks, as a sentence."""
+    if module in REMOVED and REMOVED[module].brought_by:
+        return (
+            f"Add the distribution {REMOVED[module].brought_by}, which brings {module}, to the"
+            " service's dependencies and to its lock, or import something else."
+        )
+    if module in _DEBIAN and module not in REMOVED:
+        return (
+            f"Add the Debian package whose name starts with {_DEBIAN[module]} to the base's list of"
+            " packages, and lock it again, or import something else."
+        )
+    return "Import something else."
+
+
+def parsed(source: bytes) -> ast.Module:
+    """The module with this source; an empty one for what no Python reads."""
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module([], [])  # It has no bytecode either.
+
+
+def statements(body: Iterable[ast.stmt], *, functions: bool = True) -> Iterator[ast.stmt]:
+    """Statements that run if their module does, or may, wherever they are; not in `try`, and not
+    where a condition asks for type checkers or versions.
+
+    functions: whether those within functions are among them.
+    """
+    for node in body:
+        if isinstance(node, ast.Try) or (
+            isinstance(node, ast.If)
+            and re.search("TYPE_CHECKING|version_info|PY2|PY3", ast.dump(node.test))
+        ):
+            continue
+        yield node
+        if functions or not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            for name in ("body", "orelse"):
+                yield from statements(getattr(node, name, ()), functions=functions)
+
+
+def imports(module: ast.Module, *, functions: bool = True) -> Iterator[tuple[int, str]]:
+    """The modules that the statements of a module import: line and dotted name."""
+    for node in statements(module.body, functions=functions):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, name.name) for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.lineno, node.module
+
+
+def imported(path: str, source: bytes) -> tuple[str, ...]:
+    """The modules among REMOVED without which a file of a wheel cannot be imported, sorted.
+
+    What it handles itself, and what its functions import, is none of them; nor has a file any that
+    belongs to tests or builds, judged by its path.
+    """
+    if _NOT_RUN.intersection(path.split("/")) or not _NAME.search(source):
+        return ()
+    found = {name.partition(".")[0] for _, name in imports(parsed(source), functions=False)}
+    return tuple(sorted(found.intersection(REMOVED)))
