@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from servicekit import asgi
-from servicekit.testing import Child, child, read_all, read_response, started
+from servicekit.testing import Child, child, read_all, read_response, started, until
 
 TEMPLATE = f"""
 import asyncio, logging, sys
@@ -156,7 +156,7 @@ def test_a_stop_request_while_the_application_starts_ends_with_zero() -> None:
 
 def test_an_application_that_fails_to_start_is_a_clear_line() -> None:
     with child(PROGRAM.replace("STARTUP", "failed")) as service:
-        assert service.process.wait(10) == 1
+        assert service.process.wait(60) == 1
         line = service.lines()[-1]
         assert line["message"] == "the application did not start: the lines above say why"
         assert line["level"] == "critical"
@@ -217,7 +217,8 @@ def test_bodies_that_do_not_end_are_bounded_together() -> None:
         for each in connections:
             with suppress(OSError):
                 each.sendall(half)
-        time.sleep(0.5)
+        until(lambda: len(select.select(connections, [], [], 0)[0]) >= 10)
+        time.sleep(0.5)  # no more than these
         answered = select.select(connections, [], [], 0)[0]
         assert 10 <= len(answered) <= 25
         assert read_response(answered[0])[0] == 503

@@ -165,7 +165,7 @@ def test_a_stop_request_that_start_up_swallows_still_stops() -> None:
 
 def test_an_error_in_start_up_is_one_line() -> None:
     with child(SLOW_START.format(body="raise OSError('no \\\\ disk')")) as service:
-        assert service.process.wait(10) == 1
+        assert service.process.wait(60) == 1
         _, line = service.lines()
         assert (line["level"], line["message"]) == ("critical", "cannot start: OSError: no \\ disk")
         assert line["exception"].startswith("Traceback")
@@ -173,7 +173,7 @@ def test_an_error_in_start_up_is_one_line() -> None:
 
 def test_a_wrong_setting_is_one_line_without_a_traceback() -> None:
     with child(SLOW, PORT="eighty") as service:
-        assert service.process.wait(10) == 2
+        assert service.process.wait(60) == 2
         (line,) = service.lines()
         assert line["message"] == "PORT must be a whole number from 1 to 65535, not 'eighty'"
         assert "exception" not in line
@@ -181,7 +181,7 @@ def test_a_wrong_setting_is_one_line_without_a_traceback() -> None:
 
 def test_an_address_in_use_is_one_line() -> None:
     with started(SLOW) as first, child(SLOW, PORT=str(first.port)) as second:
-        assert second.process.wait(10) == 1
+        assert second.process.wait(60) == 1
         (line,) = second.lines()
         assert "Address already in use" in line["message"]
 

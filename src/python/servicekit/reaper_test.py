@@ -70,12 +70,12 @@ def inner(process: "subprocess.Popen[str]") -> int:
 def test_the_exit_code_of_the_service_is_that_of_the_container() -> None:
     with first_process("print(os.getpid() > 1); return 7") as process:
         assert output(process) == ["True"]
-        assert process.wait(10) == 7
+        assert process.wait(60) == 7
 
 
 def test_a_service_that_is_killed_counts_as_killed() -> None:
     with first_process("os.kill(os.getpid(), 9)") as process:
-        assert process.wait(10) == 137
+        assert process.wait(60) == 137
 
 
 def test_orphans_are_reaped() -> None:
@@ -118,7 +118,7 @@ def test_a_stop_request_reaches_the_service(number: int) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         os.kill(inner(process), number)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_second_signal_reaches_the_service() -> None:
@@ -133,4 +133,4 @@ def test_a_second_signal_reaches_the_service() -> None:
         assert process.stdout.readline() == "stopping\n"
         time.sleep(0.1)
         os.kill(inner(process), signal.SIGTERM)
-        assert process.wait(10) == 128 + signal.SIGTERM
+        assert process.wait(60) == 128 + signal.SIGTERM

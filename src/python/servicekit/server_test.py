@@ -17,7 +17,7 @@ from servicekit import logs
 from servicekit.request import Parser, Request
 from servicekit.response import Response
 from servicekit.routes import Routes
-from servicekit.testing import Client, read_all, read_response, serving, started
+from servicekit.testing import Client, read_all, read_response, serving, started, until
 
 GET = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
 CLOSE = b"GET /%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -345,7 +345,7 @@ def test_when_all_wait_for_handlers_a_probe_is_answered_and_others_get_a_503() -
         waiting = [client.connect() for _ in range(4)]
         for each in waiting:
             each.sendall(GET % b"wait")
-        time.sleep(0.2)
+        until(lambda: gauge(client, "http_requests_in_flight") >= 4)
         assert client.ask("GET", "/health")[0] == 200
         status, headers, _ = client.ask("GET", "/hello")
         assert (status, headers["retry-after"], headers["connection"]) == (503, "1", "close")

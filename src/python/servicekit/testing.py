@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from threading import Thread
@@ -128,10 +128,24 @@ def started(program: ModuleType | str, **settings: str) -> Iterator[Child]:
         yield service
 
 
+class _InTest(Lifecycle):
+    """Ends the server's thread where a service would end its process, which is the test's here."""
+
+    def abort(self, message: str, exit_code: int) -> None:
+        raise RuntimeError(f"{message} (exit code {exit_code})")
+
+
+def until(holds: Callable[[], bool], timeout: float = 20) -> None:
+    """Returns once `holds`, or after so many seconds: a machine that is busy takes its time."""
+    end = time.monotonic() + timeout
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
 @contextmanager
 def serving(routes: Routes, **settings: Any) -> Iterator[Client]:
     """A server in a thread; it is stopped gracefully at the end."""
-    lifecycle = Lifecycle()
+    lifecycle = _InTest()
     server = Server(routes, Settings(**{"host": "127.0.0.1", "port": 0, **settings}), lifecycle)
     codes: list[int] = []
     thread = Thread(target=lambda: codes.append(server.serve()), daemon=True)
