@@ -88,7 +88,7 @@ class Base:
     interpreter: str
     has_init: bool | None
     is_debian: bool
-    lacking: tuple[str, ...]
+    lacking: tuple[str, ...] = ()
 
     @property
     def python_version(self) -> str:
