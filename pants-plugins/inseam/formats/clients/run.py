@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 INIT = "/usr/bin/tini"
+_LOOK = 1.0  # seconds between two looks at whether the parent is still there
 
 # Waits until the other end of its standard input is closed, however that process ended, and stops
 # the container if its ID is still in the file.
@@ -51,8 +52,10 @@ def run(client: str, arguments: Sequence[str]) -> int:
     """Runs a container that is removed when it ends; returns its exit code.
 
     arguments: options of `docker run`, the image, arguments. SIGTERM and SIGHUP stop the container,
-    and so does the end of this process, even by SIGKILL.
+    and so does the end of this process, or of its parent, even by SIGKILL. (The parent is Pants,
+    which is deaf to SIGTERM while a program runs.)
     """
+    parent = os.getppid()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "container")
         closed, held = os.pipe()
@@ -81,7 +84,13 @@ def run(client: str, arguments: Sequence[str]) -> int:
             signal.signal(signal.SIGTERM, stop)
             signal.signal(signal.SIGHUP, stop)
             signal.signal(signal.SIGINT, interrupt)
-            code = process.wait()
+            code = None
+            while code is None:
+                try:
+                    code = process.wait(_LOOK)
+                except subprocess.TimeoutExpired:
+                    if os.getppid() != parent:
+                        stop()
             file.unlink(missing_ok=True)
             stop()
             watcher.wait()

@@ -107,6 +107,21 @@ def test_a_container_does_not_outlive_a_process_that_is_killed(tmp_path: Path) -
         assert wait_for(tmp_path, 2)[1] == "stop container-1"
 
 
+def test_a_container_does_not_outlive_the_parent_of_the_process(tmp_path: Path) -> None:
+    client = tmp_path / "client"
+    client.write_text(CLIENT.format(python=sys.executable))
+    client.chmod(0o755)
+    parent = "import subprocess, sys; subprocess.run([sys.executable, '-c', *sys.argv[1:]])"
+    with subprocess.Popen(
+        [sys.executable, "-c", parent, RUN, str(client)],
+        stdin=subprocess.DEVNULL,
+        env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    ) as process:
+        wait_for(tmp_path, 1)
+        process.kill()
+        assert wait_for(tmp_path, 2)[1] == "stop container-1"
+
+
 def test_a_container_that_ends_is_not_stopped(tmp_path: Path) -> None:
     with start(tmp_path) as process:
         (tmp_path / "end").touch()
