@@ -44,6 +44,7 @@ from inseam.subsystem import InseamSubsystem
 from inseam.targets.base import (
     BaseImageTarget,
     DebianBaseTarget,
+    DebianBuilderTarget,
     DebianLockTarget,
     DebianPackagesTarget,
     DebianRootfsTarget,
@@ -113,6 +114,7 @@ def target_types() -> list[type[Target]]:
         DepsImageTarget,
         VenvLayerTarget,
         DebianBaseTarget,
+        DebianBuilderTarget,
         DebianLockTarget,
         PythonLockTarget,
         DebianPackagesTarget,

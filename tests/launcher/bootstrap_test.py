@@ -332,7 +332,7 @@ def test_the_default_index_has_the_file_host_that_pip_knows(asking: Machine) -> 
     result = bootstrap(asking, "list", "::")
     program = "from pip._internal.models.index import PyPI; print(PyPI.file_storage_domain)"
     host = asking.run("python3.9", "-c", program).stdout.strip()
-    assert result.env["PANTS_PYTHON_REPOS_PATH_MAPPINGS"] == f"['INDEX|/{host}']"
+    assert result.env["PANTS_PYTHON_REPOS_PATH_MAPPINGS"] == f"+['INDEX|/{host}']"
     assert "PANTS_PYTHON_REPOS_INDEXES" not in result.env
     assert result.stderr == ""
 
@@ -349,7 +349,7 @@ def test_the_answer_is_remembered_until_pip_is_configured_anew(asking: Machine) 
         del asking.env["PIP_CONFIG_FILE"]
         result = bootstrap(asking, "list", "::")
     host = url.partition("://")[2]
-    assert result.env["PANTS_PYTHON_REPOS_PATH_MAPPINGS"] == f"['INDEX|/{host}/files']"
+    assert result.env["PANTS_PYTHON_REPOS_PATH_MAPPINGS"] == f"+['INDEX|/{host}/files']"
     assert result.env["PANTS_PYTHON_REPOS_INDEXES"] == f"['{url}/simple']"
 
 
@@ -358,7 +358,7 @@ def test_a_mirror_may_keep_files_at_relative_urls_below_its_index(asking: Machin
     with mirror({"/api/simple/ansicolors/": page}) as url:
         result = bootstrap(asking, "list", "::", PIP_INDEX_URL=f"{url}/api/simple")
     host = url.partition("://")[2]
-    assert result.env["PANTS_PYTHON_REPOS_PATH_MAPPINGS"] == f"['INDEX|/{host}/api/packages']"
+    assert result.env["PANTS_PYTHON_REPOS_PATH_MAPPINGS"] == f"+['INDEX|/{host}/api/packages']"
 
 
 def test_a_mirror_with_other_paths_is_told_and_the_launch_goes_on(asking: Machine) -> None:
@@ -399,7 +399,7 @@ def test_credentials_of_the_index_do_not_follow_a_redirect_elsewhere(asking: Mac
             server.shutdown()
             server.server_close()
     mapping = result.env["PANTS_PYTHON_REPOS_PATH_MAPPINGS"]
-    assert mapping == f"['INDEX|/127.0.0.1:{other.server_port}']"
+    assert mapping == f"+['INDEX|/127.0.0.1:{other.server_port}']"
     assert asked["first"] is not None
     assert asked["other"] is None
 

@@ -1,17 +1,19 @@
 """Runs a command cut off from the network and from all files but one folder.
 
 Namespaces of Linux do it (user_namespaces(7)), for root and for ordinary users alike. Where the
-kernel forbids them, a command that needs no other root still runs, with no more than its
-environment to keep it from the network; for one that does, root can use chroot(2).
+kernel forbids them, a command that needs no other root still runs, without the network, but other
+files are as open to it as to its user; for one that does, root can use chroot(2).
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
 from inseam.formats.failure import Failure
+from inseam.formats.offline import go_offline
 
 # Where the command sees its folder, whatever that is called outside. /tmp is there on every system.
 PLACE = "/tmp/build"
@@ -37,7 +40,11 @@ _FLAGS = {
     "nodiratime": _NODIRATIME,
     "relatime": _RELATIME,
 }
+_WRITABLE = ("/dev/shm", "/proc", "/tmp")
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_DEVICE_NUMBERS = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}  # minor ones of 1
+_NOBODY = 65534
+_DETACH = 2  # MNT_DETACH
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ def run(command: Command) -> tuple[int, str]:
     Raises TimedOut, and Failure if there is no way to enter its root.
     """
     place = place_of(command)
-    enter: Callable[[], None] | None = None
+    enter: Callable[[], object] = go_offline
     if command.confine and _namespaces_work():
         enter = partial(_enter, command.folder, command.root)
     elif command.root is not None:
@@ -89,24 +96,56 @@ def run(command: Command) -> tuple[int, str]:
 
 
 def _in_other_root(command: Command, root: Path) -> tuple[int, str]:
-    """Runs a command by chroot(2): its folder is inside meanwhile."""
+    """Runs a command by chroot(2), as a user who owns its folder only: that is inside meanwhile."""
 
     def enter() -> None:
         os.chroot(root)
         os.chdir(PLACE)
+        go_offline()
+        os.setgroups([])
+        os.setgid(_NOBODY)
+        os.setuid(_NOBODY)
 
     inside = root / PLACE[1:]
-    inside.parent.mkdir(mode=0o777, exist_ok=True)
-    shutil.rmtree(inside, ignore_errors=True)
-    shutil.move(str(command.folder), str(inside))
+    here = os.open(root, os.O_RDONLY)
     try:
-        return _run(command, PLACE, enter, cwd=inside)
+        # One command after the other: they all have their folder at the same place.
+        fcntl.flock(here, fcntl.LOCK_EX)
+        mounted = _prepare(root)
+        shutil.rmtree(inside, ignore_errors=True)
+        shutil.move(str(command.folder), str(inside))
+        for folder, folders, files in os.walk(inside):
+            for name in (folder, *(os.path.join(folder, name) for name in [*folders, *files])):
+                os.chown(name, _NOBODY, _NOBODY, follow_symlinks=False)
+        try:
+            return _run(command, PLACE, enter, cwd=inside)
+        finally:
+            if mounted:
+                _libc.umount2(str(root / "proc").encode(), _DETACH)
+            shutil.move(str(inside), str(command.folder))
     finally:
-        shutil.move(str(inside), str(command.folder))
+        os.close(here)
+
+
+def _prepare(root: Path) -> bool:
+    """Puts into a root file system what the kernel or the init system gives any other, as far as
+    this user may. Returns whether /proc was mounted."""
+    (root / PLACE[1:]).parent.mkdir(exist_ok=True)
+    for name in ("dev", "proc"):
+        (root / name).mkdir(exist_ok=True)
+    for name, minor in _DEVICE_NUMBERS.items():
+        with contextlib.suppress(OSError):
+            os.mknod(root / "dev" / name, stat.S_IFCHR | 0o666, os.makedev(1, minor))
+            (root / "dev" / name).chmod(0o666)
+    try:
+        _mount("proc", str(root / "proc"), "proc", _NOSUID | _NODEV | _NOEXEC)
+    except OSError:
+        return False
+    return True
 
 
 def _run(
-    command: Command, place: str, enter: Callable[[], None] | None, cwd: Path | None = None
+    command: Command, place: str, enter: Callable[[], object], cwd: Path | None = None
 ) -> tuple[int, str]:
     # Programs have one thread, so running Python between fork and exec is safe.
     process = subprocess.Popen(
@@ -180,7 +219,10 @@ def _unshare() -> None:
     """Puts this process into namespaces of its own, where it is user 0."""
     user, group = os.geteuid(), os.getegid()
     flags = _NEWNS | _NEWUTS | _NEWIPC | _NEWPID | _NEWNET
-    _check(_libc.unshare(flags | _NEWUSER), "unshare")
+    if _libc.unshare(flags | _NEWUSER) != 0:
+        # Root needs no namespace of users for the others.
+        _check(_libc.unshare(flags), "unshare")
+        return
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"0 {user} 1")
     Path("/proc/self/gid_map").write_text(f"0 {group} 1")
@@ -206,6 +248,11 @@ def _enter(folder: Path, root: Path | None) -> None:
     except OSError:
         if root is not None:
             _mount("/proc", f"{top}/proc", None, _BIND | _REC)
+    # What is root's here is root's outside, too: its kernel must not be set from here.
+    with contextlib.suppress(OSError):
+        _mount(f"{top}/proc/sys", f"{top}/proc/sys", None, _BIND)
+    if os.path.isdir(f"{top}/dev/shm"):
+        _mount("tmpfs", f"{top}/dev/shm", "tmpfs", _NOSUID | _NODEV, "mode=1777")
     _mount("tmpfs", f"{top}/tmp", "tmpfs", _NOSUID | _NODEV, "mode=1777")
     os.mkdir(f"{top}{PLACE}")
     _mount(f"/proc/self/fd/{here}", f"{top}{PLACE}", None, _BIND)
@@ -235,19 +282,20 @@ def _devices(folder: str) -> None:
     for name in _DEVICES:
         Path(f"{folder}/{name}").touch()
         _mount(f"/dev/{name}", f"{folder}/{name}", None, _BIND)
-    os.mkdir(f"{folder}/shm", 0o1777)
+    os.mkdir(f"{folder}/shm")
     for name, target in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
         os.symlink(f"/proc/self/fd{target}", f"{folder}/{name}")
 
 
 def _read_only(top: str) -> None:
-    """Lets nothing be written below `top` but what is for that: /dev and /tmp, which are new."""
+    """Lets nothing be written below `top` but what is new. A device can be written to, but neither
+    removed nor given another mode: gcc as root would do that to its output, /dev/null."""
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         fields = line.split()
         path = fields[4].encode().decode("unicode_escape")
         below = path == top or path.startswith(top.rstrip("/") + "/")
         inside = path[len(top.rstrip("/")) :] or "/"
-        if not below or inside.split("/")[1] in ("dev", "proc", "sys", "tmp"):
+        if not below or inside.startswith(_WRITABLE) and not inside.startswith("/proc/sys"):
             continue
         flags = sum(_FLAGS.get(option, 0) for option in fields[5].split(","))
         # A mount that another one covers cannot be reached, nor can what is below it.

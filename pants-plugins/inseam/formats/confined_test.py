@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -45,6 +47,26 @@ def test_only_the_folder_can_be_written_to(tmp_path: Path) -> None:
     assert not list(outside.iterdir())
     assert not os.path.exists("/tmp/anywhere")
     assert (inside / "here").stat().st_uid == os.getuid()
+
+
+@needs_namespaces
+def test_devices_can_be_used_but_neither_changed_nor_removed(tmp_path: Path) -> None:
+    """For root they are those of the machine: an output `-o /dev/null` got the modes of one."""
+    mode = os.stat("/dev/full").st_mode
+    script = (
+        "chmod 600 /dev/full || echo kept; rm -f /dev/full || echo there; echo x > /dev/null;"
+        " head -c 3 /dev/zero | wc -c; echo x > /dev/shm/x && echo shared; "
+        " echo 1 > /proc/sys/kernel/panic || echo kernel kept"
+    )
+    try:
+        _, output = shell(script, tmp_path)
+        assert os.stat("/dev/full").st_mode == mode
+    finally:
+        if os.geteuid() == 0 and os.path.exists("/dev/full"):
+            os.chmod("/dev/full", mode & 0o777)
+    said = [line for line in output.splitlines() if not line.startswith(("chmod", "rm", "/bin/sh"))]
+    assert said == ["kept", "there", "3", "shared", "kernel kept"]
+    assert not os.path.exists("/dev/shm/x")
 
 
 @needs_namespaces
@@ -93,3 +115,39 @@ def test_without_namespaces_only_root_enters_another_root(
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(Failure, match="Allow them .* or build as root"):
         shell("true", tmp_path, root=tmp_path)
+
+
+def small_root(folder: Path) -> Path:
+    """A root file system with a shell and its libraries, of this machine."""
+    found = subprocess.run(["ldd", "/bin/sh"], capture_output=True, text=True, check=True).stdout
+    for path in ["/bin/sh", *(word for word in found.split() if word.startswith("/"))]:
+        copy = folder / path[1:]
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+    return folder
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ldd"), reason="needs root and ldd")
+@pytest.mark.parametrize("namespaces", [True, False])
+def test_another_root_is_entered_and_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, namespaces: bool
+) -> None:
+    if not namespaces:
+        monkeypatch.setattr(confined, "_namespaces_work", lambda: False)
+    elif not confined._namespaces_work():
+        pytest.skip("this kernel gives no namespaces")
+    root = small_root(tmp_path / "root")
+    tmp_path.chmod(0o755)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    script = "pwd; : > here; echo > /outside || echo refused; echo > /dev/null && echo devices"
+    for _ in range(2):
+        code, output = shell(script, folder, root=root)
+        assert code == 0, output
+        assert output.startswith("{build}\n")
+        assert "refused" in output
+        assert output.endswith("devices\n")
+        assert [path.name for path in folder.iterdir()] == ["here"]
+    assert not (root / "outside").exists()
+    assert not (root / "tmp/build").exists()
+    assert not os.path.ismount(root / "proc")

@@ -3,14 +3,14 @@
 Usage: build_wheel --source ARCHIVE --frontend DIR --out OUT --timeout SECONDS
            [--subdirectory DIR] [--requirements DIR] [--declared REQUIREMENT]...
            [--env NAME=VALUE]... [--setting NAME=VALUE]... [--patch FILE]...
-           [--root TAR --interpreter PATH --cache DIR]
+           [--root TAR --architecture NAME --interpreter PATH --cache DIR]
 
 Writes `OUT/wheel/<file name>`, and `OUT/built.json` with what the wheel says of itself; or, if the
 backend needs more than what is declared, `OUT/requires.json`, all its requirements. The wheels in
 the folder REQUIREMENTS must be those that the declared requirements need. FRONTEND holds `build`.
 
 Without a root file system the build sees this machine's, but no compiler. With one, it sees
-nothing else; it is unpacked once, below CACHE.
+nothing else; it is unpacked once, below CACHE. Its programs are for Debian's architecture NAME.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 import sys
 from pathlib import Path
 
 from inseam.formats.arguments import ArgumentParser
 from inseam.formats.confined import Command, TimedOut, place_of, run, tail
+from inseam.formats.elf import MACHINES
 from inseam.formats.failure import Failure
 from inseam.formats.files import write_whole
 from inseam.formats.python import frontend
@@ -54,6 +56,8 @@ _COMPILERS = {"CC": "gcc", "CXX": "g++", "CFLAGS": "-g0", "CXXFLAGS": "-g0"}
 def main(argv: list[str]) -> None:
     """See the module's text."""
     options = _parser().parse_args(argv)
+    if options.root:
+        _check_machine(options.architecture)
     work = Path("work").absolute()
     for name in ("home", "tmp", "out"):
         (work / name).mkdir(parents=True)
@@ -106,6 +110,18 @@ def main(argv: list[str]) -> None:
     _answer(work / "out", options.out, output)
 
 
+def _check_machine(architecture: str) -> None:
+    """Raises Failure if this machine cannot run programs of that architecture."""
+    here = f"{platform.system().lower()}/{platform.machine()}"
+    if here != f"linux/{MACHINES[architecture]}":
+        raise Failure(
+            f"it is compiled, and this machine ({here}) cannot do that for linux/{architecture}."
+            " Package it once on a machine of that kind which shares a remote cache with this one,"
+            " or use a remote worker of that kind. Or put a wheel for it into a folder of the"
+            " repository, name that in [python-repos].find_links, and lock again."
+        )
+
+
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="build_wheel", description=__doc__)
     parser.add_argument("--source", required=True)
@@ -115,6 +131,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--timeout", required=True, type=int)
     parser.add_argument("--requirements", type=Path)
     parser.add_argument("--root")
+    parser.add_argument("--architecture", choices=sorted(MACHINES))
     parser.add_argument("--interpreter")
     parser.add_argument("--cache", type=Path)
     for name in ("--declared", "--env", "--setting", "--patch"):

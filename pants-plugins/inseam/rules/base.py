@@ -43,6 +43,7 @@ from inseam.rules.process import ProgramRequest, run_program
 from inseam.rules.warnings import WarningRequest, warn
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.base import (
+    BuilderOnlyField,
     DebianGroupsField,
     DebianLockField,
     DebianPackagesField,
@@ -66,12 +67,14 @@ def packages_path(target: Target) -> str:
 class BaseRequest:
     """The base with the address `spec`, as the target `wanted_by`, or an option, names it.
 
-    platform: another one than the base declares, as "linux/arm64"; "" for its own.
+    platform: another one than the base declares, as "linux/arm64"; "" for its own. builder: whether
+    wheels are to be built in it, instead of images.
     """
 
     spec: str
     wanted_by: Address | None
     platform: str = ""
+    builder: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,6 +222,16 @@ async def resolve_base(request: BaseRequest) -> Base:
         raise Failure(
             f"The base {base.address} of {request.wanted_by or 'an option'} is a `{base.alias}`."
             " It must be a `debian_base` or a `registry_base`."
+        )
+    if base.has_field(BuilderOnlyField) and not request.builder:
+        raise Failure(
+            f"The base {base.address} of {request.wanted_by or 'an option'} is a `{base.alias}`,"
+            " which holds compilers. No image starts from it: declare a `debian_base`."
+        )
+    if request.builder and not base.has_field(DebianLockField):
+        raise Failure(
+            f"The `builder` {base.address} of {request.wanted_by} is a `{base.alias}`. It must be a"
+            " `debian_builder`."
         )
     if base.has_field(DebianLockField):
         locked = await locked_base(

@@ -117,6 +117,18 @@ def test_what_is_no_base_is_refused_by_both_names(runner: RuleRunner) -> None:
     assert text.startswith("The base src/shop:x of src/shop:app is a `file`. It must be a")
 
 
+def test_an_image_cannot_start_from_a_builder_nor_a_build_from_what_is_none(
+    runner: RuleRunner,
+) -> None:
+    runner.write_files({"docker/BUILD": debian().replace("debian_base", "debian_builder")})
+    why = failure(runner, Base, BaseRequest("docker:debian", SERVICE))
+    assert why.startswith("The base docker:debian of src/shop:app is a `debian_builder`, which")
+    found = runner.request(Base, [BaseRequest("docker:debian", SERVICE, builder=True)])
+    assert found.platform == PythonPlatform("arm64", "3.11.2", (2, 36))
+    why = failure(runner, Base, BaseRequest("//:base", SERVICE, builder=True))
+    assert why.startswith("The `builder` //:base of src/shop:app is a `registry_base`.")
+
+
 def test_a_base_without_its_lock_is_refused_with_the_command_that_makes_it(
     runner: RuleRunner,
 ) -> None:

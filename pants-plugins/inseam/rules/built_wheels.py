@@ -164,15 +164,10 @@ async def _builder(declared: Declaration, platform: PythonPlatform) -> Builder:
     if not declared.builder:
         # Any platform will do for what runs on all; this is where the requirements have to run.
         return Builder(replace(platform, architecture=_this_machine()))
-    if platform.architecture != _this_machine():
-        raise Failure(
-            f"it is compiled, and this machine ({_this_machine()}) cannot build it for"
-            f" {platform.architecture}. Build on a machine of that architecture, with a shared"
-            " remote cache if you like; or put a wheel for it into a folder of the repository, name"
-            " that in [python-repos].find_links, and lock again."
-        )
     base = await find_base(
-        BaseRequest(declared.builder, declared.address, f"linux/{platform.architecture}"),
+        BaseRequest(
+            declared.builder, declared.address, f"linux/{platform.architecture}", builder=True
+        ),
         **implicitly(),
     )
     if base.python_version != platform.python_version or base.platform.glibc > platform.glibc:
@@ -190,6 +185,8 @@ async def _builder(declared: Declaration, platform: PythonPlatform) -> Builder:
         base.platform,
         (
             f"--root=root/{_ROOTFS}",
+            # Not checked here: another machine may run it, or may have done so.
+            f"--architecture={platform.architecture}",
             f"--interpreter={base.interpreter}",
             f"--cache={CACHE_FOLDER}/roots",
         ),

@@ -14,6 +14,7 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.formats.distribution import Wheel
 from inseam.plan.platform import PythonPlatform
+from inseam.rules.built_wheels import _this_machine
 from inseam.rules.closures import ClosureRequest, LockedWheels
 from inseam.rules.rule_testing import (
     BASE,
@@ -303,6 +304,32 @@ def test_all_that_cannot_be_built_is_named_at_once_with_the_reason(runner: RuleR
     )
     assert 'wheel_from_source(name="failing"' in text
     assert text.endswith("name it in [python-repos].find_links, and lock again.")
+
+
+def test_what_builds_need_is_not_built_so_nothing_needs_itself(runner: RuleRunner) -> None:
+    path = sdist(wheels_folder(runner), "loop", project("loop", requires='"loop"'))
+    write_lock(runner, item(path))
+    runner.write_files({"other.lock": lock_text([item(path)])})
+    set_options(runner, "--inseam-build-resolve=other")
+    try:
+        text = failure(runner, LockedWheels, closure("loop"))
+    finally:
+        set_options(runner)
+    assert "loop 1.0 needs 'loop' to be built, and of that loop 1.0 has no wheel in the" in text
+    assert "lock other.lock" in text
+
+
+def test_what_needs_more_than_python_is_said_by_the_declared_builder(runner: RuleRunner) -> None:
+    """A base is not a builder: it has no compilers."""
+    write_lock(runner, item(sdist(wheels_folder(runner), "tight", project("tight"))))
+    declared = "wheel_from_source(name='tight', distribution='tight', builder='//:base')\n"
+    runner.write_files({"third/BUILD": declared})
+    native = PLATFORM if _this_machine() == "amd64" else ARM
+    try:
+        text = failure(runner, LockedWheels, closure("tight", platform=native))
+    finally:
+        runner.write_files({"third/BUILD": ""})
+    assert "The `builder` //:base of third:tight is a `registry_base`. It must be a" in text
 
 
 def test_builds_can_be_forbidden(runner: RuleRunner) -> None:

@@ -22,6 +22,7 @@ from inseam.targets.base import (
     BaseImageRootfsField,
     BaseImageTarget,
     DebianBaseTarget,
+    DebianBuilderTarget,
     DebianFilesField,
     DebianPackagesField,
     DebianPackagesTarget,
@@ -35,6 +36,10 @@ from inseam.targets.base import (
 
 class GenerateFromDebianBase(GenerateTargetsRequest[DebianBaseTarget]):
     generate_from = DebianBaseTarget
+
+
+class GenerateFromDebianBuilder(GenerateTargetsRequest[DebianBuilderTarget]):
+    generate_from = DebianBuilderTarget
 
 
 class GenerateFromRegistryBase(GenerateTargetsRequest[RegistryBaseTarget]):
@@ -79,10 +84,10 @@ def common_fields(generator: Target) -> dict[str, Any]:
     }
 
 
-@rule
-async def generate_from_debian_base(
-    request: GenerateFromDebianBase, union_membership: UnionMembership, inseam: InseamSubsystem
+def _debian_targets(
+    request: GenerateTargetsRequest[Any], union_membership: UnionMembership, *, image: bool
 ) -> GeneratedTargets:
+    """The list of packages, the root filesystem and, if wanted, the image of Debian packages."""
     base = request.generator
     address = request.template_address
 
@@ -98,22 +103,32 @@ async def generate_from_debian_base(
     # The list of the default base is no file of the repository.
     listed = str(address) != DEFAULT_BASE
     if listed:
-        fields = {DebianFilesField.alias: [base[DebianPackagesField].value]}
-        targets.append(generated(DebianPackagesTarget, "packages", fields))
-    targets.append(
-        generated(
-            DebianRootfsTarget,
-            "rootfs",
-            {
-                **{field.alias: base[field].value for field in DebianBaseTarget.copied_fields},
-                Dependencies.alias: [f"{address}#packages"] if listed else [],
-            },
-        )
-    )
-    if Artifact.image in inseam.package:
-        rootfs = {BaseImageRootfsField.alias: [f"{address}#rootfs"]}
-        targets.append(generated(BaseImageTarget, "image", rootfs))
+        packages = {DebianFilesField.alias: [base[DebianPackagesField].value]}
+        targets.append(generated(DebianPackagesTarget, "packages", packages))
+    rootfs = {
+        **{field.alias: base[field].value for field in DebianBaseTarget.copied_fields},
+        Dependencies.alias: [f"{address}#packages"] if listed else [],
+    }
+    targets.append(generated(DebianRootfsTarget, "rootfs", rootfs))
+    if image:
+        fields = {BaseImageRootfsField.alias: [f"{address}#rootfs"]}
+        targets.append(generated(BaseImageTarget, "image", fields))
     return GeneratedTargets(base, targets)
+
+
+@rule
+async def generate_from_debian_base(
+    request: GenerateFromDebianBase, union_membership: UnionMembership, inseam: InseamSubsystem
+) -> GeneratedTargets:
+    image = Artifact.image in inseam.package
+    return _debian_targets(request, union_membership, image=image)
+
+
+@rule
+async def generate_from_debian_builder(
+    request: GenerateFromDebianBuilder, union_membership: UnionMembership
+) -> GeneratedTargets:
+    return _debian_targets(request, union_membership, image=False)
 
 
 @rule
@@ -136,5 +151,6 @@ def rules() -> list[Any]:
     return [
         *collect_rules(),
         UnionRule(GenerateTargetsRequest, GenerateFromDebianBase),
+        UnionRule(GenerateTargetsRequest, GenerateFromDebianBuilder),
         UnionRule(GenerateTargetsRequest, GenerateFromRegistryBase),
     ]

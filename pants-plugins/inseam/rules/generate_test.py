@@ -256,6 +256,18 @@ def test_a_bad_field_is_an_error_that_names_the_target(
     assert text in str(error.value)
 
 
+def test_a_builder_stands_for_a_root_filesystem_but_no_image(runner: RuleRunner) -> None:
+    """`package ::` makes what has a field set of that goal: the image of a base, for example."""
+    runner.write_files(
+        {"docker/BUILD": "debian_builder(name='builder', lock='lockfiles/d.json')\n"}
+    )
+    address = Address("docker", target_name="builder")
+    rootfs = values(runner.get_target(address.create_generated("rootfs")))
+    assert rootfs["lock"] == "lockfiles/d.json"
+    with pytest.raises(ExecutionError, match="image"):
+        runner.get_target(address.create_generated("image"))
+
+
 def test_a_debian_base_stands_for_a_root_filesystem_and_an_image(runner: RuleRunner) -> None:
     runner.write_files(
         {

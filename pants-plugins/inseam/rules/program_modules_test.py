@@ -25,8 +25,8 @@ INDEX = """
 # The modules of `formats` by program. Whoever adds one says here that its edits may make those
 # results again: of `rootfs` for every base, of `install_wheel` for every wheel.
 FORMATS = {
-    "build_wheel": "confined failure files python/build_environment python/frontend python/repack"
-    " python/source rootfs/unpacked",
+    "build_wheel": "confined elf failure files offline python/build_environment python/frontend"
+    " python/repack python/source rootfs/unpacked",
     "check_code": CONFLICTS,
     "check_debs": f"{INDEX} debian/lock debian/request debian/sources debian/updates",
     "check_layers": CONFLICTS,

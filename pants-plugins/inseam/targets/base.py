@@ -365,6 +365,29 @@ class DebianBaseTarget(TargetGenerator):
     )
 
 
+class BuilderOnlyField(Field):
+    alias = "_builder"
+    default = None
+    help = "Marks a root filesystem that wheels are built in, as opposed to a base."
+
+
+class DebianBuilderTarget(TargetGenerator):
+    alias = "debian_builder"
+    generated_target_cls = DebianRootfsTarget
+    core_fields = (*COMMON_TARGET_FIELDS, *_DEBIAN_FIELDS, BuilderOnlyField)
+    copied_fields = DebianBaseTarget.copied_fields
+    moved_fields = ()
+    help = softwrap(
+        """
+        Where wheels with C, C++ or Rust are built: a root filesystem of locked Debian packages,
+        with CPython, its headers and compilers. It is made when the first such wheel is built, and
+        never becomes an image. A `wheel_from_source` names it as its `builder`.
+
+        Generates `#rootfs`, the root filesystem as one deterministic tar.
+        """
+    )
+
+
 class RequiredImageReferenceField(ImageReferenceField):
     required = True
 

@@ -34,7 +34,7 @@ class BuilderField(StringField):
     alias = "builder"
     help = softwrap(
         """
-        Address of the `debian_base` whose packages hold the compilers and headers, like
+        Address of the `debian_builder` whose packages hold the compilers and headers, like
         `//docker/builder:debian`. The build sees its files and nothing else, and nothing of them
         reaches an image. Its glibc must not be newer than that of the image's base. Default: none;
         the wheel is built by CPython alone, without a compiler, once for all platforms.

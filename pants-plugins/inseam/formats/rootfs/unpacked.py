@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import tarfile
+import tempfile
 from pathlib import Path
 
 from inseam.formats.failure import Failure
@@ -20,19 +21,18 @@ def unpacked(tar: Path, cache: Path) -> Path:
     folder = cache.absolute() / _sha256(tar)
     if folder.exists():
         return folder.resolve()
-    temporary = folder.with_name(f".{folder.name[:16]}.{os.getpid()}")
-    temporary.mkdir(parents=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name[:16]}.", dir=cache))
     try:
+        temporary.chmod(0o755)
         with tarfile.open(tar) as archive:
+            # The files are Debian's, and links may be absolute: they are followed in another root.
+            archive.extraction_filter = lambda member, _: member  # type: ignore[assignment]
             for member in archive:
                 # Without root rights, nobody else can own a file.
-                member.uid, member.gid, member.uname, member.gname = (
-                    os.getuid(),
-                    os.getgid(),
-                    "",
-                    "",
-                )
-                archive.extract(member, temporary, set_attrs=True)
+                member.uid, member.gid = os.getuid(), os.getgid()
+                member.uname = member.gname = ""
+                archive.extract(member, temporary)
         temporary.rename(folder)
     except tarfile.TarError as error:
         raise Failure(f"{tar.name} is not a root file system: {error}") from error
