@@ -21,7 +21,11 @@ from pants.engine.target import (
     Targets,
 )
 
-GOALS = {"package": PackageFieldSet, "publish": PublishFieldSet, "test": TestFieldSet}
+GOALS: dict[str, Any] = {
+    "package": PackageFieldSet,
+    "publish": PublishFieldSet,
+    "test": TestFieldSet,
+}
 
 
 class SelectedSubsystem(GoalSubsystem):
