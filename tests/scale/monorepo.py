@@ -133,7 +133,7 @@ root_patterns = ["/src/python"]
 
 [inseam]
 base = "//docker/base:debian"
-package = ["oci", "image"]
+package = ["oci", "image", "layers"]
 
 [python]
 interpreter_constraints = ["CPython==3.11.*"]

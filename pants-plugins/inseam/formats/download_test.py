@@ -275,7 +275,7 @@ def test_a_server_that_drips_is_given_up(
     server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, before: bytes
 ) -> None:
     """Each byte comes soon after the last; only all of them together are too slow."""
-    monkeypatch.setattr(module, "TIMEOUT", 0.5)
+    monkeypatch.setattr(module, "TIMEOUT", 1.5)
 
     def drip(asked: bytes, send: Callable[[bytes], None]) -> None:
         send(before)
@@ -287,7 +287,7 @@ def test_a_server_that_drips_is_given_up(
     one = server(drip)
     with pytest.raises(Unreachable, match="too slow: [0-9]+ bytes in "):
         download([f"http://{one.place}/x"], io.BytesIO())
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 30
     assert len(one.asked) == 1
 
 
