@@ -1,7 +1,8 @@
 """Downloads files that are known by their hash, within bounds of size and time.
 
 A thread talks to the server, so that no step of that, from the name's look-up to the last byte, can
-take longer than the bounds allow.
+take longer than the bounds allow. It is long because opening a connection, its bounds, its errors
+and its next attempt are one conversation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Rules that build wheels from sources, each once, offline, from locked requirements."""
+"""Rules that build wheels from sources, each once, offline, from locked requirements.
+
+They are one chain, from the declaration to the wheel, which is why they are in one file.
+"""
 
 from __future__ import annotations
 

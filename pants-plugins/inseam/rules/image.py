@@ -1,4 +1,7 @@
-"""Rules that make images without a daemon."""
+"""Rules that make images without a daemon.
+
+They are one chain, from a target's fields to the manifest, which is why they are in one file.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Rules that merge wheels into layers: shared ones, one for each large wheel, and the rest."""
+"""Rules that merge wheels into layers: shared ones, one for each large wheel, and the rest.
+
+They are one plan: what one kind of layer takes, the next ones leave out.
+"""
 
 from __future__ import annotations
 

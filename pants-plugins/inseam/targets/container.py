@@ -1,4 +1,7 @@
-"""Declares the fields that services and images share: those that describe the container."""
+"""Declares the fields that services and images share: those that describe the container.
+
+Half of it are help texts.
+"""
 
 from __future__ import annotations
 
