@@ -492,10 +492,8 @@ def test_a_wheel_that_is_not_the_locked_one_is_refused(runner: RuleRunner) -> No
 
 
 def test_a_wheel_that_is_larger_than_allowed_is_refused(runner: RuleRunner) -> None:
-    wheel = build_wheel(Path(runner.build_root, "wheels"), "words", "1.0.1")
-    write_lock(runner, words=locked(wheel))
     set_options(runner, "--inseam-max-download-size=99")
-    refused(runner, "words-1.0.1-py3-none-any.whl is larger than it may be", "max_download_size")
+    refused(runner, "-1.0-py3-none-any.whl is larger than it may be", "max_download_size")
     set_options(runner)
     assert dependencies(runner).layers
 
