@@ -11,6 +11,7 @@ from typing import Mapping
 
 import pytest
 
+from inseam.formats.oci.prune import LOCK
 from inseam.programs.program_testing import SURROUNDINGS
 from oci.programs import environment, run_program, search_path
 
@@ -94,8 +95,10 @@ def test_whole_images_are_the_same_in_all_surroundings(tmp_path: Path) -> None:
         python = pythons[number % len(pythons)]
         images.append(exported(image(folder, python, env, umask, SERVER)))
     first = images[0]
+    names = ("image.json", "index.json", "oci-layout", "container.yaml")
     assert {path for path in first if not path.startswith(("app/blobs/", "oci/blobs/"))} == {
-        f"app/{name}" for name in ("image.json", "index.json", "oci-layout", "container.yaml")
+        *(f"app/{name}" for name in names),
+        f"oci/{LOCK}",
     }
     # Three layers, the manifest and the configuration.
     assert len([path for path in first if path.startswith("app/blobs/sha256/")]) == 5

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import resource
 import subprocess
 import sys
@@ -62,7 +63,10 @@ def test_a_full_disk_is_told_from_a_bug(
 
 @pytest.mark.parametrize("name", ["fetch_wheel", "install_wheel", "unpack"])
 def test_a_full_disk_is_not_called_a_fault_of_the_wheel(
-    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    name: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     files = {"demo/data.bin": bytes(range(256)) * 1000}
     wheel = build_wheel(tmp_path, files=files, compression=zipfile.ZIP_STORED)
@@ -72,6 +76,9 @@ def test_a_full_disk_is_not_called_a_fault_of_the_wheel(
         "install_wheel": [str(wheel), str(tmp_path / "out")],
         "unpack": [str(tmp_path / "out"), str(wheel)],
     }
+    # What is imported is imported before, and leaves no bytecode that the limit would cut off.
+    importlib.import_module(f"inseam.programs.{name}")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
     try:

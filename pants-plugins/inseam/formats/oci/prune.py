@@ -27,7 +27,7 @@ _PAUSE = 3600
 _MOST_FOLDERS = 20_000
 _MOST_REMOVED = 1_000
 
-_LOCK = ".lock"
+LOCK = ".lock"
 _UNUSED = "unused.json"
 # The paths of layouts that are not in the folder that the store is in.
 _ELSEWHERE = "elsewhere.json"
@@ -44,7 +44,7 @@ class Pruned(NamedTuple):
 def using(store: Path) -> Iterator[None]:
     """Holds the lock of a store together with others that use its blobs."""
     store.mkdir(parents=True, exist_ok=True)
-    with (store / _LOCK).open("ab") as lock:
+    with (store / LOCK).open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         yield
 
@@ -77,7 +77,7 @@ def prune(store: Path, after: float, now: float | None = None) -> Pruned:
     try:
         if not (store / BLOBS).is_dir() or _is_new(unused, now):
             return Pruned(0, 0)
-        with (store / _LOCK).open("ab") as lock:
+        with (store / LOCK).open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return _prune(store, unused, after, now)
     except (OSError, Failure):
