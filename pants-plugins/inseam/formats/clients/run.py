@@ -15,19 +15,24 @@ INIT = "/usr/bin/tini"
 _LOOK = 1.0  # seconds between two looks at whether the parent is still there
 
 # Waits until the other end of its standard input is closed, however that process ended, and stops
-# the container if its ID is still in the file.
+# the container. The client may be about to write its ID at that moment.
 _WATCHER = """\
 import subprocess
 import sys
+import time
 
 client, path = sys.argv[1:]
 sys.stdin.buffer.read()
-try:
-    with open(path) as file:
-        container = file.read().strip()
-except OSError:
-    sys.exit()
-subprocess.run([client, "stop", container], check=False)
+for _ in range(600):
+    try:
+        with open(path) as file:
+            container = file.read().strip()
+    except OSError:
+        container = ""
+    if container:
+        subprocess.run([client, "stop", container], check=False)
+        break
+    time.sleep(0.1)
 """
 
 
@@ -91,7 +96,6 @@ def run(client: str, arguments: Sequence[str]) -> int:
                 except subprocess.TimeoutExpired:
                     if os.getppid() != parent:
                         stop()
-            file.unlink(missing_ok=True)
+            watcher.kill()  # The container has ended.
             stop()
-            watcher.wait()
     return code

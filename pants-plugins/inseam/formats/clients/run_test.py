@@ -26,6 +26,7 @@ if sys.argv[1] == "stop":
     open(end, "w").close()
 else:
     (path,) = (one.partition("=")[2] for one in sys.argv if one.startswith("--cidfile="))
+    time.sleep(0.5)
     with open(path, "w") as file:
         file.write("container-1")
     for _ in range(200):
