@@ -11,9 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from inseam.formats.arguments import ArgumentParser
-from inseam.formats.download import LARGEST, Corrupt, Gone, TooLarge, Unreachable, download
+from inseam.formats.download import LARGEST, Gone
 from inseam.formats.failure import Failure
-from inseam.formats.files import whole
+from inseam.formats.locked_file import fetch_locked, not_fetched
 from inseam.formats.python.index_page import index_files
 
 
@@ -42,20 +42,6 @@ def main(argv: list[str]) -> None:
             " again."
         )
     try:
-        with whole(options.out) as target:
-            download(urls, target, sha256=options.sha256, largest=options.largest)
-    except TooLarge as error:
-        raise Failure(
-            f"{name} is larger than it may be:\n  {error}\nThe download was ended. If the file is"
-            " right, set [inseam].max_download_size to a larger number of bytes."
-        ) from None
-    except Corrupt as error:
-        raise Failure(
-            f"{name} is not the locked file: {error}\nThe download was discarded. A proxy or a"
-            " broken mirror may be the cause."
-        ) from None
-    except (Gone, Unreachable) as error:
-        raise Failure(
-            f"{name} could not be fetched:\n  {error}\nCheck the network and the proxy settings."
-            " Credentials for an index are read from ~/.netrc."
-        ) from None
+        fetch_locked(urls, options.out, options.sha256, largest=options.largest)
+    except Gone as error:
+        raise not_fetched(name, error) from None
