@@ -60,11 +60,10 @@ def _unread(lock: PythonLock, request: ClosureRequest) -> tuple[list[Distributio
 
 
 async def _read(
-    lock: PythonLock, request: ClosureRequest, build_wheels: bool
+    unread: list[Distribution], request: ClosureRequest, build_wheels: bool
 ) -> dict[Distribution, Distribution]:
-    """What the lock leaves open of the distributions that are known to be needed, found out."""
+    """What the lock leaves open of these distributions, found out."""
     platform = request.platform
-    unread, _ = _unread(lock, request)
     read = await concurrently(
         distribution_read(UnreadRequest(item, request.resolve, platform), **implicitly())
         for item in unread
@@ -105,9 +104,10 @@ async def read_closure(
         wanted = ResolveRequest(request.requirements, platform.python_version)
         lock = (await unlocked(wanted, **implicitly())).content
     check_lock_python(lock.requires_python, request.resolve, platform.python)
-    while _unread(lock, request)[0]:
-        lock = lock.completed(await _read(lock, request, inseam.build_wheels))
-    _, needed = _unread(lock, request)
+    unread, needed = _unread(lock, request)
+    while unread:
+        lock = lock.completed(await _read(unread, request, inseam.build_wheels))
+        unread, needed = _unread(lock, request)
     found: dict[str, Locked] = {
         item.name: item
         for glob in request.globs
