@@ -18,11 +18,9 @@ from inseam.formats.debian.lock import parse_lock
 from inseam.formats.debian.mirror import find_mirrors
 from inseam.formats.debian.release import Trust
 from inseam.formats.debian.sources import Sources, as_url
-from inseam.formats.debian.updates import check_lock, dump_reports
+from inseam.formats.debian.updates import REPORTS_FILE, check_lock, dump_reports
 from inseam.formats.download import exists
 from inseam.formats.files import write_whole
-
-CHECK_FILE = "check.json"
 
 
 def main(argv: list[str]) -> None:
@@ -46,4 +44,4 @@ def main(argv: list[str]) -> None:
         index = read_release(mirrors, lock.request.release, lock.request.architectures, trust)
         sources = Sources(mirrors, options.vendor, options.snapshot, lock.timestamp)
         reports.append(check_lock(str(path), lock, index, sources, exists))
-    write_whole(options.out / CHECK_FILE, dump_reports(reports).encode())
+    write_whole(options.out / REPORTS_FILE, dump_reports(reports).encode())

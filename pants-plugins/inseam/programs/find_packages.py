@@ -15,12 +15,10 @@ from pathlib import Path
 
 from inseam.formats.arguments import ArgumentParser
 from inseam.formats.debian.index import read_release
-from inseam.formats.debian.libraries import likely_package
+from inseam.formats.debian.libraries import PACKAGES_FILE, likely_package
 from inseam.formats.debian.mirror import find_mirrors
 from inseam.formats.debian.release import Trust
 from inseam.formats.files import write_whole
-
-PACKAGES_FILE = "packages.json"
 
 
 def main(argv: list[str]) -> None:

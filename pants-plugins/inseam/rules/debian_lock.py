@@ -40,7 +40,7 @@ from inseam.formats.debian.lock import lock_name, parse_lock
 from inseam.formats.debian.version import sort_key
 from inseam.formats.failure import Failure
 from inseam.rules.base import packages_path
-from inseam.rules.debs import FETCH_ENV
+from inseam.rules.debs import FETCH_ENV, trust_args
 from inseam.rules.default_base import is_shipped, shipped_files
 from inseam.rules.layers import file_content
 from inseam.rules.process import ANY_PYTHON, ProgramRequest, run_program
@@ -179,7 +179,7 @@ async def generate_debian_lock(
                 f"--packages={request.packages}",
                 f"--output=lock/{name}",
                 *((f"--before={before}",) if before in found else ()),
-                *(("--allow-expired",) if inseam.debian_allow_expired else ()),
+                *trust_args(inseam),
             ),
             input=files,
             output="lock",

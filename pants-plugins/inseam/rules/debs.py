@@ -70,10 +70,15 @@ def snapshot_args(timestamp: str, inseam: InseamSubsystem) -> tuple[str, ...]:
     return (f"--snapshot={inseam.debian_snapshot}", f"--timestamp={timestamp}")
 
 
+def trust_args(inseam: InseamSubsystem) -> tuple[str, ...]:
+    """How programs are told whether they may use expired indexes."""
+    return ("--allow-expired",) if inseam.debian_allow_expired else ()
+
+
 def _newer(request: DebRequest, inseam: InseamSubsystem) -> tuple[str, ...]:
     return (
         "--allow-newer",
-        *(("--allow-expired",) if inseam.debian_allow_expired else ()),
+        *trust_args(inseam),
         *(f"--known={suite.name}={suite.date}" for suite in request.suites),
     )
 

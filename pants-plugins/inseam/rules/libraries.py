@@ -19,13 +19,13 @@ from inseam.compat import (
     get_digest_contents,
     implicitly,
 )
-from inseam.formats.debian.libraries import package_names
+from inseam.formats.debian.libraries import PACKAGES_FILE, package_names
 from inseam.formats.failure import Failure
 from inseam.formats.python.libraries import LIBRARIES, load_libraries
 from inseam.plan.libraries import describe_missing, missing_libraries
 from inseam.plan.runtime_libraries import RUNTIME_LIBRARIES
 from inseam.rules.base import Base, LockedBaseRequest, locked_base
-from inseam.rules.debs import FETCH_ENV
+from inseam.rules.debs import FETCH_ENV, trust_args
 from inseam.rules.default_base import how_to_add
 from inseam.rules.layers import StoredLayer, file_content, only_file
 from inseam.rules.process import ANY_PYTHON, ProgramRequest, run_program
@@ -67,7 +67,7 @@ async def find_likely_packages(
                     f"--release={locked.release}",
                     f"--architecture={locked.architecture}",
                     "--out=found",
-                    *(("--allow-expired",) if inseam.debian_allow_expired else ()),
+                    *trust_args(inseam),
                     *request.libraries,
                 ),
                 input=EMPTY_DIGEST,
@@ -83,7 +83,7 @@ async def find_likely_packages(
         # packages are called.
         guesses = ((name, package_names(name)) for name in request.libraries)
         return LikelyPackages(tuple((name, guess[0]) for name, guess in guesses if guess), hint)
-    found = json.loads(await file_content(result.digest, "packages.json"))
+    found = json.loads(await file_content(result.digest, PACKAGES_FILE))
     return LikelyPackages(tuple(sorted(found.items())), hint)
 
 

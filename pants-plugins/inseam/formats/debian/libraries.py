@@ -6,6 +6,8 @@ import re
 from typing import Iterable
 
 _SONAME = re.compile(r"(?P<name>lib.+?)(?:-(?P<dashed>\d[\d.]*)\.so|\.so\.(?P<dotted>[\w.]+))\Z")
+# Of the program that finds them in the indexes: names of packages by library.
+PACKAGES_FILE = "packages.json"
 # Packages with the names of their sources, or of the first of their libraries.
 _ODD = {
     "libgio-2.0.so.0": "libglib2.0-0",

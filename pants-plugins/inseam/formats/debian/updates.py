@@ -17,6 +17,8 @@ from inseam.formats.debian.suite import Suite
 from inseam.formats.debian.version import sort_key
 from inseam.formats.download import Unreachable
 
+REPORTS_FILE = "check.json"
+
 # Requests at once, to one mirror.
 _AT_ONCE = 8
 # Exit codes, of which a bot can tell what is to be done; both are added.

@@ -41,11 +41,11 @@ from inseam.compat import (
 from inseam.formats.debian.lock import parse_lock, refresh_command
 from inseam.formats.debian.package import DebianPackage
 from inseam.formats.debian.sources import vendored_path
-from inseam.formats.debian.updates import describe, load_reports
+from inseam.formats.debian.updates import REPORTS_FILE, describe, load_reports
 from inseam.formats.failure import Failure
 from inseam.formats.names import relative_path
 from inseam.rules.base import packages_path
-from inseam.rules.debs import FETCH_ENV, DebRequest, deb, vendor_folder
+from inseam.rules.debs import FETCH_ENV, DebRequest, deb, trust_args, vendor_folder
 from inseam.rules.default_base import how_to_lock, is_shipped, shipped_files
 from inseam.rules.layers import file_content
 from inseam.rules.process import ANY_PYTHON, ProgramRequest, run_program
@@ -250,7 +250,7 @@ async def check_debian_locks(
                 "--out=out",
                 *((f"--vendor={location}",) if location else ()),
                 *((f"--snapshot={inseam.debian_snapshot}",) if inseam.debian_snapshot else ()),
-                *(("--allow-expired",) if inseam.debian_allow_expired else ()),
+                *trust_args(inseam),
                 *(lock.path for lock in locks),
             ),
             input=await create_digest(
@@ -264,7 +264,7 @@ async def check_debian_locks(
         ),
         **implicitly(),
     )
-    text = (await file_content(result.digest, "check.json")).decode()
+    text = (await file_content(result.digest, REPORTS_FILE)).decode()
     reports = load_reports(text)
     as_json = options.format is ReportFormat.json
     described = (describe(report, lock.how_to_lock) for report, lock in zip(reports, locks))
