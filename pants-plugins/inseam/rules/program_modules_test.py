@@ -26,7 +26,7 @@ INDEX = """
 # results again: of `rootfs` for every base, of `install_wheel` for every wheel.
 FORMATS = {
     "build_wheel": "confined elf failure files offline python/build_environment python/frontend"
-    " python/repack python/source rootfs/unpacked",
+    " python/repack python/requires python/source rootfs/unpacked",
     "check_code": CONFLICTS,
     "check_debs": f"{INDEX} debian/lock debian/request debian/sources debian/updates",
     "check_layers": CONFLICTS,

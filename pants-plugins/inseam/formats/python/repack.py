@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from inseam.formats.failure import Failure
 from inseam.formats.files import whole
+from inseam.formats.python.requires import requirements_in
 
 # The oldest time that a zip archive can state.
 _TIME = (1980, 1, 1, 0, 0, 0)
@@ -73,5 +74,4 @@ def _record(own: str, members: dict[str, bytes]) -> bytes:
 
 def _metadata(text: str) -> BuiltMetadata:
     headers: Any = HeaderParser().parsestr(text)
-    requires = tuple(" ".join(str(value).split()) for value in headers.get_all("Requires-Dist", []))
-    return BuiltMetadata(str(headers["Name"]), str(headers["Version"]), requires)
+    return BuiltMetadata(str(headers["Name"]), str(headers["Version"]), requirements_in(headers))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from email.message import Message
 from email.parser import BytesHeaderParser
 from pathlib import Path
 
@@ -28,6 +29,11 @@ def requires(wheel: Path) -> tuple[str, ...]:
             text = archive.read(found[0])
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
         raise Failure(f"{wheel.name} is not a usable wheel: {error}") from None
-    values = BytesHeaderParser().parsebytes(text).get_all("Requires-Dist") or []
+    return requirements_in(BytesHeaderParser().parsebytes(text))
+
+
+def requirements_in(metadata: Message) -> tuple[str, ...]:
+    """The requirements in the headers of a METADATA, in their order."""
     # A long one may be folded over several lines.
+    values = metadata.get_all("Requires-Dist", [])
     return tuple(" ".join(str(value).split()) for value in values)
