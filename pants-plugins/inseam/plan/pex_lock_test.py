@@ -8,6 +8,7 @@ import pytest
 
 from inseam.formats.failure import Failure
 from inseam.plan.lock import closure
+from inseam.plan.lock_testing import MISSING, changed
 from inseam.plan.pex_lock import parse_pex_lock, read_pex_lock
 from inseam.plan.platform import PythonPlatform
 
@@ -41,21 +42,6 @@ LOCK: dict[str, Any] = {
 RESOLVE: tuple[Any, ...] = ("locked_resolves", 0)
 ITEM = (*RESOLVE, "locked_requirements", 0)
 ARTIFACT = (*ITEM, "artifacts", 0)
-MISSING = object()
-
-
-def changed(place: tuple[Any, ...], value: Any) -> Any:
-    """LOCK with one value set, or without it if that is MISSING."""
-    lock = copy.deepcopy(LOCK)
-    *above, last = place
-    inner: Any = lock
-    for key in above:
-        inner = inner[key]
-    if value is MISSING:
-        del inner[last]
-    else:
-        inner[last] = value
-    return lock
 
 
 def test_a_lock_of_pex_is_accepted() -> None:
@@ -64,9 +50,9 @@ def test_a_lock_of_pex_is_accepted() -> None:
     assert str(item) == "demo.app 1.0"
     assert (item.requires, item.requires_python) == (("other; extra == 'x'",), ">=3.8")
     assert [artifact.hash[0] for artifact in item.artifacts] == ["a", "b"]
-    marked = read_pex_lock(changed((*RESOLVE, "marker"), "os_name == 'posix'"), "x.lock", "x")
+    marked = read_pex_lock(changed(LOCK, (*RESOLVE, "marker"), "os_name == 'posix'"), "x.lock", "x")
     assert marked.parts[0].markers == ("os_name == 'posix'",)
-    assert read_pex_lock(changed((*ITEM, "requires_python"), None), "x.lock", "x")
+    assert read_pex_lock(changed(LOCK, (*ITEM, "requires_python"), None), "x.lock", "x")
 
 
 MUTATIONS: list[tuple[tuple[Any, ...], str, tuple[Any, ...]]] = [
@@ -96,7 +82,7 @@ def test_what_no_lock_holds_is_named_by_file_entry_and_field(
     place: tuple[Any, ...], text: str, value: Any
 ) -> None:
     with pytest.raises(Failure) as caught:
-        read_pex_lock(changed(place, value), "lockfiles/x.lock", "x")
+        read_pex_lock(changed(LOCK, place, value), "lockfiles/x.lock", "x")
     assert str(caught.value).startswith("lockfiles/x.lock is not a PEX lock file: ")
     assert text in str(caught.value)
     assert str(caught.value).endswith("./pants generate-lockfiles --resolve=x")
@@ -116,14 +102,14 @@ def test_what_no_lock_holds_is_named_by_file_entry_and_field(
 def test_a_wheel_whose_name_leads_out_of_its_folder_is_refused(name: str) -> None:
     url = "https:/${INDEX}/packages/ab/" + name
     with pytest.raises(Failure, match="the file name of file 1 of demo-app 1.0 "):
-        read_pex_lock(changed((*ARTIFACT, "url"), url), "x.lock", "x")
+        read_pex_lock(changed(LOCK, (*ARTIFACT, "url"), url), "x.lock", "x")
 
 
 @pytest.mark.parametrize("name", ["other-1.0-py3-none-any.whl", "demo_app-2.0-py3-none-any.whl"])
 def test_a_wheel_of_another_distribution_is_refused(name: str) -> None:
     url = "https:/${INDEX}/packages/ab/" + name
     with pytest.raises(Failure, match=f"file 1 of demo-app 1.0 is '{name}', a wheel of"):
-        read_pex_lock(changed((*ARTIFACT, "url"), url), "x.lock", "x")
+        read_pex_lock(changed(LOCK, (*ARTIFACT, "url"), url), "x.lock", "x")
 
 
 def test_a_distribution_is_there_once() -> None:
@@ -153,7 +139,7 @@ def test_text_that_is_not_json_is_refused(text: bytes) -> None:
 def test_what_is_only_read_where_it_is_needed_is_refused_there(
     place: tuple[Any, ...], value: Any, text: str
 ) -> None:
-    lock = read_pex_lock(changed(place, value), "x.lock", "x")
+    lock = read_pex_lock(changed(LOCK, place, value), "x.lock", "x")
     with pytest.raises(Failure, match=text):
         closure(lock, ["demo-app"], PythonPlatform("amd64", "3.11.2", (2, 36)))
 

@@ -9,6 +9,7 @@ import pytest
 from inseam.formats.failure import Failure
 from inseam.plan.lock import chosen, closure
 from inseam.plan.lock_place import LockPlace
+from inseam.plan.lock_testing import MISSING, changed
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.pylock import read_pylock
 from inseam.plan.python_lock import Artifact, Distribution, PythonLock
@@ -143,7 +144,6 @@ def test_a_distribution_without_a_sha256_is_refused() -> None:
         chosen(items(read(document))["wheeled"], PLATFORM)
 
 
-MISSING = object()
 FIRST: tuple[Any, ...] = ("packages", 0)
 WHEEL = (*FIRST, "wheels", 0)
 MUTATIONS: list[tuple[tuple[Any, ...], str, tuple[Any, ...]]] = [
@@ -185,17 +185,8 @@ MUTATIONS: list[tuple[tuple[Any, ...], str, tuple[Any, ...]]] = [
 def test_what_no_pylock_holds_is_named_by_file_entry_and_field(
     place: tuple[Any, ...], text: str, value: Any
 ) -> None:
-    document = copy.deepcopy(DOCUMENT)
-    *above, last = place
-    inner: Any = document
-    for key in above:
-        inner = inner[key]
-    if value is MISSING:
-        del inner[last]
-    else:
-        inner[last] = value
     with pytest.raises(Failure) as caught:
-        read(document)
+        read(changed(DOCUMENT, place, value))
     assert str(caught.value).startswith("app/pylock.toml is not a usable pylock.toml: ")
     assert text in str(caught.value)
     assert str(caught.value).endswith("--output-file=app/pylock.toml")

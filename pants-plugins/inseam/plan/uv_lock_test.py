@@ -10,6 +10,7 @@ from inseam.formats.failure import Failure
 from inseam.plan.artifacts import LockedArchive, LockedCheckout, LockedDirectory, LockedWheel
 from inseam.plan.lock import closure
 from inseam.plan.lock_place import LockPlace
+from inseam.plan.lock_testing import MISSING, changed
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import Artifact, PythonLock
 from inseam.plan.toml import read_toml
@@ -220,7 +221,6 @@ def test_two_of_one_name_for_one_platform_are_refused() -> None:
         closure(read(document), ["fork"], PLATFORM)
 
 
-MISSING = object()
 FORK: tuple[Any, ...] = ("package", 1)
 WHEEL = (*FORK, "wheels", 0)
 EDGE = (*FORK, "dependencies", 0)
@@ -257,20 +257,6 @@ MUTATIONS: list[tuple[tuple[Any, ...], str, tuple[Any, ...]]] = [
 ]  # fmt: skip
 
 
-def changed(place: tuple[Any, ...], value: Any) -> dict[str, Any]:
-    """DOCUMENT with one value set, or without it if that is MISSING; every index is another."""
-    document = copy.deepcopy(DOCUMENT)
-    *above, last = place
-    inner: Any = document
-    for key in above:
-        inner = inner[key]
-    if value is MISSING:
-        del inner[last]
-    else:
-        inner[last] = value
-    return document
-
-
 @pytest.mark.parametrize(
     "place, text, value",
     [(place, text, value) for place, text, values in MUTATIONS for value in values],
@@ -279,7 +265,7 @@ def test_what_no_lock_of_uv_holds_is_named_by_file_entry_and_field(
     place: tuple[Any, ...], text: str, value: Any
 ) -> None:
     with pytest.raises(Failure) as caught:
-        read(changed(place, value), LockPlace("app/uv.lock", "x", ()))
+        read(changed(DOCUMENT, place, value), LockPlace("app/uv.lock", "x", ()))
     assert str(caught.value).startswith("app/uv.lock is not a usable uv.lock: ")
     assert text in str(caught.value)
     assert str(caught.value).endswith(". Run: uv lock --directory=app")
