@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Mapping, Union
 from urllib.parse import parse_qs, unquote, urldefrag, urlparse, urlunparse
@@ -12,12 +11,11 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from inseam.formats.failure import Failure
 from inseam.formats.names import FileName
-from inseam.plan.lock_fields import artifact_name
+from inseam.plan.lock_fields import COMMIT, artifact_name
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import Artifact, Distribution
 
 _ARCHIVES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz", ".tar")
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,11 @@ class LockedSource:
     requires: tuple[str, ...] | None
 
     @property
+    def subdirectory(self) -> str:
+        """The folder of the project in what the URL leads to, "" for its top."""
+        return parse_qs(urldefrag(self.url)[1]).get("subdirectory", [""])[0]
+
+    @property
     def origin(self) -> str:
         """What reports call it; it names no host of an index and no user."""
         raise NotImplementedError
@@ -60,11 +63,6 @@ class LockedArchive(LockedSource):
     @property
     def filename(self) -> FileName:
         return artifact_name(self.url, f"the sources of {self.name}")
-
-    @property
-    def subdirectory(self) -> str:
-        """The folder of the project in the archive, "" for its top."""
-        return parse_qs(urldefrag(self.url)[1]).get("subdirectory", [""])[0]
 
     @property
     def origin(self) -> str:
@@ -119,11 +117,7 @@ class LockedCheckout(LockedSource):
     @property
     def commit(self) -> str:
         """The full ID of the commit; "" if the lock has a name that may move."""
-        return self.revision if _COMMIT.match(self.revision) else ""
-
-    @property
-    def subdirectory(self) -> str:
-        return parse_qs(urldefrag(self.url)[1]).get("subdirectory", [""])[0]
+        return self.revision if COMMIT.fullmatch(self.revision) else ""
 
     @property
     def origin(self) -> str:

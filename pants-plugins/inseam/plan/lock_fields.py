@@ -17,6 +17,7 @@ from inseam.formats.failure import Failure
 from inseam.formats.names import FileName, file_name
 
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 508, "Names"
+COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")  # the whole ID of one, SHA-1 or SHA-256
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HEX = re.compile(r"[0-9a-fA-F]+")
 
@@ -151,6 +152,12 @@ def artifact_name(url: str, what: str) -> FileName:
     except ValueError as error:
         raise Failure(f"the URL of {what} cannot be read: {error}") from None
     return file_name(unquote(path.rsplit("/", 1)[-1]), f"the file name of {what}")
+
+
+def checkout_url(system: str, repository: str, commit: str, subdirectory: str) -> str:
+    """The URL of a checkout as PEX locks have it: `git+REPOSITORY@COMMIT#subdirectory=DIR`."""
+    below = f"#subdirectory={subdirectory}" if subdirectory else ""
+    return f"{system}+{repository}@{commit}{below}"
 
 
 def check_wheel(url: str, name: str, version: str, where: str) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 from inseam.formats.failure import Failure
 from inseam.plan.lock_fields import (
+    COMMIT,
     Entry,
     Malformed,
     artifact_name,
     check_wheel,
+    checkout_url,
     hash_form,
     is_hash,
     is_marker,
@@ -27,7 +29,6 @@ from inseam.plan.lock_place import LockPlace
 from inseam.plan.python_lock import Artifact, Distribution, Part, PythonLock
 
 VERSION = "1"  # the major one; minor ones add what older readers may leave out
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _MEMBERSHIP = re.compile(
     r"""(?P<quote>["'])(?P<name>[A-Za-z0-9._-]*)(?P=quote)\s+(?P<op>not\s+in|in)\s+"""
     r"(?P<set>extras|dependency_groups)\b"
@@ -162,12 +163,12 @@ def _file(file: Entry, name: str, version: str, registry: str, place: LockPlace)
 
 
 def _checkout(vcs: Entry, place: LockPlace) -> str:
-    """The URL of a checkout as PEX locks have it: `git+REPOSITORY@COMMIT#subdirectory=DIR`."""
+    """The URL of a checkout, as `checkout_url` has it."""
     system = vcs.get("type", is_name, "the name of a version control system")
-    commit = vcs.get("commit-id", matches(_COMMIT), "the ID of a commit")
+    commit = vcs.get("commit-id", matches(COMMIT), "the ID of a commit")
     below = vcs.optional_text("subdirectory", "a path")
     if "url" in vcs:
         repository = vcs.get("url", is_url, "a URL")
     else:
         repository = place.local(vcs.text("path", "a path, where there is no `url`"), vcs.where)
-    return f"{system}+{repository}@{commit}" + (f"#subdirectory={below}" if below else "")
+    return checkout_url(system, repository, commit, below)

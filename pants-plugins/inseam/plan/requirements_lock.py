@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from inseam.formats.failure import Failure
 from inseam.plan.lock_fields import (
+    COMMIT,
     Malformed,
     artifact_name,
     check_wheel,
@@ -27,7 +28,6 @@ _COMMENT = re.compile(r"(^|\s)#.*$")
 _MADE_BY = re.compile(r"the following command:\s*(?:#[ \t]*\n)*#[ \t]+(\S[^\n]*)")
 _PIN = re.compile(r"={2,3}\s*(?P<version>[^\s,*;]+)")
 _SDIST = re.compile(r"(?P<name>.+)-(?P<version>\d[^-]*)\.(?:tar\.gz|zip|tar\.bz2|tar\.xz|tgz)")
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 # Where files are is configured for all locks; which of them is taken, by the platform alone.
 _WITHOUT_EFFECT = frozenset(
     "-i --index-url --extra-index-url -f --find-links --no-index --trusted-host --pre"
@@ -150,7 +150,7 @@ def _at_url(
         raise Malformed(f"{where} has no usable URL")
     parts = urlsplit(url)
     if "+" in parts.scheme:
-        if not _COMMIT.fullmatch(parts.path.rpartition("@")[2]):
+        if not COMMIT.fullmatch(parts.path.rpartition("@")[2]):
             raise Malformed(f"{where} has no usable URL, one with the ID of a commit (@COMMIT)")
         return "", (Artifact(url),)
     (algorithm, value), *others = _needed(hashes, where)

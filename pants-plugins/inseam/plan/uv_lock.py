@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
@@ -10,9 +9,11 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 from packaging.utils import canonicalize_name
 
 from inseam.plan.lock_fields import (
+    COMMIT,
     Entry,
     Malformed,
     check_wheel,
+    checkout_url,
     hash_form,
     is_hash,
     is_marker,
@@ -31,7 +32,6 @@ from inseam.plan.python_lock import Artifact, Distribution, Part, PythonLock
 VERSION = 1
 # The name of the project that Pants makes up for a resolve.
 _OF_PANTS = "pants-lockfile-for-"
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def read_uv_lock(document: dict[str, Any], place: LockPlace) -> PythonLock:
@@ -183,14 +183,12 @@ def _file(file: Entry, url: str) -> Artifact:
 
 
 def _git_url(source: Entry, text: str) -> str:
-    """The URL of a checkout as PEX locks have it: `git+REPOSITORY@COMMIT#subdirectory=DIR`."""
+    """The URL of a checkout, as `checkout_url` has it."""
     if not is_url(text):
         raise Malformed(f"{source.where} has no usable `git`, a URL: it is {text[:80]!r}")
     parts = urlsplit(text)
-    if not _COMMIT.fullmatch(parts.fragment):
+    if not COMMIT.fullmatch(parts.fragment):
         raise Malformed(f"{source.where} has no usable `git`, a URL with a commit: {text[:80]!r}")
     subdirectory = parse_qs(parts.query).get("subdirectory", [""])[0]
     repository = urlunsplit(parts._replace(query="", fragment=""))
-    return f"git+{repository}@{parts.fragment}" + (
-        f"#subdirectory={subdirectory}" if subdirectory else ""
-    )
+    return checkout_url("git", repository, parts.fragment, subdirectory)

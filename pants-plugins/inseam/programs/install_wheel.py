@@ -4,8 +4,7 @@ Usage: install_wheel WHEEL OUT [SOURCE]
 
 Writes the wheel tree of WHEEL (`formats.python.wheel_tree`) to the folder OUT. What it writes
 depends on the wheel and on the running interpreter alone. SOURCE is what the wheel was built from,
-if it was. What is wrong with its RECORD, but can be
-put right, is said on stderr.
+if it was. What is wrong with its RECORD, but can be put right, is said on stderr.
 """
 
 from __future__ import annotations

@@ -127,8 +127,7 @@ class LockedBase:
 
     packages_path, lock_path: of the list of packages and of its lock, from the repository's root.
     timestamp: for which a snapshot archive has the packages. omitted: names of packages that the
-    list leaves out.
-    users: its accounts, as "<name>:<uid>" or "<name>:<uid>:<gid>", sorted.
+    list leaves out. users: its accounts, as "<name>:<uid>" or "<name>:<uid>:<gid>", sorted.
     """
 
     base: Address
