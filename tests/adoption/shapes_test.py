@@ -60,6 +60,17 @@ def _answer(url: str) -> str:
     raise AssertionError(f"nothing answers at {url}")
 
 
+def _health(container: str) -> str:
+    """The health of a container, after its first check: that is due after ten seconds."""
+    argv = ["docker", "inspect", "--format={{.State.Health.Status}}", container]
+    for _ in range(300):
+        status = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+        if status != "starting":
+            return status
+        time.sleep(0.1)
+    raise AssertionError("no check of the health has ended")
+
+
 def test_a_repository_gets_an_image_that_answers(repository: Repository, shape: Shape) -> None:
     before = repository.files()
     repository.pants("tailor", "::")
@@ -74,7 +85,7 @@ def test_a_repository_gets_an_image_that_answers(repository: Repository, shape: 
     after = repository.files()
     kept = [path for path in before if not path.endswith("BUILD")]
     assert {path: after[path] for path in kept} == {path: before[path] for path in kept}
-    (layout,) = (repository.root / "dist").glob("*/app.oci")
+    (layout,) = (repository.root / "dist").rglob("app.oci")
     assert json.loads((layout / "image.json").read_text())["references"]
     if shutil.which("docker") is None or subprocess.call(["docker", "version"]) != 0:
         pytest.skip("the image was made; without Docker it is not started")
@@ -83,6 +94,8 @@ def test_a_repository_gets_an_image_that_answers(repository: Repository, shape: 
     repository.pants("run", shape.service, "--", *options)
     try:
         assert shape.answer in _answer(f"http://127.0.0.1:{port}{shape.path}")
+        if "healthcheck_path" in text:
+            assert _health(name) == "healthy"
     finally:
         logs = subprocess.run(["docker", "logs", name], capture_output=True, check=False)
         print(logs.stdout.decode(), logs.stderr.decode())

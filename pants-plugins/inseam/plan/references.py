@@ -25,13 +25,14 @@ def references(
     """The names, with tags, of the image of the target `name` in the directory `spec_path`.
 
     repository: may have the placeholders {directory}, {parent_directory}, {name} and
-    {default_repository}, as in `docker_image`; so may default_repository, but for the last.
+    {default_repository}, as in `docker_image`; so may default_repository, but for the last. The
+    root of the repository has no name, so that {directory} is there the name of the target.
     registries: their addresses; with none the name has no registry.
 
     Raises ValueError for another placeholder, and for a name that no registry takes.
     """
     placeholders = {
-        "directory": posixpath.basename(spec_path),
+        "directory": posixpath.basename(spec_path) or name,
         "parent_directory": posixpath.basename(posixpath.dirname(spec_path)),
         "name": name,
     }

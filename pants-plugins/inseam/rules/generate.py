@@ -72,8 +72,8 @@ def rootfs_folder(address: Address) -> str:
 
 def dist_path(address: Address, suffix: str) -> str:
     """Path of an artifact of the target at `address` in the folder of artifacts."""
-    folder = address.spec_path.replace("/", ".") or "."
-    return f"{folder}/{file_name(address)}{suffix}"
+    folder = address.spec_path.replace("/", ".")
+    return f"{folder}/{file_name(address)}{suffix}".lstrip("/")
 
 
 def common_fields(generator: Target) -> dict[str, Any]:

@@ -359,6 +359,9 @@ async def generate_from_python_service(
         },
     )
     repository = service[ServiceRepositoryField] + service.suffix()
+    if not address.spec_path:
+        # The root has no name, which Pants' docker backend would take for one.
+        repository = repository.replace("{directory}", "{name}")
     config = _config(service, default, "", service[ServiceArgsField] or default.args)
     if Artifact.image in artifacts:
         _add_image(generator, base, layers, repository, config, inseam.publish)

@@ -292,6 +292,21 @@ def test_a_registry_base_stands_for_its_image(runner: RuleRunner) -> None:
     assert not isinstance(image, FileTarget)
 
 
+def test_a_service_at_the_root_has_paths_and_names_of_its_own(runner: RuleRunner) -> None:
+    runner.write_files({"BUILD": f"{BASE}\n{SMALL}", "shop/server.py": ""})
+    made = {
+        name: values(runner.get_target(Address("", target_name="app", generated_name=name)))
+        for name in ("oci", "image", "pex")
+    }
+    assert [fields["output_path"] for fields in made.values()] == [
+        "app.oci",
+        "app.docker-info.json",
+        "app.pex",
+    ]
+    # The root has no name, which "{directory}" would be.
+    assert [made[name]["repository"] for name in ("oci", "image")] == ["{name}", "{name}"]
+
+
 def test_where_layers_lie_in_build_contexts() -> None:
     assert layers_folder(Address("src/shop", target_name="app")) == "src/shop/app.layers"
     assert layers_folder(Address("", target_name="app")) == "./app.layers"

@@ -75,7 +75,7 @@ class ServiceRepositoryField(DockerImageRepositoryField):
     help = softwrap(
         """
         Repository of the images, as in `docker_image`. Default: the name of the service's
-        directory.
+        directory, or of the service at the root of the repository.
         """
     )
 
