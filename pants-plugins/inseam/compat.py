@@ -11,9 +11,8 @@ import re
 from typing import TYPE_CHECKING, Any, Callable, Coroutine, Iterable, TypeVar, get_type_hints
 
 from packaging.version import Version
-from pants.backend.python.goals.package_pex_binary import PexBinaryFieldSet
 from pants.backend.python.target_types import InterpreterConstraintsField, PythonResolveField
-from pants.engine.target import Target
+from pants.engine.target import FieldSet, Target
 from pants.version import PANTS_SEMVER
 
 _Result = TypeVar("_Result")
@@ -307,20 +306,21 @@ def patch_image_id_parser(package_image: Any) -> None:
     package_image.parse_image_id_from_docker_build_output = parse_whatever_the_time
 
 
-def leave_to_inseam(target_type: type[Target]) -> None:
-    """Makes Pants neither package nor run targets of a type that has the fields of a `pex_binary`.
+def leave_to_inseam(field_set: type[FieldSet], left: Callable[[Target], bool]) -> None:
+    """Makes a field set of Pants, and so a goal, not apply to the targets for which `left` is true.
 
-    These fields are how Pants finds code, and every target that has them counts as a PEX.
+    A target that has the fields of Pants' own, so that Pants finds its code or builds it, counts as
+    one of these in every goal.
     """
-    opt_out = PexBinaryFieldSet.opt_out
-    if getattr(opt_out, "left_to_inseam", None) == target_type.alias:
+    opt_out = field_set.opt_out
+    if getattr(opt_out, "left_to_inseam", False):
         return
 
-    def opt_out_too(cls: type[PexBinaryFieldSet], target: Target) -> bool:
-        return target.alias == target_type.alias or bool(opt_out(target))
+    def opt_out_too(cls: type[FieldSet], target: Target) -> bool:
+        return left(target) or bool(opt_out(target))
 
-    opt_out_too.left_to_inseam = target_type.alias  # type: ignore[attr-defined]
-    PexBinaryFieldSet.opt_out = classmethod(opt_out_too)  # type: ignore[assignment]
+    opt_out_too.left_to_inseam = True  # type: ignore[attr-defined]
+    field_set.opt_out = classmethod(opt_out_too)  # type: ignore[assignment]
 
 
 __all__ = [

@@ -12,8 +12,8 @@ from pants.backend.docker.target_types import (
     DockerImageRegistriesField,
     DockerImageSkipPushField,
     DockerImageTagsField,
-    DockerImageTarget,
 )
+from pants.backend.python.goals.package_pex_binary import PexBinaryFieldSet
 from pants.backend.python.target_types import PexBinary
 from pants.engine.addresses import Address
 from pants.engine.rules import collect_rules, rule
@@ -89,8 +89,10 @@ from inseam.targets.programs import (
     ServiceWorkersField,
 )
 from inseam.targets.service import (
+    PublishedInsteadField,
     PythonServiceTarget,
     ServiceDependenciesField,
+    ServiceImageTarget,
     ServiceLabelsField,
     ServiceLayersField,
     ServicePackageField,
@@ -283,8 +285,9 @@ def _add_image(
         {DepsImageField.alias: base, DepsImageLayersField.alias: [layers]},
     )
     app = generator.add(AppLayerTarget, "app", {AppLayersField.alias: [layers]})
+    skip_push = service[DockerImageSkipPushField]
     generator.add(
-        DockerImageTarget,
+        ServiceImageTarget,
         "image",
         {
             Dependencies.alias: [app],
@@ -297,7 +300,10 @@ def _add_image(
             DockerImageTagsField.alias: service[DockerImageTagsField],
             ServiceRepositoryField.alias: repository,
             DockerImageRegistriesField.alias: service[DockerImageRegistriesField],
-            DockerImageSkipPushField.alias: service[DockerImageSkipPushField] or skipped,
+            DockerImageSkipPushField.alias: skip_push or skipped,
+            PublishedInsteadField.alias: (
+                service.address.create_generated("oci").spec if skipped and not skip_push else None
+            ),
             "image_labels": _in_braces(service[ServiceLabelsField]),
             "output_path": dist_path(service.address, ".docker-info.json"),
         },
@@ -444,5 +450,6 @@ def _config(service: _Service, program: Program, name: str, args: Any) -> ImageC
 
 
 def rules() -> list[Any]:
-    leave_to_inseam(ServiceCodeTarget)
+    code = ServiceCodeTarget.alias
+    leave_to_inseam(PexBinaryFieldSet, lambda target: target.alias == code)
     return [*collect_rules(), UnionRule(GenerateTargetsRequest, GenerateFromPythonService)]

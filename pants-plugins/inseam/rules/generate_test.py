@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pants.backend.docker.goals.publish import PublishDockerImageFieldSet
 from pants.backend.python.goals.package_pex_binary import PexBinaryFieldSet
 from pants.backend.python.target_types import (
     InterpreterConstraintsField,
@@ -25,6 +26,8 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.rules.generate import layers_folder, rootfs_folder, service_of
 from inseam.rules.goals.package import LayersFieldSet
+from inseam.rules.goals.publish import SkippedImageFieldSet
+from inseam.rules.goals.publish import rules as rules_of_publish
 from inseam.rules.rule_testing import BASE, rule_runner, set_options
 
 
@@ -305,6 +308,26 @@ def test_a_service_at_the_root_has_paths_and_names_of_its_own(runner: RuleRunner
     ]
     # The root has no name, which "{directory}" would be.
     assert [made[name]["repository"] for name in ("oci", "image")] == ["{name}", "{name}"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "by_pants"), [("", False), ("skip_push=True", True), ("package=['image']", True)]
+)
+def test_an_image_is_skipped_in_words_of_its_own(
+    runner: RuleRunner, fields: str, by_pants: bool
+) -> None:
+    rules_of_publish()
+    runner.write_files({"src/shop/BUILD": SMALL.replace(")", f", {fields})")})
+    image = get(runner, "image")
+    assert image.alias == "docker_image"
+    assert PublishDockerImageFieldSet.is_applicable(image) is by_pants
+    assert SkippedImageFieldSet.is_applicable(image) is not by_pants
+    if not by_pants:
+        skipped = SkippedImageFieldSet.create(image).skipped()
+        assert skipped.names == ("src/shop:app#image",)
+        # Nobody has set an option.
+        assert skipped.description == "(src/shop:app#oci is published)"
+        assert skipped.process is None
 
 
 def test_where_layers_lie_in_build_contexts() -> None:

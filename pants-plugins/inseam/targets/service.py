@@ -10,11 +10,13 @@ from pants.backend.docker.target_types import (
     DockerImageRepositoryField,
     DockerImageSkipPushField,
     DockerImageTagsField,
+    DockerImageTarget,
 )
 from pants.backend.python.target_types import InterpreterConstraintsField, PythonResolveField
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     Dependencies,
+    StringField,
     StringSequenceField,
     TargetGenerator,
 )
@@ -94,6 +96,17 @@ class ServicePackageField(StringSequenceField):
 
 class ServiceLabelsField(DockerImageBuildImageLabelsOptionField):
     alias = "labels"
+
+
+class PublishedInsteadField(StringField):
+    alias = "_published_instead"
+    help = "The `oci_image` that `publish` pushes instead of this image, if it does."
+
+
+class ServiceImageTarget(DockerImageTarget):
+    """`#image`: a `docker_image` that also says why `publish` skips it."""
+
+    core_fields = (*DockerImageTarget.core_fields, PublishedInsteadField)
 
 
 class PythonServiceTarget(TargetGenerator):

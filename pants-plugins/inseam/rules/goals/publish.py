@@ -1,10 +1,15 @@
-"""Rules of the goal `publish`: an OCI image to registries."""
+"""Rules of the goal `publish`: an OCI image to registries.
+
+The `#image` of a service whose `#oci` is pushed is skipped, which is said here: Pants would name
+the field `skip_push`, which nobody has set.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from pants.backend.docker.goals.publish import PublishDockerImageFieldSet
 from pants.backend.docker.subsystems.docker_options import DockerOptions
 from pants.core.goals.package import OutputPathField, PackageFieldSet
 from pants.core.goals.publish import (
@@ -16,7 +21,7 @@ from pants.core.goals.publish import (
 from pants.engine.env_vars import EnvironmentVarsRequest
 from pants.engine.process import InteractiveProcess, Process
 from pants.engine.rules import collect_rules, rule
-from pants.engine.target import WrappedTargetRequest
+from pants.engine.target import Target, WrappedTargetRequest
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
@@ -24,6 +29,7 @@ from inseam.compat import (
     PUBLISH_ASKS_FIRST,
     environment_vars_subset,
     implicitly,
+    leave_to_inseam,
     resolve_target,
 )
 from inseam.rules.base_image import CLIENT_ENV
@@ -35,6 +41,7 @@ from inseam.rules.process import CommandRequest, command
 from inseam.subsystem import InseamSubsystem, PublishedImage
 from inseam.targets.container import OciPlatformsField
 from inseam.targets.image import OciLayersField, OciRepositoryField, OciSkipPushField
+from inseam.targets.service import PublishedInsteadField
 
 
 class PublishOciImage(PublishRequest["PublishOciFieldSet"]):
@@ -90,6 +97,44 @@ async def publish_oci_image(request: PublishOciImage, inseam: InseamSubsystem) -
     return PublishProcesses([PublishPackages(names=names, process=process)])
 
 
+class PublishSkippedImage(PublishRequest["SkippedImageFieldSet"]):
+    pass
+
+
+@dataclass(frozen=True)
+class SkippedImageFieldSet(PublishFieldSet[PublishSkippedImage]):
+    publish_request_type = PublishSkippedImage
+    required_fields = (PublishedInsteadField,)
+
+    instead: PublishedInsteadField
+
+    @classmethod
+    def opt_out(cls, tgt: Target) -> bool:
+        return not is_skipped(tgt)
+
+    def skipped(self) -> PublishPackages:
+        names = (str(self.address),)
+        return PublishPackages(names=names, description=f"({self.instead.value} is published)")
+
+    def check_skip_request(self, package_fs: PackageFieldSet) -> Any:
+        """What Pants asks, where it does, before it builds the image."""
+        return SkipImage(package_fs, self) if PUBLISH_ASKS_FIRST else None
+
+
+def is_skipped(target: Target) -> bool:
+    """Whether a target is the `#image` of a service whose `#oci` is published."""
+    # By name, since the engine may have loaded the class of the field again.
+    return any(
+        field.alias == PublishedInsteadField.alias and value.value is not None
+        for field, value in target.field_values.items()
+    )
+
+
+@rule(desc="Skip an image", level=LogLevel.DEBUG)
+async def publish_skipped_image(request: PublishSkippedImage) -> PublishProcesses:
+    return PublishProcesses([request.field_set.skipped()])
+
+
 if PUBLISH_ASKS_FIRST:
     from pants.core.goals.publish import (  # type: ignore[attr-defined]
         CheckSkipRequest,
@@ -99,6 +144,15 @@ if PUBLISH_ASKS_FIRST:
     @dataclass(frozen=True)
     class SkipOciImage(CheckSkipRequest["PublishOciFieldSet"]):  # type: ignore[misc]
         pass
+
+    @dataclass(frozen=True)
+    class SkipImage(CheckSkipRequest["SkippedImageFieldSet"]):  # type: ignore[misc]
+        pass
+
+    @rule(desc="Find out why an image is skipped", level=LogLevel.DEBUG)
+    async def skip_image(request: SkipImage) -> CheckSkipResult:
+        skipped = request.publish_fs.skipped()
+        return CheckSkipResult.skip(names=skipped.names, description=skipped.description)
 
     @rule(desc="Find out whether an image is pushed", level=LogLevel.DEBUG)
     async def skip_oci_image(
@@ -116,5 +170,9 @@ if PUBLISH_ASKS_FIRST:
 
 
 def rules() -> list[Any]:
-    asked = [UnionRule(CheckSkipRequest, SkipOciImage)] if PUBLISH_ASKS_FIRST else []
-    return [*collect_rules(), *PublishOciFieldSet.rules(), *asked]
+    leave_to_inseam(PublishDockerImageFieldSet, is_skipped)
+    asked = []
+    if PUBLISH_ASKS_FIRST:
+        asked = [UnionRule(CheckSkipRequest, one) for one in (SkipOciImage, SkipImage)]
+    sets = (PublishOciFieldSet, SkippedImageFieldSet)
+    return [*collect_rules(), *(rule for one in sets for rule in one.rules()), *asked]
