@@ -75,9 +75,18 @@ FILES = {
     "docker/base/packages.ini": PACKAGES,
     "docker/base/BUILD": BASE.format(digest="0" * 64),
     "lockfiles/debian-bookworm.json": "{}\n",
+    "docker/builder/packages.ini": PACKAGES,
+    "docker/builder/BUILD": "debian_builder(name='debian', lock='lockfiles/debian-builder.json')\n",
+    "lockfiles/debian-builder.json": "{}\n",
     "lockfiles/other.lock": "{}\n",
     "3rdparty/BUILD": "".join(WHEEL.format(name) for name in ("numpy", "words", "unused")),
     "3rdparty/layers/BUILD": "venv_layer(name='numbers', requirements=['3rdparty:numpy'])\n",
+    # What the lock has sources of only, and is compiled.
+    "3rdparty/words/BUILD": (
+        "wheel_from_source(name='words', distribution='words', builder='docker/builder:debian',"
+        " patches=['words.patch'])\n"
+    ),
+    "3rdparty/words/words.patch": "",
     "src/kit/BUILD": "python_sources()\n",
     "src/kit/http.py": "x = 1\n",
     # With a library, a shared layer and a healthcheck.
@@ -112,7 +121,21 @@ TEST_OF = {
 def lock(numpy: str = "1.0", unused: str = "1.0") -> str:
     """The text of a lock."""
     versions = {"numpy": numpy, "unused": unused, "words": "1.0"}
-    items = [{"project_name": name, "version": text} for name, text in versions.items()]
+    items = [
+        {
+            "project_name": name,
+            "version": text,
+            "artifacts": [
+                {
+                    "url": f"https:/${{INDEX}}/packages/{name}-{text}.tar.gz",
+                    "algorithm": "sha256",
+                    "hash": "0" * 64,
+                }
+            ],
+            "requires_dists": [],
+        }
+        for name, text in versions.items()
+    ]
     return json.dumps({"locked_resolves": [{"locked_requirements": items}]}, indent=1)
 
 
@@ -161,6 +184,9 @@ EDITS = [
     edit("the bases", "docker/base/BUILD", replaced("0" * 64, "1" * 64), "shop report plain"),
     edit("the list of packages", "docker/base/packages.ini", appended("tini\n"), "shop report"),
     edit("the Debian lock", "lockfiles/debian-bookworm.json", appended("\n"), "shop report"),
+    edit("a patch of a wheel", "3rdparty/words/words.patch", appended("--- a\n"), "report"),
+    edit("how a wheel is built", "3rdparty/words/BUILD", COMMENT, "report"),
+    edit("the lock of a builder", "lockfiles/debian-builder.json", appended("\n"), "report"),
     edit("a test of an image", "tests/shop_test.py", COMMENT, tests="shop"),
     edit("a structure test", "tests/report.yaml", COMMENT, tests="report"),
     edit("the BUILD file of tests", "tests/BUILD", COMMENT, tests="shop plain report"),

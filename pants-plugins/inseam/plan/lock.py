@@ -141,6 +141,32 @@ def matching(lock: PythonLock, pattern: str, platform: PythonPlatform) -> tuple[
     return tuple(locked[name] for name in names)
 
 
+def reachable(
+    lock: PythonLock, roots: Iterable[str], globs: Iterable[str] = ()
+) -> tuple[Distribution, ...]:
+    """All distributions that the requirement strings `roots`, and those whose names match `globs`,
+    may need on any platform. One of which the lock does not say what it requires may need any."""
+    items: dict[str, list[Distribution]] = {}
+    for part in lock.parts:
+        for item in part.distributions:
+            items.setdefault(canonicalize_name(item.name), []).append(item)
+    wanted = [glob.lower().replace("_", "-") for glob in globs]
+    queue = [canonicalize_name(_requirement(root).name) for root in roots]
+    queue += [name for glob in wanted for name in fnmatch.filter(items, glob)]
+    seen: set[str] = set()
+    while queue:
+        name = queue.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for item in items.get(name, ()):
+            if item.needs is None:
+                queue += items
+            else:
+                queue += [canonicalize_name(_requirement(text).name) for text in item.needs]
+    return tuple(item for name in sorted(seen) for item in items.get(name, ()))
+
+
 def chosen(item: Distribution, platform: PythonPlatform) -> Locked:
     """The artifact of a distribution that `platform` takes, as `choose` says."""
     return choose(item, _rank(platform), platform)

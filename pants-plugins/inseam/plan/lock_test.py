@@ -17,11 +17,19 @@ from inseam.plan.artifacts import (
     LockedDirectory,
     LockedWheel,
 )
-from inseam.plan.lock import Closure, closure, is_index_neutral, matching, resolve_url
+from inseam.plan.lock import (
+    Closure,
+    closure,
+    is_index_neutral,
+    matching,
+    reachable,
+    resolve_url,
+)
 from inseam.plan.lock_file import parse_lock
 from inseam.plan.lock_place import LockPlace
 from inseam.plan.pex_lock import read_pex_lock
 from inseam.plan.platform import PythonPlatform
+from inseam.plan.python_lock import Distribution, Part, PythonLock
 
 PLATFORM = PythonPlatform("amd64", "3.11.2", (2, 36))
 ARM = PythonPlatform("arm64", "3.11.2", (2, 36))
@@ -614,3 +622,25 @@ def test_what_is_left_out_need_not_be_in_the_lock() -> None:
     locked = read_pex_lock(lock(item("app")), "x.lock", "services")
     found = closure(locked, ["app", "a-stubs"], PLATFORM, LEFT_OUT)
     assert found.left_out == ("a-stubs",)
+
+
+def test_what_any_platform_may_need_is_reachable() -> None:
+    """Also through extras and markers, and from requirements of other versions."""
+    value = lock(
+        item("Rope", "yarn>=9; sys_platform == 'win32'", "silk; extra == 'soft'"),
+        item("yarn", "cotton"),
+        item("cotton", "rope"),
+        item("silk"),
+        item("wool_en"),
+        item("other"),
+    )
+    read = read_pex_lock(value, "the lock", "services")
+    found = [one.name for one in reachable(read, ["rope[hard]==2"], ["WOOL*"])]
+    assert found == ["cotton", "Rope", "silk", "wool_en", "yarn"]
+    assert reachable(read, ["nothing-of-the-lock"]) == ()
+
+
+def test_what_does_not_say_what_it_requires_may_need_anything() -> None:
+    rope, yarn = (Distribution(name, "1.0", (), None) for name in ("rope", "yarn"))
+    read = PythonLock("the lock", (Part((rope, yarn)),), "Run: it")
+    assert reachable(read, ["rope"]) == (rope, yarn)

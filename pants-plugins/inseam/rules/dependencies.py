@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Iterable
 
+from packaging.utils import canonicalize_name
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import PythonRequirementsField, PythonResolveField
 from pants.engine.addresses import Address, UnparsedAddressInputs
@@ -21,6 +22,7 @@ from pants.engine.target import (
     FieldSet,
     InferDependenciesRequest,
     InferredDependencies,
+    Target,
     TransitiveTargetsRequest,
 )
 from pants.engine.unions import UnionRule
@@ -34,6 +36,11 @@ from inseam.compat import (
     transitive_targets,
 )
 from inseam.formats.debian.lock import lock_name
+from inseam.formats.failure import Failure
+from inseam.plan.lock import reachable
+from inseam.plan.python_lock import Distribution
+from inseam.rules.built_wheels import DeclarationsRequest, declarations
+from inseam.rules.wheels import LockRequest, lock_of, requirement_strings
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.base import (
     DebianLockField,
@@ -49,6 +56,7 @@ from inseam.targets.layer import (
     LayersServiceField,
     is_address,
 )
+from inseam.targets.wheel_source import BuilderField, BuildResolveField, DistributionField
 
 
 async def _debian_locks(inseam: InseamSubsystem) -> dict[str, Address]:
@@ -170,6 +178,68 @@ async def infer_oci_image_dependencies(
 
 
 @dataclass(frozen=True)
+class WheelSourceDependencies(FieldSet):
+    required_fields = (DistributionField, BuilderField, BuildResolveField)
+
+    builder: BuilderField
+    resolve: BuildResolveField
+
+
+class InferWheelSourceDependencies(InferDependenciesRequest[WheelSourceDependencies]):
+    infer_from = WheelSourceDependencies
+
+
+@rule
+async def infer_wheel_source_dependencies(
+    request: InferWheelSourceDependencies, inseam: InseamSubsystem, python_setup: PythonSetup
+) -> InferredDependencies:
+    """What builds the wheel: the builder, and the lock of what the build requires."""
+    field_set = request.field_set
+    builder = await resolve_unparsed_address_inputs(
+        UnparsedAddressInputs(
+            [name for name in (field_set.builder.value,) if name],
+            owning_address=field_set.address,
+            description_of_origin=f"the `builder` of {field_set.address}",
+        ),
+        **implicitly(),
+    )
+    resolve = field_set.resolve.value or inseam.build_resolve or ""
+    return InferredDependencies([*builder, *_python_lock(resolve, python_setup, inseam)])
+
+
+def _is_built(item: Distribution) -> bool:
+    """Whether a distribution has no wheel for any platform."""
+    return not any(artifact.url.partition("#")[0].endswith(".whl") for artifact in item.artifacts)
+
+
+async def _built_from(
+    requirements: Iterable[Target],
+    globs: tuple[str, ...],
+    resolve: str,
+    python_setup: PythonSetup,
+    inseam: InseamSubsystem,
+) -> tuple[Address, ...]:
+    """What says how the wheels are built that requirements may need on some platform."""
+    declared = (await declarations(DeclarationsRequest(), **implicitly())).targets
+    build_lock = _python_lock(inseam.build_resolve or "", python_setup, inseam)
+    if not declared and not build_lock:
+        return ()
+    everything = (*(target.address for target in declared.values()), *build_lock)
+    if not python_setup.enable_resolves:
+        return everything
+    try:
+        lock = (await lock_of(LockRequest(resolve), **implicitly())).content
+        needed = reachable(lock, requirement_strings(requirements), globs)
+    except Failure:
+        return everything  # What is wrong with the lock is said when something is made of it.
+    found = (declared.get(canonicalize_name(item.name)) for item in needed)
+    return (
+        *(target.address for target in found if target is not None),
+        *(build_lock if any(_is_built(item) for item in needed) else ()),
+    )
+
+
+@dataclass(frozen=True)
 class SharedLayerDependencies(FieldSet):
     required_fields = (LayerRequirementsField, LayerBaseField, PythonResolveField)
 
@@ -196,8 +266,12 @@ async def infer_shared_layer_dependencies(
         **implicitly(),
     )
     base = await _base(field_set.base.value, field_set.address, inseam)
-    lock = _python_lock(field_set.resolve.normalized_value(python_setup), python_setup, inseam)
-    return InferredDependencies([*requirements, *base, *lock])
+    resolve = field_set.resolve.normalized_value(python_setup)
+    found = await transitive_targets(TransitiveTargetsRequest(requirements), **implicitly())
+    globs = tuple(member for member in field_set.requirements.value if not is_address(member))
+    sources = await _built_from(found.roots, globs, resolve, python_setup, inseam)
+    lock = _python_lock(resolve, python_setup, inseam)
+    return InferredDependencies([*requirements, *base, *lock, *sources])
 
 
 @dataclass(frozen=True)
@@ -215,15 +289,17 @@ class InferServiceLayersDependencies(InferDependenciesRequest[ServiceLayersDepen
 async def infer_service_layers_dependencies(
     request: InferServiceLayersDependencies, python_setup: PythonSetup, inseam: InseamSubsystem
 ) -> InferredDependencies:
-    """The lock, if the service needs any wheel of it."""
+    """The lock, if the service needs any wheel of it, and what says how wheels are built."""
     roots = await resolve_unparsed_address_inputs(
         request.field_set.service.to_unparsed_address_inputs(), **implicitly()
     )
     found = await transitive_targets(TransitiveTargetsRequest(roots), **implicitly())
-    if not any(target.has_field(PythonRequirementsField) for target in found.closure):
+    requirements = [one for one in found.closure if one.has_field(PythonRequirementsField)]
+    if not requirements:
         return InferredDependencies([])
     resolve = found.roots[0][PythonResolveField].normalized_value(python_setup)
-    return InferredDependencies(_python_lock(resolve, python_setup, inseam))
+    sources = await _built_from(requirements, (), resolve, python_setup, inseam)
+    return InferredDependencies([*_python_lock(resolve, python_setup, inseam), *sources])
 
 
 def rules() -> list[Any]:
@@ -237,6 +313,7 @@ def rules() -> list[Any]:
                 InferOciImageDependencies,
                 InferSharedLayerDependencies,
                 InferServiceLayersDependencies,
+                InferWheelSourceDependencies,
             )
         ),
     ]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pants.backend.project_info import dependents
 from pants.backend.project_info.dependents import Dependents, DependentsRequest
@@ -10,18 +12,48 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.rules.rule_testing import lock_text, rule_runner, set_options
 
+
+def locked_source(name: str, *requires: str) -> dict[str, Any]:
+    """A locked requirement that has no wheel."""
+    url = f"https:/${{INDEX}}/packages/{name}-1.0.tar.gz"
+    return {
+        "artifacts": [{"algorithm": "sha256", "hash": "0" * 64, "url": url}],
+        "project_name": name,
+        "requires_dists": list(requires),
+        "requires_python": None,
+        "version": "1.0",
+    }
+
+
 DEBIAN = "debian_base(name='debian', lock='lockfiles/debian-bookworm.json')\n"
 FILES = {
     "docker/base/BUILD": DEBIAN,
     "docker/base/packages.ini": "",
     "lockfiles/debian-bookworm.json": "",
-    "services.lock": lock_text([]),
+    "docker/builder/BUILD": (
+        "debian_builder(name='debian', lock='lockfiles/debian-bookworm-builder.json')\n"
+    ),
+    "docker/builder/packages.ini": "",
+    "lockfiles/debian-bookworm-builder.json": "",
+    "services.lock": lock_text(
+        [locked_source("numpy", "speed"), locked_source("speed"), locked_source("words")]
+    ),
     "other.lock": lock_text([]),
     "3rdparty/BUILD": (
         "python_requirement(name='numpy', requirements=['numpy==1.0'])\n"
         "python_requirement(name='words', requirements=['words==1.0'])\n"
         "venv_layer(name='numbers', requirements=[':numpy'])\n"
     ),
+    # How the wheels of what numpy requires, and of what nothing does, are built.
+    "speed/BUILD": (
+        "wheel_from_source(name='wheel', distribution='Speed', builder='docker/builder:debian',\n"
+        "    patches=['speed.patch'], dependencies=[':files'])\n"
+        "files(name='files', sources=['*.c'])\n"
+    ),
+    "speed/speed.patch": "",
+    "speed/speed.c": "",
+    "slow/BUILD": "wheel_from_source(name='wheel', distribution='slow', patches=['slow.patch'])\n",
+    "slow/slow.patch": "",
     "src/kit/BUILD": "python_sources()\n",
     "src/kit/http.py": "x = 1\n",
     # Uses the library, and a shared layer.
@@ -31,6 +63,11 @@ FILES = {
         "docker_image(name='own', instructions=['FROM scratch'])\n"
     ),
     "src/shop/server.py": "import kit.http\nimport numpy\ndef main(): ...\n",
+    # Uses a wheel only.
+    "src/text/BUILD": (
+        "python_sources()\npython_service(name='app', entry_point='text.server:main')\n"
+    ),
+    "src/text/server.py": "import words\ndef main(): ...\n",
     # Uses nothing of others.
     "src/plain/BUILD": (
         "python_sources()\npython_service(name='app', entry_point='plain.server:main')\n"
@@ -48,7 +85,9 @@ FILES = {
     "tests/plain_test.py": "",
     "tests/structure.yaml": "",
 }
+TEXT = {"src/text:app#oci", "src/text:app#image"}
 IMAGES = {
+    *TEXT,
     "src/shop:app#oci",
     "src/shop:app#image",
     "src/plain:app#oci",
@@ -63,7 +102,7 @@ SHOP = {
     "tests/shop_test.py:shop",
     "tests:structure",
 }
-PLAIN = IMAGES - SHOP
+PLAIN = IMAGES - SHOP - TEXT
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +146,15 @@ def affected(runner: RuleRunner, *changed: str) -> set[str]:
         ("docker/base/packages.ini", IMAGES),
         ("lockfiles/debian-bookworm.json", IMAGES),
         ("docker/base/BUILD", IMAGES),
-        ("3rdparty/BUILD", SHOP),
-        ("services.lock", SHOP),
+        ("3rdparty/BUILD", SHOP | TEXT),
+        ("services.lock", SHOP | TEXT),
+        ("speed/BUILD", SHOP),
+        ("speed/speed.patch", SHOP),
+        ("speed/speed.c", SHOP),
+        ("slow/slow.patch", set()),
+        ("docker/builder/BUILD", SHOP),
+        ("docker/builder/packages.ini", SHOP),
+        ("lockfiles/debian-bookworm-builder.json", SHOP),
         ("other.lock", set()),
         ("tests/shop_test.py", {"tests/shop_test.py:shop"}),
         ("tests/structure.yaml", {"tests:structure"}),
@@ -125,10 +171,31 @@ def test_the_lock_that_images_are_made_from_affects_them(runner: RuleRunner) -> 
     runner.write_files({"app/uv.lock": "version = 1\n"})
     set_options(runner, *options, base="//docker/base:debian")
     try:
-        assert affected(runner, "app/uv.lock") == SHOP
+        assert affected(runner, "app/uv.lock") == SHOP | TEXT
         assert affected(runner, "services.lock") == set()
     finally:
         set_options(runner, options[0], base="//docker/base:debian")
+
+
+def test_the_lock_of_what_builds_require_affects_what_is_built(runner: RuleRunner) -> None:
+    options = "--python-infer-use-rust-parser", "--inseam-build-resolve=other"
+    set_options(runner, *options, base="//docker/base:debian")
+    try:
+        assert affected(runner, "other.lock") == SHOP | TEXT
+    finally:
+        set_options(runner, options[0], base="//docker/base:debian")
+
+
+DAMAGED = lock_text([locked_source(name, "no requirement") for name in ("numpy", "words")])
+
+
+@pytest.mark.parametrize("lock", ["", DAMAGED], ids=["empty", "damaged"])
+def test_a_lock_that_cannot_be_read_needs_every_wheel(runner: RuleRunner, lock: str) -> None:
+    runner.write_files({"services.lock": lock})
+    try:
+        assert affected(runner, "slow/slow.patch") == SHOP | TEXT
+    finally:
+        runner.write_files({"services.lock": FILES["services.lock"]})
 
 
 def closure(runner: RuleRunner, spec: str, *, special_cased: bool) -> set[str]:
@@ -153,6 +220,9 @@ def test_every_input_of_an_image_is_among_its_transitive_dependencies(
         "docker/base:debian#packages",
         "lockfiles:_debian-bookworm_lock",
         "//services.lock:_services_lockfile",
+        "speed:wheel",
+        "docker/builder:debian#rootfs",
+        "lockfiles:_debian-bookworm-builder_lock",
     } <= closure(runner, image, special_cased=True)
 
 

@@ -7,6 +7,7 @@ from typing import Iterable, Optional, Tuple
 from pants.engine.addresses import Address
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
+    Dependencies,
     DictStringToStringField,
     InvalidFieldException,
     MultipleSourcesField,
@@ -108,6 +109,16 @@ class BuildResolveField(StringField):
     )
 
 
+class WheelDependenciesField(Dependencies):
+    help = softwrap(
+        """
+        Targets that own what else the wheel is built from, like the `files` of a project in the
+        repository that the lock names as a directory. It decides nothing but what
+        `--changed-since` finds.
+        """
+    )
+
+
 class WheelFromSourceTarget(Target):
     alias = "wheel_from_source"
     core_fields = (
@@ -119,6 +130,7 @@ class WheelFromSourceTarget(Target):
         ConfigSettingsField,
         PatchesField,
         BuildResolveField,
+        WheelDependenciesField,
     )
     help = softwrap(
         """

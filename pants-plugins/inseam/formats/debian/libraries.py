@@ -15,9 +15,12 @@ _ODD = {
     "libgmodule-2.0.so.0": "libglib2.0-0",
     "libgobject-2.0.so.0": "libglib2.0-0",
     "libgthread-2.0.so.0": "libglib2.0-0",
+    "liblber-2.5.so.0": "libldap-2.5-0",
+    "liblber.so.2": "libldap2",
     "libxml2.so.2": "libxml2",
     "libz.so.1": "zlib1g",
 }
+_PYTHON = re.compile(r"(libpython\d\.\d+)\.so\.1\.0")
 # What follows the name of a package that was renamed for 64-bit times.
 _RENAMED = ("", "t64")
 _PLAIN = re.compile(r"[^a-z0-9+.]")
@@ -29,6 +32,8 @@ def package_names(library: str) -> tuple[str, ...]:
     times; empty for a name without a version."""
     if library in _ODD:
         return tuple(_ODD[library] + suffix for suffix in _RENAMED)
+    if python := _PYTHON.fullmatch(library):
+        return (python[1],)
     match = _SONAME.match(library)
     if not match:
         return ()

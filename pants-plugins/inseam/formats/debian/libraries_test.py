@@ -21,6 +21,9 @@ from inseam.formats.debian.libraries import likely_package, package_names
         ("libharfbuzz.so.0", "libharfbuzz0b"),
         ("libgobject-2.0.so.0", "libglib2.0-0"),
         ("libgthread-2.0.so.0", "libglib2.0-0t64"),
+        ("liblber-2.5.so.0", "libldap-2.5-0"),
+        ("liblber.so.2", "libldap2"),
+        ("libpython3.11.so.1.0", "libpython3.11"),
         ("libz.so.1", "zlib1g"),
     ],
 )
