@@ -91,7 +91,8 @@ import humanize
 
 class Greeter:
     def greet(self, name: str) -> str:
-        text = importlib.resources.files(__package__).joinpath("greeting.txt").read_text()
+        file = importlib.resources.files(__package__) / "greeting.txt"
+        text = file.read_text()
         return f"{text.strip()}, {name}, {humanize.intcomma(1000)} times"
 """
 _EXAMPLE = {
@@ -158,6 +159,8 @@ DJANGO = Shape(
     f"[source]\nroot_patterns = ['/backend']\n\n{PYTHON}",
     {
         "requirements.txt": "django==5.1.1\ngunicorn==23.0.0\nwhitenoise==6.7.0\n",
+        # Django has no types, and its stubs are not among the requirements.
+        "mypy.ini": "[mypy]\nignore_missing_imports = true\n",
         "backend/manage.py": "#!/usr/bin/env python\nimport sys\n",
         "backend/shop/__init__.py": "",
         "backend/shop/settings.py": _SETTINGS,
@@ -187,7 +190,7 @@ NAMESPACE = Shape(
     f"[source]\nroot_patterns = ['/']\n\n{PYTHON}",
     {
         "requirements.txt": "fastapi==0.115.0\nuvicorn==0.30.0\n",
-        "acme/text/greeting.py": "def greet(name: str) -> str:\n    return f'Hello, {name}'\n",
+        "acme/text/greeting.py": 'def greet(name: str) -> str:\n    return f"Hello, {name}"\n',
         "acme/billing/api.py": (
             "from acme.text.greeting import greet\nfrom fastapi import FastAPI\n\n"
             "app = FastAPI()\n\n\n"
