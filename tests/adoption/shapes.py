@@ -182,7 +182,7 @@ DJANGO = Shape(
     "backend/shop:app",
     "/static/style.css",
     "body { color: green }",
-    'dependencies=["./settings.py", "./urls.py", "backend/catalogue", "//:reqs#whitenoise"],',
+    'dependencies=["./settings.py", "./urls.py", "backend/catalogue", "//:root#whitenoise"],',
 )
 
 # A namespace package that several teams share, at the root of the repository.
@@ -190,6 +190,7 @@ NAMESPACE = Shape(
     f"[source]\nroot_patterns = ['/']\n\n{PYTHON}",
     {
         "requirements.txt": "fastapi==0.115.0\nuvicorn==0.30.0\n",
+        "mypy.ini": "[mypy]\nnamespace_packages = true\nexplicit_package_bases = true\n",
         "acme/text/greeting.py": 'def greet(name: str) -> str:\n    return f"Hello, {name}"\n',
         "acme/billing/api.py": (
             "from acme.text.greeting import greet\nfrom fastapi import FastAPI\n\n"

@@ -64,6 +64,7 @@ async def _checkout(source: LockedCheckout, python_version: str) -> FetchedSourc
         ProgramRequest(
             argv=(
                 "fetch_checkout",
+                f"--name={source.name}",
                 f"--repository={source.repository}",
                 f"--revision={source.revision}",
                 f"--commit={source.commit}",

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
+from typing import Iterator
 
 from inseam.formats.failure import Failure
 from inseam.formats.python.source import fingerprint, pack
 
 
 def check_out(
-    repository: str, revision: str, commit: str, subdirectory: str, sha256: str, out: Path
+    name: str,
+    repository: str,
+    revision: str,
+    commit: str,
+    subdirectory: str,
+    sha256: str,
+    out: Path,
 ) -> None:
     """Writes the files of `revision` in the git repository at a URL to the tar `out`.
 
-    commit: the full ID of the wanted commit, or "": then the files in `subdirectory` must have the
-    fingerprint `sha256`. Raises Failure if git cannot get them, or gets others.
+    name: of the distribution. commit: the full ID of the wanted commit, or "": then the files in
+    `subdirectory` must have the fingerprint `sha256`. Raises Failure if git cannot get them, or
+    gets others.
     """
     work = Path("checkout").absolute()
     _git("init", "--quiet", str(work))
@@ -36,13 +45,22 @@ def check_out(
     if commit and found != commit:
         raise Failure(f"{repository} gave the commit {found} where {commit} was locked")
     project = work / subdirectory
-    if not commit and sha256 not in (fingerprint(project), fingerprint(work)):
+    if not commit and sha256 not in _fingerprints(name, work, project):
         raise Failure(
             f"{revision or 'HEAD'} of {repository} is now the commit {found}, whose files are not"
             " those that were locked. Name the commit itself in the requirement, and lock again:"
             f" git+{repository}@{found}"
         )
     pack(work, out, "checkout")
+
+
+def _fingerprints(name: str, work: Path, project: Path) -> Iterator[str]:
+    """What versions of PEX know a project in a checkout by."""
+    yield fingerprint(project)
+    yield fingerprint(work)
+    # As the requirement spells the name.
+    for spelled in dict.fromkeys(re.sub("[-_.]+", mark, name) for mark in "-_."):
+        yield fingerprint(project, spelled)
 
 
 def _git(*argv: str) -> str:

@@ -105,12 +105,16 @@ def set_times(folder: Path, seconds: int) -> None:
                 os.utime(path, (seconds, seconds))
 
 
-def fingerprint(folder: Path) -> str:
+def fingerprint(folder: Path, archived_as: str = "") -> str:
     """Hex sha256 of a tree as PEX locks checkouts by it: first the paths of all
     files, sorted, one after the other, then what is in each. Bytecode does not count, nor what a
-    version control system keeps."""
+    version control system keeps.
+
+    archived_as: older versions of PEX, such as 2.32, lock the archive that pip makes of a checkout.
+    There the paths begin with the name of the project, and links to folders are empty.
+    """
     files = []
-    for root, folders, names in os.walk(folder, followlinks=True):
+    for root, folders, names in os.walk(folder, followlinks=not archived_as):
         if Path(root) == folder:
             folders[:] = [name for name in folders if name not in _CONTROL]
         folders[:] = [name for name in folders if name != "__pycache__"]
@@ -118,7 +122,8 @@ def fingerprint(folder: Path) -> str:
     files.sort()
     digest = hashlib.sha256()
     for path in files:
-        digest.update(os.path.relpath(path, folder).encode("utf-8", "surrogateescape"))
+        name = os.path.join(archived_as, os.path.relpath(path, folder))
+        digest.update(name.encode("utf-8", "surrogateescape"))
     for path in files:
         with open(path, "rb") as file:
             while piece := file.read(1 << 18):

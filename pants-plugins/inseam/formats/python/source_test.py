@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import subprocess
@@ -123,6 +124,23 @@ def test_the_fingerprint_is_that_of_pex(tmp_path: Path) -> None:
     assert fingerprint(tmp_path) != expected
 
 
+def test_the_fingerprint_is_that_of_the_archive_of_an_older_pex(tmp_path: Path) -> None:
+    """PEX 2.32 has locked StackStorm's orquesta, a repository with a link to a folder, so."""
+    (tmp_path / "gp").mkdir()
+    (tmp_path / "gp/__init__.py").write_text("x=1\n")
+    (tmp_path / "setup.py").write_text(
+        'from setuptools import setup\nsetup(name="git-pkg", version="1.0", packages=["gp"])\n'
+    )
+    (tmp_path / "same").symlink_to("gp")
+    (tmp_path / "copy.py").symlink_to("setup.py")
+    paths = ["copy.py", "gp/__init__.py", "setup.py"]
+    archived = "".join(f"git-pkg/{path}" for path in paths).encode()
+    content = b"".join((tmp_path / path).read_bytes() for path in paths)
+    locked = hashlib.sha256(archived + content).hexdigest()
+    assert fingerprint(tmp_path, "git-pkg") == locked
+    assert fingerprint(tmp_path) != locked
+
+
 def test_equal_trees_are_packed_to_equal_bytes(tmp_path: Path) -> None:
     for name, order in (("one", "abc"), ("two", "cab")):
         for part in order:
@@ -163,7 +181,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_commit_is_checked_out_without_its_history(repository: Path, tmp_path: Path) -> None:
     commit = git(repository, "rev-parse", "HEAD~1")
-    check_out(f"file://{repository}", commit, commit, "sub", "", tmp_path / "x.tar")
+    check_out("gp", f"file://{repository}", commit, commit, "sub", "", tmp_path / "x.tar")
     project = unpack(tmp_path / "x.tar", tmp_path / "out")
     assert [path.name for path in project.iterdir()] == ["sub"]
     assert (project / "sub/file").read_text() == "one"
@@ -172,12 +190,20 @@ def test_a_commit_is_checked_out_without_its_history(repository: Path, tmp_path:
 def test_a_tag_must_have_the_files_that_were_locked(repository: Path, tmp_path: Path) -> None:
     git(repository, "checkout", "--quiet", "v1")
     locked = fingerprint(repository / "sub")
-    check_out(f"file://{repository}", "v1", "", "sub", locked, tmp_path / "x.tar")
+    check_out("gp", f"file://{repository}", "v1", "", "sub", locked, tmp_path / "x.tar")
     os.rename("checkout", "before")
     with pytest.raises(Failure, match="whose files are not those that were locked"):
-        check_out(f"file://{repository}", "v1", "", "sub", "0" * 64, tmp_path / "y.tar")
+        check_out("gp", f"file://{repository}", "v1", "", "sub", "0" * 64, tmp_path / "y.tar")
+
+
+def test_a_checkout_may_be_locked_as_its_archive(repository: Path, tmp_path: Path) -> None:
+    locked = fingerprint(repository, "git_pkg")
+    check_out("git-pkg", f"file://{repository}", "", "", "", locked, tmp_path / "x.tar")
+    os.rename("checkout", "before")
+    with pytest.raises(Failure, match="whose files are not those that were locked"):
+        check_out("other", f"file://{repository}", "", "", "", locked, tmp_path / "y.tar")
 
 
 def test_what_git_says_is_shown(repository: Path, tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"git could not get v2 from file:///.*\n.*v2"):
-        check_out(f"file://{repository}", "v2", "", "", "", tmp_path / "x.tar")
+        check_out("gp", f"file://{repository}", "v2", "", "", "", tmp_path / "x.tar")
