@@ -39,6 +39,13 @@ class MissingLibraries(Enum):
     ignore = "ignore"
 
 
+class BuildPython(Enum):
+    """Which CPython runs the programs that make layers."""
+
+    base = "base"
+    installed = "installed"
+
+
 class InseamSubsystem(Subsystem):
     options_scope = "inseam"
     help = "Container images for Python services."
@@ -50,6 +57,16 @@ class InseamSubsystem(Subsystem):
             Address of the base of all services and images whose `base` field is not set: a
             `debian_base` or a `registry_base`, such as `//docker/base:debian`. The default is the
             base that comes with Inseam, `{DEFAULT_BASE}`: Debian 12 with CPython 3.11.
+            """
+        ),
+    )
+    build_python = EnumOption(
+        default=BuildPython.base,
+        help=softwrap(
+            """
+            Which CPython makes layers: `base`, the one in the base, so that their bytes are the
+            same on each machine; or `installed`, one of the same minor version that is installed on
+            this machine and decides a few bytes of bytecode. macOS always takes an installed one.
             """
         ),
     )

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -39,10 +40,30 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def _what_runs_pants() -> str:
+    """A CPython 3.9 of this machine."""
+    folders = [
+        *os.environ["PATH"].split(":"),
+        *map(str, Path.home().glob(".pyenv/versions/3.9*/bin")),
+    ]
+    for program in (shutil.which("python3.9", path=folder) for folder in folders):
+        # Some are shims of pyenv that run nothing.
+        if program and subprocess.run([program, "-c", ""], check=False).returncode == 0:
+            return program
+    raise AssertionError("Pants runs, but there is no CPython 3.9")
+
+
 def test_another_path_umask_time_zone_hash_seed_and_locale_give_the_same_bytes(
     layers: dict[str, Path], tmp_path: Path
 ) -> None:
-    env = {"TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "4711", "LANG": "C", "LC_ALL": "C"}
+    # Nor does it take a CPython of the services' version: there is only what runs Pants.
+    python = tmp_path / "bin/python3.9"
+    python.parent.mkdir()
+    python.symlink_to(_what_runs_pants())
+    env = {
+        **{"TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "4711", "LANG": "C", "LC_ALL": "C"},
+        "PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH": f"['{python.parent}']",
+    }
     other = checkout(tmp_path / "elsewhere" / "below" / "another-name", env, umask=0o077)
     for name, folder in other.layers(*SERVICES).items():
         found = {path.name: _sha256(path) for path in [*_tars(folder), folder / "layers.json"]}

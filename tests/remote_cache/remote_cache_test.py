@@ -17,7 +17,7 @@ from remote_cache.machines import EVERYTHING, LAYERS, another_python, machine, m
 from remote_cache.wire import wire
 
 # What a machine does for itself, whatever others did: docs/remote-cache.md says why.
-OWN = ("Fetch the compressors of layers for CPython ", "Write ")
+OWN = ("Write ",)
 DESCRIPTION = "src.python.service_000/app.layers/layers.json"
 
 

@@ -1,12 +1,11 @@
 """Unpacks Debian packages to the root filesystem of a base image, running none of their scripts.
 
 Usage: rootfs --architecture ARCHITECTURE --interpreter PATH --out OUT [--user NAME:UID:GID]...
-              [--no-bytecode] DEB...
+              DEB...
 
 ARCHITECTURE is Debian's name of it (amd64), PATH that of the Python interpreter in the image
-(/usr/bin/python3.11). Writes `rootfs.tar` and `rootfs.json` (`Rootfs`) to the folder OUT. The
-standard library is compiled by the running interpreter, which must have the same Python version;
---no-bytecode leaves that out. Each --user is an account of the image.
+(/usr/bin/python3.11). Writes `rootfs.tar` and `rootfs.json` (`Rootfs`) to the folder OUT, without
+bytecode. Each --user is an account of the image.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--interpreter", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--user", action="append", default=[], type=parse_account)
-    parser.add_argument("--no-bytecode", action="store_true")
     parser.add_argument("debs", nargs="+", metavar="DEB")
     arguments = parser.parse_args(argv)
     build(
@@ -34,5 +32,4 @@ def main(argv: list[str]) -> None:
         arguments.interpreter,
         arguments.out,
         accounts=arguments.user,
-        bytecode=not arguments.no_bytecode,
     )

@@ -1,7 +1,4 @@
-"""Rules that find a base and make its root filesystem.
-
-These are one chain, from the lock to the tar, which is why they are in one file.
-"""
+"""Rules that find a base, and what its lock says of it."""
 
 from __future__ import annotations
 
@@ -9,17 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pants.engine.addresses import Address, UnparsedAddressInputs
-from pants.engine.fs import MergeDigests, PathGlobs
+from pants.engine.fs import PathGlobs
 from pants.engine.rules import collect_rules, rule
 from pants.engine.target import Target, WrappedTargetRequest
-from pants.util.logging import LogLevel
 
 from inseam.compat import (
     by_name,
-    concurrently,
     get_digest_contents,
     implicitly,
-    merge_digests,
     path_globs_to_digest,
     resolve_target,
     resolve_unparsed_address_inputs,
@@ -30,18 +24,9 @@ from inseam.formats.debian.package import DebianPackage
 from inseam.formats.debian.request import parse_request
 from inseam.formats.debian.suite import Suite
 from inseam.formats.failure import Failure
-from inseam.formats.oci.layer import Layer
 from inseam.formats.python.standard import lacking
-from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_LAYER, parse_rootfs
 from inseam.plan.platform import PythonPlatform
-from inseam.rules import debs as deb_rules
-from inseam.rules import warnings
-from inseam.rules.debs import DebRequest, deb
 from inseam.rules.default_base import how_to_lock, shipped_files
-from inseam.rules.layers import StoredLayer, file_content, layer_folder
-from inseam.rules.process import ProgramRequest, run_program
-from inseam.rules.warnings import WarningRequest, warn
-from inseam.subsystem import InseamSubsystem
 from inseam.targets.base import (
     BuilderOnlyField,
     DebianGroupsField,
@@ -78,6 +63,18 @@ class BaseRequest:
 
 
 @dataclass(frozen=True)
+class BasePython:
+    """The CPython of the base at an address, as `Base` has it: what its programs run on. groups: of
+    the list of packages, besides those that the base declares."""
+
+    address: Address
+    platform: PythonPlatform
+    interpreter: str
+    is_debian: bool
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Base:
     """What layers have to know of a base: nothing that changes when only its packages do.
 
@@ -92,6 +89,11 @@ class Base:
     has_init: bool | None
     is_debian: bool
     lacking: tuple[str, ...] = ()
+
+    @property
+    def python(self) -> BasePython:
+        """Its CPython."""
+        return BasePython(self.address, self.platform, self.interpreter, self.is_debian)
 
     @property
     def python_version(self) -> str:
@@ -203,6 +205,12 @@ def _text(path: str, content: bytes) -> str:
 locked_base = by_name(read_locked_base)
 
 
+def platform_of(facts: Facts, architecture: str) -> PythonPlatform:
+    """The platform of a base for an architecture."""
+    major, minor = facts.glibc_version.split(".")
+    return PythonPlatform(architecture, facts.python_version, (int(major), int(minor)))
+
+
 @rule
 async def resolve_base(request: BaseRequest) -> Base:
     addresses = await resolve_unparsed_address_inputs(
@@ -249,14 +257,10 @@ async def resolve_base(request: BaseRequest) -> Base:
         )
         has_init = None
         lacks = lacking(facts.python_version, None)
-    major, minor = facts.glibc_version.split(".")
+    architecture = (request.platform or base[PlatformField].value).split("/")[1]
     return Base(
         base.address,
-        PythonPlatform(
-            architecture=(request.platform or base[PlatformField].value).split("/")[1],
-            python=facts.python_version,
-            glibc=(int(major), int(minor)),
-        ),
+        platform_of(facts, architecture),
         facts.interpreter,
         has_init,
         base.has_field(DebianGroupsField),
@@ -267,78 +271,5 @@ async def resolve_base(request: BaseRequest) -> Base:
 find_base = by_name(resolve_base)
 
 
-@dataclass(frozen=True)
-class RootfsRequest:
-    """The root filesystem of the `debian_base` whose `#rootfs` target has this address.
-
-    platform: another one than the base declares; "" for its own. groups: of its list of packages,
-    besides those that the base declares.
-    """
-
-    address: Address
-    platform: str = ""
-    groups: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Rootfs:
-    """The layer of a root filesystem; `rootfs.json` lies beside its tar. libraries: the names of
-    the shared libraries that the loader finds. dropped_modules: of the standard library, those
-    that were left out. omitted: Debian packages, by name, that the list leaves out."""
-
-    layer: StoredLayer
-    libraries: frozenset[str]
-    dropped_modules: tuple[str, ...]
-    omitted: tuple[str, ...]
-
-
-@rule(desc="Make a root filesystem", level=LogLevel.DEBUG)
-async def make_rootfs(request: RootfsRequest, inseam: InseamSubsystem) -> Rootfs:
-    locked = await locked_base(
-        LockedBaseRequest(request.address, request.platform, request.groups), **implicitly()
-    )
-    python_version = ".".join(locked.facts.python_version.split(".")[:2])
-    suites = locked.suites if inseam.debian_allow_newer else ()
-    timestamp = locked.timestamp if inseam.debian_snapshot else ""
-    try:
-        debs = await concurrently(
-            deb(
-                DebRequest(locked.release, suites, package, python_version, timestamp),
-                **implicitly(),
-            )
-            for package in locked.packages
-        )
-        for fetched in debs:
-            if fetched.messages.strip():
-                text = f"{locked.base}: {fetched.messages.strip()}"
-                await warn(WarningRequest(text), **implicitly())
-        result = await run_program(
-            ProgramRequest(
-                argv=(
-                    "rootfs",
-                    f"--architecture={locked.architecture}",
-                    f"--interpreter={locked.facts.interpreter}",
-                    f"--out=out/{layer_folder(ROOTFS_LAYER)}",
-                    *(f"--user={user}" for user in locked.users),
-                    *(package.file_name for package in locked.packages),
-                ),
-                input=await merge_digests(MergeDigests(fetched.digest for fetched in debs)),
-                output="out",
-                python_version=python_version,
-                description=f"Unpack {len(locked.packages)} Debian packages for {locked.base}",
-            ),
-            **implicitly(),
-        )
-    except Failure as error:
-        raise locked.failure(error) from error
-    content = await file_content(result.digest, f"{layer_folder(ROOTFS_LAYER)}/{ROOTFS_FILE}")
-    made = parse_rootfs(content.decode())
-    layer = StoredLayer(Layer(ROOTFS_LAYER, made.diff_id, made.size), result.digest)
-    return Rootfs(layer, frozenset(made.libraries), made.dropped_modules, locked.omitted)
-
-
-rootfs = by_name(make_rootfs)
-
-
 def rules() -> list[Any]:
-    return [*collect_rules(), *warnings.rules(), *deb_rules.rules()]
+    return [*collect_rules()]

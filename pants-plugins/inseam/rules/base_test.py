@@ -9,13 +9,14 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.formats.debian.lock import lock_name
 from inseam.plan.platform import PythonPlatform
-from inseam.rules.base import Base, BaseRequest, Rootfs, RootfsRequest
+from inseam.rules.base import Base, BaseRequest
 from inseam.rules.debian_lock import (
     GenerateDebianLock,
     KnownDebianLocksRequest,
     RequestedDebianLocks,
     lock_diff,
 )
+from inseam.rules.rootfs import Rootfs, RootfsRequest
 from inseam.rules.rule_testing import (
     BASE,
     DEBIAN_LIST,

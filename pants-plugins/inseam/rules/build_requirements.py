@@ -21,8 +21,8 @@ from inseam.plan.lock import closure
 from inseam.plan.pex_lock import parse_pex_lock
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import Distribution, PythonLock
+from inseam.rules.host import Program, run_on_host
 from inseam.rules.lock_facts import UnreadRequest, distribution_read
-from inseam.rules.process import ProgramRequest, run_program
 from inseam.rules.wheels import FetchRequest, LockRequest, fetched_wheel, lock_of, lock_path
 from inseam.subsystem import InseamSubsystem
 
@@ -132,10 +132,7 @@ async def fetch_build_requirements(
         lock, what = shipped_lock(), "the lock of build backends that comes with Inseam"
     wheels = _find(lock, request, what)
     fetched = await concurrently(
-        fetched_wheel(
-            FetchRequest(wheel, request.resolve, request.platform.python_version), **implicitly()
-        )
-        for wheel in wheels
+        fetched_wheel(FetchRequest(wheel, request.resolve), **implicitly()) for wheel in wheels
     )
     return BuildRequirements(await merge_digests(MergeDigests(file.digest for file in fetched)))
 
@@ -162,21 +159,19 @@ async def fetch_frontend(request: FrontendRequest) -> Frontend:
     platform = request.platform
     needed = closure(shipped_lock(), _FRONTEND, platform).locked
     fetched = await concurrently(
-        fetched_wheel(FetchRequest(wheel, "", platform.python_version), **implicitly())
+        fetched_wheel(FetchRequest(wheel, ""), **implicitly())
         for wheel in needed
         if isinstance(wheel, LockedWheel)
     )
     wheels = await merge_digests(MergeDigests(file.digest for file in fetched))
     names = (await digest_to_snapshot(wheels)).files
-    result = await run_program(
-        ProgramRequest(
+    result = await run_on_host(
+        Program(
             argv=("unpack", "libraries", *names),
             input=wheels,
             output="libraries",
-            python_version=platform.python_version,
             description="Unpack the build frontend",
-        ),
-        **implicitly(),
+        )
     )
     return Frontend(result.digest)
 

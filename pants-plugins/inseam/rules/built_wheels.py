@@ -43,15 +43,17 @@ from inseam.formats.python.frontend import REQUIRES
 from inseam.plan.artifacts import LockedSource
 from inseam.plan.building import check_built, declare_hint, version_variables
 from inseam.plan.platform import PythonPlatform
-from inseam.rules.base import BaseRequest, RootfsRequest, find_base, rootfs
+from inseam.rules.base import BasePython, BaseRequest, find_base
 from inseam.rules.build_requirements import (
     BuildRequirementsRequest,
     FrontendRequest,
     build_requirements,
     frontend,
 )
+from inseam.rules.host import CACHE_FOLDER, Program
 from inseam.rules.layers import file_content, tar_at_root
-from inseam.rules.process import CACHE_FOLDER, ProgramRequest, run_program
+from inseam.rules.process import run_on
+from inseam.rules.rootfs import RootfsRequest, rootfs
 from inseam.rules.sources import SourceRequest, fetched_source
 from inseam.rules.wheels import BuiltWheel
 from inseam.subsystem import InseamSubsystem
@@ -148,11 +150,12 @@ async def _declaration(source: LockedSource, default_resolve: str) -> Declaratio
 class Builder:
     """Where a build runs.
 
-    platform: of the interpreter there. arguments: for the program. shared: folders with the root
-    file system, if it has one of its own.
+    platform: of the interpreter there. python: runs the program. arguments: for the program.
+    shared: folders with the root file system, if it has one of its own.
     """
 
     platform: PythonPlatform
+    python: BasePython
     arguments: tuple[str, ...] = ()
     shared: tuple[tuple[str, Digest], ...] = ()
 
@@ -163,10 +166,11 @@ def _this_machine() -> str:
     return known.get(machine.machine(), machine.machine())
 
 
-async def _builder(declared: Declaration, platform: PythonPlatform) -> Builder:
+async def _builder(declared: Declaration, python: BasePython) -> Builder:
+    platform = python.platform
     if not declared.builder:
         # Any platform will do for what runs on all; this is where the requirements have to run.
-        return Builder(replace(platform, architecture=_this_machine()))
+        return Builder(replace(platform, architecture=_this_machine()), python)
     base = await find_base(
         BaseRequest(
             declared.builder, declared.address, f"linux/{platform.architecture}", builder=True
@@ -186,6 +190,7 @@ async def _builder(declared: Declaration, platform: PythonPlatform) -> Builder:
     )
     return Builder(
         base.platform,
+        base.python,
         (
             f"--root=root/{_ROOTFS}",
             # Not checked here: another machine may run it, or may have done so.
@@ -199,10 +204,10 @@ async def _builder(declared: Declaration, platform: PythonPlatform) -> Builder:
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """The wheel of `source` for `platform`."""
+    """The wheel of `source` for the base with the CPython `python`."""
 
     source: LockedSource
-    platform: PythonPlatform
+    python: BasePython
 
 
 @dataclass(frozen=True)
@@ -217,9 +222,9 @@ async def _build(
     request: BuildRequest, declared: Declaration, timeout: int
 ) -> tuple[dict[str, Any], Digest]:
     """What `built.json` says, and a digest with the wheel at its root."""
-    source, platform = request.source, request.platform
-    builder = await _builder(declared, platform)
-    sources = await fetched_source(SourceRequest(source, platform.python_version), **implicitly())
+    source = request.source
+    builder = await _builder(declared, request.python)
+    sources = await fetched_source(SourceRequest(source), **implicitly())
     modules = await frontend(FrontendRequest(builder.platform), **implicitly())
     env = {**version_variables(source), **dict(declared.env)}
     requirements: tuple[str, ...] = ()
@@ -228,8 +233,9 @@ async def _build(
             BuildRequirementsRequest(requirements, declared.resolve, builder.platform, source),
             **implicitly(),
         )
-        result = await run_program(
-            ProgramRequest(
+        result = await run_on(
+            builder.python,
+            Program(
                 argv=(
                     "build_wheel",
                     f"--source=source/{sources.path}",
@@ -254,15 +260,14 @@ async def _build(
                     )
                 ),
                 output="out",
-                python_version=platform.python_version,
                 description=(
                     f"Build {source.name} {source.version}"
                     if requirements
                     else f"Look what {source.name} {source.version} needs to be built"
                 ),
                 shared=(("frontend", modules.digest), *builder.shared),
+                keeps=bool(builder.shared),
             ),
-            **implicitly(),
         )
         files = (await digest_to_snapshot(result.digest)).files
         if REQUIRES not in files:
@@ -293,7 +298,7 @@ async def build_wheel(request: BuildRequest, inseam: InseamSubsystem) -> BuildRe
             name=built["name"],
             version=built["version"],
             requires=built["requires"],
-            platform=request.platform,
+            platform=request.python.platform,
             native=bool(declared.builder),
         )
     except Failure as error:

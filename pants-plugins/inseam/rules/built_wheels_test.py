@@ -10,15 +10,16 @@ from textwrap import dedent
 from typing import Any, Mapping
 
 import pytest
+from pants.engine.addresses import Address
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.formats.distribution import Wheel
 from inseam.plan.platform import PythonPlatform
+from inseam.rules.base import BasePython
 from inseam.rules.built_wheels import _this_machine
 from inseam.rules.closures import ClosureRequest, LockedWheels
 from inseam.rules.rule_testing import (
     BASE,
-    MINOR,
     PYTHON_VERSION,
     failure,
     files_of,
@@ -27,7 +28,7 @@ from inseam.rules.rule_testing import (
     rule_runner,
     set_options,
 )
-from inseam.rules.wheels import BuiltWheel, FetchRequest, InstalledWheel
+from inseam.rules.wheels import BuiltWheel, FetchRequest, InstalledWheel, InstallRequest
 
 PLATFORM = PythonPlatform("amd64", PYTHON_VERSION, (2, 36))
 ARM = PythonPlatform("arm64", PYTHON_VERSION, (2, 36))
@@ -119,14 +120,18 @@ def from_url(url: str, sha256: str = "0" * 64) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def runner() -> RuleRunner:
     made = rule_runner(
-        QueryRule(LockedWheels, [ClosureRequest]), QueryRule(InstalledWheel, [FetchRequest])
+        QueryRule(LockedWheels, [ClosureRequest]), QueryRule(InstalledWheel, [InstallRequest])
     )
     made.write_files({"BUILD": BASE})
     return made
 
 
+def python_of(platform: PythonPlatform = PLATFORM) -> BasePython:
+    return BasePython(Address("", target_name="base"), platform, "/usr/bin/python3", False)
+
+
 def closure(*requirements: str, platform: PythonPlatform = PLATFORM) -> ClosureRequest:
-    return ClosureRequest(requirements, "services", platform)
+    return ClosureRequest(requirements, "services", python_of(platform))
 
 
 def write_lock(runner: RuleRunner, *items: dict[str, Any]) -> None:
@@ -155,7 +160,9 @@ def test_what_has_sources_only_is_built_and_says_so(runner: RuleRunner) -> None:
     (content,) = files_of(runner, wheel.digest).values()
     assert hashlib.sha256(content).hexdigest() == wheel.sha256
     assert len(content) == wheel.size
-    installed = runner.request(InstalledWheel, [FetchRequest(wheel, "services", MINOR)])
+    installed = runner.request(
+        InstalledWheel, [InstallRequest(FetchRequest(wheel, "services"), python_of())]
+    )
     files = files_of(runner, installed.digest)
     tree = json.loads(files["plain-1.0-py3-none-any.whl/tree.json"])
     assert Wheel(**tree["wheel"]) == Wheel("plain", "1.0", wheel.sha256, wheel.source)

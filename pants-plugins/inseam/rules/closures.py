@@ -19,6 +19,7 @@ from inseam.plan.building import describe_failures, describe_sources
 from inseam.plan.lock import Closure, chosen, closure, matching
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import Distribution, PythonLock
+from inseam.rules.base import BasePython
 from inseam.rules.built_wheels import BuildRequest, built_wheel
 from inseam.rules.lock_facts import UnreadRequest, distribution_read, wheel_requires
 from inseam.rules.wheels import FetchRequest, LockRequest, ResolveRequest, lock_of, unlocked
@@ -28,14 +29,20 @@ from inseam.subsystem import InseamSubsystem
 @dataclass(frozen=True)
 class ClosureRequest:
     """The wheels that `requirements` need of the lock of `resolve`, and those of the distributions
-    that `globs` match. leave_out: as of `plan.lock.closure`."""
+    that `globs` match, for the base with the CPython `python`. leave_out: as of
+    `plan.lock.closure`."""
 
     requirements: tuple[str, ...]
     resolve: str
-    platform: PythonPlatform
+    python: BasePython
     globs: tuple[str, ...] = ()
     transitive: bool = True
     leave_out: tuple[str, ...] = ()
+
+    @property
+    def platform(self) -> PythonPlatform:
+        """What the wheels have to run on."""
+        return self.python.platform
 
 
 @dataclass(frozen=True)
@@ -70,15 +77,12 @@ async def _read(
     )
     sources = [one.locked for one in read if isinstance(one.locked, LockedSource)]
     results = await concurrently(
-        built_wheel(BuildRequest(source, platform), **implicitly())
+        built_wheel(BuildRequest(source, request.python), **implicitly())
         for source in (sources if build_wheels else ())
     )
     wheels = [result.wheel for result in results if result.wheel is not None]
     required = await concurrently(
-        wheel_requires(
-            FetchRequest(wheel, request.resolve, platform.python_version), **implicitly()
-        )
-        for wheel in wheels
+        wheel_requires(FetchRequest(wheel, request.resolve), **implicitly()) for wheel in wheels
     )
     known = {wheel.name: one.requires for wheel, one in zip(wheels, required)}
     found = {}
@@ -124,7 +128,7 @@ async def read_closure(
     if sources and not inseam.build_wheels:
         raise Failure(describe_sources(sources, needed.required_by, platform))
     results = await concurrently(
-        built_wheel(BuildRequest(source, platform), **implicitly()) for source in sources
+        built_wheel(BuildRequest(source, request.python), **implicitly()) for source in sources
     )
     failures = {
         source: result.why for source, result in zip(sources, results) if result.wheel is None

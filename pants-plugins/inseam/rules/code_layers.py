@@ -37,11 +37,13 @@ from inseam.formats.python.code import (
     merge_code,
 )
 from inseam.formats.python.installed import NAMES, PATHS, first_name, load_names
+from inseam.rules.base import BasePython
 from inseam.rules.compressors import CompressorsRequest, compressors
 from inseam.rules.first_party import SOURCES, CodeSources
 from inseam.rules.generate import service_of
+from inseam.rules.host import Program
 from inseam.rules.layers import StoredLayer, file_content, layer_tar, only_file, written
-from inseam.rules.process import ProgramRequest, run_program
+from inseam.rules.process import run_on
 from inseam.rules.service import (
     DependencyLayers,
     ServiceRequest,
@@ -54,13 +56,13 @@ from inseam.rules.service import (
 class CodeLayerRequest:
     """A layer of first-party code: its name, and what it is merged from.
 
-    compression: "gzip" or "zstd" for a blob, "" for a tar. python_version: as "3.11".
+    compression: "gzip" or "zstd" for a blob, "" for a tar. python: compiles it.
     """
 
     name: str
     code: tuple[CodeSources, ...]
     compression: str
-    python_version: str
+    python: BasePython
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,9 @@ async def check_code(dependencies: DependencyLayers, wheel_layers: tuple[StoredL
         return
     paths = await concurrently(only_file(layer, PATHS) for layer in conflicting)
     sources = (code.sources for code in dependencies.code)
-    await run_program(
-        ProgramRequest(
+    await run_on(
+        dependencies.base.python,
+        Program(
             argv=(
                 "check_code",
                 f"--sources={SOURCES}",
@@ -97,20 +100,19 @@ async def check_code(dependencies: DependencyLayers, wheel_layers: tuple[StoredL
             ),
             input=await merge_digests(MergeDigests([*sources, *paths])),
             output="nothing",
-            python_version=dependencies.base.python_version,
             description="Compare code with "
             + (", ".join(layer.name for layer in conflicting) or "its entry points"),
         ),
-        **implicitly(),
     )
 
 
 async def _compiled_files(
-    code: CodeSources, format: str, python_version: str
+    code: CodeSources, format: str, python: BasePython
 ) -> Mapping[str, bytes]:
-    libraries = await compressors(CompressorsRequest(python_version), **implicitly())
-    result = await run_program(
-        ProgramRequest(
+    libraries = await compressors(CompressorsRequest(python), **implicitly())
+    result = await run_on(
+        python,
+        Program(
             argv=(
                 "code",
                 f"--sources={SOURCES}",
@@ -125,17 +127,15 @@ async def _compiled_files(
             ),
             input=code.sources,
             output="code",
-            python_version=python_version,
             libraries=libraries.digest,
             description=f"Compile the code in {code.name}",
         ),
-        **implicitly(),
     )
     return {file.path: file.content for file in await get_digest_contents(result.digest)}
 
 
-async def _compiled(code: CodeSources, format: str, python_version: str) -> Code:
-    files = await _compiled_files(code, format, python_version)
+async def _compiled(code: CodeSources, format: str, python: BasePython) -> Code:
+    files = await _compiled_files(code, format, python)
     return Code(files[CODE_INDEX], files[CODE_TAR], files[CODE_BLOB])
 
 
@@ -145,8 +145,8 @@ async def _check_imports(dependencies: DependencyLayers, format: str) -> None:
     The Rust parser of Pants 2.17 sees only the first of several modules in such a statement, so
     that the others are nobody's dependency.
     """
-    version = dependencies.base.python_version
-    found = await concurrently(_compiled_files(code, format, version) for code in dependencies.code)
+    python = dependencies.base.python
+    found = await concurrently(_compiled_files(code, format, python) for code in dependencies.code)
     wanted = [
         (path, line, module)
         for files in found
@@ -183,9 +183,7 @@ def _digest(content: bytes) -> str:
 async def make_code_layer(request: CodeLayerRequest) -> StoredLayer:
     # For a tar, too, so that both kinds of image are made of the same processes.
     format = request.compression or "gzip"
-    codes = await concurrently(
-        _compiled(code, format, request.python_version) for code in request.code
-    )
+    codes = await concurrently(_compiled(code, format, request.python) for code in request.code)
     # A few kilobytes, which are only put one after the other: that takes no process.
     tar, content = merge_code(codes)
     layer = Layer(request.name, _digest(tar), len(tar))
@@ -207,13 +205,11 @@ async def make_code_layers(
     dependencies = await dependency_layers(request.service, **implicitly())
     own = tuple(code for code in dependencies.code if code.own)
     others = tuple(code for code in dependencies.code if not code.own)
-    python_version = dependencies.base.python_version
+    python = dependencies.base.python
     try:
         await check_code(dependencies, dependencies.wheel_layers)
         layers = await concurrently(
-            code_layer(
-                CodeLayerRequest(name, code, request.compression, python_version), **implicitly()
-            )
+            code_layer(CodeLayerRequest(name, code, request.compression, python), **implicitly())
             for name, code in ((LIBRARIES_LAYER, others), (APP_LAYER, own))
             if code
         )

@@ -9,23 +9,31 @@ from typing import Any
 from pants.backend.python.subsystems.repos import PythonRepos
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex_cli import PexCliProcess
-from pants.engine.fs import CreateDigest, Digest, FileContent, RemovePrefix
+from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests, RemovePrefix
 from pants.engine.rules import collect_rules, rule
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
     by_name,
+    concurrently,
     create_digest,
     digest_to_snapshot,
     execute_pex_cli,
     find_interpreter,
     implicitly,
+    merge_digests,
     remove_prefix,
 )
 from inseam.formats.failure import Failure
+from inseam.plan.artifacts import LockedWheel
+from inseam.plan.lock import closure
 from inseam.plan.pex_lock import parse_pex_lock
+from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import PythonLock
-from inseam.rules.process import ProgramRequest, run_program
+from inseam.rules.base import BasePython
+from inseam.rules.host import Program, run_on_host
+from inseam.rules.interpreter import found_python
+from inseam.rules.lock_files import FileRequest, fetched_file
 
 _LOCK = "compressors.lock"
 _REQUIREMENTS = "compressors.txt"
@@ -33,9 +41,9 @@ _REQUIREMENTS = "compressors.txt"
 
 @dataclass(frozen=True)
 class CompressorsRequest:
-    """The compressors that CPython, in a version like "3.11", can import on this machine."""
+    """The compressors that the CPython of a base, or the one that stands for it, can import."""
 
-    python_version: str
+    python: BasePython
 
 
 @dataclass(frozen=True)
@@ -60,14 +68,28 @@ def pinned(lock: PythonLock) -> str:
     )
 
 
-@rule(desc="Fetch compressors", level=LogLevel.DEBUG)
-async def fetch_compressors(request: CompressorsRequest, python_repos: PythonRepos) -> Compressors:
-    text = pkgutil.get_data("inseam", _LOCK)
-    assert text is not None
-    hashed = pinned(parse_pex_lock(text, _LOCK, "compressors"))
+async def _wheels(lock: PythonLock, platform: PythonPlatform) -> Digest:
+    """The wheels of the lock for a platform."""
+    wanted = [f"{item.name}=={item.version}" for part in lock.parts for item in part.distributions]
+    fetched = await concurrently(
+        fetched_file(
+            FileRequest(wheel.name, wheel.url, wheel.sha256, wheel.filename), **implicitly()
+        )
+        for wheel in closure(lock, wanted, platform).locked
+        if isinstance(wheel, LockedWheel)
+    )
+    merged: Digest = await merge_digests(MergeDigests(file.digest for file in fetched))
+    return merged
+
+
+async def _installable_wheels(
+    lock: PythonLock, python_version: str, python_repos: PythonRepos
+) -> Digest:
+    """The wheels of the lock that an installed CPython, of any platform, can import."""
+    hashed = pinned(lock)
     inputs = await create_digest(CreateDigest([FileContent(_REQUIREMENTS, hashed.encode())]))
     python = await find_interpreter(
-        InterpreterConstraints([f"CPython=={request.python_version}.*"]), **implicitly()
+        InterpreterConstraints([f"CPython=={python_version}.*"]), **implicitly()
     )
     result = await execute_pex_cli(
         PexCliProcess(
@@ -86,7 +108,7 @@ async def fetch_compressors(request: CompressorsRequest, python_repos: PythonRep
             ),
             additional_input_digest=inputs,
             output_directories=("tools/.deps",),
-            description=f"Fetch the compressors of layers for CPython {request.python_version}",
+            description=f"Fetch the compressors of layers for CPython {python_version}",
         )
     )
     if result.exit_code != 0:
@@ -94,17 +116,29 @@ async def fetch_compressors(request: CompressorsRequest, python_repos: PythonRep
             "The compressors of layers (deflate and zstandard) could not be fetched. Check the"
             " network and the package index.\n" + result.stderr.decode(errors="replace").strip()
         )
-    wheels = await remove_prefix(RemovePrefix(result.output_digest, "tools/.deps"))
+    wheels: Digest = await remove_prefix(RemovePrefix(result.output_digest, "tools/.deps"))
+    return wheels
+
+
+@rule(desc="Fetch compressors", level=LogLevel.DEBUG)
+async def fetch_compressors(request: CompressorsRequest, python_repos: PythonRepos) -> Compressors:
+    text = pkgutil.get_data("inseam", _LOCK)
+    assert text is not None
+    lock = parse_pex_lock(text, _LOCK, "compressors")
+    found = await found_python(request.python, **implicitly())
+    if found.python is None:
+        version = request.python.platform.python_version
+        wheels = await _installable_wheels(lock, version, python_repos)
+    else:
+        wheels = await _wheels(lock, found.python.platform)
     files = await digest_to_snapshot(wheels)
-    unpacked = await run_program(
-        ProgramRequest(
+    unpacked = await run_on_host(
+        Program(
             argv=("unpack", "libraries", *files.files),
             input=wheels,
             output="libraries",
-            python_version=request.python_version,
             description="Unpack the compressors of layers",
-        ),
-        **implicitly(),
+        )
     )
     return Compressors(unpacked.digest)
 

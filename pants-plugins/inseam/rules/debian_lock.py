@@ -42,8 +42,8 @@ from inseam.formats.failure import Failure
 from inseam.rules.base import packages_path
 from inseam.rules.debs import FETCH_ENV, trust_args
 from inseam.rules.default_base import is_shipped, shipped_files
+from inseam.rules.host import Program, run_on_host
 from inseam.rules.layers import file_content
-from inseam.rules.process import ANY_PYTHON, ProgramRequest, run_program
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.base import DebianLockField, RootfsSourcesField
 
@@ -172,8 +172,8 @@ async def generate_debian_lock(
     )
     before = request.lockfile_dest
     folder, _, name = before.rpartition("/")
-    result = await run_program(
-        ProgramRequest(
+    result = await run_on_host(
+        Program(
             argv=(
                 "lock_debs",
                 f"--packages={request.packages}",
@@ -183,12 +183,10 @@ async def generate_debian_lock(
             ),
             input=files,
             output="lock",
-            python_version=ANY_PYTHON,
             description=f"Lock the Debian packages of {request.packages}",
             env=tuple(sorted(env.items())),
             cacheable=False,
-        ),
-        **implicitly(),
+        )
     )
     if result.messages.strip():
         logger.warning("%s: %s", request.lockfile_dest, result.messages.strip())

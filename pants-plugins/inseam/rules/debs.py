@@ -16,7 +16,7 @@ from inseam.formats.debian.package import DebianPackage, dump_package
 from inseam.formats.debian.sources import vendored_path
 from inseam.formats.debian.suite import Suite
 from inseam.formats.names import relative_path
-from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
+from inseam.rules.host import NETWORK_ENV, Program, run_on_host
 from inseam.subsystem import InseamSubsystem
 
 # What the programs that reach a Debian mirror read of the environment.
@@ -33,7 +33,6 @@ class DebRequest:
     release: str
     suites: tuple[Suite, ...]
     package: DebianPackage
-    python_version: str
     timestamp: str
 
 
@@ -89,8 +88,8 @@ async def fetch_deb(request: DebRequest, inseam: InseamSubsystem) -> Deb:
     env = await environment_vars_subset(EnvironmentVarsRequest(names), **implicitly())
     package = request.package
     vendored, vendor_args = await _vendored(package, inseam)
-    result = await run_program(
-        ProgramRequest(
+    result = await run_on_host(
+        Program(
             argv=(
                 "fetch_deb",
                 f"--package={dump_package(package)}",
@@ -102,12 +101,10 @@ async def fetch_deb(request: DebRequest, inseam: InseamSubsystem) -> Deb:
             ),
             input=vendored,
             output="debs",
-            python_version=request.python_version,
             description=f"Fetch {package.file_name}",
             env=tuple(sorted(env.items())),
             cacheable=not inseam.debian_allow_newer,
-        ),
-        **implicitly(),
+        )
     )
     return Deb(result.digest, result.messages)
 

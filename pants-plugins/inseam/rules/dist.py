@@ -44,9 +44,9 @@ from inseam.formats.oci.prune import Pruned, prune, using
 from inseam.formats.oci.store import blobs_of, export_contents, missing
 from inseam.rules.base import Base
 from inseam.rules.base_image import BaseOciRequest, base_oci
+from inseam.rules.host import Program, run_on_host
 from inseam.rules.image import Packaged, PackagedRequest, packaged_image
 from inseam.rules.layers import written
-from inseam.rules.process import ProgramRequest, run_program
 from inseam.subsystem import InseamSubsystem
 
 logger = logging.getLogger(__name__)
@@ -65,15 +65,11 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class Exported:
-    """An image in the folder of artifacts: absolute path of its layout, and what it is.
-
-    python_version: of CPython that ran the programs, as "3.11".
-    """
+    """An image in the folder of artifacts: absolute path of its layout, and what it is."""
 
     layout: str
     metadata: ImageMetadata
     files: Mapping[str, bytes]
-    python_version: str
 
 
 def dist_folder(dist_dir: DistDir) -> Path:
@@ -129,7 +125,7 @@ async def export_image(request: ExportRequest, dist_dir: DistDir, run_id: RunId)
     await pruned(PruneRequest(), **implicitly())
     dist = dist_folder(dist_dir)
     layout, store = dist / request.packaged.layout, dist / STORE
-    result = Exported(str(layout), image.metadata, image.files, image.python_version)
+    result = Exported(str(layout), image.metadata, image.files)
     if _is_exported(layout, store, image):
         return result
     code = await merge_digests(MergeDigests(one.code for one in image.images))
@@ -148,18 +144,16 @@ async def export_image(request: ExportRequest, dist_dir: DistDir, run_id: RunId)
             return result
     blobs = [digest for one in image.images for digest in one.blobs]
     everything = await merge_digests(MergeDigests([await written(image.files), code, *blobs]))
-    await run_program(
-        ProgramRequest(
+    await run_on_host(
+        Program(
             argv=("export", f"--store={store}", f"--layout={layout}", "image"),
             input=await add_prefix(AddPrefix(everything, "image")),
             output="nothing",
-            python_version=image.python_version,
             description=f"Write {request.packaged.layout}",
             cacheable=False,
             # A rule that is run again, since its inputs changed, cancels this: no news for anybody.
             level=LogLevel.DEBUG,
-        ),
-        **implicitly(),
+        )
     )
     return result
 
@@ -188,8 +182,8 @@ async def rebase_layout(layout: str, base: Base, out: str, dry_run: bool) -> str
     start = await base_oci(BaseOciRequest(base, "gzip"), **implicitly())
     image = await merge_digests(MergeDigests([await written(start.files), start.blobs]))
     root = Path(get_buildroot())
-    result = await run_program(
-        ProgramRequest(
+    result = await run_on_host(
+        Program(
             argv=(
                 "rebase",
                 "--base=base",
@@ -199,11 +193,9 @@ async def rebase_layout(layout: str, base: Base, out: str, dry_run: bool) -> str
             ),
             input=await add_prefix(AddPrefix(image, "base")),
             output="nothing",
-            python_version=base.python_version,
             description=f"Rebase {layout} on {base.address}",
             cacheable=False,
-        ),
-        **implicitly(),
+        )
     )
     report: str = result.messages.strip()
     return report

@@ -46,10 +46,10 @@ from inseam.compat import (
 )
 from inseam.formats.failure import Failure
 from inseam.plan.dockerfile import layer_instructions
-from inseam.rules.base import RootfsRequest, rootfs
 from inseam.rules.generate import service_of
 from inseam.rules.layers import StoredLayer, only_file
 from inseam.rules.libraries import LibrariesRequest, check_libraries
+from inseam.rules.rootfs import RootfsRequest, rootfs
 from inseam.rules.service import ServiceRequest, dependency_layers
 from inseam.targets.base import BaseImageField, ImageReferenceField
 from inseam.targets.layer import DepsImageField

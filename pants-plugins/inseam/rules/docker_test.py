@@ -22,7 +22,7 @@ from inseam.compat import (
 from inseam.formats.failure import Failure
 from inseam.formats.oci.layer import Layer
 from inseam.plan.platform import PythonPlatform
-from inseam.rules.base import Base, make_rootfs
+from inseam.rules.base import Base
 from inseam.rules.docker import (
     DepsImageRequest,
     EngineImageRequest,
@@ -33,6 +33,7 @@ from inseam.rules.docker import (
 )
 from inseam.rules.layers import StoredLayer
 from inseam.rules.libraries import CheckedLibraries, LibrariesRequest, check_wheel_libraries
+from inseam.rules.rootfs import make_rootfs
 from inseam.rules.rule_testing import run_mocked
 from inseam.rules.service import make_dependency_layers
 

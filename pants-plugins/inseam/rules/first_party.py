@@ -33,8 +33,9 @@ from inseam.formats.python.entry_point import EntryPoint
 from inseam.plan.code import split_code
 from inseam.rules.base import Base
 from inseam.rules.distributions import Distribution
+from inseam.rules.host import Program
 from inseam.rules.layers import StoredLayer, layer_folder, stored_layer
-from inseam.rules.process import ProgramRequest, run_program
+from inseam.rules.process import run_on
 
 SOURCES = "sources"  # the folder of first-party files in a digest
 
@@ -112,15 +113,14 @@ async def first_party(targets: Iterable[Target], large: int) -> FirstParty:
 
 
 async def data_layer(data: Digest, base: Base) -> StoredLayer:
-    made = await run_program(
-        ProgramRequest(
+    made = await run_on(
+        base.python,
+        Program(
             argv=("data", f"--sources={SOURCES}", f"--out=out/{layer_folder(DATA_LAYER)}"),
             input=data,
             output="out",
-            python_version=base.python_version,
             description=f"Make the layer {DATA_LAYER}",
         ),
-        **implicitly(),
     )
     return await stored_layer(DATA_LAYER, made.digest)
 

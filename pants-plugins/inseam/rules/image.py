@@ -92,7 +92,6 @@ class OciImage:
     files: FrozenDict[str, bytes]
     code: Digest
     blobs: tuple[Digest, ...]
-    python_version: str
 
 
 def _config(target: Target, service: Target | None) -> ImageConfig:
@@ -204,7 +203,7 @@ async def _check(layers: _Layers, base: Base) -> None:
     wheels = layers.wheel_layers
     check_names(layer.name for layer in wheels)
     check_shared((), {f"{layer.name!r}": layer.layer.wheels for layer in wheels})
-    await check_layers(wheels, base.python_version)
+    await check_layers(wheels, base.python)
     if dependencies is not None:
         await check_code(dependencies, wheels)
 
@@ -235,7 +234,7 @@ async def make_oci_image(
             **implicitly(),
         )
     below = await concurrently(
-        compressed(CompressRequest(layer, compression, base.python_version), **implicitly())
+        compressed(CompressRequest(layer, compression, base.python), **implicitly())
         for layer in layers.below_code
     )
     code: tuple[StoredLayer, ...] = ()
@@ -255,7 +254,6 @@ async def make_oci_image(
         FrozenDict(image_files(image, config)),
         await merge_digests(MergeDigests(layer.digest for layer in code)),
         (start.blobs, *(layer.digest for layer in below)),
-        base.python_version,
     )
 
 
@@ -283,11 +281,6 @@ class Packaged:
     metadata: ImageMetadata
     files: FrozenDict[str, bytes]
     images: tuple[OciImage, ...]
-
-    @property
-    def python_version(self) -> str:
-        """CPython that runs the programs, as "3.11"."""
-        return self.images[0].python_version
 
 
 @rule(desc="Package an image", level=LogLevel.DEBUG)

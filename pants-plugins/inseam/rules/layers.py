@@ -26,8 +26,10 @@ from inseam.compat import (
 )
 from inseam.formats.oci.descriptor import BLOBS
 from inseam.formats.oci.layer import LAYER_FILE, LAYERS, Layer, load_layer
+from inseam.rules.base import BasePython
 from inseam.rules.compressors import CompressorsRequest, compressors
-from inseam.rules.process import ProgramRequest, run_program
+from inseam.rules.host import Program
+from inseam.rules.process import run_on
 
 
 @dataclass(frozen=True)
@@ -106,20 +108,20 @@ async def tar_at_root(layer: StoredLayer) -> Digest:
 
 @dataclass(frozen=True)
 class CompressRequest:
-    """A layer that is to be compressed. compression: "gzip" or "zstd". python_version: of CPython
-    that does it, as "3.11"."""
+    """A layer that is to be compressed. compression: "gzip" or "zstd". python: does it."""
 
     layer: StoredLayer
     compression: str
-    python_version: str
+    python: BasePython
 
 
 @rule(desc="Compress a layer", level=LogLevel.DEBUG)
 async def compress_layer(request: CompressRequest) -> StoredLayer:
-    libraries = await compressors(CompressorsRequest(request.python_version), **implicitly())
+    libraries = await compressors(CompressorsRequest(request.python), **implicitly())
     source = request.layer
-    result = await run_program(
-        ProgramRequest(
+    result = await run_on(
+        request.python,
+        Program(
             argv=(
                 "compress",
                 f"--tar={source.tar}",
@@ -129,11 +131,9 @@ async def compress_layer(request: CompressRequest) -> StoredLayer:
             ),
             input=await only_file(source, f"{source.name}.tar"),
             output="out",
-            python_version=request.python_version,
             libraries=libraries.digest,
             description=f"Compress the layer {source.name}",
         ),
-        **implicitly(),
     )
     layer = load_layer(await file_content(result.digest, LAYER_FILE))
     blobs = await digest_subset_to_digest(DigestSubset(result.digest, PathGlobs([f"{BLOBS}/*"])))

@@ -27,8 +27,8 @@ from inseam.plan.runtime_libraries import RUNTIME_LIBRARIES
 from inseam.rules.base import Base, LockedBaseRequest, locked_base
 from inseam.rules.debs import FETCH_ENV, trust_args
 from inseam.rules.default_base import how_to_add
+from inseam.rules.host import Program, run_on_host
 from inseam.rules.layers import StoredLayer, file_content, only_file
-from inseam.rules.process import ANY_PYTHON, ProgramRequest, run_program
 from inseam.rules.warnings import WarningRequest, warn
 from inseam.subsystem import InseamSubsystem, MissingLibraries
 
@@ -60,8 +60,8 @@ async def find_likely_packages(
         EnvironmentVarsRequest([*FETCH_ENV, "PATH"]), **implicitly()
     )
     try:
-        result = await run_program(
-            ProgramRequest(
+        result = await run_on_host(
+            Program(
                 argv=(
                     "find_packages",
                     f"--release={locked.release}",
@@ -72,11 +72,9 @@ async def find_likely_packages(
                 ),
                 input=EMPTY_DIGEST,
                 output="found",
-                python_version=ANY_PYTHON,
                 description=f"Find the packages of {', '.join(request.libraries)}",
                 env=tuple(sorted(env.items())),
-            ),
-            **implicitly(),
+            )
         )
     except Failure:
         # No mirror can be reached, or nothing verifies its signature: Debian's policy says how such

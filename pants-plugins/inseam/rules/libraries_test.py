@@ -15,10 +15,10 @@ from inseam.formats.debian.deb_testing import elf_bytes
 from inseam.formats.failure import Failure
 from inseam.formats.python.wheel_testing import build_wheel
 from inseam.rules.base import read_locked_base
+from inseam.rules.host import execute_on_host
 from inseam.rules.image import OciImage, OciImageRequest
 from inseam.rules.image_testing import OCI, add_base, base, client_env, service, write_repository
 from inseam.rules.libraries import LikelyPackages, LikelyPackagesRequest, find_likely_packages
-from inseam.rules.process import execute_program
 from inseam.rules.rule_testing import (
     failure,
     lock_text,
@@ -126,7 +126,7 @@ def likely(run: Any) -> LikelyPackages:
     mocks = {
         read_locked_base: lambda *_: base,
         environment_vars_subset: lambda *_: EnvironmentVars(),
-        execute_program: run,
+        execute_on_host: run,
     }
     found: LikelyPackages = run_mocked(find_likely_packages, [request, options], mocks)
     return found

@@ -19,9 +19,9 @@ from inseam.plan.artifacts import Locked, LockedWheel
 from inseam.plan.lock import chosen
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import INDEX, Artifact, Distribution
+from inseam.rules.host import NETWORK_ENV, Program, run_on_host
 from inseam.rules.layers import file_content
 from inseam.rules.lock_files import index_urls
-from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
 from inseam.rules.wheels import FetchRequest, fetched_wheel
 
 _FOUND = "found.json"
@@ -37,15 +37,13 @@ class WheelRequires:
 @rule(desc="Find what a wheel requires", level=LogLevel.DEBUG)
 async def read_wheel_requires(request: FetchRequest) -> WheelRequires:
     fetched = await fetched_wheel(request, **implicitly())
-    result = await run_program(
-        ProgramRequest(
+    result = await run_on_host(
+        Program(
             argv=("wheel_requires", request.wheel.filename, f"out/{_FOUND}"),
             input=fetched.digest,
             output="out",
-            python_version=request.python_version,
             description=f"Find what {request.wheel.filename} requires",
-        ),
-        **implicitly(),
+        )
     )
     return WheelRequires(tuple(json.loads(await file_content(result.digest, _FOUND))))
 
@@ -85,8 +83,8 @@ async def _file_names(
     if not hashes:
         return ()
     env = await environment_vars_subset(EnvironmentVarsRequest(NETWORK_ENV), **implicitly())
-    result = await run_program(
-        ProgramRequest(
+    result = await run_on_host(
+        Program(
             argv=(
                 "find_files",
                 project,
@@ -96,11 +94,9 @@ async def _file_names(
             ),
             input=EMPTY_DIGEST,
             output="out",
-            python_version=request.platform.python_version,
             description=f"Find the files of {item}",
             env=tuple(sorted(env.items())),
-        ),
-        **implicitly(),
+        )
     )
     names = json.loads(await file_content(result.digest, _FOUND))
     return tuple(
@@ -130,7 +126,7 @@ async def read_distribution(request: UnreadRequest, python_repos: PythonRepos) -
         )
     locked = chosen(item, request.platform)
     if isinstance(locked, LockedWheel):
-        wheel = FetchRequest(locked, request.resolve, request.platform.python_version)
+        wheel = FetchRequest(locked, request.resolve)
         required = await wheel_requires(wheel, **implicitly())
         item = replace(item, found=required.requires)
     return ReadDistribution(item, locked)

@@ -26,7 +26,7 @@ from inseam.formats.names import FileName
 from inseam.plan.lock import is_index_neutral, resolve_url
 from inseam.plan.lock_place import index_url
 from inseam.plan.python_lock import INDEX
-from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
+from inseam.rules.host import NETWORK_ENV, Program, run_on_host
 from inseam.subsystem import InseamSubsystem
 
 _FOLDER = "wheels"
@@ -35,13 +35,12 @@ _FOLDER = "wheels"
 @dataclass(frozen=True)
 class FileRequest:
     """A file of a lock, of the distribution with the canonical name `project`; its URL is as
-    `Artifact.url`. python_version: of CPython that runs the program, as "3.11"."""
+    `Artifact.url`."""
 
     project: str
     url: str
     sha256: str
     filename: FileName
-    python_version: str
 
 
 @dataclass(frozen=True)
@@ -105,16 +104,14 @@ async def fetch_file(
         else:
             url = resolve_url(request.url.partition("#")[0], mappings)
             argv = ("fetch_wheel", url, request.sha256, out, *inseam.download_bound)
-        result = await run_program(
-            ProgramRequest(
+        result = await run_on_host(
+            Program(
                 argv=argv,
                 input=EMPTY_DIGEST,
                 output=_FOLDER,
-                python_version=request.python_version,
                 description=f"Fetch {request.filename}",
                 env=tuple(sorted(env.items())),
-            ),
-            **implicitly(),
+            )
         )
         digest = result.digest
     (entry,) = await get_digest_entries(digest)

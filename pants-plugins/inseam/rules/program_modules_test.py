@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 from pants.engine.fs import FileContent
 
-from inseam.rules import process
-from inseam.rules.process import program_names, program_sources
+from inseam.rules import programs as rules_programs
+from inseam.rules.programs import program_names, program_sources
 
 IMAGE = """
     distribution failure files records oci/config oci/descriptor oci/layer oci/layout oci/metadata
@@ -32,6 +32,9 @@ FORMATS = {
     "check_layers": CONFLICTS,
     "code": f"{PYTHON} {LAYER} compression python/code python/entry_point python/installed"
     " python/launchers python/servers python/sources python/standard python/stdlib",
+    "compile_programs": "failure files python/bytecode tar",
+    "compile_rootfs": "debian/archive debian/control debian/package debian/version failure files"
+    " python/bytecode rootfs/bytecode rootfs/metadata tar",
     "compile_stdlib": f"{LAYER} oci/flatten python/base_bytecode python/bytecode",
     "compress": f"{LAYER} compression",
     "data": f"{PYTHON} {LAYER} python/sources",
@@ -45,6 +48,8 @@ FORMATS = {
     "install_programs": "failure",
     "install_wheel": f"{PYTHON} distribution elf python/standard python/wheel"
     " python/wheel_source python/wheel_tree records",
+    "interpreter": "elf failure files oci/flatten python/bytecode rootfs/links rootfs/slim"
+    " rootfs/tree tar",
     "load": ENGINES,
     "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
     "merge": f"{PYTHON} {LAYER} python/installed python/libraries python/merge python/wheel_tree"
@@ -56,9 +61,9 @@ FORMATS = {
     "rebase": f"{STORE} oci/assemble oci/foreign oci/rebase",
     "rootfs": """
         debian/alternatives debian/archive debian/control debian/deb debian/libraries debian/package
-        debian/relations debian/version elf failure files python/bytecode rootfs/alternatives
-        rootfs/build rootfs/checks rootfs/interpreter rootfs/loader_cache rootfs/metadata
-        rootfs/slim rootfs/stdlib rootfs/system_files tar
+        debian/relations debian/version elf failure files rootfs/alternatives
+        rootfs/build rootfs/checks rootfs/interpreter rootfs/links rootfs/loader_cache
+        rootfs/metadata rootfs/slim rootfs/stdlib rootfs/system_files tar
     """,
     "run_image": f"{ENGINES} clients/run",
     "unpack": "failure files",
@@ -66,6 +71,8 @@ FORMATS = {
 }
 # Those whose arguments are all positional; the others read theirs with `arguments`.
 WITHOUT_OPTIONS = (
+    "compile_programs",
+    "compile_rootfs",
     "check_layers",
     "fetch_wheel",
     "install_wheel",
@@ -78,7 +85,7 @@ WITHOUT_OPTIONS = (
 
 def modules(program: str) -> set[str]:
     """The modules of formats and programs that a program ships, as "formats/tar"."""
-    prefix, suffix = f"{process.PROGRAMS}/inseam/", ".py"
+    prefix, suffix = f"{rules_programs.PROGRAMS}/inseam/", ".py"
     return {
         file.path[len(prefix) : -len(suffix)]
         for file in program_sources(program)
@@ -103,16 +110,16 @@ def edited(monkeypatch: pytest.MonkeyPatch, path: str) -> set[str]:
 
     def versions() -> dict[str, str]:
         sources = program_sources.__wrapped__
-        return {name: process._version(sources(name)) for name in program_names()}
+        return {name: rules_programs.version_of(sources(name)) for name in program_names()}
 
-    read = process._source
+    read = rules_programs._source
 
     def source(module: str) -> tuple[str, bytes]:
         found, content = read(module)
         return found, content + b"# edited\n" if found == path else content
 
     before = versions()
-    monkeypatch.setattr(process, "_source", source)
+    monkeypatch.setattr(rules_programs, "_source", source)
     after = versions()
     return {name for name in before if before[name] != after[name]}
 
@@ -134,7 +141,7 @@ def edited(monkeypatch: pytest.MonkeyPatch, path: str) -> set[str]:
         ),
         ("formats/compression.py", {"code", "compress"}),
         ("formats/clients/registry.py", {"pull", "push"}),
-        ("formats/rootfs/slim.py", {"rootfs"}),
+        ("formats/rootfs/slim.py", {"interpreter", "rootfs"}),
         ("formats/failure.py", set(program_names())),
     ],
 )
@@ -146,4 +153,4 @@ def test_an_edit_runs_again_what_ships_the_module(
 
 def test_the_order_and_the_paths_of_files_are_part_of_a_version() -> None:
     one, other = FileContent("a", b"b"), FileContent("ab", b"")
-    assert process._version([one]) != process._version([other])
+    assert rules_programs.version_of([one]) != rules_programs.version_of([other])

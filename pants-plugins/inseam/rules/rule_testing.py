@@ -26,7 +26,20 @@ from inseam.formats.debian.lock import DebianLock, LockedPackage, dump_lock
 from inseam.formats.debian.package import DebianPackage
 from inseam.formats.debian.request import parse_request
 from inseam.formats.failure import Failure
-from inseam.rules import base, compressors, debian_lock, generate, generate_service, process
+from inseam.rules import (
+    base,
+    compressors,
+    debian_lock,
+    debian_root,
+    generate,
+    generate_service,
+    host,
+    interpreter,
+    lock_files,
+    process,
+    pulled,
+    rootfs,
+)
 from inseam.rules import layers as layer_rules
 from inseam.subsystem import InseamSubsystem
 
@@ -73,11 +86,17 @@ def rule_runner(
     small = (
         InseamSubsystem,
         pex,
+        host,
+        debian_root,
+        pulled,
+        interpreter,
         process,
+        lock_files,
         compressors,
         layer_rules,
         *generators,
         base,
+        rootfs,
         debian_lock,
     )
     runner = RuleRunner(
@@ -99,6 +118,8 @@ def option_args(runner: RuleRunner, *args: str, base: str = "//:base") -> list[s
     interpreters = os.path.dirname(os.path.realpath(sys.executable))
     return [
         f"--inseam-base={base}",
+        # The one that the tests run on: their bases are made up.
+        "--inseam-build-python=installed",
         "--inseam-package=['oci', 'image', 'pex', 'layers']",
         "--source-root-patterns=['/', '/src']",
         "--python-enable-resolves",

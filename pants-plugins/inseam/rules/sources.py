@@ -17,8 +17,8 @@ from inseam.compat import by_name, environment_vars_subset, implicitly, path_glo
 from inseam.formats.failure import Failure
 from inseam.plan.artifacts import LockedArchive, LockedCheckout, LockedDirectory, LockedSource
 from inseam.plan.lock import resolve_url
+from inseam.rules.host import NETWORK_ENV, Program, run_on_host
 from inseam.rules.lock_files import FileRequest, fetched_file
-from inseam.rules.process import NETWORK_ENV, ProgramRequest, run_program
 
 # What git reads of the environment.
 _GIT_ENV = (*NETWORK_ENV, "GIT_SSH_COMMAND", "HOME", "PATH", "SSH_AUTH_SOCK")
@@ -27,10 +27,9 @@ _FOLDER = "source"
 
 @dataclass(frozen=True)
 class SourceRequest:
-    """The sources of a distribution. python_version: of CPython that runs the program."""
+    """The sources of a distribution."""
 
     source: LockedSource
-    python_version: str
 
 
 @dataclass(frozen=True)
@@ -43,15 +42,15 @@ class FetchedSource:
     subdirectory: str
 
 
-async def _archive(source: LockedArchive, python_version: str) -> FetchedSource:
+async def _archive(source: LockedArchive) -> FetchedSource:
     file = await fetched_file(
-        FileRequest(source.name, source.url, source.sha256, source.filename, python_version),
+        FileRequest(source.name, source.url, source.sha256, source.filename),
         **implicitly(),
     )
     return FetchedSource(file.digest, source.filename, source.subdirectory)
 
 
-async def _checkout(source: LockedCheckout, python_version: str) -> FetchedSource:
+async def _checkout(source: LockedCheckout) -> FetchedSource:
     if source.system != "git":
         raise Failure(
             f"it is locked from a repository of {source.system}, and only git ones are supported."
@@ -60,8 +59,8 @@ async def _checkout(source: LockedCheckout, python_version: str) -> FetchedSourc
         )
     env = await environment_vars_subset(EnvironmentVarsRequest(_GIT_ENV), **implicitly())
     path = f"{source.name}.tar"
-    result = await run_program(
-        ProgramRequest(
+    result = await run_on_host(
+        Program(
             argv=(
                 "fetch_checkout",
                 f"--name={source.name}",
@@ -74,16 +73,14 @@ async def _checkout(source: LockedCheckout, python_version: str) -> FetchedSourc
             ),
             input=EMPTY_DIGEST,
             output=_FOLDER,
-            python_version=python_version,
             description=f"Check out {source.origin}",
             env=tuple(sorted(env.items())),
-        ),
-        **implicitly(),
+        )
     )
     return FetchedSource(result.digest, path, source.subdirectory)
 
 
-async def _directory(source: LockedDirectory, url: str, python_version: str) -> FetchedSource:
+async def _directory(source: LockedDirectory, url: str) -> FetchedSource:
     root = get_buildroot()
     directory = os.path.join(root, source.located(url))
     inside = os.path.relpath(directory, root)
@@ -94,29 +91,27 @@ async def _directory(source: LockedDirectory, url: str, python_version: str) -> 
         )
     files = await path_globs_to_digest(PathGlobs([f"{inside}/**", f"!{inside}/**/__pycache__/**"]))
     path = f"{source.name}.tar"
-    result = await run_program(
-        ProgramRequest(
+    result = await run_on_host(
+        Program(
             argv=("pack_source", inside, f"{_FOLDER}/{path}"),
             input=files,
             output=_FOLDER,
-            python_version=python_version,
             description=f"Pack {inside}",
-        ),
-        **implicitly(),
+        )
     )
     return FetchedSource(result.digest, path, "")
 
 
 @rule(desc="Fetch sources", level=LogLevel.DEBUG)
 async def fetch_source(request: SourceRequest, python_repos: PythonRepos) -> FetchedSource:
-    source, python_version = request.source, request.python_version
+    source = request.source
     if isinstance(source, LockedCheckout):
-        return await _checkout(source, python_version)
+        return await _checkout(source)
     if isinstance(source, LockedDirectory):
         url = resolve_url(source.url, python_repos.path_mappings)
-        return await _directory(source, url, python_version)
+        return await _directory(source, url)
     assert isinstance(source, LockedArchive)
-    return await _archive(source, python_version)
+    return await _archive(source)
 
 
 fetched_source = by_name(fetch_source)

@@ -34,13 +34,15 @@ from inseam.formats.oci.layer import DEPS_LAYER
 from inseam.formats.python.installed import PATHS
 from inseam.plan.artifacts import LockedWheel
 from inseam.plan.layering import check_names, check_shared, split
-from inseam.rules.base import Base, BaseRequest, find_base
+from inseam.rules.base import Base, BasePython, BaseRequest, find_base
 from inseam.rules.closures import ClosureRequest, closure_of
+from inseam.rules.host import Program
 from inseam.rules.layers import StoredLayer, layer_folder, only_file, stored_layer
-from inseam.rules.process import ProgramRequest, run_program
+from inseam.rules.process import run_on
 from inseam.rules.standard import lacking_modules, warn_of_imports
 from inseam.rules.wheels import (
     FetchRequest,
+    InstallRequest,
     fetched_wheel,
     installed_wheel,
     requirement_strings,
@@ -71,12 +73,15 @@ class WheelLayerRequest:
 async def merge_wheels(request: WheelLayerRequest) -> StoredLayer:
     base, name = request.base, request.name
     trees = await concurrently(
-        installed_wheel(FetchRequest(wheel, request.resolve, base.python_version), **implicitly())
+        installed_wheel(
+            InstallRequest(FetchRequest(wheel, request.resolve), base.python), **implicitly()
+        )
         for wheel in request.wheels
     )
     venv = (f"--venv-interpreter={base.interpreter}", f"--venv-version={base.python_version}")
-    merged = await run_program(
-        ProgramRequest(
+    merged = await run_on(
+        base.python,
+        Program(
             argv=(
                 "merge",
                 f"--name={name}",
@@ -87,10 +92,8 @@ async def merge_wheels(request: WheelLayerRequest) -> StoredLayer:
             ),
             input=await merge_digests(MergeDigests(tree.digest for tree in trees)),
             output="out",
-            python_version=base.python_version,
             description=f"Merge {len(request.wheels)} wheels into the layer {name}",
         ),
-        **implicitly(),
     )
     return await stored_layer(name, merged.digest)
 
@@ -162,7 +165,7 @@ async def make_shared_layer(
             ClosureRequest(
                 requirements,
                 resolve,
-                base.platform,
+                base.python,
                 globs=tuple(member for member in members if member not in specs),
                 transitive=target[LayerClosureField].value,
                 leave_out=(*inseam.leave_out, *named),
@@ -181,19 +184,18 @@ async def make_shared_layer(
 shared_layer = by_name(make_shared_layer)
 
 
-async def check_layers(layers: Iterable[StoredLayer], python_version: str) -> None:
+async def check_layers(layers: Iterable[StoredLayer], python: BasePython) -> None:
     """Raises Failure if two layers of wheels have different files at one path."""
     layers = list(layers)
     paths = await concurrently(only_file(layer, PATHS) for layer in layers)
-    await run_program(
-        ProgramRequest(
+    await run_on(
+        python,
+        Program(
             argv=("check_layers", *(layer.folder for layer in layers)),
             input=await merge_digests(MergeDigests(paths)),
             output="nothing",
-            python_version=python_version,
             description=f"Compare the layers {', '.join(layer.name for layer in layers)}",
         ),
-        **implicitly(),
     )
 
 
@@ -253,8 +255,7 @@ async def _own_layers(
 ) -> tuple[StoredLayer, ...]:
     """The layers of the wheels that are in no shared one."""
     fetched = await concurrently(
-        fetched_wheel(FetchRequest(wheel, resolve, base.python_version), **implicitly())
-        for wheel in wheels
+        fetched_wheel(FetchRequest(wheel, resolve), **implicitly()) for wheel in wheels
     )
     by_distribution = {wheel.name: wheel for wheel in wheels}
     plans = split(
@@ -297,7 +298,7 @@ async def make_service_wheels(
     try:
         locked = await closure_of(
             ClosureRequest(
-                request.requirements, resolve, base.platform, leave_out=tuple(inseam.leave_out)
+                request.requirements, resolve, base.python, leave_out=tuple(inseam.leave_out)
             ),
             **implicitly(),
         )
@@ -314,7 +315,7 @@ async def make_service_wheels(
         layers = (*(layer.layer for layer in shared), *own)
         check_names([layer.name for layer in layers])
         if len(layers) > 1:
-            await check_layers(layers, base.python_version)
+            await check_layers(layers, base.python)
     except Failure as error:
         raise Failure(f"{service}: {error}") from error
     lacking = await lacking_modules(base, layers)
@@ -324,8 +325,7 @@ async def make_service_wheels(
         (layer, wheel) for layer in shared for wheel in layer.wheels if wheel.name not in needed
     ]
     extra_files = await concurrently(
-        fetched_wheel(FetchRequest(wheel, resolve, base.python_version), **implicitly())
-        for _, wheel in extra
+        fetched_wheel(FetchRequest(wheel, resolve), **implicitly()) for _, wheel in extra
     )
     return ServiceWheels(
         layers,

@@ -32,8 +32,10 @@ from inseam.plan.lock_file import parse_lock, project_name
 from inseam.plan.lock_place import LockPlace
 from inseam.plan.pex_lock import parse_pex_lock
 from inseam.plan.python_lock import Distribution, PythonLock, with_hashes
+from inseam.rules.base import BasePython
+from inseam.rules.host import Program
 from inseam.rules.lock_files import FileRequest, fetched_file, index_urls, local_path
-from inseam.rules.process import ProgramRequest, run_program
+from inseam.rules.process import run_on
 from inseam.subsystem import InseamSubsystem
 
 logger = logging.getLogger(__name__)
@@ -196,12 +198,10 @@ unlocked = by_name(resolve_unlocked)
 
 @dataclass(frozen=True)
 class FetchRequest:
-    """A wheel of the lock of `resolve`, or one that was built. python_version: of CPython that runs
-    the program."""
+    """A wheel of the lock of `resolve`, or one that was built."""
 
     wheel: LockedWheel
     resolve: str
-    python_version: str
 
 
 @dataclass(frozen=True)
@@ -218,13 +218,21 @@ async def fetch_wheel(request: FetchRequest) -> FetchedWheel:
     if isinstance(wheel, BuiltWheel):
         return FetchedWheel(wheel.digest, wheel.size)
     file = await fetched_file(
-        FileRequest(wheel.name, wheel.url, wheel.sha256, wheel.filename, request.python_version),
+        FileRequest(wheel.name, wheel.url, wheel.sha256, wheel.filename),
         **implicitly(),
     )
     return FetchedWheel(file.digest, file.size)
 
 
 fetched_wheel = by_name(fetch_wheel)
+
+
+@dataclass(frozen=True)
+class InstallRequest:
+    """A wheel that is to be installed, with bytecode of `python`."""
+
+    wheel: FetchRequest
+    python: BasePython
 
 
 @dataclass(frozen=True)
@@ -235,19 +243,19 @@ class InstalledWheel:
 
 
 @rule(desc="Install a wheel", level=LogLevel.DEBUG)
-async def install_wheel(request: FetchRequest) -> InstalledWheel:
-    wheel, filename = request.wheel, request.wheel.filename
+async def install_wheel(request: InstallRequest) -> InstalledWheel:
+    wheel = request.wheel.wheel
+    filename = wheel.filename
     source = (wheel.source,) if isinstance(wheel, BuiltWheel) else ()
-    fetched = await fetched_wheel(request, **implicitly())
-    result = await run_program(
-        ProgramRequest(
+    fetched = await fetched_wheel(request.wheel, **implicitly())
+    result = await run_on(
+        request.python,
+        Program(
             argv=("install_wheel", filename, f"trees/{filename}", *source),
             input=fetched.digest,
             output="trees",
-            python_version=request.python_version,
             description=f"Install {filename}",
         ),
-        **implicitly(),
     )
     if result.messages:
         logger.warning(result.messages.strip())

@@ -49,23 +49,36 @@ def read_files(blobs: Iterable[Path], wanted: Callable[[str], bool]) -> dict[str
 
     Raises Failure for a layer that is damaged.
     """
-    found: dict[str, bytes] = {}
+    return read_entries(blobs, wanted)[0]
+
+
+def read_entries(
+    blobs: Iterable[Path], wanted: Callable[[str], bool]
+) -> tuple[dict[str, bytes], dict[str, str]]:
+    """What `read_files` returns, and all symbolic links: their targets by path."""
+    files: dict[str, bytes] = {}
+    links: dict[str, str] = {}
     for blob in blobs:
-        new: dict[str, bytes] = {}
+        new_files: dict[str, bytes] = {}
+        new_links: dict[str, str] = {}
         with opened_layer(blob, f"a layer of the base, {blob.name},") as tar:
             for member in tar:
                 path = member_path(member.name)
                 gone = removed(path)
                 if gone is not None:
-                    found = {one: data for one, data in found.items() if not is_removed(one, gone)}
-                elif member.isdir():
+                    files = {one: data for one, data in files.items() if not is_removed(one, gone)}
+                    links = {one: link for one, link in links.items() if not is_removed(one, gone)}
                     continue
+                links.pop(path, None)
+                if member.isdir():
+                    continue
+                files.pop(path, None)
+                if member.issym():
+                    new_links[path] = member.linkname
                 elif wanted(path):
                     file = tar.extractfile(member) if member.isreg() or member.islnk() else None
-                    found.pop(path, None)
                     if file is not None:
-                        new[path] = file.read()
-                elif path in found:
-                    del found[path]
-        found.update(new)
-    return found
+                        new_files[path] = file.read()
+        files.update(new_files)
+        links.update(new_links)
+    return files, links

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from inseam.formats.debian.alternatives import Alternative, alternatives_of
 from inseam.formats.debian.deb import Deb
-from inseam.formats.rootfs.checks import by_path, resolve
+from inseam.formats.rootfs.links import by_path, resolve
 from inseam.formats.rootfs.system_files import OWNER, merged
 from inseam.formats.tar import Member
 

@@ -14,13 +14,12 @@ from inseam.formats.files import whole, write_whole
 from inseam.formats.rootfs.alternatives import with_alternatives
 from inseam.formats.rootfs.checks import check_libraries, depends, without_dead_links
 from inseam.formats.rootfs.interpreter import (
-    bytecode_members,
     check_interpreter,
     glibc_version,
     python_version,
 )
 from inseam.formats.rootfs.loader_cache import found_libraries, loader_members
-from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_LAYER, Rootfs, dump_rootfs
+from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_TAR, Rootfs, dump_rootfs
 from inseam.formats.rootfs.slim import Slimmer
 from inseam.formats.rootfs.stdlib import without_useless_modules
 from inseam.formats.rootfs.system_files import (
@@ -41,9 +40,6 @@ from inseam.formats.tar import (
     with_directories,
     write_tar,
 )
-
-ROOTFS_TAR = f"{ROOTFS_LAYER}.tar"
-
 
 PYTHON = "usr/bin/python3"
 SHARED = "usr/share/"  # where equal files become links
@@ -225,9 +221,9 @@ def build(
     out: Path,
     *,
     accounts: Iterable[Account] = (),
-    bytecode: bool = True,
 ) -> Rootfs:
-    """Writes rootfs.tar and rootfs.json of the .deb files at `paths` to the folder `out`.
+    """Writes rootfs.tar and rootfs.json of the .deb files at `paths` to the folder `out`, without
+    bytecode: `formats.rootfs.bytecode` adds that.
 
     paths: each has a file beside it that says what it is, see `read_locked`.
 
@@ -241,8 +237,6 @@ def build(
     version = python_version(program, debs)
     if PYTHON not in {member.path for member in members}:
         members.append(Member(PYTHON, link=posixpath.basename(program.path), owner=OWNER))
-    if bytecode:
-        members += bytecode_members(members, version)
     try:
         members = with_directories(members)
         with whole(out / ROOTFS_TAR) as file:

@@ -4,43 +4,17 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.deb import Deb
 from inseam.formats.debian.libraries import likely_package, package_names
 from inseam.formats.debian.relations import Relation, parse_relations
 from inseam.formats.elf import needed
+from inseam.formats.rootfs.links import by_path, resolve
 from inseam.formats.tar import Member
 
 _LOADED = re.compile(r"usr/lib(/[^/]+-linux-gnu)?\Z")  # the loader's own folders
-MAX_LINKS = 40  # as path_resolution(7)
-
-
-def resolve(path: str, members: Mapping[str, Member]) -> str | None:
-    """Where a path leads inside the image, all links followed; None for a ring of links.
-
-    The result need not exist.
-    """
-    left = [part for part in path.split("/") if part and part != "."]
-    done: list[str] = []
-    links = 0
-    while left:
-        part = left.pop(0)
-        if part == "..":
-            done = done[:-1]
-            continue
-        member = members.get("/".join([*done, part]))
-        if member is None or member.link is None:
-            done.append(part)
-            continue
-        links += 1
-        if links > MAX_LINKS:
-            return None
-        if member.link.startswith("/"):
-            done = []
-        left = [step for step in member.link.split("/") if step and step != "."] + left
-    return "/".join(done)
 
 
 def _with_parents(paths: Iterable[str]) -> set[str]:
@@ -50,10 +24,6 @@ def _with_parents(paths: Iterable[str]) -> set[str]:
             found.add(path)
             path = posixpath.dirname(path)
     return found
-
-
-def by_path(members: Iterable[Member]) -> dict[str, Member]:
-    return {member.path: member for member in members}
 
 
 def without_dead_links(members: Sequence[Member], dropped: set[str]) -> list[Member]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from inseam.formats.debian.deb_testing import Entry, deb_bytes, elf_bytes
-from inseam.formats.rootfs.checks import resolve
+from inseam.formats.rootfs.links import resolve
 from inseam.formats.rootfs.rootfs_testing import LOADER, built, debs, infos, refused
 from inseam.formats.tar import Member
 

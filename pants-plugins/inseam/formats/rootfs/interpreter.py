@@ -1,4 +1,4 @@
-"""Finds CPython in a root filesystem, and compiles its standard library."""
+"""Finds CPython and glibc in a root filesystem."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from collections.abc import Iterable, Sequence
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.deb import Deb
 from inseam.formats.elf import MACHINES, machine
-from inseam.formats.python.bytecode import cache_path, compile_source, minor_version
-from inseam.formats.rootfs.checks import by_path, resolve
-from inseam.formats.rootfs.system_files import OWNER, merged
+from inseam.formats.rootfs.links import by_path, resolve
+from inseam.formats.rootfs.system_files import merged
 from inseam.formats.tar import Member
 
 
@@ -50,32 +49,6 @@ def python_version(interpreter: Member, debs: Iterable[Deb]) -> str:
             if match:
                 return match[1]
     raise DebianError(f"cannot tell the Python version of /{interpreter.path} from its package")
-
-
-def bytecode_members(members: Iterable[Member], version: str) -> list[Member]:
-    """Bytecode for the standard library of Python `version` (X.Y.Z).
-
-    Raises DebianError if the running interpreter has another minor version.
-    """
-    minor = tuple(int(part) for part in version.split(".")[:2])
-    running = minor_version()
-    if minor != running:
-        raise DebianError(
-            f"the base image has Python {version}, whose bytecode Python"
-            f" {running[0]}.{running[1]} cannot compile; install CPython {minor[0]}.{minor[1]} on"
-            " this machine"
-        )
-    stdlib = f"usr/lib/python{minor[0]}.{minor[1]}/"
-    found = []
-    for member in members:
-        if not member.path.startswith(stdlib) or not member.path.endswith(".py"):
-            continue
-        if member.link is not None or not isinstance(member.content, bytes):
-            continue
-        code = compile_source(member.content, f"/{member.path}")
-        if code is not None:
-            found.append(Member(cache_path(member.path, running), code, owner=OWNER))
-    return found
 
 
 def glibc_version(debs: Iterable[Deb]) -> str:

@@ -8,15 +8,12 @@ import pytest
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.deb import read_deb
 from inseam.formats.debian.deb_testing import Entry, deb_bytes, elf_bytes, write_debs
-from inseam.formats.rootfs.build import build
 from inseam.formats.rootfs.interpreter import python_version
 from inseam.formats.rootfs.rootfs_testing import (
     INTERPRETER,
     MINOR,
     built,
-    content,
     debs,
-    infos,
     refused,
 )
 from inseam.formats.tar import Member
@@ -57,26 +54,3 @@ def test_a_version_that_says_nothing_is_an_error(tmp_path: Path) -> None:
     )
     with pytest.raises(DebianError, match="cannot tell the Python version"):
         python_version(Member("usr/bin/python3"), [read_deb(path)])
-
-
-def test_bytecode_is_beside_each_source_that_compiles(tmp_path: Path) -> None:
-    built(tmp_path, debs(tmp_path))
-    tag = MINOR.replace(".", "")
-    pycs = [name for name in infos(tmp_path) if name.endswith(".pyc")]
-    assert pycs == [
-        f"usr/lib/python{MINOR}/__pycache__/os.cpython-{tag}.pyc",
-        f"usr/lib/python{MINOR}/json/__pycache__/__init__.cpython-{tag}.pyc",
-    ]
-    assert content(tmp_path, pycs[0])[4:8] == b"\x01\0\0\0"  # PEP 552: unchecked hash
-
-
-def test_bytecode_can_be_left_out(tmp_path: Path) -> None:
-    build(debs(tmp_path), "amd64", INTERPRETER, tmp_path / "out", bytecode=False)
-    assert not [name for name in infos(tmp_path) if name.endswith(".pyc")]
-
-
-def test_bytecode_needs_an_interpreter_of_the_same_minor_version(tmp_path: Path) -> None:
-    other = [Entry("./usr/bin/python9.1", elf_bytes(), mode=0o755)]
-    paths = debs(tmp_path, other=deb_bytes("python9.1-minimal", other, version="9.1.7-1"))
-    error = refused(tmp_path, paths, "/usr/bin/python9.1")
-    assert "install CPython 9.1" in error

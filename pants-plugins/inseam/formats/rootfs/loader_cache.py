@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from inseam.formats.debian.deb import Deb
 from inseam.formats.elf import MACHINES, machine, soname
-from inseam.formats.rootfs.checks import by_path, resolve
+from inseam.formats.rootfs.links import by_path, resolve
 from inseam.formats.rootfs.system_files import OWNER, merged
 from inseam.formats.tar import EXECUTABLE_MODE, Member
 

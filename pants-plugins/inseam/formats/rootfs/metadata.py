@@ -10,6 +10,7 @@ from inseam.formats.debian.package import DebianPackage, package_of
 # The layer that holds it, and what lies beside that.
 ROOTFS_LAYER = "rootfs"
 ROOTFS_FILE = "rootfs.json"
+ROOTFS_TAR = f"{ROOTFS_LAYER}.tar"
 
 
 @dataclass(frozen=True)

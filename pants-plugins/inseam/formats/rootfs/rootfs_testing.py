@@ -10,6 +10,7 @@ from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.deb_testing import Entry, deb_bytes, elf_bytes, write_debs
 from inseam.formats.python.bytecode import minor_version
 from inseam.formats.rootfs.build import build
+from inseam.formats.rootfs.bytecode import add_bytecode
 from inseam.formats.rootfs.metadata import Rootfs
 
 MINOR = ".".join(map(str, minor_version()))
@@ -68,6 +69,12 @@ def debs(folder: Path, **more: bytes) -> list[str]:
 def built(folder: Path, paths: Sequence[str], interpreter: str = INTERPRETER) -> Rootfs:
     """Builds the root filesystem of the packages, in `folder`/out."""
     return build(paths, "amd64", interpreter, folder / "out")
+
+
+def compiled(folder: Path, paths: Sequence[str]) -> Rootfs:
+    """The same with bytecode."""
+    build(paths, "amd64", INTERPRETER, folder / "plain")
+    return add_bytecode(folder / "plain", folder / "out")
 
 
 def infos(folder: Path) -> dict[str, tarfile.TarInfo]:

@@ -111,7 +111,8 @@ DROPPED_FROM_STDLIB = (
 _PYTHON_PACKAGE = re.compile(r"(?:lib)?python(3\.\d+)-(?:minimal|stdlib)\Z")
 
 
-def _compile(patterns: Iterable[str], below: str = "") -> re.Pattern[str]:
+def compile_patterns(patterns: Iterable[str], below: str = "") -> re.Pattern[str]:
+    """What matches a path if one of the patterns does; below: what stands in front of each."""
     alternatives = []
     for pattern in patterns:
         text = re.escape(below + pattern)
@@ -124,13 +125,13 @@ class Slimmer:
     """Tells for each file of one package whether the image gets it."""
 
     def __init__(self, package: str) -> None:
-        self._kept = _compile(KEPT.get(package, ()))
-        self._dropped = [_compile(DROPPED["*"]), _compile(DROPPED.get(package, ()))]
+        self._kept = compile_patterns(KEPT.get(package, ()))
+        self._dropped = [compile_patterns(DROPPED["*"]), compile_patterns(DROPPED.get(package, ()))]
         python = _PYTHON_PACKAGE.match(package)
         if python:
             stdlib = f"usr/lib/python{python[1]}/"
-            self._dropped.append(_compile(DROPPED_FROM_STDLIB, stdlib))
-            self._dropped.append(_compile([f"etc/python{python[1]}"]))
+            self._dropped.append(compile_patterns(DROPPED_FROM_STDLIB, stdlib))
+            self._dropped.append(compile_patterns([f"etc/python{python[1]}"]))
 
     def keeps(self, path: str) -> bool:
         """path: of a file or link, relative to the image's root, after the merge of /usr.

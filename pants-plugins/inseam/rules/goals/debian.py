@@ -47,8 +47,8 @@ from inseam.formats.names import relative_path
 from inseam.rules.base import packages_path
 from inseam.rules.debs import FETCH_ENV, DebRequest, deb, trust_args, vendor_folder
 from inseam.rules.default_base import how_to_lock, is_shipped, shipped_files
+from inseam.rules.host import Program, run_on_host
 from inseam.rules.layers import file_content
-from inseam.rules.process import ANY_PYTHON, ProgramRequest, run_program
 from inseam.subsystem import DEFAULT_BASE, InseamSubsystem
 from inseam.targets.base import DebianLockField, RootfsSourcesField
 
@@ -126,7 +126,7 @@ async def fetch_lock(request: VendoredLockRequest, inseam: InseamSubsystem) -> V
             " could be vendored. Run the goal with --no-inseam-debian-allow-newer."
         )
     debs = await concurrently(
-        deb(DebRequest(lock.request.release, (), package, ANY_PYTHON, timestamp), **implicitly())
+        deb(DebRequest(lock.request.release, (), package, timestamp), **implicitly())
         for package in packages.values()
     )
     entries = await concurrently(get_digest_entries(one.digest) for one in debs)
@@ -243,8 +243,8 @@ async def check_debian_locks(
     env = await environment_vars_subset(
         EnvironmentVarsRequest([*FETCH_ENV, "PATH"]), **implicitly()
     )
-    result = await run_program(
-        ProgramRequest(
+    result = await run_on_host(
+        Program(
             argv=(
                 "check_debs",
                 "--out=out",
@@ -257,12 +257,10 @@ async def check_debian_locks(
                 CreateDigest(FileContent(lock.path, lock.content) for lock in locks)
             ),
             output="out",
-            python_version=ANY_PYTHON,
             description=f"Check {', '.join(lock.path for lock in locks)}",
             env=tuple(sorted(env.items())),
             cacheable=False,
-        ),
-        **implicitly(),
+        )
     )
     text = (await file_content(result.digest, REPORTS_FILE)).decode()
     reports = load_reports(text)

@@ -18,7 +18,6 @@ from inseam.formats.debian.suite import Suite, snapshot_timestamp
 from inseam.rules.debs import Deb, DebRequest
 from inseam.rules.goals import debian
 from inseam.rules.goals.debian import Check, Vendor
-from inseam.rules.process import ANY_PYTHON
 from inseam.rules.rule_testing import (
     INHERITED,
     failure,
@@ -133,7 +132,7 @@ def test_locked_packages_are_vendored_by_their_content(
 
 
 def fetched(runner: RuleRunner) -> bytes:
-    deb = runner.request(Deb, [DebRequest("bookworm", (), HELLO, ANY_PYTHON, TIMESTAMP)])
+    deb = runner.request(Deb, [DebRequest("bookworm", (), HELLO, TIMESTAMP)])
     return files_of(runner, deb.digest)[HELLO.file_name]
 
 
@@ -161,7 +160,7 @@ def test_a_base_is_made_of_a_snapshot_once_mirrors_dropped_its_packages(
 def test_without_either_the_error_names_both(runner: RuleRunner, archive: Archive) -> None:
     archive.serve()
     set_options(runner, env=archive.env)
-    why = failure(runner, Deb, DebRequest("bookworm", (), OTHER, ANY_PYTHON, ""))
+    why = failure(runner, Deb, DebRequest("bookworm", (), OTHER, ""))
     assert "Debian package other 1.0-1 (amd64) is no longer on any mirror" in why
     assert "[inseam].debian_snapshot" in why
 

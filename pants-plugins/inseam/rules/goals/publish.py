@@ -32,12 +32,12 @@ from inseam.compat import (
     leave_to_inseam,
     resolve_target,
 )
-from inseam.rules.base_image import CLIENT_ENV
 from inseam.rules.dist import in_dist
 from inseam.rules.generate import service_of
 from inseam.rules.goals.package import packaged_request
+from inseam.rules.host import CommandRequest, command
 from inseam.rules.image_names import image_references
-from inseam.rules.process import CommandRequest, command
+from inseam.rules.pulled import CLIENT_ENV
 from inseam.subsystem import InseamSubsystem, PublishedImage
 from inseam.targets.container import OciPlatformsField
 from inseam.targets.image import OciLayersField, OciRepositoryField, OciSkipPushField
@@ -80,9 +80,7 @@ async def publish_oci_image(request: PublishOciImage, inseam: InseamSubsystem) -
         return PublishProcesses([skipped])
     env = await environment_vars_subset(EnvironmentVarsRequest(CLIENT_ENV), **implicitly())
     prepared = await command(
-        CommandRequest(
-            ("push", f"--timeout={inseam.registry_timeout}", image.layout), image.python_version
-        ),
+        CommandRequest(("push", f"--timeout={inseam.registry_timeout}", image.layout)),
         **implicitly(),
     )
     argv = [part.replace("{chroot}/", "") for part in prepared.argv]

@@ -13,7 +13,7 @@ from pants.util.logging import LogLevel
 from inseam.compat import implicitly
 from inseam.rules.dist import in_dist
 from inseam.rules.goals.package import packaged_request
-from inseam.rules.process import CommandRequest, command
+from inseam.rules.host import CommandRequest, command
 from inseam.targets.container import OciPlatformsField
 from inseam.targets.image import OciLayersField, OciRepositoryField
 
@@ -32,9 +32,7 @@ async def run_oci_image(field_set: RunOciFieldSet) -> RunRequest:
     image = await in_dist(
         packaged_request(field_set.address, field_set.platforms, field_set.output_path)
     )
-    prepared = await command(
-        CommandRequest(("run_image", image.layout), image.python_version), **implicitly()
-    )
+    prepared = await command(CommandRequest(("run_image", image.layout)), **implicitly())
     return RunRequest(digest=prepared.digest, args=prepared.argv)
 
 

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from pathlib import Path
+from typing import Iterable
+
+import pytest
+
+from inseam.formats.elf import needed
+from inseam.formats.failure import Failure
+from inseam.formats.python.bytecode import minor_version
+from inseam.formats.rootfs.tree import argv, write_tree
+from inseam.programs.__main__ import run
+
+MINOR = ".".join(map(str, minor_version()))
+PREFIX = f"opt/python{MINOR}"
+INTERPRETER = f"/{PREFIX}/bin/python{MINOR}"
+SAYS = "import hashlib, json, sys, zlib; print(json.dumps([list(sys.version_info[:3]), sys.path]))"
+
+
+def shared_libraries(files: Iterable[Path]) -> dict[str, Path]:
+    """The libraries that programs need, as the loader of this machine finds them."""
+    found: dict[str, Path] = {}
+    for file in files:
+        listed = subprocess.run(["ldd", file], check=False, capture_output=True, text=True).stdout
+        for line in listed.splitlines():
+            name, _, rest = line.strip().partition(" => ")
+            path = (rest or name).split(" (")[0]
+            if path.startswith("/"):
+                found[os.path.basename(path)] = Path(path)
+    return found
+
+
+def real_interpreter() -> Path:
+    return Path(os.path.realpath(sys.executable))
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two layers with the CPython that runs the tests, as an image of a registry has it."""
+    folder = tmp_path_factory.mktemp("image")
+    program = real_interpreter()
+    loader = next(name for name in needed(program.read_bytes()) if name.startswith("/"))
+    stdlib = Path(sysconfig.get_paths()["stdlib"])
+    extensions = sorted((stdlib / "lib-dynload").glob("*.so"))
+    lower, upper = folder / "lower.tar", folder / "upper.tar.gz"
+    with tarfile.open(lower, "w") as tar:
+        tar.add(os.path.realpath(loader), loader[1:])
+        for path in shared_libraries([program, *extensions]).values():
+            tar.add(os.path.realpath(path), f"usr/lib/x86_64-linux-gnu/{path.name}")
+        tar.add(program, f"{PREFIX}/bin/gone")
+    with tarfile.open(upper, "w:gz", compresslevel=1) as tar:
+        tar.add(program, INTERPRETER[1:])
+
+        def plain(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
+            left_out = ("__pycache__", "site-packages", "test", "idlelib", "tkinter")
+            return None if os.path.basename(info.name) in left_out else info
+
+        tar.add(stdlib, f"{PREFIX}/lib/python{MINOR}", filter=plain)
+        tar.addfile(tarfile.TarInfo(f"{PREFIX}/bin/.wh.gone"))
+    return [lower, upper]
+
+
+@pytest.fixture(scope="module")
+def tree(image: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tree") / "out"
+    write_tree(image, INTERPRETER, folder)
+    return folder
+
+
+def test_it_starts_and_finds_its_own_library(tree: Path) -> None:
+    command = [*argv(str(tree)), "-sSBc", SAYS]
+    result = subprocess.run(command, env={"LC_ALL": "C"}, check=True, capture_output=True)
+    found = eval(result.stdout)
+    assert found[0] == list(sys.version_info[:3])
+    assert all(path.startswith(str(tree)) for path in found[1] if path)
+
+
+def test_it_uses_nothing_of_the_machine(tree: Path) -> None:
+    code = "import ssl, ctypes, json; print(open('/proc/self/maps').read())"
+    command = [*argv(str(tree)), "-sSBc", code]
+    result = subprocess.run(
+        command, env={"LC_ALL": "C"}, check=True, capture_output=True, text=True
+    )
+    files = {line.split()[-1] for line in result.stdout.splitlines() if "/" in line}
+    assert files
+    assert {file for file in files if not file.startswith(str(tree))} == set()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot(2) is for root")
+def test_it_starts_where_there_is_nothing_else(tree: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(tree, root / "python")
+
+    def enter() -> None:
+        os.chroot(root)
+        os.chdir("/")
+
+    result = subprocess.run(
+        [*argv("python"), "-sSBc", "import os, hashlib; print(sorted(os.listdir('/')))"],
+        env={"LC_ALL": "C"},
+        check=True,
+        capture_output=True,
+        text=True,
+        preexec_fn=enter,
+    )
+    assert result.stdout == "['python']\n"
+
+
+def test_its_library_has_bytecode_only(tree: Path) -> None:
+    names = [path.name for path in (tree / "lib").rglob("*") if path.is_file()]
+    assert "os.pyc" in names
+    assert not [name for name in names if name.endswith(".py")]
+    assert not [path for path in (tree / "lib").rglob("*") if path.name in ("test", "ensurepip")]
+
+
+def test_each_time_the_bytes_are_the_same(tree: Path, image: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "elsewhere" / "out"
+    arguments = ["interpreter", f"--interpreter={INTERPRETER}", f"--out={out}"]
+    assert run([*arguments, *map(str, image)]) == 0
+
+    def files(folder: Path) -> dict[str, tuple[bytes, int]]:
+        found = (path for path in folder.rglob("*") if path.is_file())
+        return {
+            str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mode & 0o111)
+            for path in found
+        }
+
+    assert files(out) == files(tree)
+
+
+def changed(image: list[Path], folder: Path, *removed: str) -> list[Path]:
+    """The image with a layer on top that removes files."""
+    top = folder / "top.tar"
+    with tarfile.open(top, "w") as tar:
+        for path in removed:
+            parent, name = os.path.split(path)
+            tar.addfile(tarfile.TarInfo(f"{parent}/.wh.{name}"))
+    return [*image, top]
+
+
+def test_what_an_image_lacks_is_named(image: list[Path], tmp_path: Path) -> None:
+    for path, why in (
+        (INTERPRETER[1:], f"the base has no interpreter {INTERPRETER}"),
+        (f"{PREFIX}/lib", f"no standard library for {INTERPRETER}"),
+        ("usr/lib/x86_64-linux-gnu/libc.so.6", "has not all libraries that"),
+        ("lib64", "which starts"),
+    ):
+        with pytest.raises(Failure, match=why):
+            write_tree(changed(image, tmp_path, path), INTERPRETER, tmp_path / "out")
+    damaged = tmp_path / "damaged.tar"
+    damaged.write_bytes(b"no tar")
+    with pytest.raises(Failure, match="damaged.tar, cannot be read"):
+        write_tree([damaged], INTERPRETER, tmp_path / "out")
+
+
+def test_a_module_without_its_library_is_left_out(image: list[Path], tmp_path: Path) -> None:
+    library = "usr/lib/x86_64-linux-gnu/libffi.so."
+    with tarfile.open(image[0]) as tar:
+        (path,) = (name for name in tar.getnames() if name.startswith(library))
+    write_tree(changed(image, tmp_path, path), INTERPRETER, tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("_ctypes.*"))
+    command = [*argv(str(tmp_path / "out")), "-sSBc", "import json, hashlib, ctypes"]
+    result = subprocess.run(command, env={}, check=False, capture_output=True, text=True)
+    assert "_ctypes" in result.stderr
+
+
+def test_an_interpreter_that_does_not_start_is_named(image: list[Path], tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "top.tar", "w") as tar:
+        loader = next(
+            name for name in needed(real_interpreter().read_bytes()) if name.startswith("/")
+        )
+        tar.add(__file__, loader[1:])
+    with pytest.raises(Failure, match="does not start here"):
+        write_tree([*image, tmp_path / "top.tar"], INTERPRETER, tmp_path / "out")

@@ -1,0 +1,158 @@
+"""Rules that take the CPython out of a base, for the programs that make what stands on it.
+
+So the bytes of layers depend on no interpreter of a machine, and a machine needs none of the
+services' version. A base for another architecture has the same CPython for this one: in the lock of
+its Debian packages, or in the index of its image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pants.engine.fs import CreateDigest, Digest, DigestSubset, PathGlobs, RemovePrefix
+from pants.engine.platform import Platform
+from pants.engine.process import Process
+from pants.engine.rules import collect_rules, rule
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+from inseam.compat import (
+    by_name,
+    concurrently,
+    create_digest,
+    digest_subset_to_digest,
+    execute_process,
+    implicitly,
+    remove_prefix,
+)
+from inseam.formats.failure import Failure
+from inseam.formats.python.bytecode import cache_path
+from inseam.formats.rootfs.metadata import ROOTFS_TAR
+from inseam.formats.rootfs.tree import argv
+from inseam.plan.platform import PythonPlatform
+from inseam.rules.base import BasePython
+from inseam.rules.debian_root import UnpackedRequest, unpacked_root
+from inseam.rules.host import Program, check, run_on_host
+from inseam.rules.programs import MAIN, PROGRAMS, all_sources, program_names, program_sources
+from inseam.rules.pulled import PulledRequest, pulled_image
+from inseam.rules.warnings import WarningRequest, warn
+from inseam.subsystem import BuildPython, InseamSubsystem
+
+# Folders of a sandbox: the interpreter, and the program that it runs.
+PYTHON_FOLDER, PROGRAM_FOLDER = ".inseam/python", ".inseam/program"
+# With LC_ALL=C no locale of the machine is read, and CPython takes UTF-8 (PEP 540).
+ENVIRONMENT = {"LC_ALL": "C", "PYTHONHASHSEED": "0"}
+_COMPILED = "compiled"
+_ARCHITECTURES = {Platform.linux_x86_64: "amd64", Platform.linux_arm64: "arm64"}
+
+
+@dataclass(frozen=True)
+class RunnablePython:
+    """A CPython out of a base, for this machine.
+
+    tree: its files. programs: each by name, with its bytecode.
+    """
+
+    platform: PythonPlatform
+    tree: Digest
+    programs: FrozenDict[str, Digest]
+
+
+@dataclass(frozen=True)
+class FoundPython:
+    """The CPython of a base; None if an installed one of its minor version stands for it."""
+
+    python: RunnablePython | None
+
+
+async def _layers(python: BasePython, architecture: str) -> tuple[Digest, list[str]]:
+    """A digest with the layers that the CPython is in, and their paths."""
+    platform = f"linux/{architecture}"
+    if python.is_debian:
+        rootfs = python.address.create_generated("rootfs")
+        root = await unpacked_root(UnpackedRequest(rootfs, platform, python.groups), **implicitly())
+        return root.digest, [ROOTFS_TAR]
+    image = await pulled_image(PulledRequest(python, platform), **implicitly())
+    return image.layers, list(image.blobs)
+
+
+async def _tree(python: BasePython, architecture: str) -> Digest:
+    layers, paths = await _layers(python, architecture)
+    made = await run_on_host(
+        Program(
+            argv=("interpreter", f"--interpreter={python.interpreter}", "--out=tree", *paths),
+            input=layers,
+            output="tree",
+            description=f"Take CPython out of {python.address}",
+        )
+    )
+    return made.digest
+
+
+async def _compiled_programs(python: BasePython, tree: Digest) -> FrozenDict[str, Digest]:
+    """The programs with the bytecode that a tree makes of them."""
+    result = await execute_process(
+        Process(
+            [
+                *argv(PYTHON_FOLDER),
+                *("-sSB", f"{PROGRAMS}/{MAIN}", "compile_programs", PROGRAMS, _COMPILED),
+            ],
+            description=f"Compile the programs for CPython {python.platform.python}",
+            input_digest=await create_digest(CreateDigest(all_sources())),
+            immutable_input_digests={PYTHON_FOLDER: tree},
+            output_directories=[_COMPILED],
+            env=ENVIRONMENT,
+            level=LogLevel.DEBUG,
+        ),
+        **implicitly(),
+    )
+    check(result, "Compiling the programs failed")
+    compiled = await remove_prefix(RemovePrefix(result.output_digest, _COMPILED))
+    names = program_names()
+    digests = await concurrently(
+        digest_subset_to_digest(
+            DigestSubset(compiled, PathGlobs(_compiled_files(name, python.platform.minor)))
+        )
+        for name in names
+    )
+    return FrozenDict(zip(names, digests))
+
+
+def _compiled_files(program: str, minor: tuple[int, int]) -> list[str]:
+    start = f"{PROGRAMS}/"
+    sources = [file.path[len(start) :] for file in program_sources(program)]
+    return [*sources, *(cache_path(path, minor) for path in sources)]
+
+
+@rule(desc="Find the interpreter of a base", level=LogLevel.DEBUG)
+async def find_python(
+    python: BasePython, platform: Platform, inseam: InseamSubsystem
+) -> FoundPython:
+    if inseam.build_python == BuildPython.installed:
+        return FoundPython(None)
+    architecture = _ARCHITECTURES.get(platform)
+    version = python.platform.python_version
+    if architecture is None:
+        text = (
+            f"This machine cannot run the CPython of {python.address}. An installed CPython"
+            f" {version} makes its layers, and decides a few bytes of them."
+        )
+        await warn(WarningRequest(text), **implicitly())
+        return FoundPython(None)
+    try:
+        tree = await _tree(python, architecture)
+    except Failure as error:
+        raise Failure(
+            f"{error}\nThe CPython of {python.address} makes its layers. If it cannot, an installed"
+            f" CPython {version} may: set [inseam].build_python to 'installed'."
+        ) from error
+    here = replace(python.platform, architecture=architecture)
+    return FoundPython(RunnablePython(here, tree, await _compiled_programs(python, tree)))
+
+
+found_python = by_name(find_python)
+
+
+def rules() -> list[Any]:
+    return [*collect_rules()]
