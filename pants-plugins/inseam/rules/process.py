@@ -39,7 +39,10 @@ async def execute_program(request: ProgramRequest) -> ProgramResult:
     found = await found_python(request.python, **implicitly())
     if found.python is None:
         version = request.python.platform.python_version
-        return await executed_on_host(HostProgramRequest(program, version), **implicitly())
+        installed: ProgramResult = await executed_on_host(
+            HostProgramRequest(program, version), **implicitly()
+        )
+        return installed
     result = await execute_process(
         Process(
             [*argv(PYTHON_FOLDER), "-sSB", f"{PROGRAM_FOLDER}/{MAIN}", *program.argv],
