@@ -32,6 +32,7 @@ from inseam.formats.python import frontend
 from inseam.formats.python.build_environment import make_environment
 from inseam.formats.python.repack import repack
 from inseam.formats.python.source import set_times, unpack
+from inseam.formats.rootfs.start import argv, copy_tree, tree_of
 from inseam.formats.rootfs.unpacked import unpacked
 
 BUILT = "built.json"
@@ -53,9 +54,9 @@ _ENV = {
 _COMPILERS = {"CC": "gcc", "CXX": "g++", "CFLAGS": "-g0", "CXXFLAGS": "-g0"}
 
 
-def main(argv: list[str]) -> None:
+def main(arguments: list[str]) -> None:
     """See the module's text."""
-    options = _parser().parse_args(argv)
+    options = _parser().parse_args(arguments)
     if options.root:
         _check_machine(options.architecture)
     work = Path("work").absolute()
@@ -69,20 +70,27 @@ def main(argv: list[str]) -> None:
     set_times(work / "source", EPOCH)
     root = None
     interpreter = os.path.realpath(sys.executable)
+    tree = tree_of(interpreter)
     if options.root:
         root, interpreter = unpacked(Path(options.root), options.cache), options.interpreter
+        tree = None
     command = Command(
         ["{here}/env/bin/python", "-I", "{here}/frontend.py", "{here}/request.json"],
         work,
         _environment(options.env, root),
         root,
         options.timeout,
-        # An interpreter in /tmp would be hidden.
-        confine=root is not None or not interpreter.startswith("/tmp/"),
+        # An interpreter in /tmp would be hidden, but for the base's own, which is copied.
+        confine=root is not None or tree is not None or not interpreter.startswith("/tmp/"),
     )
     place = place_of(command)
+    start: tuple[str, ...] = ()
+    if tree is not None:
+        copy_tree(tree, work / "python")
+        start = argv(f"{place}/python")
+        interpreter = start[-1]
     wheels = sorted(options.requirements.iterdir()) if options.requirements else []
-    make_environment(work / "env", interpreter, wheels, place=f"{place}/env")
+    make_environment(work / "env", interpreter, wheels, place=f"{place}/env", start=start)
     shutil.copytree(options.frontend, work / "frontend")
     shutil.copy(frontend.__file__, work / "frontend.py")
     for number, patch in enumerate(options.patch):

@@ -29,7 +29,7 @@ from inseam.compat import (
 from inseam.formats.failure import Failure
 from inseam.formats.python.bytecode import cache_path
 from inseam.formats.rootfs.metadata import ROOTFS_TAR
-from inseam.formats.rootfs.tree import argv
+from inseam.formats.rootfs.start import argv
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.base import BasePython
 from inseam.rules.debian_root import UnpackedRequest, unpacked_root

@@ -10,7 +10,7 @@ from pants.engine.rules import collect_rules, rule
 from pants.util.logging import LogLevel
 
 from inseam.compat import by_name, execute_process, implicitly
-from inseam.formats.rootfs.tree import argv
+from inseam.formats.rootfs.start import argv
 from inseam.rules.base import BasePython
 from inseam.rules.host import (
     CACHES,

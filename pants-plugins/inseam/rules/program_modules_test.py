@@ -26,7 +26,7 @@ INDEX = """
 # results again: of `rootfs` for every base, of `install_wheel` for every wheel.
 FORMATS = {
     "build_wheel": "confined elf failure files offline python/build_environment python/frontend"
-    " python/repack python/requires python/source rootfs/unpacked",
+    " python/repack python/requires python/source rootfs/start rootfs/unpacked",
     "check_code": CONFLICTS,
     "check_debs": f"{INDEX} debian/lock debian/request debian/sources debian/updates",
     "check_layers": CONFLICTS,
@@ -49,7 +49,7 @@ FORMATS = {
     "install_wheel": f"{PYTHON} distribution elf python/standard python/wheel"
     " python/wheel_source python/wheel_tree records",
     "interpreter": "elf failure files oci/flatten python/bytecode rootfs/links rootfs/slim"
-    " rootfs/tree tar",
+    " rootfs/start rootfs/tree tar",
     "load": ENGINES,
     "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
     "merge": f"{PYTHON} {LAYER} python/installed python/libraries python/merge python/wheel_tree"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import configparser
 import posixpath
+import shlex
 import sys
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Iterable
+from typing import Iterable, Sequence
 
 import installer
 from installer.destinations import SchemeDictionaryDestination
@@ -32,11 +33,19 @@ _UNUSABLE = (
 )
 
 
-def make_environment(folder: Path, interpreter: str, wheels: Iterable[Path], *, place: str) -> None:
+def make_environment(
+    folder: Path,
+    interpreter: str,
+    wheels: Iterable[Path],
+    *,
+    place: str,
+    start: Sequence[str] = (),
+) -> None:
     """Makes a venv in the new folder `folder` and installs `wheels` there.
 
     interpreter: absolute path, as the backend sees it, of CPython with this program's minor
-    version. place: the folder's path as the backend sees it.
+    version. place: the folder's path as the backend sees it. start: how the interpreter is started
+    if not by itself, as `formats.rootfs.tree.argv`: a command whose last part is the interpreter.
 
     Raises Failure for a wheel that cannot be installed.
     """
@@ -44,7 +53,10 @@ def make_environment(folder: Path, interpreter: str, wheels: Iterable[Path], *, 
     site = f"lib/python{major}.{minor}/site-packages"
     (folder / site).mkdir(parents=True)
     (folder / "bin").mkdir()
-    (folder / "bin/python").symlink_to(interpreter)
+    if start:
+        _write_launcher(folder / "bin/python", start)
+    else:
+        (folder / "bin/python").symlink_to(interpreter)
     for name in ("python3", f"python{major}.{minor}"):
         (folder / "bin" / name).symlink_to("python")
     (folder / "pyvenv.cfg").write_text(
@@ -70,3 +82,11 @@ def make_environment(folder: Path, interpreter: str, wheels: Iterable[Path], *, 
             if no_space(error):
                 raise
             raise Failure(f"{wheel.name} cannot be installed to build with it: {error}") from error
+
+
+def _write_launcher(path: Path, start: Sequence[str]) -> None:
+    """Writes a script that starts an interpreter by its own loader, by the script's own path: so it
+    finds the venv, and says that path when it is asked how to start another (`sys.executable`)."""
+    *loader, interpreter = map(shlex.quote, start)
+    path.write_text(f'#!/bin/sh\nexec {" ".join(loader)} --argv0 "$0" {interpreter} "$@"\n')
+    path.chmod(0o755)

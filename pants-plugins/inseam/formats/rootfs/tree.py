@@ -1,9 +1,9 @@
 """Takes CPython out of the layers of a base: a folder that starts wherever its kernel runs.
 
 In it lie the dynamic loader, the shared libraries and the standard library that the base has, so
-that nothing of the machine is used. The loader is started, with the interpreter as its argument
-(ld.so(8)); `argv` has the form. The standard library has bytecode only, which the interpreter
-compiles itself: it starts in half the time then, with half the files.
+that nothing of the machine is used; `formats.rootfs.start` says how it is started. The standard
+library has bytecode only, which the interpreter compiles itself: it starts in half the time then,
+with half the files.
 """
 
 from __future__ import annotations
@@ -22,26 +22,16 @@ from inseam.formats.oci.flatten import read_entries
 from inseam.formats.python.bytecode import compile_source
 from inseam.formats.rootfs.links import resolve
 from inseam.formats.rootfs.slim import DROPPED_FROM_STDLIB, compile_patterns
+from inseam.formats.rootfs.start import INTERPRETER, LIBRARIES, LOADER, argv
 from inseam.formats.tar import EXECUTABLE_MODE, Member
 
-LOADER, LIBRARIES, INTERPRETER = "ld.so", "libraries", "bin/python"
+# What the programs that run on it import, beside what each CPython has.
+_MODULES = ("argparse", "hashlib", "json", "subprocess", "tarfile", "zipfile", "zlib")
 
 _LIBRARY = re.compile(r"(?:.*/)?[^/]+\.so(?:\.[0-9][^/]*)?")
 # Where libraries lie that the loader finds; `*` is one folder, such as x86_64-linux-gnu.
 _FOLDERS = re.compile(r"(?:usr/local/lib|usr/lib|lib)(?:64)?(?:/[^/]+-linux-gnu)?")
 _NOT_OURS = ("site-packages/", "dist-packages/", "config-")
-
-
-def argv(tree: str) -> tuple[str, ...]:
-    """How the interpreter of a tree is started: what stands before its own arguments."""
-    return (
-        f"{tree}/{LOADER}",
-        # Not this machine's libraries, where the tree lacks one.
-        "--inhibit-cache",
-        "--library-path",
-        f"{tree}/{LIBRARIES}",
-        f"{tree}/{INTERPRETER}",
-    )
 
 
 def write_tree(blobs: Sequence[Path], interpreter: str, out: Path) -> None:
@@ -185,7 +175,27 @@ def _compile(tree: Path, stdlib: Path) -> None:
     script = "import sys; sys.path.insert(0, sys.argv[1]); from {0} import {1}; {1}(sys.argv[2])"
     code = script.format(__name__, compile_modules.__name__)
     ours = Path(__file__).resolve().parents[3]
-    command = [*argv(str(tree.resolve())), "-sSBc", code, str(ours), str(stdlib.resolve())]
+    _start(tree, "import sys")
+    lacking = [name for name in _MODULES if not _starts(tree, f"import {name}")]
+    if lacking:
+        raise Failure(
+            f"the base's CPython lacks modules that make layers: {', '.join(lacking)}. Add its"
+            " whole standard library to the base, as libpython3.11-stdlib of Debian"
+        )
+    _start(tree, code, str(ours), str(stdlib.resolve()))
+
+
+def _starts(tree: Path, code: str) -> bool:
+    try:
+        _start(tree, code)
+    except Failure:
+        return False
+    return True
+
+
+def _start(tree: Path, code: str, *arguments: str) -> None:
+    """Runs code by the interpreter of a tree; raises Failure if that does not start or fails."""
+    command = [*argv(str(tree.resolve())), "-sSBc", code, *arguments]
     try:
         result = subprocess.run(
             command,

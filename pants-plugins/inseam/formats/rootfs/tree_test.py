@@ -13,8 +13,11 @@ import pytest
 
 from inseam.formats.elf import needed
 from inseam.formats.failure import Failure
+from inseam.formats.python.build_environment import make_environment
 from inseam.formats.python.bytecode import minor_version
-from inseam.formats.rootfs.tree import argv, write_tree
+from inseam.formats.python.wheel_testing import build_wheel
+from inseam.formats.rootfs.start import argv, copy_tree, tree_of
+from inseam.formats.rootfs.tree import write_tree
 from inseam.programs.__main__ import run
 
 MINOR = ".".join(map(str, minor_version()))
@@ -178,3 +181,47 @@ def test_an_interpreter_that_does_not_start_is_named(image: list[Path], tmp_path
         tar.add(__file__, loader[1:])
     with pytest.raises(Failure, match="does not start here"):
         write_tree([*image, tmp_path / "top.tar"], INTERPRETER, tmp_path / "out")
+
+
+def test_a_python_without_what_the_programs_import_is_named(
+    image: list[Path], tmp_path: Path
+) -> None:
+    lacks = changed(image, tmp_path, f"{PREFIX}/lib/python{MINOR}/json")
+    with pytest.raises(Failure, match="lacks modules that make layers: json"):
+        write_tree(lacks, INTERPRETER, tmp_path / "out")
+
+
+def test_builds_of_wheels_run_on_it(tree: Path, tmp_path: Path) -> None:
+    if "--argv0" not in subprocess.run([tree / "ld.so", "--help"], stdout=-1, text=True).stdout:
+        pytest.skip("this machine's glibc is older than 2.33")
+    assert tree_of(str(tree / "bin/python")) == tree
+    assert tree_of(sys.executable) is None
+    copy_tree(tree, tmp_path / "python")
+    wheel = build_wheel(
+        tmp_path,
+        files={"demo/__init__.py": b"def main(): print('started')\n"},
+        entry_points="[console_scripts]\ndemo = demo:main\n",
+    )
+    start = argv(str(tmp_path / "python"))
+    make_environment(tmp_path / "env", start[-1], [wheel], place=str(tmp_path / "env"), start=start)
+    code = (
+        "import sys, demo, subprocess; print(sys.prefix, flush=True);"
+        "subprocess.run([sys.executable, '-c', {!r}])"
+    )
+    inner = (
+        "import sys, demo;" "print(sys.executable, open('/proc/self/maps').read().count(' /lib/'))"
+    )
+    result = subprocess.run(
+        [tmp_path / "env/bin/python", "-Ic", code.format(inner)],
+        env={"LC_ALL": "C"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout.split() == [str(tmp_path / "env"), str(tmp_path / "env/bin/python"), "0"]
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/ld.so").write_bytes(b"--library-path")
+    with pytest.raises(Failure, match="older than 2.33, so its CPython cannot run builds"):
+        copy_tree(tmp_path / "old", tmp_path / "copy")
+    script = subprocess.run([tmp_path / "env/bin/demo"], check=True, capture_output=True, text=True)
+    assert script.stdout == "started\n"

@@ -1,0 +1,44 @@
+"""How a CPython that was taken out of a base is started: by its own dynamic loader (ld.so(8))."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from inseam.formats.failure import Failure
+
+LOADER, LIBRARIES, INTERPRETER = "ld.so", "libraries", "bin/python"
+
+
+def argv(tree: str) -> tuple[str, ...]:
+    """How the interpreter of a tree is started: what stands before its own arguments."""
+    return (
+        f"{tree}/{LOADER}",
+        # Not this machine's libraries, where the tree lacks one.
+        "--inhibit-cache",
+        "--library-path",
+        f"{tree}/{LIBRARIES}",
+        f"{tree}/{INTERPRETER}",
+    )
+
+
+def tree_of(interpreter: str) -> Path | None:
+    """The folder of the CPython that an interpreter is part of; None for an installed one."""
+    folder = Path(interpreter).parent.parent
+    return folder if (folder / LOADER).is_file() else None
+
+
+def copy_tree(tree: Path, to: Path) -> None:
+    """Copies the files of a CPython for a venv, so that their folders can be removed again.
+
+    Raises Failure if its loader cannot start it under the path of a venv, as before glibc 2.33.
+    """
+    if b"--argv0" not in (tree / LOADER).read_bytes():
+        raise Failure(
+            "the glibc of the base is older than 2.33, so its CPython cannot run builds. Lock a"
+            " wheel, or set [inseam].build_python to 'installed'."
+        )
+    shutil.copytree(tree, to)
+    for folder, _, _ in os.walk(to):
+        os.chmod(folder, 0o755)
