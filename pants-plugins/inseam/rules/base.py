@@ -26,7 +26,7 @@ from inseam.formats.debian.suite import Suite
 from inseam.formats.failure import Failure
 from inseam.formats.python.standard import lacking
 from inseam.plan.platform import PythonPlatform
-from inseam.rules.default_base import how_to_lock, shipped_files
+from inseam.rules.default_base import how_to_lock, is_ready, shipped_files
 from inseam.targets.base import (
     BuilderOnlyField,
     DebianGroupsField,
@@ -44,8 +44,12 @@ from inseam.targets.base import (
 
 
 def packages_path(target: Target) -> str:
-    """The list of packages of a `debian_base` or its rootfs, from the repository's root."""
-    return f"{target.address.spec_path}/{target[DebianPackagesField].value}".lstrip("/")
+    """The list of packages of a `debian_base` or its rootfs, from the repository's root, or the
+    name of one that comes with Inseam."""
+    packages = target[DebianPackagesField].value
+    if is_ready(packages):
+        return packages
+    return f"{target.address.spec_path}/{packages}".lstrip("/")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pants.engine.target import (
 from pants.engine.unions import UnionMembership, UnionRule
 
 from inseam.plan.packaging import Artifact
+from inseam.rules.default_base import is_ready
 from inseam.subsystem import DEFAULT_BASE, InseamSubsystem
 from inseam.targets.base import (
     BaseImageRootfsField,
@@ -100,8 +101,8 @@ def _debian_targets(
         )
 
     targets = []
-    # The list of the default base is no file of the repository.
-    listed = str(address) != DEFAULT_BASE
+    # A list that comes with Inseam is no file of the repository.
+    listed = str(address) != DEFAULT_BASE and not is_ready(base[DebianPackagesField].value)
     if listed:
         packages = {DebianFilesField.alias: [base[DebianPackagesField].value]}
         targets.append(generated(DebianPackagesTarget, "packages", packages))

@@ -103,6 +103,11 @@ class PlatformField(StringField):
     help = "The image's platform: operating system and architecture, as in an OCI image index."
 
 
+# Lists of Debian packages that come with Inseam, each with a lock, and how fields name the files.
+READY_PREFIX = "inseam:"
+READY_LISTS = ("bookworm", "trixie", "forky", "libc")
+
+
 class DebianPackagesField(StringField):
     alias = "packages"
     default = "packages.ini"
@@ -111,7 +116,9 @@ class DebianPackagesField(StringField):
         """
         The list of Debian packages, a file next to the BUILD file. It names the release, the
         architectures and groups of packages. Their dependencies are resolved when the list is
-        locked.
+        locked. Or a list that comes with Inseam: `inseam:bookworm.ini` (CPython 3.11),
+        `inseam:trixie.ini` (3.13), `inseam:forky.ini` (3.14) or `inseam:libc.ini`, which is trixie
+        without CPython.
         """
     )
 
@@ -124,7 +131,8 @@ class DebianLockField(StringField):
         """
         Path of the lock of Debian packages, from the root of the repository. Generate or refresh
         it with `generate-lockfiles --resolve=NAME`, where NAME is the file name without its
-        suffix.
+        suffix. Or the lock that comes with Inseam of such a list, such as
+        `inseam:trixie.json`.
         """
     )
 

@@ -46,7 +46,7 @@ from inseam.formats.failure import Failure
 from inseam.formats.names import relative_path
 from inseam.rules.base import packages_path
 from inseam.rules.debs import FETCH_ENV, DebRequest, deb, trust_args, vendor_folder
-from inseam.rules.default_base import how_to_lock, is_shipped, shipped_files
+from inseam.rules.default_base import how_to_lock, is_default_lock, shipped_files
 from inseam.rules.host import Program, run_on_host
 from inseam.rules.layers import file_content
 from inseam.subsystem import DEFAULT_BASE, InseamSubsystem
@@ -67,15 +67,15 @@ class _Lock:
 async def _locks(targets: Targets, goal: str, inseam: InseamSubsystem) -> tuple[_Lock, ...]:
     """The locks of the bases among the targets, by path; raises Failure if there are none.
 
-    That of the base which comes with Inseam is one of them if it is in use, or nothing else is
-    named: every repository has that target.
+    That of the default base is one of them if that is in use, or nothing else is named: every
+    repository has that target.
     """
     bases = {
         target[DebianLockField].value: target
         for target in targets
         if target.has_field(DebianLockField) and target.has_field(RootfsSourcesField)
     }
-    own = [path for path in bases if not is_shipped(path)]
+    own = [path for path in bases if not is_default_lock(path)]
     paths = own if own and inseam.base != DEFAULT_BASE else list(bases)
     if not paths:
         raise Failure(
