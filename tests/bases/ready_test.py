@@ -16,7 +16,8 @@ from inseam.formats.debian.facts import facts_of
 from inseam.formats.debian.lock import check_current, parse_lock
 from inseam.formats.debian.package import DebianPackage, dump_package
 from inseam.formats.debian.request import parse_request
-from inseam.formats.rootfs.metadata import ROOTFS_FILE, parse_rootfs
+from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_TAR, parse_rootfs
+from inseam.formats.rootfs.tree import argv
 
 PLUGIN = Path(str(inseam.__file__)).parent
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
@@ -83,20 +84,20 @@ def test_the_python_of_a_ready_list_runs_from_its_own_bytecode(name: str, tmp_pa
     packages = locked(name)
     facts = facts_of(packages)
     debs = fetched(packages, tmp_path / "debs")
-    common = ("rootfs", "--architecture=amd64", f"--interpreter={facts.interpreter}")
-    assert run(*common, f"--out={tmp_path / 'plain'}", "--no-bytecode", *debs) == ""
-    loader = unpacked(tmp_path / "plain/rootfs.tar", tmp_path / "plain/root")
-    python = (*loader, str(tmp_path / f"plain/root{facts.interpreter}"))
+    interpreter = f"--interpreter={facts.interpreter}"
+    plain, tree, whole = (tmp_path / folder for folder in ("plain", "tree", "whole"))
+    assert run("rootfs", "--architecture=amd64", interpreter, f"--out={plain}", *debs) == ""
     # No other Python of this version has to be on the machine.
-    assert run(*common, f"--out={tmp_path / 'whole'}", *debs, python=python) == ""
-    made = parse_rootfs((tmp_path / "whole" / ROOTFS_FILE).read_text())
+    assert run("interpreter", interpreter, f"--out={tree}", str(plain / ROOTFS_TAR)) == ""
+    assert run("compile_rootfs", str(plain), str(whole), python=argv(str(tree))) == ""
+    made = parse_rootfs((whole / ROOTFS_FILE).read_text())
     assert (made.python_version, made.glibc_version) == (facts.python_version, facts.glibc_version)
     # Of the standard library nothing is missing but what the list leaves out.
     assert {"_dbm", "curses", "readline"} <= set(made.dropped_modules)
     assert not {"_ssl", "_sqlite3", "_ctypes", "_lzma", "_uuid"} & set(made.dropped_modules)
     assert made.content_size < 70_000_000
-    loader = unpacked(tmp_path / "whole/rootfs.tar", tmp_path / "whole/root")
-    command = [*loader, str(tmp_path / f"whole/root{facts.interpreter}"), "-sSIc", WORKS]
+    loader = unpacked(whole / ROOTFS_TAR, tmp_path / "root")
+    command = [*loader, str(tmp_path / f"root{facts.interpreter}"), "-sSIc", WORKS]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     version, tag, stale = json.loads(printed)
     assert version == facts.python_version
