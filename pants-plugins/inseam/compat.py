@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Callable, Coroutine, Iterable, TypeVar, g
 
 from packaging.version import Version
 from pants.backend.python.target_types import InterpreterConstraintsField, PythonResolveField
+from pants.engine.internals.native_engine import ProcessExecutionEnvironment
+from pants.engine.platform import Platform
 from pants.engine.target import FieldSet, Target
 from pants.version import PANTS_SEMVER
 
@@ -64,6 +66,7 @@ if not TYPE_CHECKING and CALL_BY_NAME:
         path_globs_to_digest,
         remove_prefix,
     )
+    from pants.engine.intrinsics import execute_process as execute_locally
     from pants.engine.process import FallibleProcessResult
     from pants.engine.rules import concurrently, implicitly
 
@@ -247,6 +250,14 @@ else:
     async def execute_process(process: Process, **_: Any) -> FallibleProcessResult:
         return await Get(FallibleProcessResult, Process, process)
 
+    async def execute_locally(
+        process: Process, environment: ProcessExecutionEnvironment
+    ) -> FallibleProcessResult:
+        return await Get(
+            FallibleProcessResult,
+            {process: Process, environment: ProcessExecutionEnvironment},
+        )
+
     async def execute_pex_cli(request: PexCliProcess) -> FallibleProcessResult:
         return await Get(FallibleProcessResult, PexCliProcess, request)
 
@@ -264,6 +275,25 @@ else:
 
     async def remove_prefix(request: RemovePrefix) -> Digest:
         return await Get(Digest, RemovePrefix, request)
+
+
+def this_machine(keep_sandboxes: str) -> ProcessExecutionEnvironment:
+    """Where `execute_locally` runs a process: on this machine, in no container, whatever is said of
+    remote execution.
+
+    keep_sandboxes: the value of [GLOBAL].keep_sandboxes, which Pants 2.17 reads itself.
+    """
+    more: dict[str, Any] = {}
+    if CALL_BY_NAME:
+        more = {"execute_in_workspace": False, "keep_sandboxes": keep_sandboxes}
+    return ProcessExecutionEnvironment(
+        environment_name=None,
+        platform=Platform.create_for_localhost().value,
+        docker_image=None,
+        remote_execution=False,
+        remote_execution_extra_platform_properties=[],
+        **more,
+    )
 
 
 def reads_one_import_of_several(inference: Any) -> bool:
@@ -336,6 +366,7 @@ __all__ = [
     "digest_subset_to_digest",
     "digest_to_snapshot",
     "environment_vars_subset",
+    "execute_locally",
     "execute_pex_cli",
     "execute_process",
     "finalized_setup_kwargs",
@@ -358,5 +389,6 @@ __all__ = [
     "resolve_unparsed_address_inputs",
     "setup_venv_pex_process",
     "strip_python_sources",
+    "this_machine",
     "transitive_targets",
 ]

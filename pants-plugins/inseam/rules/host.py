@@ -1,11 +1,12 @@
-"""Runs programs by whichever CPython this machine has: those that reach a server or write to
-`dist`, and those that make the interpreter that all others run on.
+"""Runs programs by the CPython that runs Pants: those that reach a server or write to `dist`, and
+those that make the interpreter that all others run on.
 
 Their results do not depend on the interpreter. They never run on a remote worker.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,16 +14,18 @@ from pants.backend.python.util_rules.interpreter_constraints import InterpreterC
 from pants.engine.fs import EMPTY_DIGEST, CreateDigest, Digest, RemovePrefix
 from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
 from pants.engine.rules import collect_rules, rule
+from pants.option.global_options import GlobalOptions
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
     EnvironmentTarget,
     by_name,
     create_digest,
-    execute_process,
+    execute_locally,
     find_interpreter,
     implicitly,
     remove_prefix,
+    this_machine,
 )
 from inseam.formats.failure import Failure
 from inseam.rules.programs import (
@@ -49,8 +52,8 @@ CACHE_FOLDER = ".inseam_python"
 CACHES = {_CACHE: CACHE_FOLDER}
 # How long a remote cache has to answer before a program is run beside it. Starting at once would
 # take the machine's cores for what is about to be found.
-REMOTE_CACHE_HEAD_START_MILLIS = 1000
-# The version of CPython for programs whose result does not depend on it.
+REMOTE_CACHE_HEAD_START_MILLIS = 2000
+# Stands for the CPython that runs Pants, which every machine has.
 ANY_PYTHON = "3"
 
 
@@ -111,11 +114,6 @@ class HostProgramRequest:
     python_version: str = ANY_PYTHON
 
 
-def _constraints(python_version: str) -> InterpreterConstraints:
-    wanted = ">=3.9,<4" if python_version == ANY_PYTHON else f"=={python_version}.*"
-    return InterpreterConstraints([f"CPython{wanted}"])
-
-
 @dataclass(frozen=True)
 class InterpreterRequest:
     """An installed CPython of a version, as "3.11"."""
@@ -132,24 +130,28 @@ class Interpreter:
 
 @rule(desc="Find CPython on this machine", level=LogLevel.DEBUG)
 async def prepare_interpreter(
-    request: InterpreterRequest, environment: EnvironmentTarget
+    request: InterpreterRequest, environment: EnvironmentTarget, global_options: GlobalOptions
 ) -> Interpreter:
     version = request.python_version
+    path, fingerprint = sys.executable, sys.version
     try:
-        python = await find_interpreter(_constraints(version), **implicitly())
+        if version != ANY_PYTHON:
+            python = await find_interpreter(
+                InterpreterConstraints([f"CPython=={version}.*"]), **implicitly()
+            )
+            path, fingerprint = python.path, python.fingerprint
     except Exception as error:
-        wanted = "3.9 or newer" if version == ANY_PYTHON else version
         raise Failure(
-            f"CPython {wanted}, which runs the programs of Inseam, was not found on this machine."
+            f"CPython {version}, which is to make the layers, was not found on this machine."
             f" Install it (Debian and Ubuntu: apt-get install python{version}; anywhere:"
             f" pyenv install {version}), or add its folder to [python-bootstrap].search_path."
         ) from error
     files = all_sources()
     name = f"cpython-{request.python_version}"
-    result = await execute_process(
+    result = await execute_locally(
         Process(
             [
-                python.path,
+                path,
                 "-sSB",
                 f"{PROGRAMS}/{MAIN}",
                 "install_programs",
@@ -159,17 +161,17 @@ async def prepare_interpreter(
                 f"--name={PROGRAMS}-{version_of(files)}-{request.python_version}",
                 *(_installed(program, request.python_version) for program in program_names()),
             ],
-            description=f"Install the programs for {python.path}",
+            description=f"Install the programs for {path}",
             input_digest=await create_digest(CreateDigest(files)),
             append_only_caches=CACHES,
             cache_scope=environment.executable_search_path_cache_scope(),
             level=LogLevel.DEBUG,
             # The fingerprint makes another interpreter at the same path another process.
-            env={"INSEAM_INTERPRETER": python.fingerprint},
+            env={"INSEAM_INTERPRETER": fingerprint},
         ),
-        **implicitly(),
+        this_machine(global_options.keep_sandboxes.value),
     )
-    check(result, f"Installing the programs for {python.path} failed")
+    check(result, f"Installing the programs for {path} failed")
     return Interpreter(f"{CACHE_FOLDER}/{name}")
 
 
@@ -196,11 +198,13 @@ async def program_result(program: Program, result: FallibleProcessResult) -> Pro
 
 
 @rule(level=LogLevel.DEBUG)
-async def execute_on_host(request: HostProgramRequest) -> ProgramResult:
+async def execute_on_host(
+    request: HostProgramRequest, global_options: GlobalOptions
+) -> ProgramResult:
     version, program = request.python_version, request.program
     interpreter = await prepared_interpreter(InterpreterRequest(version), **implicitly())
     main = f"{CACHE_FOLDER}/{_installed(program.argv[0], version)}/{MAIN}"
-    result = await execute_process(
+    result = await execute_locally(
         Process(
             [interpreter.path, "-sSB", main, *program.argv],
             description=program.description,
@@ -213,7 +217,7 @@ async def execute_on_host(request: HostProgramRequest) -> ProgramResult:
             remote_cache_speculation_delay_millis=REMOTE_CACHE_HEAD_START_MILLIS,
             cache_scope=program.cache_scope,
         ),
-        **implicitly(),
+        this_machine(global_options.keep_sandboxes.value),
     )
     return await program_result(program, result)
 
@@ -222,7 +226,7 @@ executed_on_host = by_name(execute_on_host)
 
 
 async def run_on_host(program: Program) -> ProgramResult:
-    """Runs a program by whichever CPython this machine has; raises Failure with what it said."""
+    """Runs a program by the CPython that runs Pants; raises Failure with what it said."""
     result: ProgramResult = await executed_on_host(HostProgramRequest(program), **implicitly())
     return result
 
@@ -244,9 +248,8 @@ class Command:
 
 @rule
 async def prepare_command(request: CommandRequest) -> Command:
-    python = await find_interpreter(_constraints(ANY_PYTHON), **implicitly())
     sources = await create_digest(CreateDigest(program_sources(request.argv[0])))
-    return Command((python.path, "-sSB", f"{{chroot}}/{PROGRAMS}", *request.argv), sources)
+    return Command((sys.executable, "-sSB", f"{{chroot}}/{PROGRAMS}", *request.argv), sources)
 
 
 command = by_name(prepare_command)

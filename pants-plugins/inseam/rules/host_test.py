@@ -61,7 +61,7 @@ def test_an_interpreter_that_is_not_there_is_an_error_with_the_next_step(
     runner: RuleRunner, tmp_path: Path
 ) -> None:
     text = refused(runner, request(runner, build_wheel(tmp_path), minor="3.97"))
-    assert text.startswith("CPython 3.97, which runs the programs of Inseam, was not found")
+    assert text.startswith("CPython 3.97, which is to make the layers, was not found")
     assert "apt-get install python3.97" in text
     assert "pyenv install 3.97" in text
     assert "[python-bootstrap].search_path" in text

@@ -33,7 +33,7 @@ from inseam.formats.rootfs.start import argv
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.base import BasePython
 from inseam.rules.debian_root import UnpackedRequest, unpacked_root
-from inseam.rules.host import Program, check, run_on_host
+from inseam.rules.host import REMOTE_CACHE_HEAD_START_MILLIS, Program, check, run_on_host
 from inseam.rules.programs import MAIN, PROGRAMS, all_sources, program_names, program_sources
 from inseam.rules.pulled import PulledRequest, pulled_image
 from inseam.rules.warnings import WarningRequest, warn
@@ -104,6 +104,7 @@ async def _compiled_programs(python: BasePython, tree: Digest) -> FrozenDict[str
             output_directories=[_COMPILED],
             env=ENVIRONMENT,
             level=LogLevel.DEBUG,
+            remote_cache_speculation_delay_millis=REMOTE_CACHE_HEAD_START_MILLIS,
         ),
         **implicitly(),
     )
