@@ -40,6 +40,7 @@ async def warn_of_imports(
         more = f", and {len(inside) - 3} more files" if len(inside) > 3 else ""
         text = (
             f"{service}: the base's Python {base.python_version} does not have {module}, which"
-            f" {files}{more} import{'s' if len(inside) == 1 else ''}. {remedy(module)}"
+            f" {files}{more} import{'s' if len(inside) == 1 else ''}. "
+            f"{remedy(module, base.python_version)}"
         )
         await warn(WarningRequest(text), **implicitly())

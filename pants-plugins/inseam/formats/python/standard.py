@@ -76,8 +76,7 @@ def lacking(python_version: str, packages: Iterable[str] | None) -> tuple[str, .
     python_version: of its CPython, as "3.11". packages: names of the Debian packages that it is
     made of; None for an image of a registry, which has what CPython has.
     """
-    version = tuple(map(int, python_version.split(".")[:2]))
-    gone = {name for name, module in REMOVED.items() if module.since <= version}
+    gone = {name for name in REMOVED if _is_removed(name, python_version)}
     if packages is not None:
         there = tuple(packages)
         gone |= {
@@ -88,14 +87,22 @@ def lacking(python_version: str, packages: Iterable[str] | None) -> tuple[str, .
     return tuple(sorted(gone))
 
 
-def remedy(module: str) -> str:
-    """What to do about an import of a standard module that the base lacks, as a sentence."""
+def _is_removed(module: str, python_version: str) -> bool:
+    version = tuple(map(int, python_version.split(".")[:2]))
+    return module in REMOVED and REMOVED[module].since <= version
+
+
+def remedy(module: str, python_version: str) -> str:
+    """What to do about an import of a standard module that the base lacks, as a sentence.
+
+    python_version: of the base's CPython, as "3.11".
+    """
     if module in REMOVED and REMOVED[module].brought_by:
         return (
             f"Add the distribution {REMOVED[module].brought_by}, which brings {module}, to the"
             " service's dependencies and to its lock, or import something else."
         )
-    if module in _DEBIAN and module not in REMOVED:
+    if module in _DEBIAN and not _is_removed(module, python_version):
         return (
             f"Add the Debian package whose name starts with {_DEBIAN[module]} to the base's list of"
             " packages, and lock it again, or import something else."

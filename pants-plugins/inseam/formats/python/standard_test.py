@@ -38,16 +38,18 @@ def test_what_is_removed_later_is_there_now() -> None:
 
 
 @pytest.mark.parametrize(
-    "module, text",
+    "module, version, text",
     [
-        ("distutils", "distribution setuptools, which brings distutils"),
-        ("telnetlib", "distribution standard-telnetlib"),
-        ("curses", "Debian package whose name starts with libncursesw"),
-        ("spwd", "Import something else."),
+        ("distutils", "3.11.2", "distribution setuptools, which brings distutils"),
+        ("telnetlib", "3.13", "distribution standard-telnetlib"),
+        ("curses", "3.13", "Debian package whose name starts with libncursesw"),
+        ("lib2to3", "3.11.2", "Debian package whose name starts with python3-lib2to3"),
+        ("lib2to3", "3.13", "Import something else."),
+        ("spwd", "3.13", "Import something else."),
     ],
 )
-def test_what_to_do_is_said(module: str, text: str) -> None:
-    assert text in remedy(module)
+def test_what_to_do_is_said(module: str, version: str, text: str) -> None:
+    assert text in remedy(module, version)
 
 
 @pytest.mark.parametrize(

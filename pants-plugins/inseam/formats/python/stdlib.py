@@ -60,7 +60,7 @@ def check_imports(files: Mapping[str, Path], absent: Iterable[str]) -> None:
                 if module.partition(".")[0] == name:
                     raise Failure(
                         f"{path}, line {line}, imports {module}, which the base's Python"
-                        f" {_version()} does not have. {remedy(name)}"
+                        f" {_version()} does not have. {remedy(name, _version())}"
                     )
 
 
