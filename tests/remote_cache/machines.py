@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +19,8 @@ LAYERS = ("package", "src/python/service_000:app#layers")
 def machine(root: Path, address: str, python: str = "") -> Iterator[Checkout]:
     """A machine whose checkout is at `root`, with nothing in its caches.
 
-    address: of its remote cache. python: a folder with the only CPython of the services' minor
-    version that it has.
+    address: of its remote cache. python: the only folder where it looks for a CPython, beside the
+    one that runs Pants.
     """
     generate(root, SERVICES, origin=Path.cwd())
     shutil.copy("pants.remote.toml", root)
@@ -34,16 +32,6 @@ def machine(root: Path, address: str, python: str = "") -> Iterator[Checkout]:
         yield checkout
     finally:
         checkout.remove()
-
-
-def another_python(folder: Path) -> str:
-    """A folder with a CPython of this one's minor version at another path and of other bytes."""
-    own = Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
-    folder.mkdir(parents=True)
-    copy = folder / f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    copy.write_bytes(own.read_bytes() + b"another build")
-    copy.chmod(0o755)
-    return str(folder)
 
 
 def made(checkout: Checkout) -> dict[str, str]:
