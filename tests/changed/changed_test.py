@@ -6,7 +6,6 @@ One daemon serves all edits. Each is committed, compared with the commit before,
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from nested.checkout import Checkout
+from nested.checkout import Checkout, machine_caches
 from nested.report import PLUGINS
 
 CHANGED = ("--changed-since=HEAD~1", "--changed-dependents=transitive")
@@ -199,12 +198,7 @@ class Monorepo:
 
     def __init__(self, root: Path) -> None:
         # Nothing is built, so the machine's own caches, which have Pants' plugins, are no risk.
-        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "pants")
-        env = {
-            "PANTS_LOCAL_STORE_DIR": str(caches / "lmdb_store"),
-            "PANTS_NAMED_CACHES_DIR": str(caches / "named_caches"),
-        }
-        self.checkout = Checkout(root, env, daemon=True)
+        self.checkout = Checkout(root, machine_caches(), daemon=True)
         origin = Path.cwd()
         for path, text in FILES.items():
             self.write(path, text)

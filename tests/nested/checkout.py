@@ -93,6 +93,16 @@ def _beside(folder: str, names: list[str]) -> set[str]:
     return {*_BESIDE(folder, names), *(name for name in names if Path(folder, name).is_symlink())}
 
 
+def machine_caches() -> dict[str, str]:
+    """What lets a build use the machine's own caches instead of empty ones: for tests in which
+    nothing depends on what is built already."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "pants")
+    return {
+        "PANTS_LOCAL_STORE_DIR": str(caches / "lmdb_store"),
+        "PANTS_NAMED_CACHES_DIR": str(caches / "named_caches"),
+    }
+
+
 def checkout(root: Path, env: Mapping[str, str] | None = None, umask: int = 0o022) -> Checkout:
     """Copies the repository, which the test's sandbox holds, to `root`."""
     shutil.copytree(Path.cwd(), root, ignore=_beside)

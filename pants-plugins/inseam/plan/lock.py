@@ -151,7 +151,7 @@ def reachable(
         for item in part.distributions:
             items.setdefault(canonicalize_name(item.name), []).append(item)
     wanted = [glob.lower().replace("_", "-") for glob in globs]
-    queue = [canonicalize_name(_requirement(root).name) for root in roots]
+    queue: list[str] = [canonicalize_name(_requirement(root).name) for root in roots]
     queue += [name for glob in wanted for name in fnmatch.filter(items, glob)]
     seen: set[str] = set()
     while queue:
