@@ -1,11 +1,12 @@
 """Unpacks Debian packages to the root filesystem of a base image, running none of their scripts.
 
 Usage: rootfs --architecture ARCHITECTURE --interpreter PATH --out OUT [--user NAME:UID:GID]...
-              DEB...
+              [--python ARCHIVE SHA256 VERSION] DEB...
 
 ARCHITECTURE is Debian's name of it (amd64), PATH that of the Python interpreter in the image
 (/usr/bin/python3.11). Writes `rootfs.tar` and `rootfs.json` (`Rootfs`) to the folder OUT, without
-bytecode. Each --user is an account of the image.
+bytecode. Each --user is an account of the image. --python is an archive that has the interpreter,
+if no package does, its sha256 and the version of CPython in it (3.12.8).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from inseam.formats.arguments import ArgumentParser
-from inseam.formats.rootfs.build import build
+from inseam.formats.rootfs.build import LockedPython, build
 from inseam.formats.rootfs.system_files import parse_account
 
 
@@ -24,12 +25,18 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--interpreter", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--user", action="append", default=[], type=parse_account)
+    parser.add_argument("--python", nargs=3, metavar=("ARCHIVE", "SHA256", "VERSION"))
     parser.add_argument("debs", nargs="+", metavar="DEB")
     arguments = parser.parse_args(argv)
+    python = None
+    if arguments.python:
+        path, sha256, version = arguments.python
+        python = LockedPython(Path(path), sha256, version)
     build(
         arguments.debs,
         arguments.architecture,
         arguments.interpreter,
         arguments.out,
         accounts=arguments.user,
+        python=python,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +19,14 @@ from inseam.compat import (
     resolve_target,
     resolve_unparsed_address_inputs,
 )
-from inseam.formats.debian.facts import Facts, check_declared, facts_of
+from inseam.formats.debian.facts import Facts, check_declared, facts_of, glibc_of
 from inseam.formats.debian.lock import check_current, parse_lock, refresh_command
 from inseam.formats.debian.package import DebianPackage
 from inseam.formats.debian.request import parse_request
 from inseam.formats.debian.suite import Suite
 from inseam.formats.failure import Failure
-from inseam.formats.python.standard import lacking
+from inseam.formats.python.archive import ArchiveLocation, interpreter_path, parse_location
+from inseam.formats.python.standard import ARCHIVE, lacking
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.default_base import how_to_lock, is_ready, shipped_files
 from inseam.targets.base import (
@@ -36,6 +38,7 @@ from inseam.targets.base import (
     GlibcVersionField,
     InterpreterField,
     PlatformField,
+    PythonArchivesField,
     PythonVersionField,
     RegistryGlibcVersionField,
     RegistryInterpreterField,
@@ -134,6 +137,7 @@ class LockedBase:
     packages_path, lock_path: of the list of packages and of its lock, from the repository's root.
     timestamp: for which a snapshot archive has the packages. omitted: names of packages that the
     list leaves out. users: its accounts, as "<name>:<uid>" or "<name>:<uid>:<gid>", sorted.
+    archive: where its CPython is, if that is in none of the packages.
     """
 
     base: Address
@@ -147,6 +151,7 @@ class LockedBase:
     omitted: tuple[str, ...]
     facts: Facts
     users: tuple[str, ...]
+    archive: ArchiveLocation | None = None
 
     def failure(self, error: Failure) -> Failure:
         """The error of a step that works with the packages, with what to edit and to type."""
@@ -176,7 +181,11 @@ async def read_locked_base(request: LockedBaseRequest) -> LockedBase:
             check_current(lock, parse_request(texts[listed], listed))
         groups = (*target[DebianGroupsField].value, *request.groups)
         packages = lock.select(architecture, groups)
-        facts = facts_of(packages, target[InterpreterField].value)
+        archive = _archive(target, f"linux/{architecture}")
+        if archive is not None:
+            facts = _archive_facts(target, packages)
+        else:
+            facts = facts_of(packages, target[InterpreterField].value)
         for field, found in (
             (PythonVersionField, facts.python_version),
             (GlibcVersionField, facts.glibc_version),
@@ -196,7 +205,33 @@ async def read_locked_base(request: LockedBaseRequest) -> LockedBase:
         tuple(sorted(set(lock.request.omit) - {package.name for package in packages})),
         facts,
         tuple(sorted(map(":".join, (target[DebianUsersField].value or {}).items()))),
+        archive,
     )
+
+
+def _archive(target: Target, platform: str) -> ArchiveLocation | None:
+    """Where the CPython of a base is for a platform, if the base names archives."""
+    archives = target.get(PythonArchivesField).value
+    if not archives:
+        return None
+    if platform not in archives:
+        raise Failure(
+            f"`{PythonArchivesField.alias}` has no archive for {platform}, only for"
+            f" {', '.join(archives)}. Add one."
+        )
+    return parse_location(archives[platform])
+
+
+def _archive_facts(target: Target, packages: Sequence[DebianPackage]) -> Facts:
+    """What a base with archives declares of its CPython, and the glibc of its packages."""
+    version = target[PythonVersionField].value
+    if version is None:
+        raise Failure(
+            f"set `{PythonVersionField.alias}` to the full version of the CPython in"
+            f" `{PythonArchivesField.alias}`, such as '3.12.8'"
+        )
+    interpreter = target[InterpreterField].value or interpreter_path(version)
+    return Facts(interpreter, version, glibc_of(packages))
 
 
 def _text(path: str, content: bytes) -> str:
@@ -251,7 +286,7 @@ async def resolve_base(request: BaseRequest) -> Base:
         facts = locked.facts
         packages = tuple(package.name for package in locked.packages)
         has_init = "tini" in packages
-        lacks = lacking(facts.python_version, packages)
+        lacks = lacking(facts.python_version, ARCHIVE if locked.archive else packages)
     else:
         # Required fields of a `registry_base`.
         facts = Facts(

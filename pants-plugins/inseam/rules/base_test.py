@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from pants.core.goals.generate_lockfiles import KnownUserResolveNames, UserGenerateLockfiles
 from pants.engine.addresses import Address
+from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.formats.debian.lock import lock_name
@@ -16,6 +18,7 @@ from inseam.rules.debian_lock import (
     RequestedDebianLocks,
     lock_diff,
 )
+from inseam.rules.debian_root import UnpackedRequest, UnpackedRoot
 from inseam.rules.rootfs import Rootfs, RootfsRequest
 from inseam.rules.rule_testing import (
     BASE,
@@ -47,6 +50,7 @@ def module_runner() -> RuleRunner:
     return rule_runner(
         QueryRule(Base, [BaseRequest]),
         QueryRule(Rootfs, [RootfsRequest]),
+        QueryRule(UnpackedRoot, [UnpackedRequest]),
         QueryRule(KnownUserResolveNames, [KnownDebianLocksRequest]),
         QueryRule(UserGenerateLockfiles, [RequestedDebianLocks]),
         layers=False,
@@ -211,3 +215,70 @@ def test_locking_again_says_which_packages_changed() -> None:
     assert again is not None
     assert not {*again.added, *again.removed, *again.upgraded, *again.downgraded}
     assert lock_diff(request, None, same) is lock_diff(request, b"{}", same) is None
+
+
+SHA256 = "0" * 64
+LIBC_LIST = DEBIAN_LIST.replace("python3.11-minimal", "libc6")
+
+
+def archives(runner: RuleRunner, **fields: Any) -> str:
+    """Declares a base whose CPython is an archive; gives its address."""
+    named = {"linux/amd64": f"vendor/cpython.tar.gz#sha256={SHA256}"}
+    fields = {"python_archives": named, "python_version": "3.12.8", **fields}
+    runner.write_files(
+        {
+            "docker/BUILD": debian(**{"platform": "linux/amd64", **fields}),
+            "docker/packages.ini": LIBC_LIST,
+            "locks/debian.json": debian_lock_text(python="", text=LIBC_LIST),
+        }
+    )
+    return "//docker:debian"
+
+
+def test_the_python_of_a_base_without_one_is_that_of_an_archive(runner: RuleRunner) -> None:
+    base = find(runner, archives(runner))
+    assert base.platform == PythonPlatform("amd64", "3.12.8", (2, 36))
+    assert base.interpreter == "/usr/local/bin/python3.12"
+    # It has what Debian has in packages of their own, and not what no image gets.
+    assert {"asyncore", "distutils", "tkinter"} <= set(base.lacking)
+    assert not {"curses", "readline"} & set(base.lacking)
+
+
+@pytest.mark.parametrize(
+    "fields, error",
+    [
+        ({"python_version": None}, "set `python_version` to the full version of the CPython in"),
+        ({"platform": "linux/arm64"}, "has no archive for linux/arm64, only for linux/amd64"),
+        ({"python_archives": {}}, "no locked package has a CPython"),
+    ],
+)
+def test_a_base_with_an_archive_says_what_it_has(
+    runner: RuleRunner, fields: dict[str, Any], error: str
+) -> None:
+    spec = archives(runner, **{"platform": "linux/amd64", **fields})
+    why = failure(runner, Base, BaseRequest(spec, SERVICE))
+    assert why.startswith("docker:debian: ")
+    assert error in why
+
+
+def test_an_archive_that_is_not_in_the_repository_is_named(runner: RuleRunner) -> None:
+    archives(runner)
+    address = Address("docker", target_name="debian", generated_name="rootfs")
+    why = failure(runner, UnpackedRoot, UnpackedRequest(address, "linux/amd64"))
+    assert "docker:debian: the archive vendor/cpython.tar.gz of `python_archives` does not" in why
+
+
+@pytest.mark.parametrize(
+    "value, error",
+    [
+        ({"linux/amd64": "vendor/cpython.tar.gz"}, "ends in `#sha256=`"),
+        ({"linux/amd64": f"ftp://x.example/a.tar.gz#sha256={SHA256}"}, "one of the kinds"),
+        ({"linux/mips": f"vendor/cpython.tar.gz#sha256={SHA256}"}, "'linux/mips' is none of"),
+    ],
+)
+def test_an_archive_is_named_by_platform_with_its_hash(
+    runner: RuleRunner, value: dict[str, str], error: str
+) -> None:
+    spec = archives(runner, python_archives=value)
+    with pytest.raises(ExecutionError, match=re.escape(error)):
+        find(runner, spec)

@@ -6,17 +6,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from pants.engine.addresses import Address
-from pants.engine.fs import Digest, MergeDigests
+from pants.engine.env_vars import EnvironmentVarsRequest
+from pants.engine.fs import EMPTY_DIGEST, Digest, MergeDigests, PathGlobs
 from pants.engine.rules import collect_rules, rule
 from pants.util.logging import LogLevel
 
-from inseam.compat import by_name, concurrently, implicitly, merge_digests
+from inseam.compat import (
+    by_name,
+    concurrently,
+    environment_vars_subset,
+    implicitly,
+    merge_digests,
+    path_globs_to_digest,
+)
 from inseam.formats.failure import Failure
 from inseam.rules import debs as deb_rules
 from inseam.rules import warnings
-from inseam.rules.base import LockedBaseRequest, locked_base
+from inseam.rules.base import LockedBase, LockedBaseRequest, locked_base
 from inseam.rules.debs import DebRequest, deb
-from inseam.rules.host import Program, run_on_host
+from inseam.rules.host import NETWORK_ENV, Program, run_on_host
 from inseam.rules.warnings import WarningRequest, warn
 from inseam.subsystem import InseamSubsystem
 
@@ -38,11 +46,53 @@ class UnpackedRoot:
     digest: Digest
 
 
+@dataclass(frozen=True)
+class _Archive:
+    """A digest with an archive, and how the program is told of it."""
+
+    digest: Digest
+    args: tuple[str, ...]
+
+
+async def _archive(locked: LockedBase) -> _Archive:
+    """The archive with the CPython of a base, fetched or out of the repository."""
+    archive, name = locked.archive, locked.archive.file_name if locked.archive else ""
+    assert archive is not None
+    if not archive.is_url:
+        digest = await path_globs_to_digest(PathGlobs([archive.location]))
+        if digest == EMPTY_DIGEST:
+            raise Failure(
+                f"{locked.base}: the archive {archive.location} of `python_archives` does not exist"
+                " in the repository, or is ignored by [GLOBAL].pants_ignore."
+            )
+        return _Archive(digest, _archive_args(archive.location, locked))
+    env = await environment_vars_subset(EnvironmentVarsRequest(NETWORK_ENV), **implicitly())
+    try:
+        fetched = await run_on_host(
+            Program(
+                argv=("fetch_archive", archive.location, archive.sha256, f"out/{name}"),
+                input=EMPTY_DIGEST,
+                output="out",
+                description=f"Fetch {name}",
+                env=tuple(sorted(env.items())),
+            )
+        )
+    except Failure as error:
+        raise Failure(f"{locked.base}: {error}") from error
+    return _Archive(fetched.digest, _archive_args(name, locked))
+
+
+def _archive_args(path: str, locked: LockedBase) -> tuple[str, ...]:
+    assert locked.archive is not None
+    return ("--python", path, locked.archive.sha256, locked.facts.python_version)
+
+
 @rule(desc="Unpack Debian packages", level=LogLevel.DEBUG)
 async def unpack_root(request: UnpackedRequest, inseam: InseamSubsystem) -> UnpackedRoot:
     locked = await locked_base(
         LockedBaseRequest(request.address, request.platform, request.groups), **implicitly()
     )
+    archive = await _archive(locked) if locked.archive else None
     suites = locked.suites if inseam.debian_allow_newer else ()
     timestamp = locked.timestamp if inseam.debian_snapshot else ""
     try:
@@ -62,9 +112,17 @@ async def unpack_root(request: UnpackedRequest, inseam: InseamSubsystem) -> Unpa
                     f"--interpreter={locked.facts.interpreter}",
                     "--out=out",
                     *(f"--user={user}" for user in locked.users),
+                    *(archive.args if archive else ()),
                     *(package.file_name for package in locked.packages),
                 ),
-                input=await merge_digests(MergeDigests(fetched.digest for fetched in debs)),
+                input=await merge_digests(
+                    MergeDigests(
+                        [
+                            *(fetched.digest for fetched in debs),
+                            *([archive.digest] if archive else []),
+                        ]
+                    )
+                ),
                 output="out",
                 description=f"Unpack {len(locked.packages)} Debian packages for {locked.base}",
             )

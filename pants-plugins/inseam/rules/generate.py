@@ -107,7 +107,7 @@ def _debian_targets(
         packages = {DebianFilesField.alias: [base[DebianPackagesField].value]}
         targets.append(generated(DebianPackagesTarget, "packages", packages))
     rootfs = {
-        **{field.alias: base[field].value for field in DebianBaseTarget.copied_fields},
+        **{field.alias: base[field].value for field in base.copied_fields},
         Dependencies.alias: [f"{address}#packages"] if listed else [],
     }
     targets.append(generated(DebianRootfsTarget, "rootfs", rootfs))

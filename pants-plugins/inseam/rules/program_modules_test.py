@@ -39,6 +39,7 @@ FORMATS = {
     "compress": f"{LAYER} compression",
     "data": f"{PYTHON} {LAYER} python/sources",
     "export": STORE,
+    "fetch_archive": "download failure files locked_file",
     "fetch_checkout": "failure python/checkout python/source",
     "fetch_deb": f"{INDEX} debian/fetch debian/sources",
     "fetch_indexed": "download failure files locked_file python/index_page",
@@ -61,9 +62,9 @@ FORMATS = {
     "rebase": f"{STORE} oci/assemble oci/foreign oci/rebase",
     "rootfs": """
         debian/alternatives debian/archive debian/control debian/deb debian/libraries debian/package
-        debian/relations debian/version elf failure files rootfs/alternatives
-        rootfs/build rootfs/checks rootfs/interpreter rootfs/links rootfs/loader_cache
-        rootfs/metadata rootfs/slim rootfs/stdlib rootfs/system_files tar
+        debian/relations debian/version elf failure files names python/archive
+        rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter rootfs/links
+        rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/stdlib rootfs/system_files tar
     """,
     "run_image": f"{ENGINES} clients/run",
     "unpack": "failure files",
@@ -74,6 +75,7 @@ WITHOUT_OPTIONS = (
     "compile_programs",
     "compile_rootfs",
     "check_layers",
+    "fetch_archive",
     "fetch_wheel",
     "install_wheel",
     "pack_source",
@@ -131,6 +133,7 @@ def edited(monkeypatch: pytest.MonkeyPatch, path: str) -> set[str]:
             "formats/download.py",
             {
                 "check_debs",
+                "fetch_archive",
                 "fetch_deb",
                 "fetch_indexed",
                 "fetch_wheel",

@@ -255,7 +255,7 @@ DEBIAN_LIST = (
 
 
 def debian_lock_text(python: str = "3.11.2-6+deb12u6", text: str = DEBIAN_LIST) -> str:
-    """A lock with CPython and glibc, for the list of packages `text`."""
+    """A lock with CPython, unless its version is "", and glibc, for the list of packages `text`."""
     request = parse_request(text)
     return dump_lock(
         DebianLock(
@@ -269,6 +269,7 @@ def debian_lock_text(python: str = "3.11.2-6+deb12u6", text: str = DEBIAN_LIST) 
                         ("libc6", "2.36-9+deb12u14"),
                         ("python3.11-minimal", python),
                     )
+                    if version
                 )
                 for architecture in request.architectures
             },

@@ -30,6 +30,7 @@ from pants.util.strutil import softwrap
 
 from inseam.formats.failure import Failure
 from inseam.formats.oci.reference import parse_reference
+from inseam.formats.python.archive import parse_location
 
 
 class InterpreterField(StringField):
@@ -182,6 +183,36 @@ class DebianUsersField(DictStringToStringField):
         return value
 
 
+class PythonArchivesField(DictStringToStringField):
+    alias = "python_archives"
+    help = softwrap(
+        """
+        CPython for a base whose Debian packages have none: by platform, where an archive with an
+        unpacked one is, and its sha256, as `{"linux/amd64": "LOCATION#sha256=..."}`. LOCATION is a
+        URL or a path from the root of the repository. The archive has the layout of
+        python-build-standalone's `install_only` archives: `python/bin/python3.N` and
+        `python/lib`. Set `python_version`, too.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[Dict[str, str]], address: Address) -> Any:
+        value = super().compute_value(raw_value, address)
+        for platform, text in (value or {}).items():
+            try:
+                parse_location(text)
+                problem = ""
+            except Failure as error:
+                problem = str(error)
+            if platform not in PlatformField.valid_choices:
+                problem = f"{platform!r} is none of {', '.join(PlatformField.valid_choices)}"
+            if problem:
+                raise InvalidFieldException(
+                    f"The `{cls.alias}` field in target {address}: {problem}."
+                )
+        return value
+
+
 class DebianFilesField(MultipleSourcesField):
     alias = "sources"
     uses_source_roots = False
@@ -238,7 +269,8 @@ class DebianInterpreterField(InterpreterField):
 class DebianPythonVersionField(PythonVersionField):
     help = softwrap(
         f"""
-        {PythonVersionField.help} It follows from the lock; another value is an error.
+        {PythonVersionField.help} It follows from the lock; another value is an error. With
+        `python_archives` it must be set.
         """
     )
 
@@ -309,7 +341,13 @@ _REGISTRY_FIELDS = (
 
 class DebianRootfsTarget(Target):
     alias = "_debian_rootfs"
-    core_fields = (*COMMON_TARGET_FIELDS, *_DEBIAN_FIELDS, RootfsSourcesField, Dependencies)
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        *_DEBIAN_FIELDS,
+        PythonArchivesField,
+        RootfsSourcesField,
+        Dependencies,
+    )
     help = "The root filesystem of a `debian_base`, as one deterministic tar."
 
 
@@ -359,7 +397,7 @@ class RegistryImageTarget(Target):
 class DebianBaseTarget(TargetGenerator):
     alias = "debian_base"
     generated_target_cls = DebianRootfsTarget
-    core_fields = (*COMMON_TARGET_FIELDS, *_DEBIAN_FIELDS)
+    core_fields = (*COMMON_TARGET_FIELDS, *_DEBIAN_FIELDS, PythonArchivesField)
     copied_fields = core_fields
     moved_fields = ()
     help = softwrap(
@@ -383,7 +421,7 @@ class DebianBuilderTarget(TargetGenerator):
     alias = "debian_builder"
     generated_target_cls = DebianRootfsTarget
     core_fields = (*COMMON_TARGET_FIELDS, *_DEBIAN_FIELDS, BuilderOnlyField)
-    copied_fields = DebianBaseTarget.copied_fields
+    copied_fields = (*COMMON_TARGET_FIELDS, *_DEBIAN_FIELDS)
     moved_fields = ()
     help = softwrap(
         """

@@ -38,7 +38,8 @@ def facts_of(packages: Sequence[DebianPackage], interpreter: str | None = None) 
     if not found:
         raise DebianError(
             "no locked package has a CPython: add one such as `python3.11-minimal`, and"
-            " `libpython3.11-stdlib`, to [base] in the list of packages, then lock them again"
+            " `libpython3.11-stdlib`, to [base] in the list of packages, then lock them again; or"
+            " name archives with one in `python_archives`"
         )
     if interpreter in found:
         path = interpreter
@@ -49,10 +50,15 @@ def facts_of(packages: Sequence[DebianPackage], interpreter: str | None = None) 
             f"the locked packages have more than one CPython; set `interpreter` to one of"
             f" {', '.join(sorted(found))}"
         )
+    return Facts(interpreter or path, found[path], glibc_of(packages))
+
+
+def glibc_of(packages: Sequence[DebianPackage]) -> str:
+    """The version X.Y of the glibc among the packages; raises DebianError if there is none."""
     glibc = next((package for package in packages if package.name == "libc6"), None)
     if glibc is None:
         raise DebianError("no locked package is libc6: add it to the list of packages")
-    return Facts(interpreter or path, found[path], _version(glibc, _GLIBC_VERSION))
+    return _version(glibc, _GLIBC_VERSION)
 
 
 def _version(package: DebianPackage, pattern: re.Pattern[str]) -> str:

@@ -52,6 +52,8 @@ _DEBIAN = {
     "readline": "libreadline",
     "tkinter": "python3-tk",
 }
+# Those of them that an archive with CPython has by itself, as names of such packages.
+ARCHIVE = (_DEBIAN["curses"], _DEBIAN["distutils"], _DEBIAN["readline"])
 # Parts of the paths of files that nobody imports in a running service.
 _NOT_RUN = {
     "_build_utils",

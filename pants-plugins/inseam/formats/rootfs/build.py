@@ -6,12 +6,15 @@ import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.deb import Deb, read_deb
 from inseam.formats.debian.package import DebianPackage, load_package
+from inseam.formats.failure import Failure
 from inseam.formats.files import whole, write_whole
 from inseam.formats.rootfs.alternatives import with_alternatives
+from inseam.formats.rootfs.archive import read_archive
 from inseam.formats.rootfs.checks import check_libraries, depends, without_dead_links
 from inseam.formats.rootfs.interpreter import (
     check_interpreter,
@@ -23,9 +26,11 @@ from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_TAR, Rootfs, dump
 from inseam.formats.rootfs.slim import Slimmer
 from inseam.formats.rootfs.stdlib import without_useless_modules
 from inseam.formats.rootfs.system_files import (
+    CERTIFICATE_BUNDLE,
     MERGED,
     OWNER,
     Account,
+    certificate_bundle,
     merged,
     status_files,
     system_files,
@@ -58,9 +63,13 @@ class Root:
 
 
 def root_members(
-    debs: Sequence[Deb], architecture: str, interpreter: str, accounts: Iterable[Account] = ()
+    debs: Sequence[Deb],
+    architecture: str,
+    interpreter: str,
+    accounts: Iterable[Account] = (),
+    more: Sequence[Member] = (),
 ) -> Root:
-    """The members of a root filesystem that holds the packages.
+    """The members of a root filesystem that holds the packages, and `more`.
 
     Raises DebianError for packages of another architecture, for two of one name, for one that
     needs another version of another, and for a program or library whose libraries were left out.
@@ -93,7 +102,7 @@ def root_members(
                 kept.append(member.path)
                 members.append(_normal(member))
         members += status_files(deb, kept)
-    members = with_alternatives(members, ordered)
+    members = [*with_alternatives(members, ordered), *more]
     there = {member.path for member in members}
     members += (
         member
@@ -214,6 +223,36 @@ def read_locked(path: str) -> tuple[Deb, DebianPackage]:
     return deb, package
 
 
+class LockedPython(NamedTuple):
+    """An archive with CPython. version: X.Y.Z that it must have."""
+
+    path: Path
+    sha256: str
+    version: str
+
+
+def _of_archive(
+    python: LockedPython, architecture: str, interpreter: str, debs: Sequence[Deb]
+) -> list[Member]:
+    """What the image gets of an archive.
+
+    Raises Failure for one with another interpreter or version.
+    """
+    read = read_archive(python.path, python.sha256, architecture, glibc_version(debs))
+    if read.interpreter != interpreter or read.version not in ("", python.version):
+        raise Failure(
+            f"{python.path.name} has CPython {read.version or 'of a version that it does not say'}"
+            f" as {read.interpreter}, but the base declares {python.version} as {interpreter}:"
+            " correct the `python_version` of the base."
+        )
+    members = read.members
+    if certificate_bundle(debs):
+        # OPENSSLDIR of the OpenSSL in such archives is /etc/ssl.
+        link = posixpath.relpath(CERTIFICATE_BUNDLE, "etc/ssl")
+        members.append(Member("etc/ssl/cert.pem", link=link, owner=OWNER))
+    return members
+
+
 def build(
     paths: Sequence[str],
     architecture: str,
@@ -221,21 +260,24 @@ def build(
     out: Path,
     *,
     accounts: Iterable[Account] = (),
+    python: LockedPython | None = None,
 ) -> Rootfs:
     """Writes rootfs.tar and rootfs.json of the .deb files at `paths` to the folder `out`, without
     bytecode: `formats.rootfs.bytecode` adds that.
 
-    paths: each has a file beside it that says what it is, see `read_locked`.
+    paths: each has a file beside it that says what it is, see `read_locked`. python: an archive
+    that has the interpreter, if no package does.
 
-    Raises DebianError, before anything is written, as the functions above do.
+    Raises Failure, before anything is written, as the functions above do.
     """
     locked = sorted((read_locked(path) for path in paths), key=lambda pair: pair[1].name)
     debs = [deb for deb, _ in locked]
-    root = root_members(debs, architecture, interpreter, accounts)
+    more = _of_archive(python, architecture, interpreter, debs) if python else []
+    root = root_members(debs, architecture, interpreter, accounts, more)
     members = root.members
     program = check_interpreter(interpreter, architecture, members)
-    version = python_version(program, debs)
-    if PYTHON not in {member.path for member in members}:
+    version = python.version if python else python_version(program, debs)
+    if not python and PYTHON not in {member.path for member in members}:
         members.append(Member(PYTHON, link=posixpath.basename(program.path), owner=OWNER))
     try:
         members = with_directories(members)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import subprocess
@@ -13,10 +14,14 @@ import pytest
 from inseam.formats.debian.deb import read_deb
 from inseam.formats.debian.deb_testing import Entry, deb_bytes
 from inseam.formats.debian.package import dump_package, load_package
-from inseam.formats.rootfs.build import root_members
+from inseam.formats.failure import Failure
+from inseam.formats.rootfs.build import LockedPython, root_members
+from inseam.formats.rootfs.bytecode import add_bytecode
 from inseam.formats.rootfs.rootfs_testing import (
     INTERPRETER,
     MINOR,
+    archive_bytes,
+    archive_files,
     built,
     content,
     debs,
@@ -247,3 +252,56 @@ def test_a_package_must_be_the_one_that_was_locked(tmp_path: Path) -> None:
     ):
         description.write_text(dump_package(wrong))
         assert "contains libc6 2.36-9+deb12u14 amd64" in refused(tmp_path, paths)
+
+
+def without_python(folder: Path) -> list[str]:
+    return [path for path in debs(folder) if "python" not in Path(path).name]
+
+
+def locked_archive(folder: Path, version: str = f"{MINOR}.5") -> LockedPython:
+    path = folder / "cpython.tar.gz"
+    path.write_bytes(archive_bytes(archive_files()))
+    return LockedPython(path, hashlib.sha256(path.read_bytes()).hexdigest(), version)
+
+
+def test_an_archive_brings_the_python_of_a_base_whose_packages_have_none(tmp_path: Path) -> None:
+    interpreter = f"/usr/local/bin/python{MINOR}"
+    python = locked_archive(tmp_path)
+    rootfs = built(tmp_path / "plain", without_python(tmp_path), interpreter, python)
+    assert (rootfs.interpreter, rootfs.python_version) == (interpreter, f"{MINOR}.5")
+    assert (rootfs.glibc_version, rootfs.dropped_modules) == ("2.36", ())
+    add_bytecode(tmp_path / "plain/out", tmp_path / "out")
+    found = infos(tmp_path)
+    tag = MINOR.replace(".", "")
+    stdlib = f"usr/local/lib/python{MINOR}"
+    assert f"{stdlib}/json/__pycache__/__init__.cpython-{tag}.pyc" in found
+    assert found["usr/local/bin/python3"].linkname == f"python{MINOR}"
+    assert not {"usr/bin/python3", "usr/local/bin/pip3", f"{stdlib}/test/test_os.py"} & set(found)
+    # The loader finds its library, as others may need it.
+    assert f"libpython{MINOR}.so.1.0" in rootfs.libraries
+
+
+def test_the_program_makes_the_same_of_an_archive(tmp_path: Path) -> None:
+    interpreter = f"/usr/local/bin/python{MINOR}"
+    python, paths = locked_archive(tmp_path), without_python(tmp_path)
+    built(tmp_path, paths, interpreter, python)
+    named = ["--python", str(python.path), python.sha256, python.version]
+    out, options = tmp_path / "other", ["--architecture=amd64", f"--interpreter={interpreter}"]
+    assert run(["rootfs", *options, f"--out={out}", *named, *paths]) == 0
+    for name in ("rootfs.tar", "rootfs.json"):
+        assert (out / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "version, interpreter",
+    [(f"{MINOR}.6", f"/usr/local/bin/python{MINOR}"), (f"{MINOR}.5", "/usr/local/bin/python")],
+)
+def test_an_archive_must_have_the_python_that_the_base_declares(
+    tmp_path: Path, version: str, interpreter: str
+) -> None:
+    python = locked_archive(tmp_path, version)
+    with pytest.raises(Failure) as error:
+        built(tmp_path, without_python(tmp_path), interpreter, python)
+    assert f"has CPython {MINOR}.5 as /usr/local/bin/python{MINOR}" in str(error.value)
+    assert f"but the base declares {version} as {interpreter}" in str(error.value)
+    assert not (tmp_path / "out").exists()

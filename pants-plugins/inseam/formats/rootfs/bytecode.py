@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -28,7 +29,7 @@ def add_bytecode(root: Path, out: Path) -> Rootfs:
     """
     rootfs = parse_rootfs((root / ROOTFS_FILE).read_text())
     members = list(_members(root / ROOTFS_TAR))
-    made = bytecode_members(members, rootfs.python_version)
+    made = bytecode_members(members, rootfs.python_version, rootfs.interpreter)
     with whole(out / ROOTFS_TAR) as file:
         info = write_tar(with_directories([*members, *made]), file)
     content_size = rootfs.content_size + sum(member.size for member in made)
@@ -50,8 +51,13 @@ def _members(tar: Path) -> Iterator[Member]:
             )
 
 
-def bytecode_members(members: Iterable[Member], version: str) -> list[Member]:
-    """Bytecode for the standard library of Python `version` (X.Y.Z)."""
+def bytecode_members(
+    members: Iterable[Member], version: str, interpreter: str = "/usr/bin/python3"
+) -> list[Member]:
+    """Bytecode for the standard library of Python `version` (X.Y.Z).
+
+    interpreter: absolute path in the image, in whose prefix the library lies.
+    """
     minor = tuple(int(part) for part in version.split(".")[:2])
     running = minor_version()
     if minor != running:
@@ -60,7 +66,9 @@ def bytecode_members(members: Iterable[Member], version: str) -> list[Member]:
             f" {running[0]}.{running[1]} cannot compile; install CPython {minor[0]}.{minor[1]} on"
             " this machine"
         )
-    stdlib = f"usr/lib/python{minor[0]}.{minor[1]}/"
+    prefix = posixpath.dirname(posixpath.dirname(interpreter)).strip("/")
+    free = "t" if interpreter.endswith("t") else ""
+    stdlib = posixpath.join(prefix, f"lib/python{minor[0]}.{minor[1]}{free}/")
     found = []
     for member in members:
         if not member.path.startswith(stdlib) or not member.path.endswith(".py"):

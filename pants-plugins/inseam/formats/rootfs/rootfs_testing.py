@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
 from pathlib import Path
-from typing import Sequence
+from typing import Mapping, Sequence
 
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.deb_testing import Entry, deb_bytes, elf_bytes, write_debs
 from inseam.formats.python.bytecode import minor_version
-from inseam.formats.rootfs.build import build
+from inseam.formats.rootfs.build import LockedPython, build
 from inseam.formats.rootfs.bytecode import add_bytecode
 from inseam.formats.rootfs.metadata import Rootfs
 
@@ -66,9 +67,14 @@ def debs(folder: Path, **more: bytes) -> list[str]:
     return write_debs(folder, {f"{name}.deb": content for name, content in data.items()})
 
 
-def built(folder: Path, paths: Sequence[str], interpreter: str = INTERPRETER) -> Rootfs:
+def built(
+    folder: Path,
+    paths: Sequence[str],
+    interpreter: str = INTERPRETER,
+    python: LockedPython | None = None,
+) -> Rootfs:
     """Builds the root filesystem of the packages, in `folder`/out."""
-    return build(paths, "amd64", interpreter, folder / "out")
+    return build(paths, "amd64", interpreter, folder / "out", python=python)
 
 
 def compiled(folder: Path, paths: Sequence[str]) -> Rootfs:
@@ -101,3 +107,40 @@ def refused(folder: Path, paths: Sequence[str], interpreter: str = INTERPRETER) 
     assert error, "the packages were not refused"
     assert not (folder / "out").exists() or not list((folder / "out").iterdir())
     return error
+
+
+def archive_files() -> dict[str, bytes]:
+    """An unpacked CPython as archives have it, by path: patch release 5."""
+    return {
+        f"bin/python{MINOR}": elf_bytes(
+            needed=[f"libpython{MINOR}.so.1.0", "libc.so.6"], interpreter=LOADER
+        ),
+        "bin/pip3": b"#!/usr/bin/python3",
+        f"lib/libpython{MINOR}.so.1.0": elf_bytes(needed=["libc.so.6"]),
+        "lib/libpython3.so": elf_bytes(),
+        f"lib/python{MINOR}/os.py": b"name = 'posix'\n",
+        f"lib/python{MINOR}/json/__init__.py": SOURCE,
+        f"lib/python{MINOR}/json/__pycache__/__init__.cpython-1.pyc": b"stale",
+        f"lib/python{MINOR}/test/test_os.py": b"import os\n",
+        f"lib/python{MINOR}/lib-dynload/_x.cpython-x86_64-linux-gnu.so": elf_bytes(),
+        f"lib/python{MINOR}/site-packages/pip/__init__.py": b"",
+        f"include/python{MINOR}/patchlevel.h": f'#define PY_VERSION "{MINOR}.5+"\n'.encode(),
+        "share/man/man1/python3.1": b"page",
+    }
+
+
+def archive_bytes(files: Mapping[str, object], top: str = "python/") -> bytes:
+    """A .tar.gz of files, by path; a string is the target of a link."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=1) as archive:
+        for path, content in files.items():
+            info = tarfile.TarInfo(top + path)
+            if isinstance(content, str):
+                info.type, info.linkname = tarfile.SYMTYPE, content
+                archive.addfile(info)
+                continue
+            assert isinstance(content, bytes)
+            info.size = len(content)
+            info.mode = 0o755 if path.startswith("bin/") else 0o664
+            archive.addfile(info, io.BytesIO(content))
+    return stream.getvalue()

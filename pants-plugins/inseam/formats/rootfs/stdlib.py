@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from inseam.formats.rootfs.checks import libraries
 from inseam.formats.tar import Member
 
-_EXTENSION = re.compile(r"(?P<stdlib>usr/lib/python3\.\d+)/lib-dynload/(?P<name>\w+)\.[^/]+\.so\Z")
+_EXTENSION = re.compile(
+    r"(?P<stdlib>usr/(?:local/)?lib/python3\.\d+t?)/lib-dynload/(?P<name>\w+)\.[^/]+\.so\Z"
+)
 # Packages that cannot be imported without the extension module.
 _PACKAGES = {"_curses": "curses", "_tkinter": "tkinter"}
 

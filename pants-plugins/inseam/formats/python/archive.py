@@ -1,0 +1,59 @@
+"""Says where an archive with CPython is, and which file it is: `LOCATION#sha256=HEX`."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from inseam.formats.failure import Failure
+from inseam.formats.names import relative_path
+
+_FRAGMENT = re.compile(r"(?P<location>[^#]+)#sha256=(?P<sha256>[0-9a-f]{64})")
+# What `urllib` opens; other programs never see it.
+_SCHEMES = ("https", "http", "file")
+
+
+# Where the CPython of an archive lies in an image, as in the official images of Python.
+PREFIX = "usr/local"
+
+
+def interpreter_path(version: str) -> str:
+    """Where the interpreter of a version X.Y.Z lies in an image."""
+    return f"/{PREFIX}/bin/python{'.'.join(version.split('.')[:2])}"
+
+
+class ArchiveLocation(NamedTuple):
+    """location: a URL, or a path from the root of the repository."""
+
+    location: str
+    sha256: str
+
+    @property
+    def is_url(self) -> bool:
+        """Whether it has to be fetched."""
+        return "://" in self.location
+
+    @property
+    def file_name(self) -> str:
+        """The last part of its path."""
+        path = urlsplit(self.location).path if self.is_url else self.location
+        return path.rpartition("/")[2]
+
+
+def parse_location(text: str) -> ArchiveLocation:
+    """Reads `LOCATION#sha256=HEX`; raises Failure for anything else."""
+    match = _FRAGMENT.fullmatch(text)
+    if match is None:
+        raise Failure(
+            f"{text!r} must be a URL, or a path from the root of the repository, that ends in"
+            " `#sha256=` and the archive's sha256, which `sha256sum` prints"
+        )
+    found = ArchiveLocation(match["location"], match["sha256"])
+    if not found.is_url:
+        relative_path(found.location, f"the path in {text!r}")
+    elif urlsplit(found.location).scheme not in _SCHEMES:
+        raise Failure(f"{text!r} must be a URL of one of the kinds {', '.join(_SCHEMES)}")
+    if not re.fullmatch(r"[\w.+%-]+", found.file_name):
+        raise Failure(f"{text!r} must end in the name of a file before `#sha256=`")
+    return found

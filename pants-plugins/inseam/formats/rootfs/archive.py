@@ -1,0 +1,168 @@
+"""Reads an archive with an unpacked CPython, as python-build-standalone's `install_only` ones are.
+
+In such an archive lie `python/bin/python3.N` and `python/lib/python3.N`, with `t` behind the
+version for a free-threaded build; the first folder may have any name, or none. In the image they
+lie below /usr/local, as in the official images of Python. What a service does not need is left out,
+as it is from Debian's packages of CPython.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+import tarfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from inseam.formats.elf import MACHINES, machine
+from inseam.formats.failure import Failure
+from inseam.formats.python.archive import PREFIX
+from inseam.formats.rootfs.links import by_path, resolve
+from inseam.formats.rootfs.slim import DROPPED_FROM_STDLIB, compile_patterns
+from inseam.formats.tar import EXECUTABLE_MODE, FILE_MODE, Member
+
+_PROGRAM = re.compile(r"(?:(?P<top>(?:[^/]+/)*))?bin/python(?P<version>3\.\d+t?)")
+_VERSION = re.compile(rb'#define\s+PY_VERSION\s+"(\d+\.\d+\.\d+)')
+_GLIBC = re.compile(rb"\0GLIBC_2\.(\d+)(?=\0)")
+# Of the standard library, what only installers and compilers use.
+_DROPPED = ("**/__pycache__", "**/*.pyc", "**/*.a", "config-*", "site-packages", "venv/scripts/nt")
+_LARGEST = 1 << 30  # bytes of all files: the largest archives have a tenth of it
+
+
+@dataclass(frozen=True)
+class PythonArchive:
+    """members: of the root filesystem. interpreter: its absolute path there. version: X.Y.Z, ""
+    if the archive does not say it."""
+
+    members: list[Member]
+    interpreter: str
+    version: str
+
+
+def read_archive(path: Path, sha256: str, architecture: str, glibc: str) -> PythonArchive:
+    """Reads the archive, a tar that `tarfile` can read.
+
+    architecture: Debian's name of that of the image. glibc: the version that the image has, "2.36".
+
+    Raises Failure for another file than the one with that sha256, and for what is not a CPython
+    that runs in the image.
+    """
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != sha256:
+        raise Failure(
+            f"{path.name} has the sha256 {found}, but the base names {sha256}. If the file is"
+            " right, correct the base."
+        )
+    try:
+        with tarfile.open(path) as archive:
+            entries = dict(_entries(archive, path.name))
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise Failure(f"{path.name} is not an archive that can be read: {error}") from None
+    top, version = _program(entries, path.name)
+    owner = f"the archive {path.name}"
+    members = list(_members(entries, top, version, owner))
+    there = by_path(members)
+    program = there.get(resolve(f"{PREFIX}/bin/python{version}", there) or "")
+    if program is None or not isinstance(program.content, bytes):
+        raise Failure(f"{path.name} has bin/python{version}, but it is a link that leads nowhere.")
+    if f"{PREFIX}/lib/python{version}/os.py" not in there:
+        raise Failure(
+            f"{path.name} has bin/python{version}, but no lib/python{version}/os.py: it must have"
+            " CPython with its standard library, as python-build-standalone's `install_only`"
+            " archives do."
+        )
+    wanted = MACHINES.get(architecture, architecture)
+    built_for = machine(program.content[:20])
+    if built_for != wanted:
+        what = f"built for {built_for}" if built_for else "not a program of Linux"
+        raise Failure(f"The CPython in {path.name} is {what}, but the image is for {wanted}.")
+    _check_glibc(members, path.name, glibc)
+    return PythonArchive(
+        members, f"/{PREFIX}/bin/python{version}", _full_version(entries, top, version)
+    )
+
+
+def _entries(archive: tarfile.TarFile, name: str) -> Iterator[tuple[str, Member]]:
+    """Files and links by path; a hard link is a link to what it names."""
+    left = _LARGEST
+    for info in archive:
+        path = posixpath.normpath(info.name)
+        if path.startswith(("/", "../")) or path == "..":
+            raise Failure(f"{name} has the path {info.name!r}, which leads out of it.")
+        if info.isreg():
+            left -= info.size
+            if left < 0:
+                raise Failure(f"{name} unpacks to more than {_LARGEST} bytes.")
+            file = archive.extractfile(info)
+            assert file is not None
+            mode = EXECUTABLE_MODE if info.mode & 0o111 else FILE_MODE
+            yield path, Member(path, file.read(), mode=mode)
+        elif info.issym():
+            yield path, Member(path, link=info.linkname)
+        elif info.islnk():
+            target = posixpath.normpath(info.linkname)
+            yield path, Member(path, link=posixpath.relpath(target, posixpath.dirname(path) or "."))
+
+
+def _program(entries: Iterable[str], name: str) -> tuple[str, str]:
+    """The folder that CPython is in, "" or with a slash at its end, and its version, "3.13t"."""
+    found = [match for match in map(_PROGRAM.fullmatch, sorted(entries)) if match]
+    # A free-threaded build has a link to its interpreter that lacks the `t`.
+    free = [match for match in found if match["version"].endswith("t")]
+    if len(free or found) != 1:
+        many = ", ".join(match[0] for match in found) or "none"
+        raise Failure(
+            f"{name} must have one `bin/python3.N`, as python-build-standalone's `install_only`"
+            f" archives do, but it has {many}."
+        )
+    (match,) = free or found
+    return match["top"] or "", match["version"]
+
+
+def _members(entries: dict[str, Member], top: str, version: str, owner: str) -> Iterator[Member]:
+    """The interpreter, its own shared libraries and its standard library, at their places."""
+    stdlib = f"lib/python{version}/"
+    dropped = compile_patterns([*DROPPED_FROM_STDLIB, *_DROPPED])
+    for path, member in sorted(entries.items()):
+        if not path.startswith(top):
+            continue
+        inner = path[len(top) :]
+        if inner.startswith(stdlib):
+            kept = not dropped.match(inner[len(stdlib) :])
+        else:
+            library = re.fullmatch(r"lib/[^/]+\.so(\.[0-9.]+)?", inner) is not None
+            # The one with the stable ABI is for what embeds CPython.
+            kept = inner == f"bin/python{version}" or library and inner != "lib/libpython3.so"
+        if kept:
+            yield member._replace(path=f"{PREFIX}/{inner}", owner=owner)
+    for name in dict.fromkeys(("python3", f"python{version.rstrip('t')}")):
+        if name != f"python{version}":
+            yield Member(f"{PREFIX}/bin/{name}", link=f"python{version}", owner=owner)
+
+
+def _full_version(entries: dict[str, Member], top: str, version: str) -> str:
+    header = entries.get(f"{top}include/python{version}/patchlevel.h")
+    match = (
+        _VERSION.search(header.content) if header and isinstance(header.content, bytes) else None
+    )
+    return match[1].decode() if match else ""
+
+
+def _check_glibc(members: Iterable[Member], name: str, glibc: str) -> None:
+    """Raises Failure if a file needs symbols of a newer glibc than the image's."""
+    newest = max(
+        (
+            int(minor)
+            for member in members
+            if isinstance(member.content, bytes) and member.content[:4] == b"\x7fELF"
+            for minor in _GLIBC.findall(member.content)
+        ),
+        default=0,
+    )
+    if glibc and newest > int(glibc.split(".")[1]):
+        raise Failure(
+            f"The CPython in {name} needs glibc 2.{newest} or newer, but the base has {glibc}: take"
+            " the Debian packages of a newer release."
+        )

@@ -1,0 +1,86 @@
+"""Makes root filesystems of locked packages by the programs, and runs what is in them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pytest
+
+import inseam
+from inseam.formats.debian.lock import check_current, parse_lock
+from inseam.formats.debian.package import DebianPackage, dump_package
+from inseam.formats.debian.request import parse_request
+from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_TAR, Rootfs, parse_rootfs
+from inseam.formats.rootfs.tree import argv
+
+PLUGIN = Path(str(inseam.__file__)).parent
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+
+
+def run(*argv: str, python: Sequence[str] = (sys.executable,)) -> str:
+    """Runs a program of Inseam; gives what it says if it fails, else nothing."""
+    result = subprocess.run(
+        [*python, "-sSBm", "inseam.programs", *argv],
+        cwd=PLUGIN.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return "" if result.returncode == 0 else result.stderr or "failed"
+
+
+def locked(name: str) -> tuple[DebianPackage, ...]:
+    """The packages of a ready list for amd64, which its lock must be of."""
+    files = PLUGIN / "default_base"
+    lock = parse_lock((files / f"{name}.json").read_text(), name)
+    check_current(lock, parse_request((files / f"{name}.ini").read_text(), name))
+    return lock.select("amd64", ["init"])
+
+
+def fetched(packages: tuple[DebianPackage, ...], folder: Path) -> list[str]:
+    """The packages' files. A release that is not out yet drops them from its mirrors every day."""
+    paths = []
+    for package in packages:
+        why = run(
+            "fetch_deb", f"--package={dump_package(package)}", "--release=x", f"--out={folder}"
+        )
+        if "is no longer on any mirror" in why:
+            pytest.skip(f"{package.file_name} is no longer on any mirror: lock the list again")
+        assert why == ""
+        paths.append(str(folder / package.file_name))
+    return paths
+
+
+def made(folder: Path, interpreter: str, debs: Iterable[str], *options: str) -> Rootfs:
+    """Makes the root filesystem of packages in `folder`/whole, with bytecode by its own Python."""
+    plain, tree, whole = (folder / name for name in ("plain", "tree", "whole"))
+    named = f"--interpreter={interpreter}"
+    assert run("rootfs", "--architecture=amd64", named, f"--out={plain}", *options, *debs) == ""
+    # No other Python of this version has to be on the machine.
+    assert run("interpreter", named, f"--out={tree}", str(plain / ROOTFS_TAR)) == ""
+    assert run("compile_rootfs", str(plain), str(whole), python=argv(str(tree))) == ""
+    return parse_rootfs((whole / ROOTFS_FILE).read_text())
+
+
+def printed(folder: Path, interpreter: str, code: str) -> object:
+    """What code prints, as JSON, when the Python of a root filesystem made here runs it: started by
+    its own loader, so that this needs no rights."""
+    root = folder / "root"
+    with tarfile.open(folder / "whole" / ROOTFS_TAR) as archive:
+        archive.extraction_filter = lambda member, _: member  # type: ignore[assignment]
+        archive.extractall(root)
+    folders = f"{root / LIBRARIES}:{root / 'usr/local/lib'}"
+    loader = (str(root / LIBRARIES / "ld-linux-x86-64.so.2"), "--library-path", folders)
+    result = subprocess.run(
+        [*loader, f"{root}{interpreter}", "-sSIc", code],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
