@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pkgutil
 import platform
 import shutil
 import sys
@@ -92,7 +93,9 @@ def main(arguments: list[str]) -> None:
     wheels = sorted(options.requirements.iterdir()) if options.requirements else []
     make_environment(work / "env", interpreter, wheels, place=f"{place}/env", start=start)
     shutil.copytree(options.frontend, work / "frontend")
-    shutil.copy(frontend.__file__, work / "frontend.py")
+    source = pkgutil.get_data(frontend.__package__ or "", "frontend.py")
+    assert source is not None
+    (work / "frontend.py").write_bytes(source)
     for number, patch in enumerate(options.patch):
         shutil.copy(patch, work / f"{number:03}-{Path(patch).name}")
     request = {

@@ -1,27 +1,39 @@
 """Compiles the programs, for the interpreter that is to run them.
 
-Usage: compile_programs PROGRAMS OUT
+Usage: compile_programs PROGRAMS LIST OUT
 
-PROGRAMS is the folder with the sources of all programs. Writes them to OUT with their bytecode,
-which depends on nothing but the sources and the running interpreter.
+PROGRAMS is the folder with the sources of all programs. LIST is a JSON file that says which of them
+each program consists of, by its name. Makes a folder in OUT for each: the script that starts it,
+and its modules with their bytecode in one archive. Their bytes depend on nothing but the sources
+and the running interpreter.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from inseam.formats.files import write_whole
-from inseam.formats.python.bytecode import cache_path, compile_source
+from inseam.formats.files import read_json, write_whole
+from inseam.formats.python.bytecode import compile_source
+from inseam.formats.python.module_archive import write_archive
+
+MAIN = "__main__.py"
+ARCHIVE = "modules.zip"
 
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
-    programs, out = map(Path, argv)
-    for path in sorted(programs.rglob("*.py")):
-        name = path.relative_to(programs).as_posix()
-        source = path.read_bytes()
-        write_whole(out / name, source)
-        code = compile_source(source, f"{programs.name}/{name}")
-        assert code is not None, name
-        write_whole(out / cache_path(name, sys.version_info[:2]), code)
+    programs, listed, out = map(Path, argv)
+    compiled: dict[str, bytes] = {}
+    for name, paths in sorted(read_json(listed).items()):
+        files: dict[str, bytes] = {}
+        for path in paths:
+            source = (programs / path).read_bytes()
+            if path not in compiled:
+                code = compile_source(source, f"{programs.name}/{path}")
+                assert code is not None, path
+                compiled[path] = code
+            files[path] = source
+            files[f"{path}c"] = compiled[path]
+        write_whole(out / name / MAIN, files.pop(MAIN))
+        del files[f"{MAIN}c"]
+        write_archive(out / name / ARCHIVE, files)

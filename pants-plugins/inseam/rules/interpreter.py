@@ -7,10 +7,11 @@ its Debian packages, or in the index of its image.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pants.engine.fs import CreateDigest, Digest, DigestSubset, PathGlobs, RemovePrefix
+from pants.engine.fs import CreateDigest, Digest, DigestSubset, FileContent, PathGlobs, RemovePrefix
 from pants.engine.platform import Platform
 from pants.engine.process import Process
 from pants.engine.rules import collect_rules, rule
@@ -27,7 +28,6 @@ from inseam.compat import (
     remove_prefix,
 )
 from inseam.formats.failure import Failure
-from inseam.formats.python.bytecode import cache_path
 from inseam.formats.rootfs.metadata import ROOTFS_TAR
 from inseam.formats.rootfs.start import argv
 from inseam.plan.platform import PythonPlatform
@@ -43,7 +43,7 @@ from inseam.subsystem import BuildPython, InseamSubsystem
 PYTHON_FOLDER, PROGRAM_FOLDER = ".inseam/python", ".inseam/program"
 # With LC_ALL=C no locale of the machine is read, and CPython takes UTF-8 (PEP 540).
 ENVIRONMENT = {"LC_ALL": "C", "PYTHONHASHSEED": "0"}
-_COMPILED = "compiled"
+_COMPILED, _LIST = "compiled", "programs.json"
 _ARCHITECTURES = {Platform.linux_x86_64: "amd64", Platform.linux_arm64: "arm64"}
 
 
@@ -92,14 +92,17 @@ async def _tree(python: BasePython, architecture: str) -> Digest:
 
 async def _compiled_programs(python: BasePython, tree: Digest) -> FrozenDict[str, Digest]:
     """The programs with the bytecode that a tree makes of them."""
+    names = program_names()
+    listed = {name: [_inner(file.path) for file in program_sources(name)] for name in names}
+    files = [*all_sources(), FileContent(_LIST, json.dumps(listed).encode())]
     result = await execute_process(
         Process(
             [
                 *argv(PYTHON_FOLDER),
-                *("-sSB", f"{PROGRAMS}/{MAIN}", "compile_programs", PROGRAMS, _COMPILED),
+                *("-sSB", f"{PROGRAMS}/{MAIN}", "compile_programs", PROGRAMS, _LIST, _COMPILED),
             ],
             description=f"Compile the programs for CPython {python.platform.python}",
-            input_digest=await create_digest(CreateDigest(all_sources())),
+            input_digest=await create_digest(CreateDigest(files)),
             immutable_input_digests={PYTHON_FOLDER: tree},
             output_directories=[_COMPILED],
             env=ENVIRONMENT,
@@ -109,21 +112,19 @@ async def _compiled_programs(python: BasePython, tree: Digest) -> FrozenDict[str
         **implicitly(),
     )
     check(result, "Compiling the programs failed")
-    compiled = await remove_prefix(RemovePrefix(result.output_digest, _COMPILED))
-    names = program_names()
+    folders = [f"{_COMPILED}/{name}" for name in names]
+    subsets = await concurrently(
+        digest_subset_to_digest(DigestSubset(result.output_digest, PathGlobs([f"{folder}/*"])))
+        for folder in folders
+    )
     digests = await concurrently(
-        digest_subset_to_digest(
-            DigestSubset(compiled, PathGlobs(_compiled_files(name, python.platform.minor)))
-        )
-        for name in names
+        remove_prefix(RemovePrefix(subset, folder)) for subset, folder in zip(subsets, folders)
     )
     return FrozenDict(zip(names, digests))
 
 
-def _compiled_files(program: str, minor: tuple[int, int]) -> list[str]:
-    start = f"{PROGRAMS}/"
-    sources = [file.path[len(start) :] for file in program_sources(program)]
-    return [*sources, *(cache_path(path, minor) for path in sources)]
+def _inner(path: str) -> str:
+    return path[len(f"{PROGRAMS}/") :]
 
 
 @rule(desc="Find the interpreter of a base", level=LogLevel.DEBUG)

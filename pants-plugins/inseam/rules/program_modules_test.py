@@ -32,7 +32,7 @@ FORMATS = {
     "check_layers": CONFLICTS,
     "code": f"{PYTHON} {LAYER} compression python/code python/entry_point python/installed"
     " python/launchers python/servers python/sources python/standard python/stdlib",
-    "compile_programs": "failure files python/bytecode tar",
+    "compile_programs": "failure files python/bytecode python/module_archive tar",
     "compile_rootfs": "debian/archive debian/control debian/package debian/version failure files"
     " python/bytecode rootfs/bytecode rootfs/metadata tar",
     "compile_stdlib": f"{LAYER} oci/flatten python/base_bytecode python/bytecode",
@@ -50,7 +50,7 @@ FORMATS = {
     "install_wheel": f"{PYTHON} distribution elf python/standard python/wheel"
     " python/wheel_source python/wheel_tree records",
     "interpreter": "elf failure files oci/flatten python/bytecode rootfs/links rootfs/slim"
-    " rootfs/start rootfs/tree tar",
+    " rootfs/start rootfs/tree python/module_archive tar",
     "load": ENGINES,
     "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
     "merge": f"{PYTHON} {LAYER} python/installed python/libraries python/merge python/wheel_tree"

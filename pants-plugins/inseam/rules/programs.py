@@ -22,6 +22,8 @@ import os
 import sys
 
 gc.disable()
+# Of a program that was compiled for the interpreter of a base.
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "modules.zip"))
 try:
     from importlib import import_module
 

@@ -2,8 +2,8 @@
 
 In it lie the dynamic loader, the shared libraries and the standard library that the base has, so
 that nothing of the machine is used; `formats.rootfs.start` says how it is started. The standard
-library has bytecode only, which the interpreter compiles itself: it starts in half the time then,
-with half the files.
+library is one archive of bytecode, which the interpreter compiles itself: it starts in half the
+time then, with a tenth of the files, each of which a remote cache would send by itself.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from inseam.formats.failure import Failure
 from inseam.formats.files import write_whole
 from inseam.formats.oci.flatten import read_entries
 from inseam.formats.python.bytecode import compile_source
+from inseam.formats.python.module_archive import write_archive
 from inseam.formats.rootfs.links import resolve
 from inseam.formats.rootfs.slim import DROPPED_FROM_STDLIB, compile_patterns
 from inseam.formats.rootfs.start import INTERPRETER, LIBRARIES, LOADER, argv
 from inseam.formats.tar import EXECUTABLE_MODE, Member
 
+_LANDMARK = "os.pyc"
 # What the programs that run on it import, beside what each CPython has.
 _MODULES = ("argparse", "hashlib", "json", "subprocess", "tarfile", "zipfile", "zlib")
 
@@ -109,7 +111,7 @@ def _modules(stdlib: str, files: Mapping[str, Member]) -> Iterator[tuple[str, Me
         inner = path[len(start) :]
         if path.startswith(start) and not inner.startswith(_NOT_OURS) and not dropped.match(inner):
             member = _file(path, files)
-            if member is not None and not path.endswith(".pyc"):
+            if member is not None and path.endswith((".py", ".so")):
                 yield inner, member
 
 
@@ -215,11 +217,15 @@ def _start(tree: Path, code: str, *arguments: str) -> None:
 
 
 def compile_modules(folder: str) -> None:
-    """Replaces each module below a folder by its bytecode, as the running interpreter reads it."""
+    """Puts the bytecode of each module in a folder, as the running interpreter reads it, into the
+    archive beside that; what finds the library by its module `os` finds it still."""
+    minor = sys.version_info[:2]
+    compiled: dict[str, bytes] = {}
     for path in sorted(Path(folder).rglob("*.py")):
         name = path.relative_to(folder).as_posix()
-        minor = ".".join(map(str, sys.version_info[:2]))
-        code = compile_source(path.read_bytes(), f"/usr/lib/python{minor}/{name}")
+        code = compile_source(path.read_bytes(), f"/usr/lib/python{minor[0]}.{minor[1]}/{name}")
         path.unlink()
         if code is not None:
-            write_whole(path.with_suffix(".pyc"), code)
+            compiled[f"{name}c"] = code
+    write_whole(Path(folder) / _LANDMARK, compiled[_LANDMARK])
+    write_archive(Path(folder).parent / f"python{minor[0]}{minor[1]}.zip", compiled)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import Iterable
 
@@ -117,9 +118,13 @@ def test_it_starts_where_there_is_nothing_else(tree: Path, tmp_path: Path) -> No
 
 def test_its_library_has_bytecode_only(tree: Path) -> None:
     names = [path.name for path in (tree / "lib").rglob("*") if path.is_file()]
-    assert "os.pyc" in names
-    assert not [name for name in names if name.endswith(".py")]
-    assert not [path for path in (tree / "lib").rglob("*") if path.name in ("test", "ensurepip")]
+    archive = f"python{MINOR.replace('.', '')}.zip"
+    assert {name for name in names if not name.endswith(".so")} == {"os.pyc", archive}
+    with zipfile.ZipFile(tree / "lib" / archive) as modules:
+        found = modules.namelist()
+    assert {"os.pyc", "json/__init__.pyc"} <= set(found)
+    assert not [name for name in found if not name.endswith(".pyc")]
+    assert not [name for name in found if name.startswith(("test/", "ensurepip/"))]
 
 
 def test_each_time_the_bytes_are_the_same(tree: Path, image: list[Path], tmp_path: Path) -> None:
