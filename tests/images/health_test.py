@@ -21,7 +21,8 @@ def test_the_engine_finds_each_healthy_by_the_intervals_of_its_image(
         for container in containers:
             container.wait_healthy()
             if not container_engine.podman:
-                (probe,) = container.inspect()["State"]["Health"]["Log"]
+                # On a busy machine the first one may have taken too long.
+                probe = container.inspect()["State"]["Health"]["Log"][-1]
                 assert (probe["ExitCode"], probe["Output"]) == (0, "healthy: 200\n")
 
 
