@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import re
 import shutil
 import signal
 import stat
@@ -287,12 +288,21 @@ def _devices(folder: str) -> None:
         os.symlink(f"/proc/self/fd{target}", f"{folder}/{name}")
 
 
+def _unescaped(path: str) -> str:
+    """The path that proc(5) writes as `path`, with spaces as in `a\\040b`.
+
+    Not by a codec, which would have to be imported: the standard library may lie below /tmp, and
+    that is covered by then.
+    """
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), path)
+
+
 def _read_only(top: str) -> None:
     """Lets nothing be written below `top` but what is new. A device can be written to, but neither
     removed nor given another mode: gcc as root would do that to its output, /dev/null."""
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         fields = line.split()
-        path = fields[4].encode().decode("unicode_escape")
+        path = _unescaped(fields[4])
         below = path == top or path.startswith(top.rstrip("/") + "/")
         inside = path[len(top.rstrip("/")) :] or "/"
         if not below or inside.startswith(_WRITABLE) and not inside.startswith("/proc/sys"):

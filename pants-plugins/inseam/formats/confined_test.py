@@ -50,6 +50,37 @@ def test_only_the_folder_can_be_written_to(tmp_path: Path) -> None:
 
 
 @needs_namespaces
+def test_nothing_is_imported_once_folders_are_covered(tmp_path: Path) -> None:
+    """The standard library may lie below /tmp, as it does for the CPython of a base."""
+    script = """
+import sys
+from pathlib import Path
+from inseam.formats import confined
+
+def enter(folder, root, before=confined._enter):
+    known = set(sys.modules)
+    before(folder, root)
+    if set(sys.modules) - known:
+        sys.exit(f"imported: {sorted(set(sys.modules) - known)}")
+
+confined._enter = enter
+print(confined.run(confined.Command(["/bin/echo", "there"], Path(sys.argv[1]))))
+"""
+    argv = [PYTHON, "-c", script, str(tmp_path)]
+    env = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run(argv, capture_output=True, text=True, env=env, check=False)
+    assert result.stdout == "(0, 'there\\n')\n", result.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [("/a", "/a"), (r"/a\040b\134c", r"/a b\c"), (r"/\011", "/\t"), ("/é", "/é")],
+)
+def test_paths_of_mounts_are_read(written: str, path: str) -> None:
+    assert confined._unescaped(written) == path
+
+
+@needs_namespaces
 def test_devices_can_be_used_but_neither_changed_nor_removed(tmp_path: Path) -> None:
     """For root they are those of the machine: an output `-o /dev/null` got the modes of one."""
     mode = os.stat("/dev/full").st_mode
