@@ -92,7 +92,9 @@ wheel_from_source(
 """
 SERVICE = """\
 python_sources(resolve="{resolve}")
-python_service(name="app", entry_point="{name}.server:main", resolve="{resolve}")
+python_service(
+    name="app", entry_point="{name}.server:main", resolve="{resolve}", package=["oci", "layers"]
+)
 """
 FILES = {
     "pants.toml": PANTS_TOML.format(inseam=Path.cwd() / "pants-plugins") + HOUSE,
@@ -228,6 +230,13 @@ def test_a_compiled_wheel_runs_in_the_image_and_no_compiler_gets_there(
     assert not [path for path in paths if path.endswith((".a", ".c", ".h", ".o"))]
     assert not [path for path in paths if path.startswith(("usr/include/", "usr/lib/gcc"))]
     assert run_python(tmp_path, "import speed; print(speed.root(2.25))") == "1.5"
+
+
+def test_the_layers_say_what_a_wheel_was_built_from(monorepo: Checkout, fast: Image) -> None:
+    text = (monorepo.root / "dist/src.fast/app.layers/layers.json").read_text()
+    source = monorepo.root / "sources/speed-1.0.tar.gz"
+    sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
+    assert f'"source": "speed-1.0.tar.gz#sha256={sha256}"' in text
 
 
 def test_a_wheel_that_is_built_again_has_the_same_bytes(monorepo: Checkout, fast: Image) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import tarfile
+import zipfile
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, Mapping
@@ -204,6 +205,19 @@ def test_a_directory_of_the_repository_is_built_as_it_is_now(runner: RuleRunner)
         assert wheel.source == "mine/"
         (content,) = files_of(runner, wheel.digest).values()
         assert f"WHO = '{who}'".encode() in content
+
+
+def test_a_folder_of_an_archive_at_a_url_is_built(runner: RuleRunner, tmp_path: Path) -> None:
+    path = tmp_path / "v1.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in project("checked").items():
+            archive.writestr(f"repository-1/sub/{name}", text)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    write_lock(runner, from_url(f"{path.as_uri()}#subdirectory=sub", sha256))
+    wheel = built(runner, closure("checked"))
+    assert wheel.source == f"v1.zip#sha256={sha256}"
+    write_lock(runner, from_url(f"{path.as_uri()}#subdirectory=gone", sha256))
+    assert "no folder 'gone'" in failure(runner, LockedWheels, closure("checked"))
 
 
 def git(folder: Path, *argv: str) -> str:
