@@ -7,19 +7,25 @@ import os
 import shutil
 import tarfile
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from inseam.formats.failure import Failure
+
+# Each version of a builder has hundreds of megabytes. Seconds.
+_KEPT = 30 * 24 * 60 * 60
 
 
 def unpacked(tar: Path, cache: Path) -> Path:
     """The folder below `cache` with what is in `tar`, unpacked if it is not there yet.
 
-    It is whole or not there, and belongs to the user who runs this. Raises Failure for what is not
-    a tar.
+    It is whole or not there, and belongs to the user who runs this. When one is unpacked, those
+    that nobody has used for 30 days are removed. Raises Failure for what is not a tar.
     """
     folder = cache.absolute() / _sha256(tar)
-    if folder.exists():
+    with suppress(FileNotFoundError):
+        os.utime(folder)
         return folder.resolve()
     cache.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name[:16]}.", dir=cache))
@@ -33,7 +39,9 @@ def unpacked(tar: Path, cache: Path) -> Path:
                 member.uid, member.gid = os.getuid(), os.getgid()
                 member.uname = member.gname = ""
                 archive.extract(member, temporary)
+        os.utime(temporary)
         temporary.rename(folder)
+        _remove_unused(cache, time.time() - _KEPT)
     except tarfile.TarError as error:
         raise Failure(f"{tar.name} is not a root file system: {error}") from error
     except OSError:
@@ -43,6 +51,16 @@ def unpacked(tar: Path, cache: Path) -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder.resolve()
+
+
+def _remove_unused(cache: Path, since: float) -> None:
+    for folder in cache.iterdir():
+        # A build that was killed may have left a file system mounted there.
+        if folder.stat().st_mtime < since and not os.path.ismount(folder / "proc"):
+            unused = folder.with_name(f".{folder.name}.unused")
+            with suppress(OSError):
+                folder.rename(unused)
+            shutil.rmtree(unused, ignore_errors=True)
 
 
 def _sha256(path: Path) -> str:

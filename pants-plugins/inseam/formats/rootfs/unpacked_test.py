@@ -11,7 +11,7 @@ from inseam.formats.failure import Failure
 from inseam.formats.rootfs.unpacked import unpacked
 
 
-def root_tar(path: Path) -> Path:
+def root_tar(path: Path, content: bytes = b"hi") -> Path:
     with tarfile.open(path, "w") as tar:
         for name, kind, mode in (
             ("usr", tarfile.DIRTYPE, 0o755),
@@ -21,8 +21,8 @@ def root_tar(path: Path) -> Path:
         ):
             info = tarfile.TarInfo(name)
             info.type, info.mode, info.linkname = kind, mode, "usr/bin"
-            info.size = 2 if kind == tarfile.REGTYPE else 0
-            tar.addfile(info, io.BytesIO(b"hi"))
+            info.size = len(content) if kind == tarfile.REGTYPE else 0
+            tar.addfile(info, io.BytesIO(content))
     return path
 
 
@@ -35,6 +35,19 @@ def test_a_root_is_unpacked_once(tmp_path: Path) -> None:
     assert unpacked(tar, tmp_path / "cache") == folder
     assert (folder / "mark").exists()
     assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_a_root_that_nobody_uses_makes_room_for_another(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    used, unused = (
+        unpacked(root_tar(tmp_path / f"{name}.tar", name.encode()), cache)
+        for name in ("used", "unused")
+    )
+    for folder in (used, unused):
+        os.utime(folder, (1, 1))
+    assert unpacked(tmp_path / "used.tar", cache) == used
+    new = unpacked(root_tar(tmp_path / "new.tar", b"new"), cache)
+    assert {path.name for path in cache.iterdir()} == {used.name, new.name}
 
 
 def test_what_is_no_root_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
