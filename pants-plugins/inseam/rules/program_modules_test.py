@@ -49,8 +49,8 @@ FORMATS = {
     "install_programs": "failure",
     "install_wheel": f"{PYTHON} distribution elf python/standard python/wheel"
     " python/wheel_source python/wheel_tree records",
-    "interpreter": "elf failure files oci/flatten python/bytecode rootfs/links rootfs/slim"
-    " rootfs/start rootfs/tree python/module_archive tar",
+    "interpreter": "elf failure files oci/flatten python/bytecode python/module_archive"
+    " rootfs/links rootfs/slim rootfs/start rootfs/tree tar",
     "load": ENGINES,
     "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
     "merge": f"{PYTHON} {LAYER} python/installed python/libraries python/merge python/wheel_tree"
@@ -63,8 +63,8 @@ FORMATS = {
     "rootfs": """
         debian/alternatives debian/archive debian/control debian/deb debian/libraries debian/package
         debian/relations debian/version elf failure files names python/archive
-        rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter rootfs/links
-        rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/stdlib rootfs/system_files tar
+        rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter
+        rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/stdlib rootfs/system_files tar
     """,
     "run_image": f"{ENGINES} clients/run",
     "unpack": "failure files",

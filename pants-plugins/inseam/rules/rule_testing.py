@@ -118,8 +118,6 @@ def option_args(runner: RuleRunner, *args: str, base: str = "//:base") -> list[s
     interpreters = os.path.dirname(os.path.realpath(sys.executable))
     return [
         f"--inseam-base={base}",
-        # The one that the tests run on: their bases are made up.
-        "--inseam-build-python=installed",
         "--inseam-package=['oci', 'image', 'pex', 'layers']",
         "--source-root-patterns=['/', '/src']",
         "--python-enable-resolves",
@@ -141,7 +139,11 @@ def set_options(
     """Gives the repository the options that all tests have, and `args`, and the environment that
     they need, and `env`. python: the interpreter constraint of all code."""
     # Not a flag, which would win over the fields of targets.
-    constraints = {"PANTS_PYTHON_INTERPRETER_CONSTRAINTS": f"[{python!r}]"}
+    constraints = {
+        "PANTS_PYTHON_INTERPRETER_CONSTRAINTS": f"[{python!r}]",
+        # The one that the tests run on: their bases are made up.
+        "PANTS_INSEAM_BUILD_PYTHON": "installed",
+    }
     runner.set_options(
         option_args(runner, *args, base=base),
         env={**constraints, **env},

@@ -4,70 +4,33 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
-from typing import Iterable
 
 import pytest
 
 from inseam.formats.elf import needed
 from inseam.formats.failure import Failure
 from inseam.formats.python.build_environment import make_environment
-from inseam.formats.python.bytecode import minor_version
 from inseam.formats.python.wheel_testing import build_wheel
 from inseam.formats.rootfs.start import argv, copy_tree, tree_of
 from inseam.formats.rootfs.tree import write_tree
+from inseam.formats.rootfs.tree_testing import (
+    INTERPRETER,
+    MINOR,
+    PREFIX,
+    python_layers,
+    real_interpreter,
+)
 from inseam.programs.__main__ import run
 
-MINOR = ".".join(map(str, minor_version()))
-PREFIX = f"opt/python{MINOR}"
-INTERPRETER = f"/{PREFIX}/bin/python{MINOR}"
 SAYS = "import hashlib, json, sys, zlib; print(json.dumps([list(sys.version_info[:3]), sys.path]))"
-
-
-def shared_libraries(files: Iterable[Path]) -> dict[str, Path]:
-    """The libraries that programs need, as the loader of this machine finds them."""
-    found: dict[str, Path] = {}
-    for file in files:
-        listed = subprocess.run(["ldd", file], check=False, capture_output=True, text=True).stdout
-        for line in listed.splitlines():
-            name, _, rest = line.strip().partition(" => ")
-            path = (rest or name).split(" (")[0]
-            if path.startswith("/"):
-                found[os.path.basename(path)] = Path(path)
-    return found
-
-
-def real_interpreter() -> Path:
-    return Path(os.path.realpath(sys.executable))
 
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two layers with the CPython that runs the tests, as an image of a registry has it."""
-    folder = tmp_path_factory.mktemp("image")
-    program = real_interpreter()
-    loader = next(name for name in needed(program.read_bytes()) if name.startswith("/"))
-    stdlib = Path(sysconfig.get_paths()["stdlib"])
-    extensions = sorted((stdlib / "lib-dynload").glob("*.so"))
-    lower, upper = folder / "lower.tar", folder / "upper.tar.gz"
-    with tarfile.open(lower, "w") as tar:
-        tar.add(os.path.realpath(loader), loader[1:])
-        for path in shared_libraries([program, *extensions]).values():
-            tar.add(os.path.realpath(path), f"usr/lib/x86_64-linux-gnu/{path.name}")
-        tar.add(program, f"{PREFIX}/bin/gone")
-    with tarfile.open(upper, "w:gz", compresslevel=1) as tar:
-        tar.add(program, INTERPRETER[1:])
-
-        def plain(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
-            left_out = ("__pycache__", "site-packages", "test", "idlelib", "tkinter")
-            return None if os.path.basename(info.name) in left_out else info
-
-        tar.add(stdlib, f"{PREFIX}/lib/python{MINOR}", filter=plain)
-        tar.addfile(tarfile.TarInfo(f"{PREFIX}/bin/.wh.gone"))
-    return [lower, upper]
+    return python_layers(tmp_path_factory.mktemp("image"))
 
 
 @pytest.fixture(scope="module")
