@@ -172,3 +172,22 @@ def test_without_its_compressor_the_program_says_what_is_missing(
     with pytest.raises(Failure, match="The distribution 'deflate'"):
         compress(tmp_path / "deps.tar", tmp_path / "out")
     assert tree(tmp_path / "out") == {}
+
+
+def test_a_free_threaded_python_compresses_by_its_own_zlib(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compression, "FREE_THREADED", True)
+    monkeypatch.setattr(compression, "CHUNK", 4096)
+    content = sample(10_000)
+    blobs = []
+    for number in range(2):
+        tar = tmp_path / "deps.tar"
+        tar.write_bytes(content)
+        compress(tar, tmp_path / str(number))
+        blobs.append(blob_of(tmp_path / str(number)))
+    assert blobs[0] == blobs[1]
+    assert gzip.decompress(blobs[0]) == content
+    assert blobs[0][4:8] == bytes(4)  # The time.
+    with pytest.raises(Failure, match="set `compression` to 'gzip'"):
+        compress(tmp_path / "deps.tar", tmp_path / "zstd", format="zstd")

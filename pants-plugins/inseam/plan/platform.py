@@ -18,15 +18,18 @@ class PythonPlatform:
     """A CPython on Linux with glibc.
 
     architecture: "amd64" or "arm64". python: full version, "3.11.2". glibc: (major, minor).
+    free_threaded: whether it was built without the global lock (PEP 703).
     """
 
     architecture: str
     python: str
     glibc: tuple[int, int]
+    free_threaded: bool = False
 
     def __str__(self) -> str:
         major, minor = self.glibc
-        return f"linux/{self.architecture}, CPython {self.python}, glibc {major}.{minor}"
+        free = ", free-threaded" if self.free_threaded else ""
+        return f"linux/{self.architecture}, CPython {self.python}{free}, glibc {major}.{minor}"
 
     @property
     def machine(self) -> str:
@@ -55,12 +58,15 @@ class PythonPlatform:
                 platforms.append(f"{legacy}_{self.machine}")
         platforms.append(f"linux_{self.machine}")
         interpreter = f"cp{self.minor[0]}{self.minor[1]}"
+        abi = f"{interpreter}t" if self.free_threaded else interpreter
         return tuple(
             str(tag)
             for tag in (
-                *tags.cpython_tags(self.minor, [interpreter], platforms),
+                *tags.cpython_tags(self.minor, [abi], platforms),
                 *tags.compatible_tags(self.minor, interpreter, platforms),
             )
+            # No free-threaded CPython can import what was built for that ABI.
+            if not (self.free_threaded and tag.abi == "abi3")
         )
 
     def markers(self) -> dict[str, str]:

@@ -151,3 +151,13 @@ def test_platforms_are_values() -> None:
     one, other = (PythonPlatform("amd64", "3.11.2", (2, 36)) for _ in range(2))
     assert one == other
     assert hash(one) == hash(other)
+
+
+def test_a_free_threaded_python_has_an_abi_of_its_own_and_no_stable_one() -> None:
+    platform = PythonPlatform("amd64", "3.13.5", (2, 36), free_threaded=True)
+    assert str(platform) == "linux/amd64, CPython 3.13.5, free-threaded, glibc 2.36"
+    found = platform.tags()
+    assert found[0] == "cp313-cp313t-manylinux_2_36_x86_64"
+    assert "cp313-none-any" in found
+    assert "py3-none-any" in found
+    assert not [tag for tag in found if "-abi3-" in tag or "-cp313-" in tag]

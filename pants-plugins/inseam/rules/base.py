@@ -26,6 +26,7 @@ from inseam.formats.debian.request import parse_request
 from inseam.formats.debian.suite import Suite
 from inseam.formats.failure import Failure
 from inseam.formats.python.archive import ArchiveLocation, interpreter_path, parse_location
+from inseam.formats.python.bytecode import is_free_threaded
 from inseam.formats.python.standard import ARCHIVE, lacking
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.default_base import how_to_lock, is_ready, shipped_files
@@ -247,7 +248,9 @@ locked_base = by_name(read_locked_base)
 def platform_of(facts: Facts, architecture: str) -> PythonPlatform:
     """The platform of a base for an architecture."""
     major, minor = facts.glibc_version.split(".")
-    return PythonPlatform(architecture, facts.python_version, (int(major), int(minor)))
+    free_threaded = is_free_threaded(facts.interpreter)
+    glibc = (int(major), int(minor))
+    return PythonPlatform(architecture, facts.python_version, glibc, free_threaded)
 
 
 @rule

@@ -244,6 +244,12 @@ def test_the_python_of_a_base_without_one_is_that_of_an_archive(runner: RuleRunn
     assert not {"curses", "readline"} & set(base.lacking)
 
 
+def test_the_name_of_an_interpreter_says_whether_it_is_free_threaded(runner: RuleRunner) -> None:
+    base = find(runner, archives(runner, interpreter="/usr/local/bin/python3.13t"))
+    assert base.platform.free_threaded
+    assert not find(runner, archives(runner)).platform.free_threaded
+
+
 @pytest.mark.parametrize(
     "fields, error",
     [

@@ -9,7 +9,14 @@ from typing import Any
 from pants.backend.python.subsystems.repos import PythonRepos
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex_cli import PexCliProcess
-from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests, RemovePrefix
+from pants.engine.fs import (
+    EMPTY_DIGEST,
+    CreateDigest,
+    Digest,
+    FileContent,
+    MergeDigests,
+    RemovePrefix,
+)
 from pants.engine.rules import collect_rules, rule
 from pants.util.logging import LogLevel
 
@@ -122,6 +129,9 @@ async def _installable_wheels(
 
 @rule(desc="Fetch compressors", level=LogLevel.DEBUG)
 async def fetch_compressors(request: CompressorsRequest, python_repos: PythonRepos) -> Compressors:
+    if request.python.platform.free_threaded:
+        # No wheel of theirs can be imported: `formats.compression` has what stands for them.
+        return Compressors(EMPTY_DIGEST)
     text = pkgutil.get_data("inseam", _LOCK)
     assert text is not None
     lock = parse_pex_lock(text, _LOCK, "compressors")

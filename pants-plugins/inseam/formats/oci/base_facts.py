@@ -17,14 +17,14 @@ from inseam.formats.oci.descriptor import GZIP_LAYER, TAR_LAYER, blob_path
 from inseam.formats.oci.flatten import is_removed, member_path, opened_layer, removed
 from inseam.formats.oci.layer import Layer
 
-_PATCHLEVEL = re.compile(r"(?:.*/)?include/python3\.\d+/patchlevel\.h")
+_PATCHLEVEL = re.compile(r"(?:.*/)?include/python3\.\d+t?/patchlevel\.h")
 _PY_VERSION = re.compile(rb'#define\s+PY_VERSION\s+"(\d+\.\d+\.\d+)')
 _LIBC = re.compile(r"(?:.*/)?lib[^/]*(?:/[^/]+)?/libc\.so\.6")
 _LIBC_FILE = re.compile(r"(?:.*/)?libc-(\d+\.\d+)\.so")  # its name until glibc 2.33
 _GLIBC_VERSION = re.compile(rb"GNU C Library .*? release version (\d+\.\d+)")
 _LIBRARY = re.compile(r"(?!.*/(?:site-packages|dist-packages|lib-dynload)/).*\.so(?:\.[^/]*)?")
 # By one module it is seen where the standard library is, and whether it has bytecode.
-_MODULE = re.compile(r"(?:.*/)?lib/python3\.\d+/(?:os\.py|__pycache__/os\.cpython-\d+\.pyc)")
+_MODULE = re.compile(r"(?:.*/)?lib/python3\.\d+t?/(?:os\.py|__pycache__/os\.cpython-\d+\.pyc)")
 _LARGEST = 16 << 20  # bytes of a file that is read
 
 # Describes a pulled image, beside its documents.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def write_bytecode(blobs: Iterable[Path], stdlib: str, out: Path) -> Layer:
     running interpreter has another version than the library.
     """
     minor = minor_version()
-    if not stdlib.endswith(f"/python{minor[0]}.{minor[1]}"):
+    if not re.search(rf"/python{minor[0]}\.{minor[1]}t?\Z", stdlib):
         raise Failure(
             f"the standard library in /{stdlib} cannot be compiled by CPython"
             f" {minor[0]}.{minor[1]}"

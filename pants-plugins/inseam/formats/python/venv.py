@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import posixpath
 
+from inseam.formats.python.bytecode import is_free_threaded
 from inseam.formats.tar import EXECUTABLE_MODE, Member
 
 VENV = "opt/venv"
@@ -80,6 +81,10 @@ def skeleton(interpreter: str, version: str) -> list[Member]:
         f"{VENV}/bin/python{minor[0]}.{minor[1]}": "python",
         f"{VENV}/lib64": "lib",
     }
+    if is_free_threaded(interpreter):
+        # It looks in folders of its own name, for which wheels need not be installed again.
+        name = posixpath.basename(site_packages(minor).rpartition("/")[0])
+        links[f"{VENV}/lib/{name}t"] = name
     return [
         Member(f"{VENV}/pyvenv.cfg", config.encode(), owner=owner),
         Member(f"{site_packages(minor)}/app.pth", f"/{APP}\n".encode(), owner=owner),

@@ -105,3 +105,11 @@ def test_cpython_takes_it_for_a_venv(tmp_path: Path) -> None:
         # The .pth file adds /app, if there is such a folder, after site-packages.
         site = str(tmp_path / site_packages(minor_version()))
         assert lines[-1] == ("/app" if os.path.isdir("/app") else site)
+
+
+def test_a_free_threaded_python_finds_the_wheels_in_the_folder_of_its_name() -> None:
+    found = by_path("/usr/local/bin/python3.13t", "3.13")
+    assert found["opt/venv/lib/python3.13t"].link == "python3.13"
+    assert found["opt/venv/bin/python"].link == "/usr/local/bin/python3.13t"
+    assert "opt/venv/lib/python3.13/site-packages/app.pth" in found
+    assert "opt/venv/lib/python3.13t" not in by_path("/usr/local/bin/python3.13", "3.13")

@@ -243,7 +243,7 @@ def _of_archive(
         raise Failure(
             f"{python.path.name} has CPython {read.version or 'of a version that it does not say'}"
             f" as {read.interpreter}, but the base declares {python.version} as {interpreter}:"
-            " correct the `python_version` of the base."
+            " correct `python_version` or `interpreter` of the base."
         )
     members = read.members
     if certificate_bundle(debs):

@@ -10,7 +10,12 @@ from pathlib import Path
 
 from inseam.formats.failure import Failure
 from inseam.formats.files import whole, write_whole
-from inseam.formats.python.bytecode import cache_path, compile_source, minor_version
+from inseam.formats.python.bytecode import (
+    cache_path,
+    compile_source,
+    is_free_threaded,
+    minor_version,
+)
 from inseam.formats.rootfs.metadata import (
     ROOTFS_FILE,
     ROOTFS_TAR,
@@ -67,7 +72,7 @@ def bytecode_members(
             " this machine"
         )
     prefix = posixpath.dirname(posixpath.dirname(interpreter)).strip("/")
-    free = "t" if interpreter.endswith("t") else ""
+    free = "t" if is_free_threaded(interpreter) else ""
     stdlib = posixpath.join(prefix, f"lib/python{minor[0]}.{minor[1]}{free}/")
     found = []
     for member in members:
