@@ -61,10 +61,11 @@ FORMATS = {
     "push": f"{STORE} clients/push clients/registry oci/reference",
     "rebase": f"{STORE} oci/assemble oci/foreign oci/rebase",
     "rootfs": """
-        debian/alternatives debian/archive debian/control debian/deb debian/libraries debian/package
-        debian/relations debian/version elf failure files names python/archive
+        debian/alternatives debian/archive debian/control debian/deb debian/libraries
+        debian/package debian/relations debian/version elf failure files names python/archive
         rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter
-        rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/stdlib rootfs/system_files tar
+        rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/stdlib
+        rootfs/system_files tar
     """,
     "run_image": f"{ENGINES} clients/run",
     "unpack": "failure files",
