@@ -30,6 +30,7 @@ _LANDMARK = "os.pyc"
 # What the programs that run on it import, beside what each CPython has.
 _MODULES = ("argparse", "hashlib", "json", "subprocess", "tarfile", "zipfile", "zlib")
 
+_OF_PYTHON = re.compile(r"(?:.*/)?(?:bin/python[^/]*\Z|lib/python3\.\d+t?/)")
 _LIBRARY = re.compile(r"(?:.*/)?[^/]+\.so(?:\.[0-9][^/]*)?")
 # Where libraries lie that the loader finds; `*` is one folder, such as x86_64-linux-gnu.
 _FOLDERS = re.compile(r"(?:usr/local/lib|usr/lib|lib)(?:64)?(?:/[^/]+-linux-gnu)?")
@@ -50,10 +51,12 @@ def write_tree(blobs: Sequence[Path], interpreter: str, out: Path) -> None:
     stdlib = _stdlib(program.path, files)
     extensions = _extensions(stdlib, files)
     found: dict[str, Member] = {}
-    loader, *names = _needed(program)
+    loader, *names = _needed(program) or ("",)
+    if not loader.startswith("/"):
+        raise Failure(f"{interpreter} of the base is no program that a dynamic loader starts")
     # A module of which the base lacks a library cannot be imported there, either.
     useful = [one for one in extensions if _add(_needed(one), one.path, files, found)]
-    if not loader.startswith("/") or not _add(names, program.path, files, found):
+    if not _add(names, program.path, files, found):
         raise Failure(f"the base has not all libraries that {interpreter} needs")
     _write(out / INTERPRETER, program, EXECUTABLE_MODE)
     start = _file(loader, files)
@@ -73,12 +76,7 @@ def _read(blobs: Iterable[Path]) -> Mapping[str, Member]:
     """All links of the image, and the files that may be part of a CPython."""
     contents, links = read_entries(
         blobs,
-        lambda path: (
-            path.startswith("usr/bin/python")
-            or "/bin/python" in path
-            or bool(re.match(r"(?:.*/)?lib/python3\.\d+t?/", path))
-            or bool(_LIBRARY.fullmatch(path))
-        ),
+        lambda path: bool(_OF_PYTHON.match(path) or _LIBRARY.fullmatch(path)),
     )
     return {
         **{path: Member(path, content) for path, content in contents.items()},
