@@ -116,7 +116,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     for name in ("pants", ".pants.bootstrap"):
         shutil.copy(name, root)
     for name in ("build-support", "lockfiles"):
-        shutil.copytree(name, root / name)
+        shutil.copytree(name, root / name, ignore=shutil.ignore_patterns("BUILD"))
     inseam = root.parent / "inseam"
     shutil.copytree("pants-plugins", inseam / "pants-plugins", symlinks=False)
     version, sha256 = archive(root / "vendor/cpython.tar.gz", "3.12")
