@@ -476,6 +476,34 @@ def test_a_parametrized_base_makes_images_with_names_and_paths_of_their_own(
     assert str(service_of(debug.address)) == "src/shop:app@base=debug"
 
 
+@pytest.mark.parametrize(
+    ("field", "values_by_name"),
+    [
+        ("interpreter_constraints", {"old": ["CPython==3.11.*"], "new": ["CPython==3.13.*"]}),
+        ("env", {"prod": {"LEVEL": "info"}, "test": {"LEVEL": "debug"}}),
+        ("user", {"one": "1000", "two": "2000"}),
+        ("ports", {"a": [8000], "b": [9000]}),
+    ],
+)
+def test_whatever_is_parametrized_gives_images_of_different_names(
+    runner: RuleRunner, field: str, values_by_name: dict[str, Any]
+) -> None:
+    given = ", ".join(f"{name}={value!r}" for name, value in values_by_name.items())
+    found = parametrized(runner, f"{field}=parametrize({given})")
+    assert set(found) == {f"src/shop:app#oci@{field}={name}" for name in values_by_name}
+    images = [values(one) for one in found.values()]
+    assert {image["repository"] for image in images} == {
+        f"{{directory}}-{name}" for name in values_by_name
+    }
+    assert len({image["output_path"] for image in images}) == 2
+
+
+def test_parametrized_tags_of_images_are_taken_as_they_are(runner: RuleRunner) -> None:
+    found = parametrized(runner, 'image_tags=parametrize(a=["1"], b=["2"])')
+    assert {values(one)["repository"] for one in found.values()} == {"{directory}"}
+    assert {values(one)["image_tags"] for one in found.values()} == {("1",), ("2",)}
+
+
 def test_parametrized_names_of_images_are_taken_as_they_are(runner: RuleRunner) -> None:
     found = parametrized(runner, 'repository=parametrize(a="two-a", b="two-b")')
     assert {values(one)["repository"] for one in found.values()} == {"two-a", "two-b"}
