@@ -15,6 +15,7 @@ from pants.backend.python.target_types import InterpreterConstraintsField, Pytho
 from pants.engine.internals.native_engine import ProcessExecutionEnvironment
 from pants.engine.platform import Platform
 from pants.engine.target import FieldSet, Target
+from pants.option.global_options import GlobalOptions
 from pants.version import PANTS_SEMVER
 
 _Result = TypeVar("_Result")
@@ -66,7 +67,7 @@ if not TYPE_CHECKING and CALL_BY_NAME:
         path_globs_to_digest,
         remove_prefix,
     )
-    from pants.engine.intrinsics import execute_process as execute_locally
+    from pants.engine.intrinsics import execute_process as execute_in
     from pants.engine.process import FallibleProcessResult
     from pants.engine.rules import concurrently, implicitly
 
@@ -250,7 +251,7 @@ else:
     async def execute_process(process: Process, **_: Any) -> FallibleProcessResult:
         return await Get(FallibleProcessResult, Process, process)
 
-    async def execute_locally(
+    async def execute_in(
         process: Process, environment: ProcessExecutionEnvironment
     ) -> FallibleProcessResult:
         return await Get(
@@ -277,21 +278,35 @@ else:
         return await Get(Digest, RemovePrefix, request)
 
 
-def this_machine(keep_sandboxes: str) -> ProcessExecutionEnvironment:
-    """Where `execute_locally` runs a process: on this machine, in no container, whatever is said of
-    remote execution.
+def this_machine(global_options: GlobalOptions) -> ProcessExecutionEnvironment:
+    """Where `execute_in` runs a process: on this machine, in no container, whatever is said of
+    remote execution."""
+    return _execution_environment(global_options, remote=False)
 
-    keep_sandboxes: the value of [GLOBAL].keep_sandboxes, which Pants 2.17 reads itself.
-    """
+
+def a_worker(global_options: GlobalOptions) -> ProcessExecutionEnvironment:
+    """Where `execute_in` runs a process: on a worker of [GLOBAL].remote_execution_address; without
+    [GLOBAL].remote_execution on this machine."""
+    return _execution_environment(global_options, remote=global_options.remote_execution)
+
+
+def _execution_environment(
+    global_options: GlobalOptions, remote: bool
+) -> ProcessExecutionEnvironment:
+    # Pants 2.17 reads keep_sandboxes itself.
     more: dict[str, Any] = {}
     if CALL_BY_NAME:
+        keep_sandboxes = global_options.keep_sandboxes.value
         more = {"execute_in_workspace": False, "keep_sandboxes": keep_sandboxes}
+    properties = global_options.remote_execution_extra_platform_properties if remote else ()
     return ProcessExecutionEnvironment(
         environment_name=None,
         platform=Platform.create_for_localhost().value,
         docker_image=None,
-        remote_execution=False,
-        remote_execution_extra_platform_properties=[],
+        remote_execution=remote,
+        remote_execution_extra_platform_properties=[
+            tuple(pair.split("=", 1)) for pair in properties
+        ],
         **more,
     )
 
@@ -355,6 +370,7 @@ def leave_to_inseam(field_set: type[FieldSet], left: Callable[[Target], bool]) -
 
 __all__ = [
     "EnvironmentTarget",
+    "a_worker",
     "add_prefix",
     "build_package",
     "build_runtime_package_dependencies",
@@ -366,7 +382,7 @@ __all__ = [
     "digest_subset_to_digest",
     "digest_to_snapshot",
     "environment_vars_subset",
-    "execute_locally",
+    "execute_in",
     "execute_pex_cli",
     "execute_process",
     "finalized_setup_kwargs",

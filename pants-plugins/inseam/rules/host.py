@@ -21,7 +21,7 @@ from inseam.compat import (
     EnvironmentTarget,
     by_name,
     create_digest,
-    execute_locally,
+    execute_in,
     find_interpreter,
     implicitly,
     remove_prefix,
@@ -148,7 +148,7 @@ async def prepare_interpreter(
         ) from error
     files = all_sources()
     name = f"cpython-{request.python_version}"
-    result = await execute_locally(
+    result = await execute_in(
         Process(
             [
                 path,
@@ -169,7 +169,7 @@ async def prepare_interpreter(
             # The fingerprint makes another interpreter at the same path another process.
             env={"INSEAM_INTERPRETER": fingerprint},
         ),
-        this_machine(global_options.keep_sandboxes.value),
+        this_machine(global_options),
     )
     check(result, f"Installing the programs for {path} failed")
     return Interpreter(f"{CACHE_FOLDER}/{name}")
@@ -204,7 +204,7 @@ async def execute_on_host(
     version, program = request.python_version, request.program
     interpreter = await prepared_interpreter(InterpreterRequest(version), **implicitly())
     main = f"{CACHE_FOLDER}/{_installed(program.argv[0], version)}/{MAIN}"
-    result = await execute_locally(
+    result = await execute_in(
         Process(
             [interpreter.path, "-sSB", main, *program.argv],
             description=program.description,
@@ -217,7 +217,7 @@ async def execute_on_host(
             remote_cache_speculation_delay_millis=REMOTE_CACHE_HEAD_START_MILLIS,
             cache_scope=program.cache_scope,
         ),
-        this_machine(global_options.keep_sandboxes.value),
+        this_machine(global_options),
     )
     return await program_result(program, result)
 

@@ -15,15 +15,17 @@ from pants.engine.fs import CreateDigest, Digest, DigestSubset, FileContent, Pat
 from pants.engine.platform import Platform
 from pants.engine.process import Process
 from pants.engine.rules import collect_rules, rule
+from pants.option.global_options import GlobalOptions
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
+    a_worker,
     by_name,
     concurrently,
     create_digest,
     digest_subset_to_digest,
-    execute_process,
+    execute_in,
     implicitly,
     remove_prefix,
 )
@@ -90,12 +92,14 @@ async def _tree(python: BasePython, architecture: str) -> Digest:
     return made.digest
 
 
-async def _compiled_programs(python: BasePython, tree: Digest) -> FrozenDict[str, Digest]:
+async def _compiled_programs(
+    python: BasePython, tree: Digest, global_options: GlobalOptions
+) -> FrozenDict[str, Digest]:
     """The programs with the bytecode that a tree makes of them."""
     names = program_names()
     listed = {name: [_inner(file.path) for file in program_sources(name)] for name in names}
     files = [*all_sources(), FileContent(_LIST, json.dumps(listed).encode())]
-    result = await execute_process(
+    result = await execute_in(
         Process(
             [
                 *argv(PYTHON_FOLDER),
@@ -109,7 +113,7 @@ async def _compiled_programs(python: BasePython, tree: Digest) -> FrozenDict[str
             level=LogLevel.DEBUG,
             remote_cache_speculation_delay_millis=REMOTE_CACHE_HEAD_START_MILLIS,
         ),
-        **implicitly(),
+        a_worker(global_options),
     )
     check(result, "Compiling the programs failed")
     folders = [f"{_COMPILED}/{name}" for name in names]
@@ -129,7 +133,7 @@ def _inner(path: str) -> str:
 
 @rule(desc="Find the interpreter of a base", level=LogLevel.DEBUG)
 async def find_python(
-    python: BasePython, platform: Platform, inseam: InseamSubsystem
+    python: BasePython, platform: Platform, inseam: InseamSubsystem, global_options: GlobalOptions
 ) -> FoundPython:
     if inseam.build_python == BuildPython.installed:
         return FoundPython(None)
@@ -150,7 +154,8 @@ async def find_python(
             f" CPython {version} may: set [inseam].build_python to 'installed'."
         ) from error
     here = replace(python.platform, architecture=architecture)
-    return FoundPython(RunnablePython(here, tree, await _compiled_programs(python, tree)))
+    programs = await _compiled_programs(python, tree, global_options)
+    return FoundPython(RunnablePython(here, tree, programs))
 
 
 found_python = by_name(find_python)

@@ -117,7 +117,7 @@ def found(on: Platform, build_python: BuildPython = BuildPython.base) -> tuple[A
     said: list[str] = []
     options = SimpleNamespace(build_python=build_python)
     mocks = {warn_in_each_session: lambda request: said.append(request.text)}
-    return run_mocked(find_python, [python(), on, options], mocks).python, said
+    return run_mocked(find_python, [python(), on, options, None], mocks).python, said
 
 
 def test_on_macos_an_installed_one_stands_for_it_and_a_line_says_so() -> None:

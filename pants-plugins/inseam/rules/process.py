@@ -1,4 +1,7 @@
-"""Runs the programs that make layers, on the CPython of the base that the layers are for."""
+"""Runs the programs that make layers, on the CPython of the base that the layers are for.
+
+If there are remote workers, they run there: a worker needs nothing but a kernel.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from typing import Any
 
 from pants.engine.process import Process
 from pants.engine.rules import collect_rules, rule
+from pants.option.global_options import GlobalOptions
 from pants.util.logging import LogLevel
 
-from inseam.compat import by_name, execute_process, implicitly
+from inseam.compat import a_worker, by_name, execute_in, implicitly, this_machine
 from inseam.formats.rootfs.start import argv
 from inseam.rules.base import BasePython
 from inseam.rules.host import (
@@ -34,7 +38,7 @@ class ProgramRequest:
 
 
 @rule(level=LogLevel.DEBUG)
-async def execute_program(request: ProgramRequest) -> ProgramResult:
+async def execute_program(request: ProgramRequest, global_options: GlobalOptions) -> ProgramResult:
     program = request.program
     found = await found_python(request.python, **implicitly())
     if found.python is None:
@@ -43,7 +47,7 @@ async def execute_program(request: ProgramRequest) -> ProgramResult:
             HostProgramRequest(program, version), **implicitly()
         )
         return installed
-    result = await execute_process(
+    result = await execute_in(
         Process(
             [*argv(PYTHON_FOLDER), "-sSB", f"{PROGRAM_FOLDER}/{MAIN}", *program.argv],
             description=program.description,
@@ -60,7 +64,8 @@ async def execute_program(request: ProgramRequest) -> ProgramResult:
             remote_cache_speculation_delay_millis=REMOTE_CACHE_HEAD_START_MILLIS,
             cache_scope=program.cache_scope,
         ),
-        **implicitly(),
+        # What a program keeps is in a named cache of this machine.
+        (this_machine if program.keeps else a_worker)(global_options),
     )
     return await program_result(program, result)
 

@@ -31,6 +31,12 @@ _LANDMARK = "os.pyc"
 _MODULES = ("argparse", "hashlib", "json", "subprocess", "tarfile", "zipfile", "zlib")
 
 _OF_PYTHON = re.compile(r"(?:.*/)?(?:bin/python[^/]*\Z|lib/python3\.\d+t?/)")
+# What the extension modules of wheels expect of every machine (PEP 600). The loader would take what
+# the tree lacks of it from the machine, whose glibc may be another than the tree's.
+_EXPECTED = (
+    *("libdl.so.2", "libm.so.6", "libpthread.so.0", "libresolv.so.2", "librt.so.1"),
+    *("libutil.so.1", "libgcc_s.so.1", "libstdc++.so.6"),
+)
 _LIBRARY = re.compile(r"(?:.*/)?[^/]+\.so(?:\.[0-9][^/]*)?")
 # Where libraries lie that the loader finds; `*` is one folder, such as x86_64-linux-gnu.
 _FOLDERS = re.compile(r"(?:usr/local/lib|usr/lib|lib)(?:64)?(?:/[^/]+-linux-gnu)?")
@@ -58,6 +64,8 @@ def write_tree(blobs: Sequence[Path], interpreter: str, out: Path) -> None:
     useful = [one for one in extensions if _add(_needed(one), one.path, files, found)]
     if not _add(names, program.path, files, found):
         raise Failure(f"the base has not all libraries that {interpreter} needs")
+    for name in _EXPECTED:
+        _add([name], program.path, files, found)
     _write(out / INTERPRETER, program, EXECUTABLE_MODE)
     start = _file(loader, files)
     if start is None:

@@ -17,6 +17,7 @@ from inseam.formats.python.wheel_testing import build_wheel
 from inseam.formats.rootfs.start import argv, copy_tree, tree_of
 from inseam.formats.rootfs.tree import write_tree
 from inseam.formats.rootfs.tree_testing import (
+    EXPECTED,
     INTERPRETER,
     MINOR,
     PREFIX,
@@ -49,7 +50,8 @@ def test_it_starts_and_finds_its_own_library(tree: Path) -> None:
 
 
 def test_it_uses_nothing_of_the_machine(tree: Path) -> None:
-    code = "import ssl, ctypes, json; print(open('/proc/self/maps').read())"
+    load = f"[ctypes.CDLL(name) for name in {EXPECTED}]"
+    code = f"import ssl, ctypes, json; loaded = {load}; print(open('/proc/self/maps').read())"
     command = [*argv(str(tree)), "-sSBc", code]
     result = subprocess.run(
         command, env={"LC_ALL": "C"}, check=True, capture_output=True, text=True

@@ -15,6 +15,8 @@ from inseam.formats.python.bytecode import minor_version
 
 MINOR = ".".join(map(str, minor_version()))
 PREFIX = f"opt/python{MINOR}"
+# Libraries of glibc that are in each image, whatever the interpreter needs.
+EXPECTED = ("libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1")
 INTERPRETER = f"/{PREFIX}/bin/python{MINOR}"
 
 
@@ -44,8 +46,12 @@ def python_layers(folder: Path) -> list[Path]:
     lower, upper = folder / "lower.tar", folder / "upper.tar.gz"
     with tarfile.open(lower, "w") as tar:
         tar.add(os.path.realpath(loader), loader[1:])
-        for path in shared_libraries([program, *extensions]).values():
+        libraries = shared_libraries([program, *extensions])
+        glibc = libraries["libc.so.6"]
+        for path in libraries.values():
             tar.add(os.path.realpath(path), f"usr/lib/x86_64-linux-gnu/{path.name}")
+        for name in EXPECTED:
+            tar.add(os.path.realpath(glibc.parent / name), f"usr/lib/x86_64-linux-gnu/{name}")
         tar.add(program, f"{PREFIX}/bin/gone")
     with tarfile.open(upper, "w:gz", compresslevel=1) as tar:
         tar.add(program, INTERPRETER[1:])
