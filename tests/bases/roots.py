@@ -16,7 +16,7 @@ from inseam.formats.debian.lock import check_current, parse_lock
 from inseam.formats.debian.package import DebianPackage, dump_package
 from inseam.formats.debian.request import parse_request
 from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_TAR, Rootfs, parse_rootfs
-from inseam.formats.rootfs.tree import argv
+from inseam.formats.rootfs.start import argv
 
 PLUGIN = Path(str(inseam.__file__)).parent
 LIBRARIES = "usr/lib/x86_64-linux-gnu"

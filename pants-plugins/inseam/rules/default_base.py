@@ -83,8 +83,11 @@ def shipped_files(target: Target) -> dict[str, bytes]:
     """
     is_default = not target.address.spec_path and target.address.target_name == _NAME
     files = {}
-    for field, suffix in ((DebianPackagesField, ".ini"), (DebianLockField, ".json")):
-        path = target[field].value
+    named: tuple[tuple[str, type[StringField], str], ...] = (
+        (target[DebianPackagesField].value, DebianPackagesField, ".ini"),
+        (target[DebianLockField].value, DebianLockField, ".json"),
+    )
+    for path, field, suffix in named:
         if is_ready(path):
             files[path] = _ready(path, field, suffix)
         elif is_default and path in _OF_DEFAULT:

@@ -11,7 +11,7 @@ from pants.engine.target import Targets
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.rules.base import Base, BaseRequest, LockedBase, LockedBaseRequest
-from inseam.rules.debian_lock import RequestedDebianLocks
+from inseam.rules.debian_lock import GenerateDebianLock, RequestedDebianLocks
 from inseam.rules.rule_testing import (
     DEBIAN_LIST,
     debian_lock_text,
@@ -112,6 +112,7 @@ def test_a_ready_list_is_locked_in_the_repository_if_its_lock_is_there(runner: R
     set_options(runner)
     runner.write_files({"ready/BUILD": ready("trixie", lock="locks/thirteen.json")})
     (lock,) = runner.request(UserGenerateLockfiles, [RequestedDebianLocks(["thirteen"])])
+    assert isinstance(lock, GenerateDebianLock)
     assert lock.packages == "inseam:trixie.ini"
     assert lock.shipped[0].content == (PLUGIN / "default_base/trixie.ini").read_bytes()
     rootfs = Address("ready", target_name="trixie", generated_name="rootfs")

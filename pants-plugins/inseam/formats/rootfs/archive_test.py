@@ -129,9 +129,9 @@ def test_a_hard_link_is_a_link_to_the_file_that_it_names(tmp_path: Path) -> None
         info = tarfile.TarInfo(f"lib/python{MINOR}/json/same.py")
         info.type, info.linkname = tarfile.LNKTYPE, f"lib/python{MINOR}/os.py"
         archive.addfile(info)
-    path = tmp_path / "cpython.tar"
-    path.write_bytes(stream.getvalue())
-    found = read_archive(path, hashlib.sha256(stream.getvalue()).hexdigest(), "amd64", "2.36")
+    file = tmp_path / "cpython.tar"
+    file.write_bytes(stream.getvalue())
+    found = read_archive(file, hashlib.sha256(stream.getvalue()).hexdigest(), "amd64", "2.36")
     members = by_path(found.members)
     assert members[f"usr/local/lib/python{MINOR}/json/same.py"].link == "../os.py"
 
