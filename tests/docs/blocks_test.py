@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import configparser
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -59,6 +60,23 @@ def test_a_block_holds_what_its_language_says(block: Block) -> None:
         subprocess.run(["bash", "-n", "-c", block.text], check=True)
     else:
         assert block.language in ("text", "yaml"), "an unknown language"
+
+
+def _lines(page: str) -> set[str]:
+    """The lines of a page's blocks of commands and code, without comments."""
+    shown = [block for block in BLOCKS if block.page == page and block.language != "text"]
+    lines = (line for block in shown for line in block.text.splitlines())
+    return {re.split(r"\s+# ", line)[0] for line in lines if line.strip()}
+
+
+def test_the_first_page_shows_the_same_in_russian() -> None:
+    english, russian = _lines("README.md"), _lines("README.ru.md")
+    assert english - russian == set()
+    headings = [
+        [line for line in Path(page).read_text().splitlines() if line.startswith("## ")]
+        for page in ("README.md", "README.ru.md")
+    ]
+    assert len(headings[0]) == len(headings[1])
 
 
 @pytest.mark.parametrize("block", RUN, ids=_place)
