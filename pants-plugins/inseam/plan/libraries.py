@@ -77,7 +77,7 @@ def describe_missing(
     """What a person should know and do.
 
     base: its address. packages: names of Debian packages, by library. hint: how packages are added
-    to the base.
+    to the base, in lines.
     """
     lines = []
     for one in missing:
@@ -87,5 +87,5 @@ def describe_missing(
     return (
         f"neither the wheels nor the base {base} have libraries that are needed:\n"
         + "\n".join(lines)
-        + f"\n{hint} What can do without a library: add its name to [inseam].ignored_libraries."
+        + f"\n{hint}What can do without a library: add its name to [inseam].ignored_libraries."
     )

@@ -66,14 +66,14 @@ def test_the_text_names_wheel_library_file_and_package() -> None:
         *missing(distributions=["wand"], runtime={"wand": ["liba.so.6|liba.so.7"]}),
     ]
     packages = {"libgomp.so.1": "libgomp1", "liba.so.7": "liba7"}
-    text = describe_missing(found, "docker/base:debian", packages, "Edit the list.")
+    text = describe_missing(found, "docker/base:debian", packages, "Edit the list.\n")
     assert (
         f"  {BOOST} needs libgomp.so.1 (for /opt/_boost.so): add the Debian package libgomp1\n"
         in text
     )
     assert "  wand loads liba.so.6 or liba.so.7 at run time: add the Debian package liba7\n" in text
     assert "docker/base:debian" in text
-    assert "Edit the list." in text
+    assert "\nEdit the list.\nWhat can do without" in text
     unknown = describe_missing(found, "base", {}, "")
     assert "(for /opt/_boost.so)\n" in unknown
 
