@@ -51,6 +51,8 @@ new = "new.lock"
 [python.resolves_to_interpreter_constraints]
 old = ["CPython>=3.11,<3.13"]
 new = ["CPython==3.13.*"]
+[python-infer]
+use_rust_parser = true
 [python-bootstrap]
 search_path = ["<PATH>", "<PYENV>"]
 """
@@ -65,7 +67,13 @@ BASES = {
 }
 SERVICE = """\
 python_sources(resolve="{resolve}")
-python_service(name="app", entry_point="{name}.server:main", repository="{name}", base="//:{base}")
+python_service(
+    name="app",
+    entry_point="{name}.server:main",
+    repository="{name}",
+    resolve="{resolve}",
+    base="//:{base}",
+)
 """
 SERVER = """\
 import json, sqlite3, ssl, sys

@@ -234,4 +234,5 @@ def compile_modules(folder: str) -> None:
         if code is not None:
             compiled[f"{name}c"] = code
     write_whole(Path(folder) / _LANDMARK, compiled[_LANDMARK])
-    write_archive(Path(folder).parent / f"python{minor[0]}{minor[1]}.zip", compiled)
+    free = "t" if "t" in sys.abiflags else ""
+    write_archive(Path(folder).parent / f"python{minor[0]}{minor[1]}{free}.zip", compiled)

@@ -15,7 +15,7 @@ from inseam.formats.failure import Failure
 from inseam.formats.python.build_environment import make_environment
 from inseam.formats.python.wheel_testing import build_wheel
 from inseam.formats.rootfs.start import argv, copy_tree, tree_of
-from inseam.formats.rootfs.tree import write_tree
+from inseam.formats.rootfs.tree import compile_modules, write_tree
 from inseam.formats.rootfs.tree_testing import (
     EXPECTED,
     INTERPRETER,
@@ -199,3 +199,15 @@ def test_builds_of_wheels_run_on_it(tree: Path, tmp_path: Path) -> None:
         copy_tree(tmp_path / "old", tmp_path / "copy")
     script = subprocess.run([tmp_path / "env/bin/demo"], check=True, capture_output=True, text=True)
     assert script.stdout == "started\n"
+
+
+def test_the_library_of_a_free_threaded_python_has_its_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "lib/python3.13t"
+    library.mkdir(parents=True)
+    (library / "os.py").write_text("name = 'posix'\n")
+    monkeypatch.setattr(sys, "abiflags", "t", raising=False)
+    compile_modules(str(library))
+    major, minor = sys.version_info[:2]
+    assert (tmp_path / f"lib/python{major}{minor}t.zip").is_file()
