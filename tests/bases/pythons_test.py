@@ -224,6 +224,7 @@ def test_a_python_that_no_debian_has_comes_from_a_registry_too(
     layout = repository.root / "dist/src.three/app.oci"
     image = json.loads((layout / "image.json").read_text())
     runtime = image["runtime"]
+    (tmp_path / "registry").mkdir()
     with running(program, tmp_path / "registry") as registry:
         name = f"{registry.host}/python:3.12"
         copy = [skopeo, "copy", "--dest-tls-verify=false", f"oci:{layout}", f"docker://{name}"]
