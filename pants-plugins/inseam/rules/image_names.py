@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pants.backend.docker.subsystems.docker_options import DockerOptions
+from pants.backend.docker.target_types import (
+    DockerImageRegistriesField,
+    DockerImageRepositoryField,
+    DockerImageTagsField,
+)
 from pants.engine.addresses import Address
 from pants.engine.rules import collect_rules, rule
-from pants.engine.target import AllTargets, Target
+from pants.engine.target import AllTargets, Field, Target
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
@@ -20,6 +25,7 @@ from inseam.targets.image import (
     OciRepositoryField,
     OciTagsField,
 )
+from inseam.targets.service import PublishedInsteadField
 
 
 def label(address: Address) -> str:
@@ -32,29 +38,41 @@ def image_references(target: Target, options: DockerOptions) -> tuple[str, ...]:
 
     Raises Failure for one that no registry accepts.
     """
+    fields = (OciRepositoryField, OciRegistriesField, OciTagsField)
     try:
-        return _references(target, options)
+        return _references(target, fields, options)
     except (KeyError, ValueError) as error:
         raise Failure(f"{label(target.address)}: {error}") from error
 
 
-def _references(target: Target, options: DockerOptions) -> tuple[str, ...]:
+def _engine_references(target: Target, options: DockerOptions) -> tuple[str, ...]:
+    """The names of a `#image`; none if they have placeholders that only Pants' backend fills in."""
+    fields = (DockerImageRepositoryField, DockerImageRegistriesField, DockerImageTagsField)
+    try:
+        return _references(target, fields, options)
+    except (KeyError, ValueError):
+        return ()
+
+
+def _references(
+    target: Target, fields: tuple[type[Field], type[Field], type[Field]], options: DockerOptions
+) -> tuple[str, ...]:
+    values: list[Any] = [target[field].value for field in fields]
+    repository, registries, tags = values
     return references(
         target.address.spec_path,
         target.address.target_name,
-        repository=target[OciRepositoryField].value,
+        repository=repository,
         default_repository=options.default_repository,
-        registries=[
-            registry.address
-            for registry in options.registries().get(*target[OciRegistriesField].value)
-        ],
-        tags=target[OciTagsField].value,
+        registries=[one.address for one in options.registries().get(*registries)],
+        tags=tags,
     )
 
 
 @dataclass(frozen=True)
 class ImageNames:
-    """The addresses of the `oci_image`s of the repository, by name and tag."""
+    """The addresses of the images of the repository, by name and tag: of each `oci_image`, and of
+    each `#image` whose service has no `#oci` with the same names."""
 
     addresses: FrozenDict[str, tuple[Address, ...]]
 
@@ -62,15 +80,23 @@ class ImageNames:
 @rule(desc="Find the names of images", level=LogLevel.DEBUG)
 async def find_image_names(targets: AllTargets, options: DockerOptions) -> ImageNames:
     found: dict[str, list[Address]] = {}
+    layouts = {one.address for one in targets if one.has_field(OciRepositoryField)}
     for target in targets:
-        if target.has_field(OciRepositoryField):
-            for name in image_references(target, options):
-                found.setdefault(name, []).append(target.address)
+        names: tuple[str, ...] = ()
+        if target.address in layouts:
+            names = image_references(target, options)
+        elif (
+            target.has_field(PublishedInsteadField)
+            and service_of(target.address).create_generated("oci") not in layouts
+        ):
+            names = _engine_references(target, options)
+        for name in names:
+            found.setdefault(name, []).append(target.address)
     return ImageNames(FrozenDict({name: tuple(found[name]) for name in sorted(found)}))
 
 
 def check_image_names(address: Address, names: ImageNames) -> None:
-    """Raises Failure if another `oci_image` has a name of the one at `address`."""
+    """Raises Failure if another image has a name of the one at `address`."""
     for name, addresses in names.addresses.items():
         others = [other for other in addresses if other != address]
         if address in addresses and others:

@@ -945,13 +945,11 @@ def test_images_of_other_targets_run_as_the_service_does(runner: RuleRunner) -> 
     assert [(one.env["A"], one.env["B"]) for one in configs] == [("1", "2"), ("1", "3")]
 
 
-def test_images_with_one_name_are_refused_for_docker_too(runner: RuleRunner) -> None:
-    runner.write_files(
-        {
-            "src/shop/BUILD": SERVICE
-            + "python_service(name='other', entry_point='shop.server:main')\n"
-        }
-    )
+@pytest.mark.parametrize("package", ["['oci', 'image']", "['image']"])
+def test_images_with_one_name_are_refused_for_docker_too(runner: RuleRunner, package: str) -> None:
+    other = "python_service(name='other', entry_point='shop.server:main')\n"
+    runner.write_files({"src/shop/BUILD": SERVICE + other})
+    set_options(runner, f"--inseam-package={package}")
     target = runner.get_target(Address("src/shop", target_name="app", generated_name="app"))
     error = failure(runner, GeneratedSources, GenerateAppLayer(_empty(runner), target))
     assert "src/shop:app and src/shop:other both build the image shop:latest" in error

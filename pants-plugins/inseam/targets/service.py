@@ -106,7 +106,10 @@ class PublishedInsteadField(StringField):
 class ServiceImageTarget(DockerImageTarget):
     """`#image`: a `docker_image` that also says why `publish` skips it."""
 
-    core_fields = (*DockerImageTarget.core_fields, PublishedInsteadField)
+    core_fields = (
+        *DockerImageTarget.core_fields,
+        PublishedInsteadField,
+    )  # type: ignore[assignment]
 
 
 class PythonServiceTarget(TargetGenerator):

@@ -72,8 +72,9 @@ class GenerateAppLayer(GenerateSourcesRequest):
 @rule(desc="Make the layers of code for a build context", level=LogLevel.DEBUG)
 async def generate_app_layer(request: GenerateAppLayer, names: ImageNames) -> GeneratedSources:
     address = request.protocol_target.address
-    # `#image` has the names of `#oci`.
-    check_image_names(service_of(address).create_generated("oci"), names)
+    # `#image` has the names of `#oci`, if there is one.
+    for name in ("oci", "image"):
+        check_image_names(service_of(address).create_generated(name), names)
     addresses = await resolve_unparsed_address_inputs(
         request.protocol_target[AppLayersField].to_unparsed_address_inputs(), **implicitly()
     )
