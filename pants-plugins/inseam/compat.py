@@ -305,7 +305,7 @@ def _execution_environment(
         docker_image=None,
         remote_execution=remote,
         remote_execution_extra_platform_properties=[
-            tuple(pair.split("=", 1)) for pair in properties
+            (name, value) for name, value in (pair.split("=", 1) for pair in properties)
         ],
         **more,
     )
