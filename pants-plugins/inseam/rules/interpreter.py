@@ -11,7 +11,15 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pants.engine.fs import CreateDigest, Digest, DigestSubset, FileContent, PathGlobs, RemovePrefix
+from pants.engine.fs import (
+    EMPTY_DIGEST,
+    CreateDigest,
+    Digest,
+    DigestSubset,
+    FileContent,
+    PathGlobs,
+    RemovePrefix,
+)
 from pants.engine.platform import Platform
 from pants.engine.process import Process
 from pants.engine.rules import collect_rules, rule
@@ -116,6 +124,12 @@ async def _compiled_programs(
         a_worker(global_options),
     )
     check(result, "Compiling the programs failed")
+    if result.output_digest == EMPTY_DIGEST:
+        raise Failure(
+            f"A worker ran the CPython of {python.address}, but gave back nothing that it wrote."
+            " Workers must know output_directories of the Remote Execution API 2.0, which Pants"
+            " sends (docs/remote-execution.md). To build without them: --no-remote-execution."
+        )
     folders = [f"{_COMPILED}/{name}" for name in names]
     subsets = await concurrently(
         digest_subset_to_digest(DigestSubset(result.output_digest, PathGlobs([f"{folder}/*"])))

@@ -46,7 +46,7 @@ def ran_in(rule: Any, request: Any, remote: bool) -> Any:
 
     programs = FrozenDict({request.program.argv[0]: EMPTY_DIGEST})
     runnable = RunnablePython(PLATFORM, EMPTY_DIGEST, programs)
-    mocks = {
+    mocks: dict[Any, Any] = {
         find_python: lambda *_: FoundPython(runnable),
         prepare_interpreter: lambda *_: Interpreter("python"),
         execute_in: run,
