@@ -40,6 +40,7 @@ from inseam.formats.elf import MACHINES
 from inseam.formats.failure import Failure
 from inseam.formats.names import file_name
 from inseam.formats.python.frontend import REQUIRES
+from inseam.formats.rootfs.metadata import ROOTFS_TAR
 from inseam.plan.artifacts import LockedSource
 from inseam.plan.building import check_built, declare_hint, version_variables
 from inseam.plan.platform import PythonPlatform
@@ -50,10 +51,10 @@ from inseam.rules.build_requirements import (
     build_requirements,
     frontend,
 )
+from inseam.rules.debian_root import UnpackedRequest, unpacked_root
 from inseam.rules.host import CACHE_FOLDER, Program
-from inseam.rules.layers import file_content, tar_at_root
+from inseam.rules.layers import file_content
 from inseam.rules.process import run_on
-from inseam.rules.rootfs import RootfsRequest, rootfs
 from inseam.rules.sources import SourceRequest, fetched_source
 from inseam.rules.wheels import BuiltWheel
 from inseam.subsystem import InseamSubsystem
@@ -67,7 +68,6 @@ from inseam.targets.wheel_source import (
     PatchesField,
 )
 
-_ROOTFS = "rootfs.tar"
 _BUILT = "built.json"
 # A backend may ask once for more than [build-system].requires has, or, an odd one, again for more.
 _ROUNDS = 4
@@ -184,21 +184,25 @@ async def _builder(declared: Declaration, python: BasePython) -> Builder:
             f" {platform.python_version} and glibc {'.'.join(map(str, platform.glibc))}. A builder"
             " must have the same CPython and no newer glibc: take one of the base's own release."
         )
-    made = await rootfs(
-        RootfsRequest(base.address.create_generated("rootfs"), base.oci_platform, declared.groups),
+    # Without bytecode of its standard library: a build starts its Python a few times only.
+    root = await unpacked_root(
+        UnpackedRequest(
+            base.address.create_generated("rootfs"), base.oci_platform, declared.groups
+        ),
         **implicitly(),
     )
     return Builder(
         base.platform,
-        base.python,
+        # Not the builder's, which would have to be taken out of it only for this.
+        python,
         (
-            f"--root=root/{_ROOTFS}",
+            f"--root=root/{ROOTFS_TAR}",
             # Not checked here: another machine may run it, or may have done so.
             f"--architecture={platform.architecture}",
             f"--interpreter={base.interpreter}",
             f"--cache={CACHE_FOLDER}/roots",
         ),
-        (("root", await tar_at_root(made.layer)),),
+        (("root", root.digest),),
     )
 
 
