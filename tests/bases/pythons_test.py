@@ -231,11 +231,13 @@ def test_a_python_that_no_debian_has_comes_from_a_registry_too(
         subprocess.run(copy, check=True, capture_output=True)
         digest = registry.digest("python", "3.12")
         build = repository.root / "BUILD"
-        libc = runtime["libc"].split()[1]
+        version, interpreter, libc = (
+            runtime[f"org.inseam.{key}"] for key in ("python", "interpreter", "libc")
+        )
         build.write_text(
             f"{build.read_text()}registry_base(name='registry', image='{name}@{digest}',"
-            f" interpreter={runtime['interpreter']!r}, python_version={runtime['python']!r},"
-            f" glibc_version={libc!r})\n"
+            f" interpreter={interpreter!r}, python_version={version!r},"
+            f" glibc_version={libc.split()[1]!r})\n"
         )
         service = repository.root / "src/three/BUILD"
         service.write_text(service.read_text().replace("//:archive", "//:registry"))
