@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-import inseam
+from inseam.formats import failure
 from inseam.formats.debian.lock import check_current, parse_lock
 from inseam.formats.debian.package import DebianPackage, dump_package
 from inseam.formats.debian.request import parse_request
 from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_TAR, Rootfs, parse_rootfs
 from inseam.formats.rootfs.start import argv
 
-PLUGIN = Path(str(inseam.__file__)).parent
+PLUGIN = Path(failure.__file__).parents[1]
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 

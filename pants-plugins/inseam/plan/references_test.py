@@ -42,7 +42,11 @@ def test_names(fields: dict[str, Any], expected: tuple[str, ...]) -> None:
 
 
 def test_the_root_of_the_repository_is_called_as_the_target() -> None:
-    given = {"repository": "{directory}", "default_repository": "{directory}", "registries": []}
+    given: dict[str, Any] = {
+        "repository": "{directory}",
+        "default_repository": "{directory}",
+        "registries": [],
+    }
     assert references("", "app", tags=["1"], **given) == ("app:1",)
 
 
