@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import json
 import re
+import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from adoption.repository import SDIST, VERSION, WHEEL, Repository, pants_toml
+from oci.registry import running
 
 HERE = Path(__file__).parent
 REST = """\
@@ -114,6 +116,19 @@ def test_two_lines_and_two_commands_give_images(monorepo: Repository) -> None:
     assert config["Healthcheck"]["Test"] == ["CMD", "/opt/venv/bin/healthcheck"]
     assert config["ExposedPorts"] == {"8000/tcp": {}}
     assert configuration(monorepo, "stock")["config"]["ExposedPorts"] == {"8080/tcp": {}}
+
+
+def test_an_image_is_published(monorepo: Repository, tmp_path: Path) -> None:
+    program = shutil.which("docker-registry")
+    if program is None or shutil.which("skopeo") is None:
+        pytest.skip("docker-registry or skopeo is not on PATH")
+    with running(program, tmp_path) as registry:
+        ours = {"ours": {"address": registry.host, "default": True}}
+        said = monorepo.pants(f"--docker-registries={ours}", "publish", "src/shop:app#oci")
+        digest = registry.digest("shop", "latest")
+        assert digest == image(monorepo, "shop")["digest"]
+        assert registry.is_complete("shop", "latest")
+    assert f"{registry.host}/shop@{digest}" in said.stdout + said.stderr
 
 
 def test_the_wheel_holds_the_rule_set_and_no_tests() -> None:

@@ -37,7 +37,12 @@ def _gzip(level: int) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:
     if FREE_THREADED:
         zlib = import_module("zlib")
         # The header has no name and the time 0.
-        return lambda chunk: bytes(zlib.compress(chunk, level, wbits=31)), lambda: b""
+
+        def member(chunk: bytes) -> bytes:
+            compressor = zlib.compressobj(level, zlib.DEFLATED, 31)
+            return bytes(compressor.compress(chunk) + compressor.flush())
+
+        return member, lambda: b""
     try:
         gzip_compress = import_module("deflate").gzip_compress
     except ImportError as error:
