@@ -142,8 +142,11 @@ def test_the_wheel_holds_the_rule_set_and_no_tests() -> None:
         "inseam/register.py",
         "inseam/build.lock",
         "inseam/compressors.lock",
-        "inseam/default_base/lock.json",
-        "inseam/default_base/packages.ini",
+        *(
+            f"inseam/default_base/{name}.{kind}"
+            for name in ("bookworm", "forky", "libc", "trixie")
+            for kind in ("ini", "json")
+        ),
         "inseam/programs/rootfs.py",
         "inseam/testing/fixtures.py",
     }
