@@ -215,17 +215,20 @@ def test_the_layers_are_the_same_whichever_lock_says_the_same(
 
 
 def test_a_lock_without_what_the_service_needs_says_what_to_type(
-    runner: RuleRunner, files: tuple[Locked, ...]
+    runner: RuleRunner, files: tuple[Locked, ...], mirror: Mirror
 ) -> None:
     commands = {
         "pex": "./pants generate-lockfiles --resolve=services",
         "uv": "uv lock",
-        "pylock": "uv export --format=pylock.toml --output-file=services.lock",
+        "pylock": "uv export --format=pylock.toml --output-file=pylock.lock",
         "requirements": "pip-compile --generate-hashes",
     }
     for name, write in WRITERS.items():
         without = tuple(file for file in files if file.name != "words")
-        runner.write_files({"services.lock": write(without)})
+        # Files of their own: what the engine still does for the lock before does not read this one.
+        runner.write_files({f"{name}.lock": write(without)})
+        index = f"--python-repos-indexes=['{mirror.url}/simple/']"
+        set_options(runner, index, f"--inseam-locks={{'services': '{name}.lock'}}")
         error = failure(runner, DependencyLayers, ServiceRequest(SHOP))
         assert error == (
             "src/shop:app: the lock of resolve 'services' does not contain words, which greet 1.0"
