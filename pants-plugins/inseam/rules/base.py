@@ -19,6 +19,7 @@ from inseam.compat import (
     resolve_target,
     resolve_unparsed_address_inputs,
 )
+from inseam.formats.cpython import is_free_threaded
 from inseam.formats.debian.facts import Facts, check_declared, facts_of, glibc_of
 from inseam.formats.debian.lock import check_current, parse_lock, refresh_command
 from inseam.formats.debian.package import DebianPackage
@@ -26,7 +27,6 @@ from inseam.formats.debian.request import parse_request
 from inseam.formats.debian.suite import Suite
 from inseam.formats.failure import Failure
 from inseam.formats.python.archive import ArchiveLocation, interpreter_path, parse_location
-from inseam.formats.python.bytecode import is_free_threaded
 from inseam.formats.python.standard import ARCHIVE, lacking
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.default_base import how_to_lock, is_ready, shipped_files

@@ -7,24 +7,25 @@ import json
 import posixpath
 import re
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from inseam.formats.cpython import NAME, own_library
 from inseam.formats.failure import Failure
 from inseam.formats.oci.config import Runtime
 from inseam.formats.oci.descriptor import GZIP_LAYER, TAR_LAYER, blob_path
 from inseam.formats.oci.flatten import is_removed, member_path, opened_layer, removed
 from inseam.formats.oci.layer import Layer
 
-_PATCHLEVEL = re.compile(r"(?:.*/)?include/python3\.\d+t?/patchlevel\.h")
+_PATCHLEVEL = re.compile(rf"(?:.*/)?include/{NAME}/patchlevel\.h")
 _PY_VERSION = re.compile(rb'#define\s+PY_VERSION\s+"(\d+\.\d+\.\d+)')
 _LIBC = re.compile(r"(?:.*/)?lib[^/]*(?:/[^/]+)?/libc\.so\.6")
 _LIBC_FILE = re.compile(r"(?:.*/)?libc-(\d+\.\d+)\.so")  # its name until glibc 2.33
 _GLIBC_VERSION = re.compile(rb"GNU C Library .*? release version (\d+\.\d+)")
 _LIBRARY = re.compile(r"(?!.*/(?:site-packages|dist-packages|lib-dynload)/).*\.so(?:\.[^/]*)?")
 # By one module it is seen where the standard library is, and whether it has bytecode.
-_MODULE = re.compile(r"(?:.*/)?lib/python3\.\d+t?/(?:os\.py|__pycache__/os\.cpython-\d+\.pyc)")
+_MODULE = re.compile(rf"(?:.*/)?lib/{NAME}/(?:os\.py|__pycache__/os\.cpython-\d+\.pyc)")
 _LARGEST = 16 << 20  # bytes of a file that is read
 
 # Describes a pulled image, beside its documents.
@@ -93,17 +94,14 @@ def read_facts(image: str, layers: Sequence[Layer], folder: Path, interpreter: s
     )
 
 
-def _stdlib(modules: Iterable[str], interpreter: str) -> str:
+def _stdlib(modules: Collection[str], interpreter: str) -> str:
     """The standard library of the interpreter: the one in the same installation, else the only
     one."""
-    found = sorted(posixpath.dirname(path) for path in modules if path.endswith("/os.py"))
-    prefix = posixpath.dirname(posixpath.dirname(interpreter))
-    own = [path for path in found if posixpath.dirname(posixpath.dirname(path)) == prefix]
-    named = [path for path in own if path.endswith(posixpath.basename(interpreter))]
-    for several in (named, own, found):
-        if len(several) == 1:
-            return several[0]
-    return ""
+    own = own_library(interpreter, modules)
+    if own is not None:
+        return own
+    found = [posixpath.dirname(path) for path in modules if path.endswith("/os.py")]
+    return found[0] if len(found) == 1 else ""
 
 
 def _with(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import marshal
-import re
 import sys
 import warnings
 from pathlib import PurePosixPath
@@ -32,12 +31,6 @@ def cache_path(path: str, minor: tuple[int, int]) -> str:
     """Where CPython `minor` looks for the bytecode of `path` (PEP 3147)."""
     source = PurePosixPath(path)
     return str(source.parent / "__pycache__" / f"{source.stem}.cpython-{minor[0]}{minor[1]}.pyc")
-
-
-def is_free_threaded(interpreter: str) -> bool:
-    """Whether the interpreter at a path was built without the global lock (PEP 703), which its name
-    says: `python3.13t`. Its standard library is named so, too; its bytecode is not."""
-    return re.search(r"python3\.\d+t\Z", interpreter) is not None
 
 
 def compile_module(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import posixpath
 
-from inseam.formats.python.bytecode import is_free_threaded
+from inseam.formats.cpython import is_free_threaded
 from inseam.formats.tar import EXECUTABLE_MODE, Member
 
 VENV = "opt/venv"

@@ -8,14 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from inseam.formats.cpython import is_free_threaded
 from inseam.formats.failure import Failure
 from inseam.formats.files import whole, write_whole
-from inseam.formats.python.bytecode import (
-    cache_path,
-    compile_source,
-    is_free_threaded,
-    minor_version,
-)
+from inseam.formats.python.bytecode import cache_path, compile_source, minor_version
 from inseam.formats.rootfs.metadata import (
     ROOTFS_FILE,
     ROOTFS_TAR,

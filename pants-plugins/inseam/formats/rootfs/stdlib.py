@@ -6,11 +6,12 @@ import posixpath
 import re
 from collections.abc import Sequence
 
+from inseam.formats.cpython import NAME
 from inseam.formats.rootfs.checks import libraries
 from inseam.formats.tar import Member
 
 _EXTENSION = re.compile(
-    r"(?P<stdlib>usr/(?:local/)?lib/python3\.\d+t?)/lib-dynload/(?P<name>\w+)\.[^/]+\.so\Z"
+    rf"(?P<stdlib>usr/(?:local/)?lib/{NAME})/lib-dynload/(?P<name>\w+)\.[^/]+\.so\Z"
 )
 # Packages that cannot be imported without the extension module.
 _PACKAGES = {"_curses": "curses", "_tkinter": "tkinter"}

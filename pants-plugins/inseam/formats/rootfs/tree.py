@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from inseam.formats.cpython import NAME, own_library
 from inseam.formats.elf import machine, needed
 from inseam.formats.failure import Failure
 from inseam.formats.files import write_whole
@@ -29,8 +30,19 @@ from inseam.formats.tar import EXECUTABLE_MODE, Member
 _LANDMARK = "os.pyc"
 # What the programs that run on it import, beside what each CPython has.
 _MODULES = ("argparse", "hashlib", "json", "subprocess", "tarfile", "zipfile", "zlib")
+# Prints the arguments that are no modules which can be imported.
+_LACKING = """\
+import sys
+lacking = []
+for name in sys.argv[1:]:
+    try:
+        __import__(name)
+    except ImportError:
+        lacking.append(name)
+print(", ".join(lacking))
+"""
 
-_OF_PYTHON = re.compile(r"(?:.*/)?(?:bin/python[^/]*\Z|lib/python3\.\d+t?/)")
+_OF_PYTHON = re.compile(rf"(?:.*/)?(?:bin/python[^/]*\Z|lib/{NAME}/)")
 # What the extension modules of wheels expect of every machine (PEP 600). The loader would take what
 # the tree lacks of it from the machine, whose glibc may be another than the tree's.
 _EXPECTED = (
@@ -54,14 +66,21 @@ def write_tree(blobs: Sequence[Path], interpreter: str, out: Path) -> None:
     program = _file(interpreter, files)
     if program is None:
         raise Failure(f"the base has no interpreter {interpreter}")
-    stdlib = _stdlib(program.path, files)
-    extensions = _extensions(stdlib, files)
+    stdlib = own_library(program.path, files)
+    if stdlib is None:
+        raise Failure(f"the base has no standard library for {interpreter}")
+    modules = dict(_modules(stdlib, files))
     found: dict[str, Member] = {}
     loader, *names = _needed(program) or ("",)
     if not loader.startswith("/"):
         raise Failure(f"{interpreter} of the base is no program that a dynamic loader starts")
     # A module of which the base lacks a library cannot be imported there, either.
-    useful = [one for one in extensions if _add(_needed(one), one.path, files, found)]
+    useless = [
+        path
+        for path, module in modules.items()
+        if machine(_content(module)[:20]) is not None
+        and not _add(_needed(module), module.path, files, found)
+    ]
     if not _add(names, program.path, files, found):
         raise Failure(f"the base has not all libraries that {interpreter} needs")
     for name in _EXPECTED:
@@ -74,9 +93,8 @@ def write_tree(blobs: Sequence[Path], interpreter: str, out: Path) -> None:
     for name, library in found.items():
         _write(out / LIBRARIES / name, library)
     target = out / "lib" / posixpath.basename(stdlib)
-    for path, member in _modules(stdlib, files):
-        if member not in extensions or member in useful:
-            _write(target / path, member)
+    for path in sorted(modules.keys() - useless):
+        _write(target / path, modules[path])
     _compile(out, target)
 
 
@@ -97,18 +115,6 @@ def _file(path: str, files: Mapping[str, Member]) -> Member | None:
     return found if found is not None and found.link is None else None
 
 
-def _stdlib(program: str, files: Mapping[str, Member]) -> str:
-    """The folder of the standard library of the interpreter at this path."""
-    prefix = posixpath.dirname(posixpath.dirname(program))
-    pattern = re.compile(rf"{re.escape(posixpath.join(prefix, 'lib'))}/python3\.\d+t?/os\.py")
-    found = sorted(posixpath.dirname(path) for path in files if pattern.fullmatch(path))
-    named = [path for path in found if path.endswith(posixpath.basename(program))]
-    for several in (named, found):
-        if len(several) == 1:
-            return several[0]
-    raise Failure(f"the base has no standard library for /{program}")
-
-
 def _modules(stdlib: str, files: Mapping[str, Member]) -> Iterator[tuple[str, Member]]:
     """The files of the standard library, by path in it, without those that no image gets."""
     dropped = compile_patterns(DROPPED_FROM_STDLIB)
@@ -119,11 +125,6 @@ def _modules(stdlib: str, files: Mapping[str, Member]) -> Iterator[tuple[str, Me
             member = _file(path, files)
             if member is not None and path.endswith((".py", ".so")):
                 yield inner, member
-
-
-def _extensions(stdlib: str, files: Mapping[str, Member]) -> list[Member]:
-    found = (member for path, member in _modules(stdlib, files) if path.endswith(".so"))
-    return [member for member in found if machine(_content(member)[:20]) is not None]
 
 
 def _content(member: Member) -> bytes:
@@ -180,29 +181,21 @@ def _write(path: Path, member: Member, mode: int = 0o644) -> None:
 
 def _compile(tree: Path, stdlib: Path) -> None:
     """Replaces the modules by their bytecode, which the tree's own interpreter makes."""
+    lacking = _start(tree, _LACKING, *_MODULES)
+    if lacking:
+        raise Failure(
+            f"the base's CPython lacks modules that make layers: {lacking}. Add its whole standard"
+            " library to the base, as libpython3.11-stdlib of Debian"
+        )
     script = "import sys; sys.path.insert(0, sys.argv[1]); from {0} import {1}; {1}(sys.argv[2])"
     code = script.format(__name__, compile_modules.__name__)
     ours = Path(__file__).resolve().parents[3]
-    _start(tree, "import sys")
-    lacking = [name for name in _MODULES if not _starts(tree, f"import {name}")]
-    if lacking:
-        raise Failure(
-            f"the base's CPython lacks modules that make layers: {', '.join(lacking)}. Add its"
-            " whole standard library to the base, as libpython3.11-stdlib of Debian"
-        )
     _start(tree, code, str(ours), str(stdlib.resolve()))
 
 
-def _starts(tree: Path, code: str) -> bool:
-    try:
-        _start(tree, code)
-    except Failure:
-        return False
-    return True
-
-
-def _start(tree: Path, code: str, *arguments: str) -> None:
-    """Runs code by the interpreter of a tree; raises Failure if that does not start or fails."""
+def _start(tree: Path, code: str, *arguments: str) -> str:
+    """Runs code by the interpreter of a tree, and returns what it prints; raises Failure if that
+    does not start or fails."""
     command = [*argv(str(tree.resolve())), "-sSBc", code, *arguments]
     try:
         result = subprocess.run(
@@ -210,16 +203,16 @@ def _start(tree: Path, code: str, *arguments: str) -> None:
             env={"PYTHONHASHSEED": "0"},
             check=False,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
         )
     except OSError as error:
         raise Failure(f"the base's interpreter does not start here: {error.strerror}") from None
     if result.returncode != 0:
-        text = result.stdout.decode(errors="replace").strip()
+        text = result.stderr.decode(errors="replace").strip()
         raise Failure(
             f"the base's interpreter does not start here (exit code {result.returncode}): {text}"
         )
+    return result.stdout.decode().strip()
 
 
 def compile_modules(folder: str) -> None:
