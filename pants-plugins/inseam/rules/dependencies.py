@@ -146,12 +146,13 @@ async def infer_rootfs_dependencies(
     return InferredDependencies([lock] if lock else [])
 
 
-async def _base(spec: str | None, address: Address, inseam: InseamSubsystem) -> tuple[Address, ...]:
+async def _named(field: str, names: Iterable[str | None], owner: Address) -> tuple[Address, ...]:
+    """The targets that a field names; a name that is None or "" is none."""
     found: tuple[Address, ...] = await resolve_unparsed_address_inputs(
         UnparsedAddressInputs(
-            [base for base in (spec or inseam.base,) if base],
-            owning_address=address,
-            description_of_origin=f"the `base` of {address}",
+            [name for name in names if name],
+            owning_address=owner,
+            description_of_origin=f"the `{field}` of {owner}",
         ),
         **implicitly(),
     )
@@ -174,7 +175,8 @@ async def infer_oci_image_dependencies(
     request: InferOciImageDependencies, inseam: InseamSubsystem
 ) -> InferredDependencies:
     field_set = request.field_set
-    return InferredDependencies(await _base(field_set.base.value, field_set.address, inseam))
+    base = field_set.base.value or inseam.base
+    return InferredDependencies(await _named("base", [base], field_set.address))
 
 
 @dataclass(frozen=True)
@@ -195,14 +197,7 @@ async def infer_wheel_source_dependencies(
 ) -> InferredDependencies:
     """What builds the wheel: the builder, and the lock of what the build requires."""
     field_set = request.field_set
-    builder = await resolve_unparsed_address_inputs(
-        UnparsedAddressInputs(
-            [name for name in (field_set.builder.value,) if name],
-            owning_address=field_set.address,
-            description_of_origin=f"the `builder` of {field_set.address}",
-        ),
-        **implicitly(),
-    )
+    builder = await _named("builder", [field_set.builder.value], field_set.address)
     resolve = field_set.resolve.value or inseam.build_resolve or ""
     return InferredDependencies([*builder, *_python_lock(resolve, python_setup, inseam)])
 
@@ -257,15 +252,9 @@ async def infer_shared_layer_dependencies(
     request: InferSharedLayerDependencies, inseam: InseamSubsystem, python_setup: PythonSetup
 ) -> InferredDependencies:
     field_set = request.field_set
-    requirements = await resolve_unparsed_address_inputs(
-        UnparsedAddressInputs(
-            [member for member in field_set.requirements.value if is_address(member)],
-            owning_address=field_set.address,
-            description_of_origin=f"the `requirements` of {field_set.address}",
-        ),
-        **implicitly(),
-    )
-    base = await _base(field_set.base.value, field_set.address, inseam)
+    members = [member for member in field_set.requirements.value if is_address(member)]
+    requirements = await _named("requirements", members, field_set.address)
+    base = await _named("base", [field_set.base.value or inseam.base], field_set.address)
     resolve = field_set.resolve.normalized_value(python_setup)
     found = await transitive_targets(TransitiveTargetsRequest(requirements), **implicitly())
     globs = tuple(member for member in field_set.requirements.value if not is_address(member))
