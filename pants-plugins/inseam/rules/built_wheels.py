@@ -52,8 +52,8 @@ from inseam.rules.build_requirements import (
     frontend,
 )
 from inseam.rules.debian_root import UnpackedRequest, unpacked_root
+from inseam.rules.digests import file_content
 from inseam.rules.host import CACHE_FOLDER, Program
-from inseam.rules.layers import file_content
 from inseam.rules.process import run_on
 from inseam.rules.sources import SourceRequest, fetched_source
 from inseam.rules.wheels import BuiltWheel

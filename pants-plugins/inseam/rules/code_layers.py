@@ -39,10 +39,11 @@ from inseam.formats.python.code import (
 from inseam.formats.python.installed import NAMES, PATHS, first_name, load_names
 from inseam.rules.base import BasePython
 from inseam.rules.compressors import CompressorsRequest, compressors
+from inseam.rules.digests import file_content, written
 from inseam.rules.first_party import SOURCES, CodeSources
 from inseam.rules.generate import service_of
 from inseam.rules.host import Program
-from inseam.rules.layers import StoredLayer, file_content, layer_tar, only_file, written
+from inseam.rules.layers import StoredLayer, layer_tar, only_file
 from inseam.rules.process import run_on
 from inseam.rules.service import (
     DependencyLayers,

@@ -11,9 +11,7 @@ from pants.backend.python.util_rules.interpreter_constraints import InterpreterC
 from pants.backend.python.util_rules.pex_cli import PexCliProcess
 from pants.engine.fs import (
     EMPTY_DIGEST,
-    CreateDigest,
     Digest,
-    FileContent,
     MergeDigests,
     RemovePrefix,
 )
@@ -23,7 +21,6 @@ from pants.util.logging import LogLevel
 from inseam.compat import (
     by_name,
     concurrently,
-    create_digest,
     digest_to_snapshot,
     execute_pex_cli,
     find_interpreter,
@@ -38,6 +35,7 @@ from inseam.plan.pex_lock import parse_pex_lock
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import PythonLock
 from inseam.rules.base import BasePython
+from inseam.rules.digests import written
 from inseam.rules.host import Program, run_on_host
 from inseam.rules.interpreter import found_python
 from inseam.rules.lock_files import FileRequest, fetched_file
@@ -94,7 +92,7 @@ async def _installable_wheels(
 ) -> Digest:
     """The wheels of the lock that an installed CPython, of any platform, can import."""
     hashed = pinned(lock)
-    inputs = await create_digest(CreateDigest([FileContent(_REQUIREMENTS, hashed.encode())]))
+    inputs = await written({_REQUIREMENTS: hashed.encode()})
     python = await find_interpreter(
         InterpreterConstraints([f"CPython=={python_version}.*"]), **implicitly()
     )

@@ -42,8 +42,8 @@ from inseam.formats.failure import Failure
 from inseam.rules.base import packages_path
 from inseam.rules.debs import FETCH_ENV, trust_args
 from inseam.rules.default_base import is_shipped, shipped_files
+from inseam.rules.digests import file_content
 from inseam.rules.host import Program, run_on_host
-from inseam.rules.layers import file_content
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.base import DebianLockField, RootfsSourcesField
 

@@ -44,9 +44,9 @@ from inseam.formats.oci.prune import Pruned, prune, using
 from inseam.formats.oci.store import blobs_of, export_contents, missing
 from inseam.rules.base import Base
 from inseam.rules.base_image import BaseOciRequest, base_oci
+from inseam.rules.digests import written
 from inseam.rules.host import Program, run_on_host
 from inseam.rules.image import Packaged, PackagedRequest, packaged_image
-from inseam.rules.layers import written
 from inseam.subsystem import InseamSubsystem
 
 logger = logging.getLogger(__name__)

@@ -37,7 +37,7 @@ from inseam.compat import (
 from inseam.formats.failure import Failure
 from inseam.formats.python.dist_info import DistInfo, dist_info, dist_info_of_wheel
 from inseam.formats.python.entry_point import EntryPoint
-from inseam.rules.layers import written
+from inseam.rules.digests import written
 
 
 @dataclass(frozen=True)

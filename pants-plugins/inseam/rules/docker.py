@@ -21,8 +21,6 @@ from pants.engine.env_vars import EnvironmentVarsRequest
 from pants.engine.fs import (
     EMPTY_DIGEST,
     AddPrefix,
-    CreateDigest,
-    FileContent,
     MergeDigests,
 )
 from pants.engine.process import Process, ProcessCacheScope
@@ -35,7 +33,6 @@ from inseam.compat import (
     add_prefix,
     by_name,
     concurrently,
-    create_digest,
     environment_vars_subset,
     execute_process,
     implicitly,
@@ -46,6 +43,7 @@ from inseam.compat import (
 )
 from inseam.formats.failure import Failure
 from inseam.plan.dockerfile import layer_instructions
+from inseam.rules.digests import written
 from inseam.rules.generate import service_of
 from inseam.rules.layers import StoredLayer, only_file
 from inseam.rules.libraries import LibrariesRequest, check_libraries
@@ -123,9 +121,9 @@ async def make_engine_image(
     )
     if found.exit_code == 0:
         return StartImage(tag)
-    written = await create_digest(CreateDigest([FileContent("Dockerfile", dockerfile.encode())]))
+    file = await written({"Dockerfile": dockerfile.encode()})
     layers = await concurrently(only_file(layer, f"{layer.name}.tar") for layer in request.layers)
-    context = await merge_digests(MergeDigests([*layers, written]))
+    context = await merge_digests(MergeDigests([*layers, file]))
     # A folder's name of its own, for the reason that is given for the `context_root` of `#image`.
     folder = await add_prefix(AddPrefix(context, version))
     built = await execute_process(

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any
 
-from pants.engine.fs import (
-    CreateDigest,
-    Digest,
-    DigestSubset,
-    FileContent,
-    PathGlobs,
-    RemovePrefix,
-)
+from pants.engine.fs import Digest, DigestSubset, PathGlobs, RemovePrefix
 from pants.engine.rules import collect_rules, rule
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
     by_name,
-    create_digest,
     digest_subset_to_digest,
-    get_digest_contents,
     implicitly,
     remove_prefix,
 )
@@ -28,6 +19,7 @@ from inseam.formats.oci.descriptor import BLOBS
 from inseam.formats.oci.layer import LAYER_FILE, LAYERS, Layer, load_layer
 from inseam.rules.base import BasePython
 from inseam.rules.compressors import CompressorsRequest, compressors
+from inseam.rules.digests import file_content
 from inseam.rules.host import Program
 from inseam.rules.process import run_on
 
@@ -67,22 +59,6 @@ def layer_folder(name: str) -> str:
 def layer_tar(name: str) -> str:
     """The path of a layer's tar among other layers."""
     return f"{layer_folder(name)}/{name}.tar"
-
-
-async def file_content(digest: Digest, path: str) -> bytes:
-    """The content of one file of a digest."""
-    found = await digest_subset_to_digest(DigestSubset(digest, PathGlobs([path])))
-    (file,) = await get_digest_contents(found)
-    content: bytes = file.content
-    return content
-
-
-async def written(files: Mapping[str, bytes]) -> Digest:
-    """A digest with files of that content, by path."""
-    digest: Digest = await create_digest(
-        CreateDigest(FileContent(path, content) for path, content in files.items())
-    )
-    return digest
 
 
 async def stored_layer(name: str, digest: Digest) -> StoredLayer:

@@ -27,8 +27,9 @@ from inseam.plan.runtime_libraries import RUNTIME_LIBRARIES
 from inseam.rules.base import Base, LockedBaseRequest, locked_base
 from inseam.rules.debs import FETCH_ENV, trust_args
 from inseam.rules.default_base import how_to_add
+from inseam.rules.digests import file_content
 from inseam.rules.host import Program, run_on_host
-from inseam.rules.layers import StoredLayer, file_content, only_file
+from inseam.rules.layers import StoredLayer, only_file
 from inseam.rules.warnings import WarningRequest, warn
 from inseam.subsystem import InseamSubsystem, MissingLibraries
 

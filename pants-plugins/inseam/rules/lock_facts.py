@@ -19,8 +19,8 @@ from inseam.plan.artifacts import Locked, LockedWheel
 from inseam.plan.lock import chosen
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import INDEX, Artifact, Distribution
+from inseam.rules.digests import file_content
 from inseam.rules.host import NETWORK_ENV, Program, run_on_host
-from inseam.rules.layers import file_content
 from inseam.rules.lock_files import index_urls
 from inseam.rules.wheels import FetchRequest, fetched_wheel
 

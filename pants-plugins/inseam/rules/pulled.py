@@ -17,7 +17,6 @@ from inseam.compat import (
     by_name,
     digest_subset_to_digest,
     environment_vars_subset,
-    get_digest_contents,
     implicitly,
     resolve_target,
 )
@@ -27,6 +26,7 @@ from inseam.formats.oci.config import Runtime
 from inseam.formats.oci.descriptor import blob_path
 from inseam.formats.oci.metadata import METADATA, ImageMetadata, load_metadata
 from inseam.rules.base import BasePython
+from inseam.rules.digests import file_content
 from inseam.rules.host import NETWORK_ENV, Program, run_on_host
 from inseam.targets.base import RequiredImageReferenceField
 
@@ -102,20 +102,16 @@ async def pull_image(request: PulledRequest) -> PulledImage:
         raise Failure(f"{address}: {error}") from error
     if result.messages.strip():
         logger.warning("%s: %s", address, result.messages.strip())
-    facts_and_metadata = await digest_subset_to_digest(
-        DigestSubset(result.digest, PathGlobs([METADATA, FACTS_FILE]))
-    )
-    files = {file.path: file.content for file in await get_digest_contents(facts_and_metadata)}
-    metadata = load_metadata(files[METADATA])._replace(target=str(address))
+    metadata = load_metadata(await file_content(result.digest, METADATA))
+    metadata = metadata._replace(target=str(address))
+    facts = load_facts(await file_content(result.digest, FACTS_FILE))
     config = blob_path(Path(), metadata.config_digest).as_posix()
-    (file,) = await get_digest_contents(
-        await digest_subset_to_digest(DigestSubset(result.digest, PathGlobs([config])))
-    )
+    configuration = await file_content(result.digest, config)
     blobs = tuple(
         blob_path(Path(), layer.descriptor.digest).as_posix() for layer in metadata.layers
     )
     layers = await digest_subset_to_digest(DigestSubset(result.digest, PathGlobs(blobs)))
-    return PulledImage(metadata, config, file.content, layers, blobs, load_facts(files[FACTS_FILE]))
+    return PulledImage(metadata, config, configuration, layers, blobs, facts)
 
 
 pulled_image = by_name(pull_image)

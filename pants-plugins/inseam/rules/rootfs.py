@@ -15,8 +15,9 @@ from inseam.formats.oci.layer import Layer
 from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_LAYER, parse_rootfs
 from inseam.rules.base import BasePython, LockedBaseRequest, locked_base, platform_of
 from inseam.rules.debian_root import UnpackedRequest, unpacked_root
+from inseam.rules.digests import file_content
 from inseam.rules.host import Program
-from inseam.rules.layers import StoredLayer, file_content, layer_folder
+from inseam.rules.layers import StoredLayer, layer_folder
 from inseam.rules.process import run_on
 
 

@@ -10,7 +10,8 @@ from inseam.compat import concurrently, implicitly
 from inseam.formats.python.installed import IMPORTS, NAMES, load_imports, load_names
 from inseam.formats.python.standard import remedy
 from inseam.rules.base import Base
-from inseam.rules.layers import StoredLayer, file_content
+from inseam.rules.digests import file_content
+from inseam.rules.layers import StoredLayer
 from inseam.rules.warnings import WarningRequest, warn
 
 

@@ -14,7 +14,6 @@ from pants.engine.env_vars import EnvironmentVarsRequest
 from pants.engine.fs import (
     CreateDigest,
     Digest,
-    FileContent,
     FileEntry,
     MergeDigests,
     PathGlobs,
@@ -47,8 +46,8 @@ from inseam.formats.names import relative_path
 from inseam.rules.base import packages_path
 from inseam.rules.debs import FETCH_ENV, DebRequest, deb, trust_args, vendor_folder
 from inseam.rules.default_base import how_to_lock, is_default_lock, shipped_files
+from inseam.rules.digests import file_content, written
 from inseam.rules.host import Program, run_on_host
-from inseam.rules.layers import file_content
 from inseam.subsystem import DEFAULT_BASE, InseamSubsystem
 from inseam.targets.base import DebianLockField, RootfsSourcesField
 
@@ -253,9 +252,7 @@ async def check_debian_locks(
                 *trust_args(inseam),
                 *(lock.path for lock in locks),
             ),
-            input=await create_digest(
-                CreateDigest(FileContent(lock.path, lock.content) for lock in locks)
-            ),
+            input=await written({lock.path: lock.content for lock in locks}),
             output="out",
             description=f"Check {', '.join(lock.path for lock in locks)}",
             env=tuple(sorted(env.items())),

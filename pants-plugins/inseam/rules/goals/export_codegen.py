@@ -22,9 +22,10 @@ from inseam.compat import (
 from inseam.formats.oci.layer import LAYERS_FILE, dump_layers
 from inseam.formats.python.code import LIBRARIES_LAYER, no_code
 from inseam.rules.code_layers import CodeLayersRequest, code_layers
+from inseam.rules.digests import written
 from inseam.rules.generate import file_name, layers_folder, rootfs_folder, service_of
 from inseam.rules.image_names import ImageNames, check_image_names
-from inseam.rules.layers import StoredLayer, tar_at_root, written
+from inseam.rules.layers import StoredLayer, tar_at_root
 from inseam.rules.rootfs import RootfsRequest, rootfs
 from inseam.rules.service import ServiceRequest, dependency_layers
 from inseam.rules.wheel_layers import SharedLayerRequest, shared_layer

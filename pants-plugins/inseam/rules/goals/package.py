@@ -31,10 +31,10 @@ from inseam.formats.names import relative_path
 from inseam.formats.oci.layer import LAYERS_FILE, Layer, dump_layers
 from inseam.formats.oci.metadata import METADATA
 from inseam.rules.code_layers import CodeLayersRequest, code_layers
+from inseam.rules.digests import written
 from inseam.rules.dist import STORE, in_dist
 from inseam.rules.generate import dist_path, service_of
 from inseam.rules.image import PackagedRequest, packaged_image
-from inseam.rules.layers import written
 from inseam.rules.service import ServiceRequest, dependency_layers
 from inseam.rules.wheel_layers import SharedLayerRequest, shared_layer
 from inseam.targets.container import OciPlatformsField
