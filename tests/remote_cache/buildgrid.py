@@ -6,10 +6,11 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,47 @@ def free_port() -> int:
         return port
 
 
+@contextmanager
+def running(
+    command: Sequence[str | Path], log: Path, stop: signal.Signals = signal.SIGTERM
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs a program, which gets the signal `stop` at the end of the block."""
+    with open(log, "ab") as output:
+        process = subprocess.Popen(
+            [*_DIES_WITH_ITS_PARENT, *map(str, command)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield process
+    finally:
+        process.send_signal(stop)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+    """Waits until the condition, which the process brings about, holds. Raises AssertionError, with
+    the log, if the process ends before, and after two minutes."""
+    end = time.monotonic() + 120
+    while time.monotonic() < end and process.poll() is None:
+        if condition():
+            return
+        time.sleep(0.1)
+    command = " ".join(map(str, process.args))  # type: ignore[arg-type, union-attr]
+    raise AssertionError(f"{command} does not start:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+def listens(port: int) -> bool:
+    """Whether something listens on a port of this machine."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 @dataclass(frozen=True)
 class Server:
     """A running server. storage: the folder of its blobs."""
@@ -133,30 +175,6 @@ def serving(venv: Path, folder: Path) -> Iterator[Server]:
     port = free_port()
     config, log = folder / f"{port}.yml", folder / f"{port}.log"
     config.write_text(_CONFIG.format(port=port, storage=folder / "storage"))
-    with open(log, "wb") as output:
-        process = subprocess.Popen(
-            [*_DIES_WITH_ITS_PARENT, str(venv / "bin/bgd"), "server", "start", str(config)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        _wait_until_it_listens(process, port, log)
+    with running([venv / "bin/bgd", "server", "start", config], log) as process:
+        wait_for(lambda: listens(port), process, log)
         yield Server(process, port, folder / "storage")
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    end = time.monotonic() + 120
-    while time.monotonic() < end and process.poll() is None:
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError(f"BuildGrid does not listen on port {port}:\n{log.read_text()[-4000:]}")

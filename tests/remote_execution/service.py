@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
 
-from remote_cache.buildgrid import Unavailable, free_port
+from remote_cache.buildgrid import Unavailable, free_port, listens, running, wait_for
 
 _CONFIG = """\
 description: Executes processes for one test.
@@ -79,27 +78,6 @@ def postgres() -> Path:
 
 
 @contextmanager
-def running(command: Sequence[str | Path], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Runs a program, which is told to end at the end of the block."""
-    with open(log, "ab") as output:
-        process = subprocess.Popen(
-            ["setpriv", "--pdeathsig=TERM", *map(str, command)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT if "postgres" in str(command[0]) else signal.SIGTERM)
-        try:
-            process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-@contextmanager
 def _database(log: Path) -> Iterator[str]:
     """A PostgreSQL without a port, in a folder of its own; gives how to connect to it."""
     programs = postgres()
@@ -119,26 +97,12 @@ def _database(log: Path) -> Iterator[str]:
     # fmt: on
     try:
         subprocess.run(["setpriv", *user, *initdb], check=True, capture_output=True, cwd="/")
-        with running([*user, *serve], log):
-            wait_for(lambda: (folder / ".s.PGSQL.5432").exists(), "PostgreSQL", log)
+        # It ends at once, whoever is connected.
+        with running(["setpriv", *user, *serve], log, signal.SIGINT) as process:
+            wait_for(lambda: (folder / ".s.PGSQL.5432").exists(), process, log)
             yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def wait_for(condition: Callable[[], bool], what: str, log: Path) -> None:
-    """Waits until the condition holds; raises AssertionError, with the log, after a minute."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{what} does not start:\n{log.read_text(errors='replace')[-4000:]}")
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @dataclass(frozen=True)
@@ -183,12 +147,12 @@ def executing(venv: Path, folder: Path) -> Iterator[Service]:
         config.write_text(_CONFIG.format(port=port, database=database, storage=folder / "storage"))
         bgd = venv / "bin/bgd"
         _migrate([bgd, "migrate", "apply", database])
-        stack.enter_context(running([bgd, "server", "start", config], log))
-        wait_for(lambda: _listens(port), "BuildGrid", log)
+        process = stack.enter_context(running([bgd, "server", "start", config], log))
+        wait_for(lambda: listens(port), process, log)
         python = venv / "bin/python"
         translator: _Command = [python, _TRANSLATOR, str(executes), f"127.0.0.1:{port}"]
-        stack.enter_context(running(translator, log))
-        wait_for(lambda: _listens(executes), "the translator", log)
+        process = stack.enter_context(running(translator, log))
+        wait_for(lambda: listens(executes), process, log)
         yield Service(port, executes, folder / "storage")
 
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
 
-from remote_cache.buildgrid import Unavailable
-from remote_execution.service import Service, running, wait_for
+from remote_cache.buildgrid import Unavailable, running, wait_for
+from remote_execution.service import Service
 
 _LIST = """\
 [release]
@@ -126,7 +126,7 @@ def working(root: Path, service: Service, folder: Path, name: str) -> Iterator[W
     try:
         with ExitStack() as stack:
             first = stack.enter_context(running(casd, log))
-            wait_for(lambda: (own / "worker/storage.sock").exists(), "buildbox-casd", log)
+            wait_for(lambda: (own / "worker/storage.sock").exists(), first, log)
             yield Worker((stack.enter_context(running(worker, log)), first), log)
     finally:
         shutil.rmtree(own, ignore_errors=True)
