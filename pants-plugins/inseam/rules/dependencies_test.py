@@ -177,6 +177,19 @@ def test_the_lock_that_images_are_made_from_affects_them(runner: RuleRunner) -> 
         set_options(runner, options[0], base="//docker/base:debian")
 
 
+def test_an_archive_of_cpython_in_the_folder_of_the_base_affects_the_images(
+    runner: RuleRunner,
+) -> None:
+    archives = {"linux/amd64": "docker/base/python.tar.gz#sha256=" + "0" * 64}
+    base = DEBIAN.replace(")", f", python_version='3.12.8', python_archives={archives})")
+    runner.write_files({"docker/base/BUILD": base, "docker/base/python.tar.gz": "new"})
+    try:
+        assert affected(runner, "docker/base/python.tar.gz") == IMAGES
+        assert affected(runner, "docker/base/packages.ini") == IMAGES
+    finally:
+        runner.write_files({"docker/base/BUILD": DEBIAN})
+
+
 def test_the_lock_of_what_builds_require_affects_what_is_built(runner: RuleRunner) -> None:
     options = "--python-infer-use-rust-parser", "--inseam-build-resolve=other"
     set_options(runner, *options, base="//docker/base:debian")

@@ -16,6 +16,7 @@ from pants.engine.target import (
 )
 from pants.engine.unions import UnionMembership, UnionRule
 
+from inseam.formats.python.archive import parse_location
 from inseam.plan.packaging import Artifact
 from inseam.rules.default_base import is_ready
 from inseam.subsystem import DEFAULT_BASE, InseamSubsystem
@@ -29,6 +30,7 @@ from inseam.targets.base import (
     DebianPackagesTarget,
     DebianRootfsTarget,
     ImageReferenceField,
+    PythonArchivesField,
     RegistryBaseTarget,
     RegistryImageTarget,
     RequiredImageReferenceField,
@@ -85,6 +87,16 @@ def common_fields(generator: Target) -> dict[str, Any]:
     }
 
 
+def _archives_below(base: Target) -> list[str]:
+    """The paths of a base's archives of CPython that lie in its folder, relative to that."""
+    if not base.has_field(PythonArchivesField):
+        return []
+    archives = map(parse_location, (base[PythonArchivesField].value or {}).values())
+    paths = (archive.location for archive in archives if not archive.is_url)
+    start = f"{base.address.spec_path}/" if base.address.spec_path else ""
+    return sorted({path[len(start) :] for path in paths if path.startswith(start)})
+
+
 def _debian_targets(
     request: GenerateTargetsRequest[Any], union_membership: UnionMembership, *, image: bool
 ) -> GeneratedTargets:
@@ -101,14 +113,16 @@ def _debian_targets(
         )
 
     targets = []
+    files = _archives_below(base)
     # A list that comes with Inseam is no file of the repository.
-    listed = str(address) != DEFAULT_BASE and not is_ready(base[DebianPackagesField].value)
-    if listed:
-        packages = {DebianFilesField.alias: [base[DebianPackagesField].value]}
+    if str(address) != DEFAULT_BASE and not is_ready(base[DebianPackagesField].value):
+        files.append(base[DebianPackagesField].value)
+    if files:
+        packages = {DebianFilesField.alias: files}
         targets.append(generated(DebianPackagesTarget, "packages", packages))
     rootfs = {
         **{field.alias: base[field].value for field in base.copied_fields},
-        Dependencies.alias: [f"{address}#packages"] if listed else [],
+        Dependencies.alias: [f"{address}#packages"] if files else [],
     }
     targets.append(generated(DebianRootfsTarget, "rootfs", rootfs))
     if image:

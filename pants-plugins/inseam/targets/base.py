@@ -223,7 +223,12 @@ class DebianFilesField(MultipleSourcesField):
 class DebianPackagesTarget(Target):
     alias = "_debian_packages"
     core_fields = (*COMMON_TARGET_FIELDS, DebianFilesField, Dependencies)
-    help = "The list of Debian packages of a `debian_base`."
+    help = softwrap(
+        """
+        The files of a `debian_base` in its folder: the list of Debian packages, and archives of
+        CPython.
+        """
+    )
 
 
 class DebianLockTarget(Target):
