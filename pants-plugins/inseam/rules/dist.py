@@ -46,7 +46,13 @@ from inseam.rules.base import Base
 from inseam.rules.base_image import BaseOciRequest, base_oci
 from inseam.rules.digests import written
 from inseam.rules.host import Program, run_on_host
-from inseam.rules.image import Packaged, PackagedRequest, packaged_image
+from inseam.rules.image import (
+    ImageWarningsRequest,
+    Packaged,
+    PackagedRequest,
+    image_warned,
+    packaged_image,
+)
 from inseam.subsystem import InseamSubsystem
 
 logger = logging.getLogger(__name__)
@@ -169,6 +175,7 @@ async def in_dist(request: PackagedRequest) -> Exported:
     stop looking at whether the image is still the same, and so build it again.
     """
     await packaged_image(request, **implicitly())
+    await image_warned(ImageWarningsRequest(request), **implicitly())
     image: Exported = await exported_image(ExportRequest(request), **implicitly())
     return image
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pants.backend.docker.goals import package_image
@@ -23,6 +23,7 @@ from pants.engine.fs import (
     AddPrefix,
     MergeDigests,
 )
+from pants.engine.internals.session import RunId
 from pants.engine.process import Process, ProcessCacheScope
 from pants.engine.rules import collect_rules, rule
 from pants.engine.target import WrappedTargetRequest
@@ -49,15 +50,18 @@ from inseam.rules.layers import StoredLayer, only_file
 from inseam.rules.libraries import LibrariesRequest, check_libraries
 from inseam.rules.rootfs import RootfsRequest, rootfs
 from inseam.rules.service import ServiceRequest, dependency_layers
+from inseam.rules.warnings import Warned, say
 from inseam.targets.base import BaseImageField, ImageReferenceField
 from inseam.targets.layer import DepsImageField
 
 
 @dataclass(frozen=True)
 class StartImage:
-    """The name of an image that another can start from: in the engine, or in a registry."""
+    """The name of an image that another can start from: in the engine, or in a registry. warnings:
+    what whoever packages one on it has to know."""
 
     name: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -208,21 +212,39 @@ async def find_deps_image(request: DepsImageRequest) -> StartImage:
     layers = await dependency_layers(
         ServiceRequest(service.create_generated("layers")), **implicitly()
     )
+    warnings = layers.warnings
     if layers.base.is_debian and layers.wheel_layers:
         made = await rootfs(
             RootfsRequest(layers.base.address.create_generated("rootfs")), **implicitly()
         )
-        await check_libraries(
+        checked = await check_libraries(
             LibrariesRequest(service, layers.wheel_layers, layers.base, made.libraries),
             **implicitly(),
         )
+        warnings += checked.warnings
     image: StartImage = await engine_image(
         EngineImageRequest("inseam/deps", start.name, layers.layers, service), **implicitly()
     )
-    return image
+    return replace(image, warnings=warnings)
 
 
 deps_image = by_name(find_deps_image)
+
+
+@dataclass(frozen=True)
+class DepsWarningsRequest:
+    """Asks for the warnings of a `#deps` to be said in this session."""
+
+    deps: DepsImageRequest
+
+
+@rule(desc="Warn of a dependencies image", level=LogLevel.DEBUG)
+async def warn_of_deps(request: DepsWarningsRequest, run_id: RunId) -> Warned:
+    say((await deps_image(request.deps, **implicitly())).warnings, run_id)
+    return Warned()
+
+
+deps_warned = by_name(warn_of_deps)
 
 
 def _built(image: StartImage) -> BuiltPackage:
@@ -253,7 +275,9 @@ class DepsImageFieldSet(PackageFieldSet):
 @rule(desc="Build a dependencies image", level=LogLevel.DEBUG)
 async def package_deps_image(field_set: DepsImageFieldSet) -> BuiltPackage:
     request = DepsImageRequest(field_set.address, field_set.base.value)
-    return _built(await deps_image(request, **implicitly()))
+    image = await deps_image(request, **implicitly())
+    await deps_warned(DepsWarningsRequest(request), **implicitly())
+    return _built(image)
 
 
 def rules() -> list[Any]:

@@ -217,14 +217,16 @@ def test_libraries_are_checked_if_the_base_is_made_here(is_debian: bool) -> None
 
     def check(request: LibrariesRequest) -> CheckedLibraries:
         asked.append(request)
-        return CheckedLibraries()
+        return CheckedLibraries(("no libfoo",))
 
     address = Address("src/shop", target_name="app", generated_name="deps")
     platform = PythonPlatform("amd64", "3.11.2", (2, 36))
     base = Base(
         Address("docker", target_name="base"), platform, "/usr/bin/python3.11", None, is_debian
     )
-    layers = SimpleNamespace(base=base, layers=REQUEST.layers, wheel_layers=REQUEST.layers[:1])
+    layers = SimpleNamespace(
+        base=base, layers=REQUEST.layers, wheel_layers=REQUEST.layers[:1], warnings=("no tty",)
+    )
     image = run_mocked(
         find_deps_image,
         [DepsImageRequest(address, "docker:base")],
@@ -237,7 +239,8 @@ def test_libraries_are_checked_if_the_base_is_made_here(is_debian: bool) -> None
             make_engine_image: lambda _: StartImage("inseam/deps:1"),
         },
     )
-    assert image == StartImage("inseam/deps:1")
+    expected_warnings = ("no tty", "no libfoo") if is_debian else ("no tty",)
+    assert image == StartImage("inseam/deps:1", expected_warnings)
     libraries = frozenset(["libc.so.6"])
     expected = LibrariesRequest(REQUEST.of, REQUEST.layers[:1], base, libraries)
     assert asked == ([expected] if is_debian else [])

@@ -14,6 +14,7 @@ from pants.engine.fs import (
     Digest,
     MergeDigests,
 )
+from pants.engine.internals.session import RunId
 from pants.engine.rules import collect_rules, rule
 from pants.engine.target import Target, WrappedTargetRequest
 from pants.util.frozendict import FrozenDict
@@ -42,6 +43,7 @@ from inseam.rules.image_names import ImageNames, check_image_names, image_refere
 from inseam.rules.layers import CompressRequest, StoredLayer, compressed
 from inseam.rules.libraries import LibrariesRequest, check_libraries
 from inseam.rules.service import DependencyLayers, ServiceRequest, dependency_layers
+from inseam.rules.warnings import Warned, say
 from inseam.rules.wheel_layers import (
     SharedLayer,
     SharedLayerRequest,
@@ -86,12 +88,14 @@ class OciImage:
     files: its layout without the blobs of layers, by path: documents, `image.json`,
     `container.yaml`.
     code: a digest with the blobs of its code. blobs: digests with those of its other layers.
+    warnings: what whoever packages it has to know.
     """
 
     metadata: ImageMetadata
     files: FrozenDict[str, bytes]
     code: Digest
     blobs: tuple[Digest, ...]
+    warnings: tuple[str, ...]
 
 
 def _config(target: Target, service: Target | None) -> ImageConfig:
@@ -228,11 +232,13 @@ async def make_oci_image(
         await _check(layers, base)
     except Failure as error:
         raise Failure(f"{label(address)}: {error}") from error
+    warnings = layers.dependencies.warnings if layers.dependencies else ()
     if layers.wheel_layers and start.libraries is not None:
-        await check_libraries(
+        checked = await check_libraries(
             LibrariesRequest(service_of(address), layers.wheel_layers, base, start.libraries),
             **implicitly(),
         )
+        warnings += checked.warnings
     below = await concurrently(
         compressed(CompressRequest(layer, compression, base.python), **implicitly())
         for layer in layers.below_code
@@ -254,6 +260,7 @@ async def make_oci_image(
         FrozenDict(image_files(image, config)),
         await merge_digests(MergeDigests(layer.digest for layer in code)),
         (start.blobs, *(layer.digest for layer in below)),
+        warnings,
     )
 
 
@@ -307,6 +314,23 @@ async def package_image(
 
 
 packaged_image = by_name(package_image)
+
+
+@dataclass(frozen=True)
+class ImageWarningsRequest:
+    """Asks for the warnings of an image to be said in this session."""
+
+    packaged: PackagedRequest
+
+
+@rule(desc="Warn of an image", level=LogLevel.DEBUG)
+async def warn_of_image(request: ImageWarningsRequest, run_id: RunId) -> Warned:
+    packaged = await packaged_image(request.packaged, **implicitly())
+    say((text for image in packaged.images for text in image.warnings), run_id)
+    return Warned()
+
+
+image_warned = by_name(warn_of_image)
 
 
 def rules() -> list[Any]:

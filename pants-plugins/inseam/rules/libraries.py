@@ -30,7 +30,6 @@ from inseam.rules.default_base import how_to_add
 from inseam.rules.digests import file_content
 from inseam.rules.host import Program, run_on_host
 from inseam.rules.layers import StoredLayer, only_file
-from inseam.rules.warnings import WarningRequest, warn
 from inseam.subsystem import InseamSubsystem, MissingLibraries
 
 
@@ -104,7 +103,9 @@ class LibrariesRequest:
 
 @dataclass(frozen=True)
 class CheckedLibraries:
-    """They are there, or it is said what is missing."""
+    """They are there, or the warnings, at most one, say what is missing."""
+
+    warnings: tuple[str, ...] = ()
 
 
 # Separate from the rule that makes an image, so that an edit of code does not ask this again.
@@ -135,8 +136,7 @@ async def check_wheel_libraries(
     text = describe_missing(missing, str(base.address), dict(likely.packages), likely.hint)
     if inseam.missing_libraries is MissingLibraries.error:
         raise Failure(f"{request.of}: {text}")
-    await warn(WarningRequest(f"{request.of}: {text}"), **implicitly())
-    return CheckedLibraries()
+    return CheckedLibraries((f"{request.of}: {text}",))
 
 
 check_libraries = by_name(check_wheel_libraries)

@@ -16,7 +16,12 @@ from inseam.formats.failure import Failure
 from inseam.formats.python.wheel_testing import build_wheel
 from inseam.rules.base import read_locked_base
 from inseam.rules.host import execute_on_host
-from inseam.rules.image import OciImage, OciImageRequest
+from inseam.rules.image import (
+    ImageWarningsRequest,
+    OciImage,
+    OciImageRequest,
+    PackagedRequest,
+)
 from inseam.rules.image_testing import OCI, add_base, base, client_env, service, write_repository
 from inseam.rules.libraries import LikelyPackages, LikelyPackagesRequest, find_likely_packages
 from inseam.rules.rule_testing import (
@@ -27,6 +32,7 @@ from inseam.rules.rule_testing import (
     run_mocked,
     set_options,
 )
+from inseam.rules.warnings import Warned
 
 BOOST = "boost-1.0-py3-none-any.whl"
 
@@ -39,7 +45,9 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 @pytest.fixture(scope="module")
 def module_runner(registry: Registry) -> RuleRunner:
     """A repository whose service needs a wheel that needs libgomp, and psycopg."""
-    runner = rule_runner(QueryRule(OciImage, [OciImageRequest]))
+    runner = rule_runner(
+        QueryRule(OciImage, [OciImageRequest]), QueryRule(Warned, [ImageWarningsRequest])
+    )
     write_repository(runner, registry)
     wheels = Path(runner.build_root, "wheels")
     library = elf_bytes(needed=["libc.so.6", "libgomp.so.1"])
@@ -71,7 +79,7 @@ def runner(module_runner: RuleRunner, registry: Registry) -> RuleRunner:
 
 
 def made(runner: RuleRunner) -> None:
-    runner.request(OciImage, [OciImageRequest(OCI, "")])
+    runner.request(Warned, [ImageWarningsRequest(PackagedRequest(OCI, (), "shop.oci"))])
 
 
 def test_a_missing_library_is_a_warning_that_names_wheel_and_library(
@@ -83,6 +91,21 @@ def test_a_missing_library_is_a_warning_that_names_wheel_and_library(
     assert "boost/_boost.so)" in caplog.text
     assert "psycopg loads libpq.so.5 at run time" in caplog.text
     assert "libc.so.6" not in caplog.text
+
+
+def test_a_warning_is_said_in_each_session_until_it_is_mended(
+    runner: RuleRunner, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        caplog.clear()
+        set_options(runner, env=client_env(registry))
+        made(runner)
+        made(runner)
+        assert caplog.text.count("libgomp.so.1") == 1
+    caplog.clear()
+    runner.write_files({"src/shop/BUILD": service(base="//:whole")})
+    made(runner)
+    assert "libgomp" not in caplog.text
 
 
 def test_an_option_makes_it_an_error(runner: RuleRunner, registry: Registry) -> None:

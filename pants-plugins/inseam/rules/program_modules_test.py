@@ -14,7 +14,7 @@ IMAGE = """
 """
 STORE = f"{IMAGE} oci/container oci/prune oci/store tar"
 ENGINES = f"{STORE} clients/client clients/docker clients/load clients/podman oci/reference"
-PYTHON = "failure files python/bytecode python/venv tar"
+PYTHON = "cpython failure files python/bytecode python/venv tar"
 CONFLICTS = f"{PYTHON} python/conflicts python/entry_point python/installed python/sources"
 LAYER = "distribution failure files oci/descriptor oci/layer tar"
 INDEX = """
@@ -33,8 +33,8 @@ FORMATS = {
     "code": f"{PYTHON} {LAYER} compression python/code python/entry_point python/installed"
     " python/launchers python/servers python/sources python/standard python/stdlib",
     "compile_programs": "failure files python/bytecode python/module_archive tar",
-    "compile_rootfs": "debian/archive debian/control debian/package debian/version failure files"
-    " python/bytecode rootfs/bytecode rootfs/metadata tar",
+    "compile_rootfs": "cpython debian/archive debian/control debian/package debian/version failure"
+    " files python/bytecode rootfs/bytecode rootfs/metadata tar",
     "compile_stdlib": f"{LAYER} oci/flatten python/base_bytecode python/bytecode",
     "compress": f"{LAYER} compression",
     "data": f"{PYTHON} {LAYER} python/sources",
@@ -49,19 +49,19 @@ FORMATS = {
     "install_programs": "failure",
     "install_wheel": f"{PYTHON} distribution elf python/standard python/wheel"
     " python/wheel_source python/wheel_tree records",
-    "interpreter": "elf failure files oci/flatten python/bytecode python/module_archive"
+    "interpreter": "cpython elf failure files oci/flatten python/bytecode python/module_archive"
     " rootfs/links rootfs/slim rootfs/start rootfs/tree tar",
     "load": ENGINES,
     "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
     "merge": f"{PYTHON} {LAYER} python/installed python/libraries python/merge python/wheel_tree"
     " records",
     "pack_source": "failure python/source",
-    "pull": f"{IMAGE} oci/base_facts oci/flatten oci/foreign clients/pull clients/registry"
+    "pull": f"{IMAGE} cpython oci/base_facts oci/flatten oci/foreign clients/pull clients/registry"
     " oci/reference",
     "push": f"{STORE} clients/push clients/registry oci/reference",
     "rebase": f"{STORE} oci/assemble oci/foreign oci/rebase",
     "rootfs": """
-        debian/alternatives debian/archive debian/control debian/deb debian/libraries
+        cpython debian/alternatives debian/archive debian/control debian/deb debian/libraries
         debian/package debian/relations debian/version elf failure files names python/archive
         rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter
         rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/stdlib

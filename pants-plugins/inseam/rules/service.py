@@ -13,6 +13,7 @@ from pants.backend.python.target_types import (
     ResolvePexEntryPointRequest,
 )
 from pants.engine.addresses import Address
+from pants.engine.internals.session import RunId
 from pants.engine.rules import collect_rules, rule
 from pants.engine.target import Target, TransitiveTargetsRequest, WrappedTargetRequest
 from pants.util.logging import LogLevel
@@ -47,6 +48,7 @@ from inseam.rules.first_party import (
 )
 from inseam.rules.generate import service_of
 from inseam.rules.layers import StoredLayer, only_file
+from inseam.rules.warnings import Warned, say
 from inseam.rules.wheel_layers import ServiceWheelsRequest, Unneeded, service_wheels
 from inseam.rules.wheels import requirement_strings
 from inseam.subsystem import InseamSubsystem
@@ -168,7 +170,8 @@ class DependencyLayers:
     healthcheck, then those that distributions have as console scripts. code: the first-party files
     that are not in the layer `data`, and metadata of distributions. outside: those of the entry
     points whose modules are not among them. names: by which `import` finds the code, or looks for
-    it. paths: of the code, as it is imported.
+    it. paths: of the code, as it is imported. warnings: what whoever packages the service has to
+    know.
     """
 
     layers: tuple[StoredLayer, ...]
@@ -180,6 +183,7 @@ class DependencyLayers:
     names: frozenset[str]
     unneeded: tuple[Unneeded, ...]
     paths: frozenset[str]
+    warnings: tuple[str, ...]
 
 
 async def layers_with_names(
@@ -296,10 +300,27 @@ async def make_dependency_layers(
         ),
         wheels.unneeded,
         paths,
+        wheels.warnings,
     )
 
 
 dependency_layers = by_name(make_dependency_layers)
+
+
+@dataclass(frozen=True)
+class LayersWarningsRequest:
+    """Asks for the warnings of a service's layers to be said in this session."""
+
+    service: ServiceRequest
+
+
+@rule(desc="Warn of layers", level=LogLevel.DEBUG)
+async def warn_of_layers(request: LayersWarningsRequest, run_id: RunId) -> Warned:
+    say((await dependency_layers(request.service, **implicitly())).warnings, run_id)
+    return Warned()
+
+
+layers_warned = by_name(warn_of_layers)
 
 
 def rules() -> list[Any]:

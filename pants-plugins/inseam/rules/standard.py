@@ -6,13 +6,12 @@ from typing import Iterable
 
 from pants.engine.addresses import Address
 
-from inseam.compat import concurrently, implicitly
+from inseam.compat import concurrently
 from inseam.formats.python.installed import IMPORTS, NAMES, load_imports, load_names
 from inseam.formats.python.standard import remedy
 from inseam.rules.base import Base
 from inseam.rules.digests import file_content
 from inseam.rules.layers import StoredLayer
-from inseam.rules.warnings import WarningRequest, warn
 
 
 async def lacking_modules(base: Base, layers: Iterable[StoredLayer]) -> tuple[str, ...]:
@@ -27,21 +26,22 @@ async def lacking_modules(base: Base, layers: Iterable[StoredLayer]) -> tuple[st
     return tuple(name for name in base.lacking if name not in brought)
 
 
-async def warn_of_imports(
+async def lacking_imports(
     service: Address, base: Base, layers: Iterable[StoredLayer], lacking: tuple[str, ...]
-) -> None:
-    """Warns of wheels that import a module which nothing in the image has."""
+) -> tuple[str, ...]:
+    """Warnings of wheels that import a module which nothing in the image has."""
     texts = await concurrently(
         file_content(layer.digest, f"{layer.folder}/{IMPORTS}") for layer in layers
     )
     found = [one for text in texts for one in load_imports(text) if one.module in lacking]
+    warnings = []
     for module in sorted({one.module for one in found}):
         inside = [one for one in found if one.module == module]
         files = ", ".join(f"{one.path} of {one.wheel}" for one in inside[:3])
         more = f", and {len(inside) - 3} more files" if len(inside) > 3 else ""
-        text = (
+        warnings.append(
             f"{service}: the base's Python {base.python_version} does not have {module}, which"
             f" {files}{more} import{'s' if len(inside) == 1 else ''}. "
             f"{remedy(module, base.python_version)}"
         )
-        await warn(WarningRequest(text), **implicitly())
+    return tuple(warnings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Iterable
 
 from pants.engine.internals.session import RunId
 from pants.engine.rules import collect_rules, rule
@@ -15,9 +15,31 @@ from inseam.compat import by_name
 logger = logging.getLogger(__name__)
 
 
+# What was said in the session that is running; a session before has ended.
+_said: dict[RunId, set[str]] = {}
+
+
+def say(warnings: Iterable[str], run_id: RunId) -> None:
+    """Warns, of each thing once in a session.
+
+    For a rule that is asked by what the person at the terminal named, such as the address of an
+    image, and that finds the warnings in the result of what makes it. Before Pants runs a rule
+    again, it runs all that the rule asked for before: a rule that is asked by the text of a warning
+    would say once more what has been mended.
+    """
+    if run_id not in _said:
+        _said.clear()
+    said = _said.setdefault(run_id, set())
+    for text in warnings:
+        if text not in said:
+            said.add(text)
+            logger.warning(text)
+
+
 @dataclass(frozen=True)
 class WarningRequest:
-    """What the person at the terminal has to know, as long as it is so."""
+    """What the person at the terminal has to know about this machine or its mirrors, and no result
+    of a rule brings to who could `say` it."""
 
     text: str
 
@@ -30,7 +52,7 @@ class Warned:
 @rule(desc="Warn", level=LogLevel.DEBUG)
 async def warn_in_each_session(request: WarningRequest, run_id: RunId) -> Warned:
     # A rule is not run again while its inputs stay the same; `run_id` differs in each session.
-    logger.warning(request.text)
+    say([request.text], run_id)
     return Warned()
 
 

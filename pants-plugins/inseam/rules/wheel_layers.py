@@ -39,7 +39,7 @@ from inseam.rules.closures import ClosureRequest, closure_of
 from inseam.rules.host import Program
 from inseam.rules.layers import StoredLayer, layer_folder, only_file, stored_layer
 from inseam.rules.process import run_on
-from inseam.rules.standard import lacking_modules, warn_of_imports
+from inseam.rules.standard import lacking_imports, lacking_modules
 from inseam.rules.wheels import (
     FetchRequest,
     InstallRequest,
@@ -227,12 +227,14 @@ class Unneeded:
 class ServiceWheels:
     """The layers of a service's wheels, lowest first, the shared ones included.
 
-    lacking: standard modules that neither the base nor the wheels have.
+    lacking: standard modules that neither the base nor the wheels have. warnings: what whoever
+    packages the service has to know.
     """
 
     layers: tuple[StoredLayer, ...]
     unneeded: tuple[Unneeded, ...]
     lacking: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def check_base(shared: Iterable[SharedLayer], base: Base) -> None:
@@ -319,7 +321,6 @@ async def make_service_wheels(
     except Failure as error:
         raise Failure(f"{service}: {error}") from error
     lacking = await lacking_modules(base, layers)
-    await warn_of_imports(service, base, layers, lacking)
     needed = {wheel.name for wheel in locked.wheels}
     extra = [
         (layer, wheel) for layer in shared for wheel in layer.wheels if wheel.name not in needed
@@ -334,6 +335,7 @@ async def make_service_wheels(
             for (layer, wheel), file in zip(extra, extra_files)
         ),
         lacking,
+        await lacking_imports(service, base, layers, lacking),
     )
 
 

@@ -34,8 +34,18 @@ from inseam.rules.code_layers import CodeLayersRequest, code_layers
 from inseam.rules.digests import written
 from inseam.rules.dist import STORE, in_dist
 from inseam.rules.generate import dist_path, service_of
-from inseam.rules.image import PackagedRequest, packaged_image
-from inseam.rules.service import ServiceRequest, dependency_layers
+from inseam.rules.image import (
+    ImageWarningsRequest,
+    PackagedRequest,
+    image_warned,
+    packaged_image,
+)
+from inseam.rules.service import (
+    LayersWarningsRequest,
+    ServiceRequest,
+    dependency_layers,
+    layers_warned,
+)
 from inseam.rules.wheel_layers import SharedLayerRequest, shared_layer
 from inseam.targets.container import OciPlatformsField
 from inseam.targets.image import LayoutImageField, OciLayersField, OciRepositoryField
@@ -145,6 +155,7 @@ async def package_layout(field_set: LayoutFieldSet) -> BuiltPackage:
         )
     request = packaged_request(target.address, target[OciPlatformsField], target[OutputPathField])
     image = await packaged_image(request, **implicitly())
+    await image_warned(ImageWarningsRequest(request), **implicitly())
     blobs = [digest for one in image.images for digest in (one.code, *one.blobs)]
     everything = await merge_digests(MergeDigests([await written(image.files), *blobs]))
     path = layout_path(field_set.output_path, ending="oci-layout")
@@ -176,6 +187,7 @@ async def package_layers(field_set: LayersFieldSet) -> BuiltPackage:
     request = ServiceRequest(field_set.address)
     dependencies = await dependency_layers(request, **implicitly())
     code = await code_layers(CodeLayersRequest(request), **implicitly())
+    await layers_warned(LayersWarningsRequest(request), **implicitly())
     lines = tuple(
         f"{item.layer} contains {item.distribution} ({item.size:,} bytes), which {service} does"
         " not need"
