@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from nested.checkout import launcher
+
 # What `package` made of the distribution lies at the root of the test's sandbox.
 (WHEEL,) = Path.cwd().glob("inseam-*.whl")
 (SDIST,) = Path.cwd().glob("inseam-*.tar.gz")
@@ -53,7 +55,7 @@ class Repository:
 
     def pants(self, *args: str) -> subprocess.CompletedProcess[str]:
         result = subprocess.run(
-            ["../pants", "--no-pantsd", "--no-dynamic-ui", *args],
+            [*launcher("../pants"), "--no-pantsd", "--no-dynamic-ui", *args],
             cwd=self.root,
             env={
                 **os.environ,

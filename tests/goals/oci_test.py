@@ -21,7 +21,7 @@ from urllib.request import urlopen
 import pytest
 
 from goals.conftest import Registry, image
-from nested.checkout import Checkout
+from nested.checkout import Checkout, launcher
 
 OCI = "src/python/catalog:app#oci"
 
@@ -176,7 +176,7 @@ def test_a_run_that_was_killed_leaves_nothing_that_hurts_the_next(
     moments = random.Random(seed)
     source = repository.root / "src/python/catalog/app.py"
     text = source.read_text()
-    argv = ["./pants", registry.option, goal, OCI]
+    argv = [*launcher(), registry.option, goal, OCI]
     repository.pants(registry.option, goal, OCI)
     try:
         source.write_text(f"{text}\n# edit {seed}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,11 @@ from pathlib import Path
 from typing import Mapping
 
 from nested.report import Report, options, read_report
+
+
+def launcher(path: str = "./pants") -> list[str]:
+    """The command that runs Pants: what INSEAM_PANTS says, or the launcher at `path`."""
+    return shlex.split(os.environ.get("INSEAM_PANTS", "")) or [path]
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,10 @@ class Checkout:
         }
 
     def pants(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Runs ./pants."""
+        """Runs Pants."""
         pantsd = "--pantsd" if self.daemon else "--no-pantsd"
         result = subprocess.run(
-            ["./pants", pantsd, "--no-dynamic-ui", *args],
+            [*launcher(), pantsd, "--no-dynamic-ui", *args],
             cwd=self.root,
             env=self.environment(),
             umask=self.umask,
@@ -54,7 +60,7 @@ class Checkout:
             check=False,
         )
         if check and result.returncode != 0:
-            raise AssertionError(f"./pants {' '.join(args)} failed:\n{result.stderr[-8000:]}")
+            raise AssertionError(f"pants {' '.join(args)} failed:\n{result.stderr[-8000:]}")
         return result
 
     def stop(self, number: int = signal.SIGTERM) -> None:
@@ -72,7 +78,7 @@ class Checkout:
             shutil.rmtree(folder, ignore_errors=True)
 
     def reported(self, *args: str) -> Report:
-        """Runs ./pants and returns what it did."""
+        """Runs Pants and returns what it did."""
         path = self.caches / "report.json"
         path.unlink(missing_ok=True)
         result = self.pants(*options(path), *args)

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from pants.backend.project_info import dependents
 from pants.backend.project_info.dependents import Dependents, DependentsRequest
+from pants.engine import target
 from pants.engine.addresses import Address, Addresses
 from pants.engine.internals.graph import Owners, OwnersRequest
 from pants.engine.target import TransitiveTargets, TransitiveTargetsRequest
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
+from inseam.compat import CALL_BY_NAME
 from inseam.rules.rule_testing import lock_text, rule_runner, set_options
 
 
@@ -211,13 +213,20 @@ def test_a_lock_that_cannot_be_read_needs_every_wheel(runner: RuleRunner, lock: 
         runner.write_files({"services.lock": FILES["services.lock"]})
 
 
+def every_dependency() -> dict[str, Any]:
+    """What makes a request follow fields with addresses as it follows `dependencies`."""
+    if not CALL_BY_NAME:
+        return {"include_special_cased_deps": True}
+    return {"should_traverse_deps_predicate": target.AlwaysTraverseDeps()}  # type: ignore[attr-defined]
+
+
 def closure(runner: RuleRunner, spec: str, *, special_cased: bool) -> set[str]:
     path, _, name = spec.partition(":")
     name, _, generated = name.partition("#")
     address = Address(path, target_name=name, generated_name=generated)
-    request = TransitiveTargetsRequest([address], include_special_cased_deps=special_cased)
+    request = TransitiveTargetsRequest([address], **(every_dependency() if special_cased else {}))
     found = runner.request(TransitiveTargets, [request])
-    return {target.address.spec for target in found.closure}
+    return {one.address.spec for one in found.closure}
 
 
 @pytest.mark.parametrize("image", ["src/shop:app#oci", "src/shop:app#image"])
