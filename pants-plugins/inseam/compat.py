@@ -313,11 +313,11 @@ def _execution_environment(
 
 def reads_one_import_of_several(inference: Any) -> bool:
     """Whether dependencies are inferred from only the first module of an `import a, b`: by the Rust
-    parser of Pants 2.17, which later versions fixed.
+    parser. Later versions than 2.17 have no other, whatever the option says.
 
     inference: the subsystem `python-infer`.
     """
-    return not CALL_BY_NAME and bool(inference.use_rust_parser)
+    return CALL_BY_NAME or bool(inference.use_rust_parser)
 
 
 def interpreter_constraints(target: Any, python_setup: Any) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from pants.engine.rules import collect_rules, rule
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
+    CALL_BY_NAME,
     by_name,
     concurrently,
     get_digest_contents,
@@ -143,7 +144,7 @@ async def _compiled(code: CodeSources, format: str, python: BasePython) -> Code:
 async def _check_imports(dependencies: DependencyLayers, format: str) -> None:
     """Raises Failure for a module that an `import a, b` names, and the service lacks.
 
-    The Rust parser of Pants 2.17 sees only the first of several modules in such a statement, so
+    The Rust parser of Pants sees only the first of several modules in such a statement, so
     that the others are nobody's dependency.
     """
     python = dependencies.base.python
@@ -153,6 +154,8 @@ async def _check_imports(dependencies: DependencyLayers, format: str) -> None:
         for files in found
         for path, line, module in json.loads(files[CODE_IMPORTS])
         if not _holds(dependencies.paths, module)
+        # Of these, what no distribution brings was refused when the code was compiled.
+        and first_name(module) not in dependencies.base.lacking
     ]
     if not wanted:
         return
@@ -162,10 +165,11 @@ async def _check_imports(dependencies: DependencyLayers, format: str) -> None:
         in_wheels |= load_names(await file_content(layer.digest, f"{layer.folder}/{NAMES}"))
     for path, line, module in wanted:
         if first_name(module) not in in_wheels:
+            other = "" if CALL_BY_NAME else ", or set [python-infer].use_rust_parser to false"
             raise Failure(
                 f"{path}, line {line}, imports {module} as one of several modules, of which the"
                 " Rust parser of this version of Pants sees only the first. Import each in a"
-                " statement of its own, or set [python-infer].use_rust_parser to false."
+                f" statement of its own{other}."
             )
 
 

@@ -124,7 +124,7 @@ python_requirement(name="stubs", requirements=["types-greet==1.0"], modules=["no
 """,
     "src/BUILD": "python_sources()",
     "src/look.py": LOOK,
-    "src/solo.py": "import greet, look\nmain = look.main\n",
+    "src/solo.py": "import greet\nimport look\nmain = look.main\n",
     "src/solo_app/BUILD": "python_service(name='app', entry_point='solo:main', repository='solo')",
     # A package, with resources and files, that a namespace package of a wheel goes with.
     "src/shop/BUILD": """
@@ -155,7 +155,9 @@ python_service(
 python_sources()
 python_service(name="app", entry_point="run-it.py", repository="tool")
 """,
-    "src/my-tool/run-it.py": "import greet, look\nif __name__ == '__main__':\n    look.main()\n",
+    "src/my-tool/run-it.py": (
+        "import greet\nimport look\nif __name__ == '__main__':\n    look.main()\n"
+    ),
     # A distribution with entry points, one of which is what starts.
     "src/plug/BUILD": """
 python_sources()
@@ -259,6 +261,8 @@ def in_image(runner: RuleRunner, folder: str, tmp_path: Path) -> dict[str, Any]:
     for path, content in files_of(runner, made.snapshot.digest).items():
         if path.endswith(".tar"):
             with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+                # CPython 3.14 refuses the link to the base's interpreter, unless it is told not to.
+                archive.extraction_filter = lambda member, _: member  # type: ignore[assignment]
                 archive.extractall(root)
     site = root / f"opt/venv/lib/python{MINOR}/site-packages"
     (link,) = (path for path in site.glob("*.pth") if path.read_text().strip() == "/app")
