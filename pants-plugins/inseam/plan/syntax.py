@@ -1,0 +1,85 @@
+"""Parses modules, those in the syntax of a newer Python than the one that runs Pants, too.
+
+Pants 2.17 runs on CPython 3.9, and services on what their base has. Of newer syntax it is enough to
+know what is inside: `match` becomes `if`, and a line that cannot be read becomes `pass`.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from typing import List, Tuple
+
+# What the parser raises, too, for text that is nested deeper than it can take.
+_UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+# A token without its place, and those of one statement or of the head of a block.
+_Token = Tuple[int, str]
+_Line = List[_Token]
+_PYTHON_2 = ("exec", "print", "raise")
+_BETWEEN = (tokenize.COMMENT, tokenize.NL)
+_BLOCKS = (tokenize.INDENT, tokenize.DEDENT)
+
+
+def parse(text: bytes) -> ast.Module | None:
+    """A module; None if no Python could read it."""
+    try:
+        return ast.parse(text)
+    except _UNREADABLE:
+        pass
+    try:
+        return ast.parse(tokenize.untokenize(_older(text)))
+    except (*_UNREADABLE, tokenize.TokenError):
+        return None
+
+
+def _older(text: bytes) -> list[_Token]:
+    """The tokens of a module without what only a newer parser knows."""
+    tokens: list[_Token] = []
+    line: _Line = []
+    for token in tokenize.tokenize(io.BytesIO(text).readline):
+        if token.type in _BETWEEN or token.type == tokenize.ENCODING:
+            continue
+        if token.type in _BLOCKS:
+            tokens.append(token[:2])
+            continue
+        line.append(token[:2])
+        if token.type == tokenize.NEWLINE:
+            tokens += _older_line(line)
+            line = []
+    return tokens + line
+
+
+def _older_line(line: _Line) -> _Line:
+    line = _without_type_parameters(line)
+    words = [string for _, string in line[:-1]]
+    newline = line[-1]
+    is_head = words[-1:] == [":"]
+    if is_head and words[0] in ("match", "case"):
+        return [(tokenize.NAME, "if"), (tokenize.NAME, "True"), line[-2], newline]
+    if is_head and words[:2] == ["except", "*"]:
+        return [line[0], *line[2:]]
+    if is_head:
+        return line
+    try:
+        # A decorator is nothing by itself.
+        ast.parse(tokenize.untokenize(line) + ("def _(): ..." if words[:1] == ["@"] else ""))
+    except _UNREADABLE:
+        if words[0] in _PYTHON_2:
+            raise
+        return [] if words[:1] == ["@"] else [(tokenize.NAME, "pass"), newline]
+    return line
+
+
+def _without_type_parameters(line: _Line) -> _Line:
+    """The line `def first[T](...):` or `class Box[T]:` as `def first(...):` or `class Box:`."""
+    words = [string for _, string in line]
+    start = 3 if words[0] == "async" else 2
+    if len(words) <= start or words[start - 2] not in ("class", "def") or words[start] != "[":
+        return line
+    depth = 0
+    for end in range(start, len(words)):
+        depth += {"[": 1, "]": -1}.get(words[end], 0)
+        if not depth:
+            return line[:start] + line[end + 1 :]
+    return line
