@@ -1,7 +1,8 @@
 """Says how a module starts a service, from its text alone: nothing is imported or run.
 
 A module starts a service if it has an application of a known framework at its top level, or a
-function `main` that an `if __name__ == "__main__":` calls. Tests, and scripts for people, are not
+function `main` that runs until it is stopped. Without a sign of that, `if __name__ == "__main__":`
+has to call `main`, and nothing may look like a tool. Tests, and scripts for people, are not
 services. What cannot be seen for sure is left out: a proposal is for a person to complete.
 """
 
@@ -9,9 +10,13 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import os
 import re
 from dataclasses import dataclass
 from typing import Iterator, Optional
+
+from inseam.plan.running import dotted, is_command, is_tool, needs_arguments, runs_on
+from inseam.plan.syntax import parse
 
 # What makes an application, and the server for it.
 _FRAMEWORKS = {
@@ -39,8 +44,6 @@ _ROUTES = {
     *("add", "add_api_route", "add_get", "add_route", "add_url_rule", "api_route", "get"),
     *("head", "path", "route", "Route"),
 }
-# Parsers of command lines: what uses one is for people.
-_COMMAND_LINES = {"argparse", "click", "cyclopts", "docopt", "fire", "getopt", "optparse", "typer"}
 _FOLDERS_OF_OTHERS = {
     *("bench", "benchmark", "benchmarks", "bin", "ci", "doc", "docs", "example", "examples"),
     *("fixtures", "hack", "migrations", "notebooks", "script", "scripts", "test", "testing"),
@@ -51,8 +54,6 @@ _FILES_OF_OTHERS = (
     *("manage.py", "noxfile.py", "tasks.py", "fabfile.py", "conf.py", "*.pyi"),
 )
 _SERVERS_WITH_ADDRESS = re.compile(r"(\w*HTTPServer|\w*TCPServer|\w*WSGIServer)\Z")
-# What the parser raises, too, for text that is nested deeper than it can take.
-_UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 _STARTERS = {"make_server", "run", "run_app", "serve", "start_server"}
 
 
@@ -83,13 +84,15 @@ def is_candidate(path: str) -> bool:
     return not any(fnmatch.fnmatchcase(name, pattern) for pattern in _FILES_OF_OTHERS)
 
 
-def find_start(text: bytes) -> Start | None:
-    """How a module with this text starts a service; None if it does not, or cannot be parsed."""
+def find_start(text: bytes, path: str = "main.py") -> Start | None:
+    """How a module with this text starts a service; None if it does not, or cannot be parsed.
+
+    path: of its file, whose name may be that of a tool.
+    """
     if text.startswith(b"#!"):
         return None
-    try:
-        module = ast.parse(text)
-    except _UNREADABLE:
+    module = parse(text)
+    if module is None:
         return None
     names = _imported(module)
     imports = frozenset(names.values())
@@ -97,23 +100,19 @@ def find_start(text: bytes) -> Start | None:
     if app is not None:
         name, server = app
         return Start(name, server, _health_path(module, name), _port(module), imports)
-    if any(name.split(".")[0] in _COMMAND_LINES for name in imports):
-        return None
-    function = _main(module)
+    function = _main(module, names, os.path.splitext(os.path.basename(path))[0])
     if function is None:
         return None
     port = _port(module)
     # The check asks the port, which has to be known.
-    path = _health_path(module, None) if port else None
-    return Start(function, None, path, port, imports)
+    health = _health_path(module, None) if port else None
+    return Start(function, None, health, port, imports)
 
 
 def find_imports(text: bytes) -> frozenset[str]:
     """The dotted names that a module with this text imports."""
-    try:
-        return frozenset(_imported(ast.parse(text)).values())
-    except _UNREADABLE:
-        return frozenset()
+    module = parse(text)
+    return frozenset(_imported(module).values()) if module else frozenset()
 
 
 def _imported(module: ast.Module) -> dict[str, str]:
@@ -133,17 +132,6 @@ def _imported(module: ast.Module) -> dict[str, str]:
     return found
 
 
-def _dotted(node: ast.expr, names: dict[str, str]) -> str:
-    """The dotted name that an expression stands for; "" for any other expression."""
-    parts = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name):
-        return ""
-    return ".".join([names.get(node.id, node.id), *reversed(parts)])
-
-
 def _application(module: ast.Module, names: dict[str, str]) -> tuple[str, str] | None:
     """The application of a module, and its server: one with a usual name, or the only one."""
     found: dict[str, str] = {}
@@ -156,7 +144,7 @@ def _application(module: ast.Module, names: dict[str, str]) -> tuple[str, str] |
             continue
         if not isinstance(value, ast.Call):
             continue
-        called = _dotted(value.func, names)
+        called = dotted(value.func, names)
         server = _FRAMEWORKS.get(called) or _FRAMEWORKS.get(_public(called))
         for target in targets:
             if server and isinstance(target, ast.Name):
@@ -173,7 +161,7 @@ def _public(name: str) -> str:
     return f"{parts[0]}.{parts[-1]}"
 
 
-def _main(module: ast.Module) -> str | None:
+def _main(module: ast.Module, names: dict[str, str], name: str) -> str | None:
     """What runs `main`: its name, or "" for the module itself, which runs a coroutine."""
     functions = {
         node.name: node
@@ -181,12 +169,20 @@ def _main(module: ast.Module) -> str | None:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     }
     main = functions.get("main")
-    if main is None or not _takes_nothing(main.args):
+    if main is None or not (_takes_nothing(main.args) or is_command(main, names)):
         return None
-    for node in module.body:
-        if isinstance(node, ast.If) and _is_guard(node.test) and _calls_main(node):
-            return "main" if isinstance(main, ast.FunctionDef) else ""
-    return None
+    guarded = any(
+        isinstance(node, ast.If) and _is_guard(node.test) and _calls_main(node)
+        for node in module.body
+    )
+    if runs_on(module, names):
+        if needs_arguments(module, names, main):
+            return None
+    elif not guarded or is_tool(module, names, name):
+        return None
+    if isinstance(main, ast.FunctionDef):
+        return "main"
+    return "" if guarded else None
 
 
 def _takes_nothing(arguments: ast.arguments) -> bool:

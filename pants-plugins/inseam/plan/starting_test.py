@@ -47,6 +47,28 @@ def seen(text: str) -> tuple[object, ...]:
         (MAIN + GUARD + "raise SystemExit(main())", "main", None),
         ("import sys\ndef main(argv=None): ...\n" + GUARD + "sys.exit(main())", "main", None),
         ("import asyncio\nasync def main(): ...\n" + GUARD + "asyncio.run(main())", "", None),
+        # A server needs no sign that the module is run, and may have options.
+        ("import uvicorn\ndef main():\n    uvicorn.run('shop:app')", "main", None),
+        (
+            "import argparse\nfrom http.server import HTTPServer\ndef main():\n"
+            "    argparse.ArgumentParser().add_argument('--port')\n"
+            "    HTTPServer(a, b).serve_forever()",
+            "main",
+            None,
+        ),
+        (
+            "import click, uvicorn\n@click.command()\n@click.option('--port')\n"
+            "def main(port):\n    uvicorn.run('shop:app', port=port)",
+            "main",
+            None,
+        ),
+        (
+            "import time\nasync def main():\n    while True:\n        time.sleep(1)\n"
+            + GUARD
+            + "asyncio.run(main())",
+            "",
+            None,
+        ),
         # An application counts more than what runs it by hand.
         (
             "from fastapi import FastAPI\nimport uvicorn\napp = FastAPI()\n"
@@ -71,6 +93,13 @@ def test_a_module_that_starts_a_service(text: str, function: str, server: str | 
         pytest.param("#!/usr/bin/env python3\n" + MAIN + GUARD + "main()", id="a script"),
         pytest.param("import argparse\n" + MAIN + GUARD + "main()", id="a command line"),
         pytest.param("from click import command\n" + MAIN + GUARD + "main()", id="click"),
+        pytest.param("import sys\ndef main():\n    sys.argv[1]\n" + GUARD + "main()", id="argv"),
+        pytest.param("async def main():\n    await serve()", id="a coroutine that nothing runs"),
+        pytest.param(
+            "import argparse, uvicorn\ndef main():\n    parser.add_subparsers()\n"
+            "    uvicorn.run('shop:app')\n" + GUARD + "main()",
+            id="a server among other commands",
+        ),
         pytest.param("from fastapi import APIRouter\napp = APIRouter()", id="a router"),
         pytest.param("app = FastAPI()", id="a name that nobody imports"),
         pytest.param("from fastapi import FastAPI\nclass FastAPI2(FastAPI): ...", id="a class"),
@@ -86,6 +115,14 @@ def test_a_module_that_starts_a_service(text: str, function: str, server: str | 
 )
 def test_a_module_that_does_not(text: str) -> None:
     assert find_start(text.encode()) is None
+
+
+def test_the_name_of_a_module_may_be_that_of_work_that_ends() -> None:
+    text = (MAIN + GUARD + "main()").encode()
+    serving = b"def main():\n    serve()"
+    assert find_start(text, "src/shop/main.py")
+    assert find_start(text, "src/shop/seed_stock.py") is None
+    assert find_start(serving, "src/shop/build_server.py")
 
 
 def test_a_text_that_no_parser_takes_is_no_service() -> None:

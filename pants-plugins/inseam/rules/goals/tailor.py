@@ -100,7 +100,7 @@ async def find_services(
         file.path: start
         for file in files
         if is_candidate(file.path)
-        for start in [find_start(file.content)]
+        for start in [find_start(file.content, file.path)]
         if start is not None
     }
     known = _modules(targets)

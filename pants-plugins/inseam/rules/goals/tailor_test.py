@@ -122,12 +122,33 @@ def test_tests_scripts_and_libraries_are_not_services(runner: RuleRunner) -> Non
         {
             "src/seven/lib.py": "def main(): ...\n",
             "src/seven/cli.py": f"import argparse\n{MAIN}",
+            "src/seven/bootstrap.py": MAIN,
             "src/seven/server_test.py": MAIN,
             "scripts/release.py": MAIN,
             "tests/app.py": FASTAPI,
         }
     )
     assert proposed(runner, "src/seven", "scripts", "tests") == []
+
+
+def test_a_command_that_serves_is_a_service_in_any_syntax(runner: RuleRunner) -> None:
+    runner.write_files(
+        {
+            "src/nine/server.py": """\
+import click
+from aiohttp import web
+
+@click.command()
+@click.option("--level")
+def main(level):
+    match level:
+        case "debug":
+            web.run_app(app, port=9000)
+""",
+        }
+    )
+    (service,) = proposed(runner, "src/nine")
+    assert dict(service.kwargs) == {"entry_point": "server.py:main", "ports": (9000,)}
 
 
 def test_it_can_be_switched_off(runner: RuleRunner) -> None:

@@ -1,0 +1,218 @@
+"""Says whether a program runs until it is stopped, as services do, from the text of its module.
+
+Most programs give no sign of either: what keeps them running is in what they call. So there are
+signs of a service, which are what only servers and workers do, and signs of a tool, which is for
+people or does its work once and ends.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Iterator, Mapping
+
+# Functions that return when their server ends, by name, and those whose name says too little.
+_SERVERS = {
+    *("run_app", "run_forever", "run_server", "serve", "serve_forever", "start_consuming"),
+    *("start_server", "wait_for_termination"),
+}
+_SERVERS_OF_MODULES = {
+    *("bjoern.run", "cherrypy.quickstart", "eventlet.wsgi.server", "hypercorn.run"),
+    *("twisted.internet.reactor.run", "uvicorn.run", "werkzeug.run_simple"),
+    "werkzeug.serving.run_simple",
+}
+# Functions that wait for work, or for the time to look for it.
+_WAITS = {
+    *("accept", "blpop", "brpop", "get_message", "poll", "receive", "receive_message", "recv"),
+    *("select", "sleep", "wait"),
+}
+# What ends a worker from outside, rather than the end of its work.
+_STOPS = {"BaseException", "CancelledError", "KeyboardInterrupt", "SystemExit"}
+# Parsers of command lines. The arguments of the first ones can be understood here.
+_READABLE_COMMAND_LINES = {"argparse", "asyncclick", "click"}
+_COMMAND_LINES = _READABLE_COMMAND_LINES | {
+    *("cyclopts", "docopt", "fire", "getopt", "optparse", "typer"),
+}
+_PARSERS = {"parse_args", "parse_known_args"}
+# Names of programs that do their work once: "bootstrap.py", "build_index.py".
+_WORK = {
+    *("backfill", "bootstrap", "build", "bump", "clean", "cleanup", "convert", "create", "delete"),
+    *("download", "drop", "dump", "format", "gen", "generate", "init", "initialize", "install"),
+    *("lint", "migrate", "migration", "migrations", "populate", "provision", "release", "reset"),
+    *("restore", "seed", "setup", "uninstall", "upgrade", "validate", "verify"),
+}
+
+
+def runs_on(module: ast.Module, names: Mapping[str, str]) -> bool:
+    """Whether a module has a sign of a service: it calls a server, or has a loop without an end.
+
+    names: what the names of its imports stand for.
+    """
+    return any(
+        (isinstance(node, ast.Call) and _is_server(dotted(node.func, names)))
+        or (isinstance(node, ast.While) and _is_endless(node))
+        for node in ast.walk(module)
+    )
+
+
+def is_tool(module: ast.Module, names: Mapping[str, str], name: str) -> bool:
+    """Whether a module has a sign of a tool. name: of its file, without the suffix."""
+    return (
+        re.split(r"[_\-.]", name.lower().strip("_"))[0] in _WORK
+        or _reads_command_line(names)
+        or any(
+            dotted(node, names) == "sys.argv"
+            or (isinstance(node, ast.Call) and _asks(dotted(node.func, names)))
+            for node in ast.walk(module)
+            if isinstance(node, (ast.Attribute, ast.Call, ast.Name))
+        )
+    )
+
+
+def needs_arguments(module: ast.Module, names: Mapping[str, str], main: ast.AST) -> bool:
+    """Whether a program cannot start without arguments, or that cannot be seen. main: what runs."""
+    used = {name.split(".")[0] for name in names.values()} & _COMMAND_LINES
+    if used - _READABLE_COMMAND_LINES:
+        return True
+    if used - {"argparse"} and not is_command(main, names):
+        # What it runs is one of several commands.
+        return True
+    for node in ast.walk(module):
+        if not isinstance(node, ast.Call):
+            continue
+        called = _last(dotted(node.func, names))
+        if called == "add_subparsers":
+            return True
+        if called == "add_argument" and _is_required(node, {"?", "*"}, "-"):
+            return True
+    return any(
+        isinstance(node, ast.Call)
+        and (
+            (_click(node, names) == "argument" and _is_required(node, {-1}, None))
+            or (_click(node, names) == "option" and _is_required(node, set(), ""))
+        )
+        for node in getattr(main, "decorator_list", ())
+    )
+
+
+def is_command(function: ast.AST, names: Mapping[str, str]) -> bool:
+    """Whether click calls a function, with the arguments that it has read, and needs no others."""
+    for node in getattr(function, "decorator_list", ()):
+        call = node if isinstance(node, ast.Call) else None
+        made = _click(node, names)
+        if made == "command" or (
+            made == "group" and call and _is_true(call, "invoke_without_command")
+        ):
+            return True
+    return False
+
+
+def dotted(node: ast.AST, names: Mapping[str, str]) -> str:
+    """The dotted name that an expression stands for, with "()" for what is called on the way;
+    "" for any other expression."""
+    parts: list[str] = []
+    while True:
+        if isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        elif isinstance(node, ast.Call) and parts:
+            parts[-1] = f"().{parts[-1]}"
+            node = node.func
+        elif isinstance(node, ast.Name):
+            return ".".join([names.get(node.id, node.id), *reversed(parts)]).replace(".()", "()")
+        else:
+            return ""
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _is_server(name: str) -> bool:
+    return name in _SERVERS_OF_MODULES or _last(name) in _SERVERS
+
+
+def _reads_command_line(names: Mapping[str, str]) -> bool:
+    return any(name.split(".")[0] in _COMMAND_LINES for name in names.values())
+
+
+def _asks(name: str) -> bool:
+    """Whether a function of this name asks people, or reads a command line."""
+    return name in ("input", "getpass.getpass") or _last(name) in _PARSERS
+
+
+def _is_true(call: ast.Call, name: str) -> bool:
+    return any(
+        keyword.arg == name and isinstance(keyword.value, ast.Constant) and keyword.value.value
+        for keyword in call.keywords
+    )
+
+
+def _click(node: ast.AST, names: Mapping[str, str]) -> str:
+    """`command` for a use of `click.command`, and so on; "" for what is not click's."""
+    name = dotted(node.func if isinstance(node, ast.Call) else node, names)
+    package, _, rest = name.partition(".")
+    return _last(rest) if package in _READABLE_COMMAND_LINES else ""
+
+
+def _is_required(call: ast.Call, optional: set[object], option: str | None) -> bool:
+    """Whether an argument has to be given. optional: the values of `nargs` for those that have not.
+
+    option: what the names of options start with; None if it is none.
+    """
+    given = {
+        keyword.arg: keyword.value.value
+        for keyword in call.keywords
+        if isinstance(keyword.value, ast.Constant)
+    }
+    # A number below zero is an expression.
+    for keyword in call.keywords:
+        if keyword.arg == "nargs" and isinstance(keyword.value, ast.UnaryOp):
+            given["nargs"] = -1
+    if "required" in given:
+        return bool(given["required"])
+    if option is not None:
+        first = call.args[0] if call.args else None
+        name = first.value if isinstance(first, ast.Constant) else option
+        if str(name).startswith(option):
+            return False
+    return given.get("nargs") not in optional and "default" not in {
+        keyword.arg for keyword in call.keywords
+    }
+
+
+def _is_endless(loop: ast.While) -> bool:
+    """Whether a loop waits for work, and only a stop from outside ends it."""
+    test = loop.test
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        # `while not stop.is_set()`.
+        asked = test.operand
+        return isinstance(asked, ast.Call) and _last(dotted(asked.func, {})) == "is_set"
+    return (
+        isinstance(test, ast.Constant)
+        and bool(test.value)
+        and any(
+            isinstance(node, ast.Call) and _last(dotted(node.func, {})) in _WAITS
+            for node in ast.walk(loop)
+        )
+        and not any(_ends(node) for node in loop.body)
+    )
+
+
+def _ends(node: ast.AST, *, inner: bool = False) -> bool:
+    """Whether a statement of a loop ends that by itself. inner: whether it is in another loop."""
+    if isinstance(node, (ast.Return, ast.Yield, ast.YieldFrom)):
+        return True
+    if isinstance(node, ast.Break):
+        return not inner
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+        return False
+    if isinstance(node, ast.ExceptHandler) and node.type and set(_caught(node.type)) & _STOPS:
+        return False
+    inner = inner or isinstance(node, (ast.While, ast.For, ast.AsyncFor))
+    return any(_ends(child, inner=inner) for child in ast.iter_child_nodes(node))
+
+
+def _caught(node: ast.expr) -> Iterator[str]:
+    for one in node.elts if isinstance(node, ast.Tuple) else [node]:
+        yield _last(dotted(one, {}))
