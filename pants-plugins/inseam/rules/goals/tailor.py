@@ -17,6 +17,7 @@ from pants.util.logging import LogLevel
 from inseam.compat import get_digest_contents, path_globs_to_digest
 from inseam.plan.starting import Start, find_imports, find_start, is_candidate
 from inseam.subsystem import InseamSubsystem
+from inseam.targets.image import OciRepositoryField
 from inseam.targets.service import PythonServiceTarget
 
 # What a server listens on if nothing else is said.
@@ -77,12 +78,33 @@ def _proposed(starts: Mapping[str, Start]) -> dict[str, Start]:
     }
 
 
-def _fields(path: str, start: Start) -> dict[str, Any]:
+def _repositories(folders: Mapping[str, str], others: Iterable[str]) -> dict[str, str]:
+    """Names of images, by module, for services that would have the name of another one.
+
+    folders: by module, the folder of a service, with its name behind it if the folder has several.
+    others: the folders of services that there are.
+    """
+    taken = [*others, *folders.values()]
+    found = {}
+    for path, folder in folders.items():
+        parts = folder.split("/")
+        least = 1 if folder == os.path.dirname(path) else min(2, len(parts))
+        for length in range(least, len(parts) + 1):
+            end = "/".join(parts[-length:])
+            if sum(_ends_with(other, [end]) for other in taken) == 1:
+                break
+        if length > 1:
+            found[path] = "-".join(parts[-length:]).lower()
+    return found
+
+
+def _fields(path: str, start: Start, repository: str | None) -> dict[str, Any]:
     name = os.path.basename(path)
     fields: dict[str, Any] = {
         "entry_point": f"{name}:{start.function}" if start.function else name,
         "server": start.server,
         "healthcheck_path": start.healthcheck_path,
+        "repository": repository,
     }
     if start.port and (start.server is None or start.port != _DEFAULT_PORT):
         fields["ports"] = (start.port,)
@@ -112,16 +134,25 @@ async def find_services(
     new = {path: start for path, start in _proposed({**found, **served}).items() if path in found}
     new = {path: start for path, start in new.items() if not _ends_with(path, known)}
     a_folder = Counter(os.path.dirname(path) for path in new)
+    names = {path: _name(path, a_folder[os.path.dirname(path)]) for path in new}
+    repositories = _repositories(
+        {
+            path: f"{folder}/{names[path]}".lstrip("/") if a_folder[folder] > 1 else folder
+            for path in new
+            for folder in [os.path.dirname(path)]
+        },
+        {target.address.spec_path for target in targets if target.has_field(OciRepositoryField)},
+    )
     return PutativeTargets(
         PutativeTarget.for_target_type(
             PythonServiceTarget,
             path=folder,
-            name=_name(path, a_folder[folder]),
+            name=names[path],
             triggering_sources=(),
             # Pants calls what is at the root "root" if it has no name of its own.
             kwargs={
-                **({} if folder else {"name": _name(path, a_folder[folder])}),
-                **_fields(path, start),
+                **({} if folder else {"name": names[path]}),
+                **_fields(path, start, repositories.get(path)),
             },
         )
         for path, start in sorted(new.items())

@@ -58,7 +58,34 @@ def test_each_of_several_services_of_a_folder_has_the_name_of_its_module(
     runner: RuleRunner,
 ) -> None:
     runner.write_files({"src/two/web.py": FASTAPI, "src/two/worker.py": MAIN})
-    assert [one.name for one in proposed(runner, "src/two")] == ["web", "worker"]
+    found = proposed(runner, "src/two")
+    assert [(one.name, one.kwargs["repository"]) for one in found] == [
+        ("web", "two-web"),
+        ("worker", "two-worker"),
+    ]
+
+
+def test_services_in_folders_of_one_name_have_images_of_different_names(
+    runner: RuleRunner,
+) -> None:
+    runner.write_files(
+        {
+            "src/Orders/cmd/api.py": FASTAPI,
+            "src/stock/cmd/api.py": FASTAPI,
+            "src/stock/web/api.py": FASTAPI,
+            "src/old/web/main.py": MAIN,
+            "src/old/web/BUILD": 'python_service(name="app", entry_point="main.py:main")',
+            "src/other/main.py": FASTAPI,
+        }
+    )
+    folders = ("src/Orders/cmd", "src/stock/cmd", "src/stock/web", "src/other")
+    found = {one.path: one.kwargs.get("repository") for one in proposed(runner, *folders)}
+    assert found == {
+        "src/Orders/cmd": "orders-cmd",
+        "src/stock/cmd": "stock-cmd",
+        "src/stock/web": "stock-web",
+        "src/other": None,
+    }
 
 
 def test_a_service_at_the_root_has_a_name_of_its_own(runner: RuleRunner) -> None:
