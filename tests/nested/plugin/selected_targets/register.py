@@ -31,8 +31,8 @@ else:
     from pants.engine.rules import Get
 
     async def field_sets(
-        request: TargetRootsToFieldSetsRequest, **_: Any
-    ) -> TargetRootsToFieldSets:
+        request: TargetRootsToFieldSetsRequest[Any], **_: Any
+    ) -> TargetRootsToFieldSets[Any]:
         return await Get(TargetRootsToFieldSets, TargetRootsToFieldSetsRequest, request)
 
 
