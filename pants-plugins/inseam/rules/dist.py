@@ -46,13 +46,8 @@ from inseam.rules.base import Base
 from inseam.rules.base_image import BaseOciRequest, base_oci
 from inseam.rules.digests import written
 from inseam.rules.host import Program, run_on_host
-from inseam.rules.image import (
-    ImageWarningsRequest,
-    Packaged,
-    PackagedRequest,
-    image_warned,
-    packaged_image,
-)
+from inseam.rules.image import Packaged, PackagedRequest, packaged_image
+from inseam.rules.warnings import say
 from inseam.subsystem import InseamSubsystem
 
 logger = logging.getLogger(__name__)
@@ -128,6 +123,7 @@ async def export_image(request: ExportRequest, dist_dir: DistDir, run_id: RunId)
     # The parameter `run_id` makes this rule run once in each session. See `in_dist` for what that
     # must not do.
     image = await packaged_image(request.packaged, **implicitly())
+    say(image.warnings, run_id)
     await pruned(PruneRequest(), **implicitly())
     dist = dist_folder(dist_dir)
     layout, store = dist / request.packaged.layout, dist / STORE
@@ -175,7 +171,6 @@ async def in_dist(request: PackagedRequest) -> Exported:
     stop looking at whether the image is still the same, and so build it again.
     """
     await packaged_image(request, **implicitly())
-    await image_warned(ImageWarningsRequest(request), **implicitly())
     image: Exported = await exported_image(ExportRequest(request), **implicitly())
     return image
 

@@ -289,6 +289,11 @@ class Packaged:
     files: FrozenDict[str, bytes]
     images: tuple[OciImage, ...]
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What whoever packages it has to know."""
+        return tuple(text for image in self.images for text in image.warnings)
+
 
 @rule(desc="Package an image", level=LogLevel.DEBUG)
 async def package_image(
@@ -325,8 +330,7 @@ class ImageWarningsRequest:
 
 @rule(desc="Warn of an image", level=LogLevel.DEBUG)
 async def warn_of_image(request: ImageWarningsRequest, run_id: RunId) -> Warned:
-    packaged = await packaged_image(request.packaged, **implicitly())
-    say((text for image in packaged.images for text in image.warnings), run_id)
+    say((await packaged_image(request.packaged, **implicitly())).warnings, run_id)
     return Warned()
 
 
