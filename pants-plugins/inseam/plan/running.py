@@ -59,7 +59,7 @@ def is_tool(module: ast.Module, names: Mapping[str, str], name: str) -> bool:
     """Whether a module has a sign of a tool. name: of its file, without the suffix."""
     return (
         re.split(r"[_\-.]", name.lower().strip("_"))[0] in _WORK
-        or _reads_command_line(names)
+        or bool(_command_lines(names))
         or any(
             dotted(node, names) == "sys.argv"
             or (isinstance(node, ast.Call) and _asks(dotted(node.func, names)))
@@ -71,7 +71,7 @@ def is_tool(module: ast.Module, names: Mapping[str, str], name: str) -> bool:
 
 def needs_arguments(module: ast.Module, names: Mapping[str, str], main: ast.AST) -> bool:
     """Whether a program cannot start without arguments, or that cannot be seen. main: what runs."""
-    used = {name.split(".")[0] for name in names.values()} & _COMMAND_LINES
+    used = _command_lines(names)
     if used - _READABLE_COMMAND_LINES:
         return True
     if used - {"argparse"} and not is_command(main, names):
@@ -132,8 +132,9 @@ def _is_server(name: str) -> bool:
     return name in _SERVERS_OF_MODULES or _last(name) in _SERVERS
 
 
-def _reads_command_line(names: Mapping[str, str]) -> bool:
-    return any(name.split(".")[0] in _COMMAND_LINES for name in names.values())
+def _command_lines(names: Mapping[str, str]) -> set[str]:
+    """The parsers of command lines that a module imports."""
+    return {name.split(".")[0] for name in names.values()} & _COMMAND_LINES
 
 
 def _asks(name: str) -> bool:
