@@ -3,7 +3,7 @@
 Usage: record_pants.py VERSION=FOLDER=HELP...
 
 FOLDER is the folder `pants` of a version's Python sources, installed or checked out; HELP is what
-`pants help-all` prints in this repository with it. Writes pants-plugins/inseam/compat_api.json:
+`pants help-all` prints in this repository with it. Writes pants-plugins/inseam/compat/api.json:
 for each name that a module of the rule set imports from Pants, and each version, the parameters
 that it is called with, for a function with types and after `->` the result; null where the version
 lacks it. What all versions agree on stands once, at "*". Nothing of Pants is run or imported.
@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 RULES = ROOT / "pants-plugins/inseam"
-TABLE = RULES / "compat_api.json"
+TABLE = RULES / "compat/api.json"
 CONFIGURATION = ("pants.toml", "pants.2.17.toml", "pants.current.toml", "pants.remote.toml")
 
 

@@ -10,41 +10,14 @@ from pants.backend.docker.target_types import DockerImageTarget
 from pants.backend.docker.target_types import rules as docker_target_rules
 from pants.engine.target import Target
 
-from inseam.rules import (
-    base,
-    base_image,
-    build_requirements,
-    built_wheels,
-    closures,
-    code_layers,
-    compressors,
-    debian_lock,
-    debian_root,
-    default_base,
-    dependencies,
-    dist,
-    distributions,
-    docker,
-    dockerfiles,
-    generate,
-    generate_service,
-    host,
-    image,
-    image_names,
-    interpreter,
-    layers,
-    libraries,
-    lock_facts,
-    lock_files,
-    process,
-    pulled,
-    rootfs,
-    service,
-    sources,
-    wheel_layers,
-    wheels,
-)
-from inseam.rules.goals import debian, export_codegen, package, publish, rebase, run, tailor, test
+from inseam.rules.base import register as base
+from inseam.rules.docker import register as docker
+from inseam.rules.generate import register as generate
+from inseam.rules.goals import register as goals
+from inseam.rules.image import register as image
+from inseam.rules.layers import register as layers
+from inseam.rules.programs import register as programs
+from inseam.rules.wheels import register as wheels
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.base import (
     BaseImageTarget,
@@ -67,51 +40,13 @@ from inseam.targets.layer import (
     VenvLayerTarget,
 )
 from inseam.targets.service import PythonServiceTarget
-from inseam.targets.wheel_source import WheelFromSourceTarget
+from inseam.wheels_from_source import register as wheels_from_source
 
+# `#image` is a `docker_image`. Its backend need not be in the repository's configuration.
 _DOCKER: tuple[Any, ...] = (docker_rules, docker_target_rules)
-_MODULES = (
-    host,
-    debian_root,
-    pulled,
-    interpreter,
-    process,
-    compressors,
-    layers,
-    libraries,
-    generate,
-    generate_service,
-    base,
-    rootfs,
-    default_base,
-    debian_lock,
-    dependencies,
-    lock_files,
-    wheels,
-    lock_facts,
-    sources,
-    build_requirements,
-    built_wheels,
-    closures,
-    wheel_layers,
-    distributions,
-    service,
-    code_layers,
-    docker,
-    dockerfiles,
-    base_image,
-    image_names,
-    image,
-    dist,
-    debian,
-    export_codegen,
-    package,
-    publish,
-    rebase,
-    run,
-    tailor,
-    test,
-)
+_ROOMS = (programs, base, wheels, generate, layers, image, docker, goals)
+# What a backend of its own adds, and most repositories want.
+_BACKENDS = (wheels_from_source,)
 
 
 def target_types() -> list[type[Target]]:
@@ -135,7 +70,7 @@ def target_types() -> list[type[Target]]:
         OciImageTarget,
         OciLayoutTarget,
         ImageStructureTarget,
-        WheelFromSourceTarget,
+        *(target for backend in _BACKENDS for target in backend.target_types()),
     ]
 
 
@@ -144,7 +79,6 @@ def target_types() -> list[type[Target]]:
 def rules() -> list[Any]:
     return [
         *InseamSubsystem.rules(),
-        # `#image` is a `docker_image`. Its backend need not be in the repository's configuration.
         *(rule for of in _DOCKER for rule in of()),
-        *(rule for module in _MODULES for rule in module.rules()),
+        *(rule for room in (*_ROOMS, *_BACKENDS) for rule in room.rules()),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import List
+from typing import Iterable, List, TypeVar
 
 from pants.option.option_types import (
     BoolOption,
@@ -44,6 +44,15 @@ class BuildPython(Enum):
 
     base = "base"
     installed = "installed"
+
+
+class Backend(Enum):
+    """An optional part of Inseam: a folder beside `rules` with a `register.py` of its own."""
+
+    wheels_from_source = "wheels_from_source"
+
+
+_Member = TypeVar("_Member", bound=type)
 
 
 class InseamSubsystem(Subsystem):
@@ -97,6 +106,18 @@ class InseamSubsystem(Subsystem):
             """
             Whether `tailor` proposes a `python_service` for each module that starts one. It reads
             the sources and never runs them.
+            """
+        ),
+    )
+    without = EnumListOption(
+        enum_type=Backend,
+        default=lambda _: [],
+        default_help_repr="[]",
+        help=softwrap(
+            """
+            Parts of Inseam to leave out, of those that the backend `inseam` brings.
+            Without `wheels_from_source`, a distribution that the lock has no fitting wheel of is
+            an error, and all such distributions are named at once.
             """
         ),
     )
@@ -206,21 +227,12 @@ class InseamSubsystem(Subsystem):
             """
         ),
     )
-    build_wheels = BoolOption(
-        default=True,
-        help=softwrap(
-            """
-            Whether the wheel of a distribution is built from its sources if the lock has none that
-            fits. If false, such distributions are an error that names them all.
-            """
-        ),
-    )
     build_resolve = StrOption(
         default=None,
         help=softwrap(
             """
-            The resolve with what such builds require: setuptools and other backends. Default: a
-            lock of the common ones that comes with Inseam.
+            The resolve with what builds of wheels from sources require: setuptools and other
+            backends. Default: a lock of the common ones that comes with Inseam.
             """
         ),
     )
@@ -281,6 +293,15 @@ class InseamSubsystem(Subsystem):
             """
         ),
     )
+
+    def enabled(self, members: Iterable[_Member]) -> tuple[_Member, ...]:
+        """The members of a union that `without` does not leave out, in order of their names.
+
+        A member belongs to the backend whose folder it is in, as `inseam.wheels_from_source`.
+        """
+        left_out = {f"inseam.{backend.value}" for backend in self.without}
+        kept = (one for one in members if ".".join(one.__module__.split(".")[:2]) not in left_out)
+        return tuple(sorted(kept, key=lambda one: (one.__module__, one.__qualname__)))
 
     @property
     def download_bound(self) -> tuple[str, ...]:

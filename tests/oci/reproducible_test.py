@@ -11,8 +11,8 @@ from typing import Mapping
 
 import pytest
 
-from inseam.formats.oci.prune import LOCK
 from inseam.programs.program_testing import SURROUNDINGS
+from inseam.tools.prune import LOCK
 from oci.programs import environment, run_program, search_path
 
 MINOR = "3.11"

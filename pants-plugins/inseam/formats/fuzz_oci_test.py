@@ -10,7 +10,6 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inseam.formats.clients import pull
 from inseam.formats.failure import Failure
 from inseam.formats.fuzz_testing import damaged, fuzzed, json_values, mutated
 from inseam.formats.oci import foreign_test  # pants: no-infer-dep
@@ -31,6 +30,7 @@ from inseam.formats.oci.metadata import dump_metadata, load_metadata
 from inseam.formats.oci.oci_testing import make_service
 from inseam.formats.oci.rebase import own_part
 from inseam.formats.oci.reference import parse_reference
+from inseam.tools import pull
 
 AMD64 = Platform("linux", "amd64")
 DIFF_ID = "sha256:" + "b" * 64

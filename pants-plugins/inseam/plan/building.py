@@ -1,104 +1,11 @@
-"""Says which builds are right, and what to do about the distributions that could not be built."""
+"""Says what to do about distributions of which a lock has only sources."""
 
 from __future__ import annotations
 
 from typing import Iterable, Mapping
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name, parse_wheel_filename
-from packaging.version import InvalidVersion, Version
-
-from inseam.formats.failure import Failure
-from inseam.plan.artifacts import LockedCheckout, LockedDirectory, LockedSource
+from inseam.plan.artifacts import LockedSource
 from inseam.plan.platform import PythonPlatform
-
-# What stands for the version where a version control system would have to be asked.
-_VERSION_VARIABLES = (
-    "PBR_VERSION",
-    "PDM_BUILD_SCM_VERSION",
-    "SETUPTOOLS_SCM_PRETEND_VERSION",
-    "VCS_VERSIONING_PRETEND_VERSION",
-)
-
-
-def version_variables(source: LockedSource) -> dict[str, str]:
-    """The environment variables that tell backends the locked version, for sources that don't
-    have it in a file as sdists do."""
-    if not isinstance(source, (LockedCheckout, LockedDirectory)) or not source.version:
-        return {}
-    return {
-        **{name: source.version for name in _VERSION_VARIABLES},
-        "POETRY_DYNAMIC_VERSIONING_BYPASS": source.version,
-    }
-
-
-def check_built(
-    source: LockedSource,
-    *,
-    filename: str,
-    name: str,
-    version: str,
-    requires: Iterable[str],
-    platform: PythonPlatform,
-    native: bool,
-) -> None:
-    """Raises Failure unless a built wheel is what the lock says of its source.
-
-    filename: of the wheel. name, version, requires: of its METADATA. native: whether it was built
-    with compilers; otherwise it must run on every platform.
-    """
-    what = f"{source.origin} was built to {filename}"
-    try:
-        same = not source.version or Version(version) == Version(source.version)
-        file_name, file_version, _, tags = parse_wheel_filename(filename)
-    except (InvalidVersion, ValueError) as error:
-        raise Failure(f"{what}, but {error}") from None
-    if not same or canonicalize_name(name) != source.name or file_name != source.name:
-        raise Failure(
-            f"{what}, which says that it is {name} {version}, but the lock has {source.name}"
-            f" {source.version}. Lock it again, or set the variable that gives its version in the"
-            " `env` of a `wheel_from_source`."
-        )
-    # A lock that does not say what a distribution requires takes the wheel's word.
-    known = source.requires
-    locked = {_name(text) for text in known or ()}
-    for text in requires if known is not None else ():
-        requirement = _requirement(text)
-        needed = requirement.marker is None or requirement.marker.evaluate(
-            {**platform.markers(), "extra": ""}
-        )
-        if needed and canonicalize_name(requirement.name) not in locked:
-            raise Failure(
-                f"{what}, which requires {text}, but by the lock {source.name} does not. Lock it"
-                " again."
-            )
-    if not native and any(tag.abi != "none" or tag.platform != "any" for tag in tags):
-        raise Failure(
-            f"{what}, which is for one platform only, though no compiler was there."
-            f" {declare_hint(source)}"
-        )
-    if native and not {str(tag) for tag in tags} & set(platform.tags()):
-        raise Failure(f"{what}, which does not run on {platform}.")
-
-
-def _name(text: str) -> str:
-    return canonicalize_name(_requirement(text).name)
-
-
-def _requirement(text: str) -> Requirement:
-    try:
-        return Requirement(text)
-    except InvalidRequirement as error:
-        raise Failure(f"{text!r} is not a requirement: {error}") from None
-
-
-def declare_hint(source: LockedSource) -> str:
-    """What to type for a distribution that needs more than a Python to be built."""
-    return (
-        "If it needs a compiler or libraries, say so in a BUILD file:"
-        f' wheel_from_source(name="{source.name}", distribution="{source.name}",'
-        ' builder="//docker/builder:debian")'
-    )
 
 
 def chain(source: LockedSource, required_by: Mapping[str, tuple[str, ...]]) -> str:
@@ -122,9 +29,9 @@ def describe_sources(
             f"{_count(len(lines))} no wheel for linux/{platform.architecture} with CPython"
             f" {platform.python} in the lock, only sources:",
             *lines,
-            "Let them be built: [inseam].build_wheels = true. Or build wheels of them yourself, put"
-            " these into a folder of the repository, name it in [python-repos].find_links, and lock"
-            " again.",
+            "Let them be built: take wheels_from_source out of [inseam].without. Or build wheels of"
+            " them yourself, put these into a folder of the repository, name it in"
+            " [python-repos].find_links, and lock again.",
         ]
     )
 
@@ -151,24 +58,3 @@ def _indented(text: str) -> str:
 
 def _count(number: int) -> str:
     return "1 distribution has" if number == 1 else f"{number} distributions have"
-
-
-def missing_requirement(
-    source: LockedSource, requirement: str, why: str, resolve: str, lock: str
-) -> str:
-    """What to type when the lock of build requirements does not have what a distribution needs.
-
-    resolve: that the lock is of, "" for the lock that comes with Inseam.
-    """
-    text = f"{source.name} {source.version} needs {requirement!r} to be built, but {lock} {why}."
-    if resolve:
-        return (
-            f'{text} Add the line {requirement!r} to the requirements of the resolve "{resolve}",'
-            f" then run: ./pants generate-lockfiles --resolve={resolve}"
-        )
-    return (
-        f"{text} Make a resolve of your own for what builds need: set"
-        ' [python.resolves] build = "lockfiles/build.lock" and [inseam] build_resolve = "build",'
-        f' add the line {requirement!r} to the requirements of the resolve "build", then run:'
-        " ./pants generate-lockfiles --resolve=build"
-    )

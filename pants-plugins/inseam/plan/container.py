@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from inseam.formats.clients.run import INIT
+from inseam.formats.oci.config import INIT
 from inseam.formats.python.venv import SCRIPTS
 
 DEFAULT_ENV = {

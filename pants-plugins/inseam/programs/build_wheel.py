@@ -25,7 +25,6 @@ import sys
 from pathlib import Path
 
 from inseam.formats.arguments import ArgumentParser
-from inseam.formats.confined import Command, TimedOut, place_of, run, tail
 from inseam.formats.elf import MACHINES
 from inseam.formats.failure import Failure
 from inseam.formats.files import write_whole
@@ -35,6 +34,7 @@ from inseam.formats.python.repack import repack
 from inseam.formats.python.source import set_times, unpack
 from inseam.formats.rootfs.start import argv, copy_tree, tree_of
 from inseam.formats.rootfs.unpacked import unpacked
+from inseam.tools.confined import Command, TimedOut, place_of, run, tail
 
 BUILT = "built.json"
 # 1 January 1980: zip archives know no earlier time.

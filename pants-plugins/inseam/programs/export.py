@@ -4,7 +4,7 @@ Usage: export --store STORE --layout LAYOUT IMAGE [FOLDER...]
 
 IMAGE is the folder of an image. FOLDER... hold further blobs of it, below `blobs/sha256`. Copies
 the blobs that are not there yet to STORE/blobs/sha256, and makes LAYOUT the OCI image layout of
-this image, as `formats.oci.store` says.
+this image, as `tools.store` says.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from inseam.formats.arguments import ArgumentParser
-from inseam.formats.oci.store import export
+from inseam.tools.store import export
 
 
 def main(argv: list[str]) -> None:

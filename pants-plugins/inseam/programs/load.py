@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from inseam.formats.arguments import ArgumentParser
-from inseam.formats.clients.client import CLIENTS
-from inseam.formats.clients.load import load
+from inseam.tools.client import CLIENTS
+from inseam.tools.load import load
 
 
 def main(argv: list[str]) -> None:

@@ -3,7 +3,7 @@
 Usage: pull --platform PLATFORM --python VERSION --interpreter PATH --libc "FAMILY VERSION"
             --out OUT NAME[:TAG]@DIGEST
 
-Writes the image to the folder OUT, as `formats.clients.pull` says. --python, --interpreter and
+Writes the image to the folder OUT, as `tools.pull` says. --python, --interpreter and
 --libc say what it offers to the layers of images on it.
 """
 
@@ -12,8 +12,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from inseam.formats.arguments import ArgumentParser
-from inseam.formats.clients.pull import pull
 from inseam.formats.oci.config import Runtime, parse_platform
+from inseam.tools.pull import pull
 
 
 def main(argv: list[str]) -> None:

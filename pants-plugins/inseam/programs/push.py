@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 from inseam.formats.arguments import ArgumentParser
-from inseam.formats.clients.push import push, summary
-from inseam.formats.clients.registry import STALL
 from inseam.formats.oci.metadata import read_metadata
+from inseam.tools.push import push, summary
+from inseam.tools.registry import STALL
 
 
 def main(argv: list[str]) -> None:

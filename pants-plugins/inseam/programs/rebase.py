@@ -17,7 +17,7 @@ from inseam.formats.arguments import ArgumentParser
 from inseam.formats.failure import Failure
 from inseam.formats.oci.metadata import ImageMetadata, read_metadata
 from inseam.formats.oci.rebase import rebase
-from inseam.formats.oci.store import export
+from inseam.tools.store import export
 
 
 def _report(before: ImageMetadata, after: ImageMetadata) -> str:

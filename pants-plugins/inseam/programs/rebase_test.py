@@ -6,8 +6,8 @@ import pytest
 
 from inseam.formats.oci.metadata import ImageMetadata, read_metadata
 from inseam.formats.oci.oci_testing import RUNTIME, make_base, make_service
-from inseam.formats.oci.store import blobs_of, export, missing
 from inseam.programs.program_testing import run_program, tree
+from inseam.tools.store import blobs_of, export, missing
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 Usage: run_image IMAGE [ARGUMENT...]
 
 IMAGE is a layout that `export` wrote, ARGUMENT... are options of `docker run`, like -p 8000:8000,
-then, behind `--`, arguments of the service. `formats.clients.run` says how the container runs.
+then, behind `--`, arguments of the service. `tools.run` says how the container runs.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from inseam.formats.clients.load import load
-from inseam.formats.clients.run import run, run_options
+from inseam.tools.load import load
+from inseam.tools.run import run, run_options
 
 
 def main(argv: list[str]) -> None:

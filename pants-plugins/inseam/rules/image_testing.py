@@ -10,9 +10,9 @@ from typing import Any, Mapping
 from pants.engine.addresses import Address
 from pants.testutil.rule_runner import RuleRunner
 
-from inseam.formats.clients.registry_testing import DOCKER, Registry, docker_image
 from inseam.formats.python.wheel_testing import build_wheel
 from inseam.rules.rule_testing import MINOR, PYTHON_VERSION, lock_text, locked, set_options
+from inseam.tools.registry_testing import DOCKER, Registry, docker_image
 
 INTERPRETER = f"/usr/local/bin/python{MINOR}"
 OCI = Address("src/shop", target_name="app", generated_name="oci")

@@ -13,9 +13,9 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.formats.debian.deb_testing import Mirror, serving
 from inseam.formats.python.wheel_testing import build_wheel
-from inseam.rules.built_wheels_test import item, project, sdist
+from inseam.rules.layers.service import DependencyLayers, ServiceRequest
 from inseam.rules.rule_testing import BASE, failure, lock_text, locked, rule_runner, set_options
-from inseam.rules.service import DependencyLayers, ServiceRequest
+from inseam.wheels_from_source.build_test import item, project, sdist
 
 SHOP = Address("src/shop", target_name="app", generated_name="layers")
 # Where these locks were made; nobody can reach it.

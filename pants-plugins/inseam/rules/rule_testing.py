@@ -26,21 +26,13 @@ from inseam.formats.debian.lock import DebianLock, LockedPackage, dump_lock
 from inseam.formats.debian.package import DebianPackage
 from inseam.formats.debian.request import parse_request
 from inseam.formats.failure import Failure
-from inseam.rules import (
-    base,
-    compressors,
-    debian_lock,
-    debian_root,
-    generate,
-    generate_service,
-    host,
-    interpreter,
-    lock_files,
-    process,
-    pulled,
-    rootfs,
-)
-from inseam.rules import layers as layer_rules
+from inseam.rules.base import base, debian_lock, debian_root, interpreter, process, pulled
+from inseam.rules.generate import base as generate
+from inseam.rules.generate import service as generate_service
+from inseam.rules.layers import compressors, rootfs
+from inseam.rules.layers import layer as layer_rules
+from inseam.rules.programs import host
+from inseam.rules.wheels import files as lock_files
 from inseam.subsystem import InseamSubsystem
 
 # CPython that the tests run on is the one that makes layers, too.

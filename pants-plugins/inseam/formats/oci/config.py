@@ -9,6 +9,8 @@ from inseam.formats.oci.layer import Layer
 from inseam.formats.records import plain
 
 EPOCH = "1970-01-01T00:00:00Z"
+# The init process in front of a service with `init=True`, and in bases with the group `init`.
+INIT = "/usr/bin/tini"
 
 # The labels that say which layers a base can carry. Images inherit them.
 PYTHON_LABEL = "org.inseam.python"

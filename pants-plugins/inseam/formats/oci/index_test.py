@@ -9,8 +9,8 @@ from inseam.formats.failure import Failure
 from inseam.formats.oci.layout import read_blob
 from inseam.formats.oci.metadata import read_metadata
 from inseam.formats.oci.oci_testing import make_base, make_image, make_index, make_layer
-from inseam.formats.oci.store import blobs_of, export, missing
 from inseam.programs.program_testing import tree
+from inseam.tools.store import blobs_of, export, missing
 
 PLATFORMS = {"amd64": "linux/amd64", "arm64": "linux/arm64/v8"}
 

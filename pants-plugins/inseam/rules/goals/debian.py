@@ -20,14 +20,13 @@ from pants.engine.fs import (
     Workspace,
 )
 from pants.engine.goal import Goal, GoalSubsystem
-from pants.engine.rules import collect_rules, goal_rule, rule
+from pants.engine.rules import collect_rules, goal_rule
 from pants.engine.target import Targets
 from pants.option.option_types import EnumOption, StrOption
 from pants.util.logging import LogLevel
 from pants.util.strutil import softwrap
 
 from inseam.compat import (
-    by_name,
     concurrently,
     create_digest,
     environment_vars_subset,
@@ -36,6 +35,7 @@ from inseam.compat import (
     implicitly,
     merge_digests,
     path_globs_to_digest,
+    rule,
 )
 from inseam.formats.debian.lock import parse_lock, refresh_command
 from inseam.formats.debian.package import DebianPackage
@@ -43,11 +43,11 @@ from inseam.formats.debian.sources import vendored_path
 from inseam.formats.debian.updates import REPORTS_FILE, describe, load_reports
 from inseam.formats.failure import Failure
 from inseam.formats.names import relative_path
-from inseam.rules.base import packages_path
-from inseam.rules.debs import FETCH_ENV, DebRequest, deb, trust_args, vendor_folder
-from inseam.rules.default_base import how_to_lock, is_default_lock, shipped_files
-from inseam.rules.digests import file_content, written
-from inseam.rules.host import Program, run_on_host
+from inseam.rules.base.base import packages_path
+from inseam.rules.base.debs import FETCH_ENV, DebRequest, deb, trust_args, vendor_folder
+from inseam.rules.base.default_base import how_to_lock, is_default_lock, shipped_files
+from inseam.rules.programs.digests import file_content, written
+from inseam.rules.programs.host import Program, run_on_host
 from inseam.subsystem import DEFAULT_BASE, InseamSubsystem
 from inseam.targets.base import DebianLockField, RootfsSourcesField
 
@@ -111,7 +111,7 @@ class VendoredLock:
 
 
 @rule(desc="Fetch the Debian packages of a lock", level=LogLevel.DEBUG)
-async def fetch_lock(request: VendoredLockRequest, inseam: InseamSubsystem) -> VendoredLock:
+async def vendored_lock(request: VendoredLockRequest, inseam: InseamSubsystem) -> VendoredLock:
     lock = parse_lock(request.content.decode(errors="replace"), request.path)
     packages: dict[str, DebianPackage] = {
         vendored_path(locked.package): locked.package
@@ -139,9 +139,6 @@ async def fetch_lock(request: VendoredLockRequest, inseam: InseamSubsystem) -> V
         await create_digest(CreateDigest(files)),
         tuple((path, package.size) for path, package in packages.items()),
     )
-
-
-vendored_lock = by_name(fetch_lock)
 
 
 class VendorSubsystem(GoalSubsystem):

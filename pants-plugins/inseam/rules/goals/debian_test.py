@@ -15,7 +15,7 @@ from inseam.formats.debian.lock import DebianLock, LockedPackage, dump_lock
 from inseam.formats.debian.package import DebianPackage
 from inseam.formats.debian.request import parse_request
 from inseam.formats.debian.suite import Suite, snapshot_timestamp
-from inseam.rules.debs import Deb, DebRequest
+from inseam.rules.base.debs import Deb, DebRequest
 from inseam.rules.goals import debian
 from inseam.rules.goals.debian import Check, Vendor
 from inseam.rules.rule_testing import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pants.engine.fs import AddPrefix, MergeDigests, RemovePrefix
-from pants.engine.rules import collect_rules, rule
+from pants.engine.rules import collect_rules
 from pants.engine.target import GeneratedSources, GenerateSourcesRequest
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
@@ -18,17 +18,18 @@ from inseam.compat import (
     merge_digests,
     remove_prefix,
     resolve_unparsed_address_inputs,
+    rule,
 )
 from inseam.formats.oci.layer import LAYERS_FILE, dump_layers
 from inseam.formats.python.code import LIBRARIES_LAYER, no_code
-from inseam.rules.code_layers import CodeLayersRequest, code_layers
-from inseam.rules.digests import written
-from inseam.rules.generate import file_name, layers_folder, rootfs_folder, service_of
-from inseam.rules.image_names import ImageNames, check_image_names
-from inseam.rules.layers import StoredLayer, tar_at_root
-from inseam.rules.rootfs import RootfsRequest, rootfs
-from inseam.rules.service import ServiceRequest, dependency_layers
-from inseam.rules.wheel_layers import SharedLayerRequest, shared_layer
+from inseam.rules.generate.base import file_name, layers_folder, rootfs_folder, service_of
+from inseam.rules.image.names import ImageNames, check_image_names
+from inseam.rules.layers.code import CodeLayersRequest, code_layers
+from inseam.rules.layers.layer import StoredLayer, tar_at_root
+from inseam.rules.layers.rootfs import RootfsRequest, rootfs
+from inseam.rules.layers.service import ServiceRequest, dependency_layers
+from inseam.rules.layers.wheels import SharedLayerRequest, shared_layer
+from inseam.rules.programs.digests import written
 from inseam.targets.base import LAYER_FILES, RootfsSourcesField
 from inseam.targets.layer import (
     AppLayersField,

@@ -14,7 +14,7 @@ from pants.core.goals.package import (
 )
 from pants.engine.addresses import Address
 from pants.engine.fs import AddPrefix, MergeDigests
-from pants.engine.rules import collect_rules, rule
+from pants.engine.rules import collect_rules
 from pants.engine.target import Target, WrappedTargetRequest
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
@@ -25,28 +25,29 @@ from inseam.compat import (
     merge_digests,
     resolve_target,
     resolve_unparsed_address_inputs,
+    rule,
 )
 from inseam.formats.failure import Failure
 from inseam.formats.names import relative_path
 from inseam.formats.oci.layer import LAYERS_FILE, Layer, dump_layers
 from inseam.formats.oci.metadata import METADATA
-from inseam.rules.code_layers import CodeLayersRequest, code_layers
-from inseam.rules.digests import written
-from inseam.rules.dist import STORE, in_dist
-from inseam.rules.generate import dist_path, service_of
-from inseam.rules.image import (
+from inseam.rules.generate.base import dist_path, service_of
+from inseam.rules.image.build import (
     ImageWarningsRequest,
     PackagedRequest,
     image_warned,
     packaged_image,
 )
-from inseam.rules.service import (
+from inseam.rules.image.dist import STORE, in_dist
+from inseam.rules.layers.code import CodeLayersRequest, code_layers
+from inseam.rules.layers.service import (
     LayersWarningsRequest,
     ServiceRequest,
     dependency_layers,
     layers_warned,
 )
-from inseam.rules.wheel_layers import SharedLayerRequest, shared_layer
+from inseam.rules.layers.wheels import SharedLayerRequest, shared_layer
+from inseam.rules.programs.digests import written
 from inseam.targets.container import OciPlatformsField
 from inseam.targets.image import LayoutImageField, OciLayersField, OciRepositoryField
 from inseam.targets.layer import (

@@ -20,7 +20,7 @@ from pants.core.goals.publish import (
 )
 from pants.engine.env_vars import EnvironmentVarsRequest
 from pants.engine.process import InteractiveProcess, Process
-from pants.engine.rules import collect_rules, rule
+from pants.engine.rules import collect_rules
 from pants.engine.target import Target, WrappedTargetRequest
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
@@ -29,15 +29,16 @@ from inseam.compat import (
     PUBLISH_ASKS_FIRST,
     environment_vars_subset,
     implicitly,
-    leave_to_inseam,
     resolve_target,
+    rule,
 )
-from inseam.rules.dist import in_dist
-from inseam.rules.generate import service_of
+from inseam.compat.patches import leave_to_inseam
+from inseam.rules.base.pulled import CLIENT_ENV
+from inseam.rules.generate.base import service_of
 from inseam.rules.goals.package import packaged_request
-from inseam.rules.host import CommandRequest, command
-from inseam.rules.image_names import image_references
-from inseam.rules.pulled import CLIENT_ENV
+from inseam.rules.image.dist import in_dist
+from inseam.rules.image.names import image_references
+from inseam.rules.programs.host import CommandRequest, command
 from inseam.subsystem import InseamSubsystem, PublishedImage
 from inseam.targets.container import OciPlatformsField
 from inseam.targets.image import OciLayersField, OciRepositoryField, OciSkipPushField

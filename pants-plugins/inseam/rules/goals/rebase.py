@@ -16,9 +16,9 @@ from pants.util.strutil import softwrap
 
 from inseam.compat import implicitly
 from inseam.formats.failure import Failure
-from inseam.rules.base import BaseRequest, find_base
-from inseam.rules.dist import rebase_layout
+from inseam.rules.base.base import BaseRequest, find_base
 from inseam.rules.goals.package import layout_path
+from inseam.rules.image.dist import rebase_layout
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.image import OciLayersField, OciRepositoryField
 

@@ -9,11 +9,11 @@ from pants.core.goals.package import BuiltPackage
 from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from inseam.formats.clients.registry_testing import Registry
 from inseam.rules.goals.package import OciFieldSet
 from inseam.rules.goals.rebase import Rebase
 from inseam.rules.image_testing import OCI, client_env, service, write_repository
 from inseam.rules.rule_testing import INHERITED, option_args, rule_runner, set_options
+from inseam.tools.registry_testing import Registry
 
 LAYOUT = "dist/src.shop/app.oci"
 TARGET = "src/shop:app#oci"

@@ -7,13 +7,13 @@ from typing import Any
 
 from pants.core.goals.package import OutputPathField
 from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
-from pants.engine.rules import collect_rules, rule
+from pants.engine.rules import collect_rules
 from pants.util.logging import LogLevel
 
-from inseam.compat import implicitly
-from inseam.rules.dist import in_dist
+from inseam.compat import implicitly, rule
 from inseam.rules.goals.package import packaged_request
-from inseam.rules.host import CommandRequest, command
+from inseam.rules.image.dist import in_dist
+from inseam.rules.programs.host import CommandRequest, command
 from inseam.targets.container import OciPlatformsField
 from inseam.targets.image import OciLayersField, OciRepositoryField
 

@@ -9,12 +9,12 @@ from typing import Any, Iterable, Mapping
 
 from pants.backend.python.target_types import PexEntryPointField
 from pants.core.goals.tailor import PutativeTarget, PutativeTargets, PutativeTargetsRequest
-from pants.engine.rules import collect_rules, rule
+from pants.engine.rules import collect_rules
 from pants.engine.target import AllTargets, Target
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
-from inseam.compat import get_digest_contents, path_globs_to_digest
+from inseam.compat import get_digest_contents, path_globs_to_digest, rule
 from inseam.plan.starting import Start, find_imports, find_start, is_candidate
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.image import OciRepositoryField

@@ -20,7 +20,7 @@ from pants.core.goals.test import (
 )
 from pants.engine.env_vars import EnvironmentVarsRequest
 from pants.engine.process import ProcessCacheScope
-from pants.engine.rules import collect_rules, rule
+from pants.engine.rules import collect_rules
 from pants.engine.target import HydrateSourcesRequest, Target
 from pants.option.option_types import ArgsListOption, SkipOption, StrListOption, StrOption
 from pants.option.subsystem import Subsystem
@@ -35,6 +35,7 @@ from inseam.compat import (
     execute_process,
     hydrate_sources,
     implicitly,
+    rule,
     setup_venv_pex_process,
 )
 from inseam.formats.failure import Failure

@@ -1,0 +1,183 @@
+"""Gives the rule calls that Inseam uses one name each, on every supported version of Pants.
+
+Rules are written in call-by-name form. `current` has the names of versions that know it, `v2_17`
+those of Pants 2.17.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pants.backend.python.target_types import InterpreterConstraintsField, PythonResolveField
+from pants.engine.internals.native_engine import ProcessExecutionEnvironment
+from pants.engine.platform import Platform
+from pants.option.global_options import GlobalOptions
+
+from inseam.compat.versions import CALL_BY_NAME, PUBLISH_ASKS_FIRST
+
+if not TYPE_CHECKING and CALL_BY_NAME:
+    from inseam.compat.current import (
+        EnvironmentTarget,
+        add_prefix,
+        build_package,
+        build_runtime_package_dependencies,
+        concurrently,
+        create_digest,
+        create_venv_pex,
+        determine_source_files,
+        digest_subset_to_digest,
+        digest_to_snapshot,
+        environment_vars_subset,
+        execute_in,
+        execute_pex_cli,
+        execute_process,
+        finalized_setup_kwargs,
+        find_interpreter,
+        get_digest_contents,
+        get_digest_entries,
+        hydrate_sources,
+        implicitly,
+        merge_digests,
+        owned_dependencies,
+        path_globs_to_digest,
+        polymorphic,
+        prepare_python_sources,
+        remove_prefix,
+        resolve_pex_entry_point,
+        resolve_target,
+        resolve_unparsed_address_inputs,
+        rule,
+        setup_venv_pex_process,
+        strip_python_sources,
+        transitive_targets,
+    )
+else:
+    from inseam.compat.v2_17 import (
+        EnvironmentTarget,
+        add_prefix,
+        build_package,
+        build_runtime_package_dependencies,
+        concurrently,
+        create_digest,
+        create_venv_pex,
+        determine_source_files,
+        digest_subset_to_digest,
+        digest_to_snapshot,
+        environment_vars_subset,
+        execute_in,
+        execute_pex_cli,
+        execute_process,
+        finalized_setup_kwargs,
+        find_interpreter,
+        get_digest_contents,
+        get_digest_entries,
+        hydrate_sources,
+        implicitly,
+        merge_digests,
+        owned_dependencies,
+        path_globs_to_digest,
+        polymorphic,
+        prepare_python_sources,
+        remove_prefix,
+        resolve_pex_entry_point,
+        resolve_target,
+        resolve_unparsed_address_inputs,
+        rule,
+        setup_venv_pex_process,
+        strip_python_sources,
+        transitive_targets,
+    )
+
+
+def this_machine(global_options: GlobalOptions) -> ProcessExecutionEnvironment:
+    """Where `execute_in` runs a process: on this machine, in no container, whatever is said of
+    remote execution."""
+    return _execution_environment(global_options, remote=False)
+
+
+def a_worker(global_options: GlobalOptions) -> ProcessExecutionEnvironment:
+    """Where `execute_in` runs a process: on a worker of [GLOBAL].remote_execution_address; without
+    [GLOBAL].remote_execution on this machine."""
+    return _execution_environment(global_options, remote=global_options.remote_execution)
+
+
+def _execution_environment(
+    global_options: GlobalOptions, remote: bool
+) -> ProcessExecutionEnvironment:
+    # Pants 2.17 reads keep_sandboxes itself.
+    more: dict[str, Any] = {}
+    if CALL_BY_NAME:
+        keep_sandboxes = global_options.keep_sandboxes.value
+        more = {"execute_in_workspace": False, "keep_sandboxes": keep_sandboxes}
+    properties = global_options.remote_execution_extra_platform_properties if remote else ()
+    return ProcessExecutionEnvironment(
+        environment_name=None,
+        platform=Platform.create_for_localhost().value,
+        docker_image=None,
+        remote_execution=remote,
+        remote_execution_extra_platform_properties=[
+            (name, value) for name, value in (pair.split("=", 1) for pair in properties)
+        ],
+        **more,
+    )
+
+
+def reads_one_import_of_several(inference: Any) -> bool:
+    """Whether dependencies are inferred from only the first module of an `import a, b`: by the Rust
+    parser. Later versions than 2.17 have no other, whatever the option says.
+
+    inference: the subsystem `python-infer`.
+    """
+    return CALL_BY_NAME or bool(inference.use_rust_parser)
+
+
+def interpreter_constraints(target: Any, python_setup: Any) -> tuple[str, ...]:
+    """The interpreter constraints of a target that has that field, or what stands for them."""
+    field = target[InterpreterConstraintsField]
+    if not hasattr(field, "value_or_configured_default"):
+        return tuple(field.value_or_global_default(python_setup))
+    resolve = target[PythonResolveField] if target.has_field(PythonResolveField) else None
+    return tuple(field.value_or_configured_default(python_setup, resolve))
+
+
+__all__ = [
+    "CALL_BY_NAME",
+    "EnvironmentTarget",
+    "PUBLISH_ASKS_FIRST",
+    "a_worker",
+    "add_prefix",
+    "build_package",
+    "build_runtime_package_dependencies",
+    "concurrently",
+    "create_digest",
+    "create_venv_pex",
+    "determine_source_files",
+    "digest_subset_to_digest",
+    "digest_to_snapshot",
+    "environment_vars_subset",
+    "execute_in",
+    "execute_pex_cli",
+    "execute_process",
+    "finalized_setup_kwargs",
+    "find_interpreter",
+    "get_digest_contents",
+    "get_digest_entries",
+    "hydrate_sources",
+    "implicitly",
+    "interpreter_constraints",
+    "merge_digests",
+    "owned_dependencies",
+    "path_globs_to_digest",
+    "polymorphic",
+    "prepare_python_sources",
+    "reads_one_import_of_several",
+    "remove_prefix",
+    "resolve_pex_entry_point",
+    "resolve_target",
+    "resolve_unparsed_address_inputs",
+    "rule",
+    "setup_venv_pex_process",
+    "strip_python_sources",
+    "this_machine",
+    "transitive_targets",
+]

@@ -1,0 +1,311 @@
+"""Rules that find a base, and what its lock says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pants.engine.addresses import Address, UnparsedAddressInputs
+from pants.engine.fs import PathGlobs
+from pants.engine.rules import collect_rules
+from pants.engine.target import Target, WrappedTargetRequest
+
+from inseam.compat import (
+    get_digest_contents,
+    implicitly,
+    path_globs_to_digest,
+    resolve_target,
+    resolve_unparsed_address_inputs,
+    rule,
+)
+from inseam.formats.cpython import is_free_threaded
+from inseam.formats.debian.facts import Facts, check_declared, facts_of, glibc_of
+from inseam.formats.debian.lock import check_current, parse_lock, refresh_command
+from inseam.formats.debian.package import DebianPackage
+from inseam.formats.debian.request import parse_request
+from inseam.formats.debian.suite import Suite
+from inseam.formats.failure import Failure
+from inseam.formats.python.archive import ArchiveLocation, interpreter_path, parse_location
+from inseam.formats.python.standard import ARCHIVE, lacking
+from inseam.plan.platform import PythonPlatform
+from inseam.rules.base.default_base import how_to_lock, is_ready, shipped_files
+from inseam.targets.base import (
+    BuilderOnlyField,
+    DebianGroupsField,
+    DebianLockField,
+    DebianPackagesField,
+    DebianUsersField,
+    GlibcVersionField,
+    InterpreterField,
+    PlatformField,
+    PythonArchivesField,
+    PythonVersionField,
+    RegistryGlibcVersionField,
+    RegistryInterpreterField,
+    RegistryPythonVersionField,
+)
+
+
+def packages_path(target: Target) -> str:
+    """The list of packages of a `debian_base` or its rootfs, from the repository's root, or the
+    name of one that comes with Inseam."""
+    packages = target[DebianPackagesField].value
+    if is_ready(packages):
+        return packages
+    return f"{target.address.spec_path}/{packages}".lstrip("/")
+
+
+@dataclass(frozen=True)
+class BaseRequest:
+    """The base with the address `spec`, as the target `wanted_by`, or an option, names it.
+
+    platform: another one than the base declares, as "linux/arm64"; "" for its own. builder: whether
+    wheels are to be built in it, instead of images.
+    """
+
+    spec: str
+    wanted_by: Address | None
+    platform: str = ""
+    builder: bool = False
+
+
+@dataclass(frozen=True)
+class BasePython:
+    """The CPython of the base at an address, as `Base` has it: what its programs run on. groups: of
+    the list of packages, besides those that the base declares."""
+
+    address: Address
+    platform: PythonPlatform
+    interpreter: str
+    is_debian: bool
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Base:
+    """What layers have to know of a base: nothing that changes when only its packages do.
+
+    has_init: whether tini is in it; None if nobody knows, as for an image of a registry. is_debian:
+    whether it is made of Debian's packages. lacking: standard modules that it does not have, though
+    some version of CPython has.
+    """
+
+    address: Address
+    platform: PythonPlatform
+    interpreter: str
+    has_init: bool | None
+    is_debian: bool
+    lacking: tuple[str, ...] = ()
+
+    @property
+    def python(self) -> BasePython:
+        """Its CPython."""
+        return BasePython(self.address, self.platform, self.interpreter, self.is_debian)
+
+    @property
+    def python_version(self) -> str:
+        """CPython's version without the patch release, as "3.11"."""
+        return self.platform.python_version
+
+    @property
+    def oci_platform(self) -> str:
+        """The platform of its image, as "linux/amd64"."""
+        return f"linux/{self.platform.architecture}"
+
+    def carries_layers_of(self, other: Base) -> bool:
+        """Whether the layers that are made for the one run on the other."""
+        return (self.platform, self.interpreter) == (other.platform, other.interpreter)
+
+
+@dataclass(frozen=True)
+class LockedBaseRequest:
+    """The lock of a `debian_base`, or of its `#rootfs`, with this address.
+
+    platform: another one than the base declares; "" for its own. groups: of its list of packages,
+    besides those that the base declares.
+    """
+
+    address: Address
+    platform: str = ""
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LockedBase:
+    """What the lock of a `debian_base` says about one platform of it.
+
+    packages_path, lock_path: of the list of packages and of its lock, from the repository's root.
+    timestamp: for which a snapshot archive has the packages. omitted: names of packages that the
+    list leaves out. users: its accounts, as "<name>:<uid>" or "<name>:<uid>:<gid>", sorted.
+    archive: where its CPython is, if that is in none of the packages.
+    """
+
+    base: Address
+    packages_path: str
+    lock_path: str
+    release: str
+    suites: tuple[Suite, ...]
+    timestamp: str
+    architecture: str
+    packages: tuple[DebianPackage, ...]
+    omitted: tuple[str, ...]
+    facts: Facts
+    users: tuple[str, ...]
+    archive: ArchiveLocation | None = None
+
+    def failure(self, error: Failure) -> Failure:
+        """The error of a step that works with the packages, with what to edit and to type."""
+        return Failure(f"{self.base}: {error}\n({how_to_lock(self.packages_path, self.lock_path)})")
+
+
+@rule
+async def locked_base(request: LockedBaseRequest) -> LockedBase:
+    wrapped = await resolve_target(
+        WrappedTargetRequest(request.address, description_of_origin="a base"), **implicitly()
+    )
+    target = wrapped.target
+    base = target.address.maybe_convert_to_target_generator()
+    architecture = (request.platform or target[PlatformField].value).split("/")[1]
+    path = target[DebianLockField].value
+    listed = packages_path(target)
+    files = shipped_files(target)
+    wanted = [name for name in (path, listed) if name not in files]
+    contents = await get_digest_contents(await path_globs_to_digest(PathGlobs(wanted)))
+    files.update({file.path: file.content for file in contents})
+    if path not in files:
+        raise Failure(f"{base}: the lock {path} does not exist. Run: {refresh_command(path)}")
+    try:
+        texts = {name: _text(name, content) for name, content in files.items()}
+        lock = parse_lock(texts[path], path)
+        if listed in texts:
+            check_current(lock, parse_request(texts[listed], listed))
+        groups = (*target[DebianGroupsField].value, *request.groups)
+        packages = lock.select(architecture, groups)
+        archive = _archive(target, f"linux/{architecture}")
+        if archive is not None:
+            facts = _archive_facts(target, packages)
+        else:
+            facts = facts_of(packages, target[InterpreterField].value)
+        for field, found in (
+            (PythonVersionField, facts.python_version),
+            (GlibcVersionField, facts.glibc_version),
+        ):
+            check_declared(field.alias, target[field].value, found)
+    except Failure as error:
+        raise Failure(f"{base}: {error}\n({how_to_lock(listed, path)})") from error
+    return LockedBase(
+        base,
+        listed,
+        path,
+        lock.request.release,
+        lock.suites,
+        lock.timestamp,
+        architecture,
+        packages,
+        tuple(sorted(set(lock.request.omit) - {package.name for package in packages})),
+        facts,
+        tuple(sorted(map(":".join, (target[DebianUsersField].value or {}).items()))),
+        archive,
+    )
+
+
+def _archive(target: Target, platform: str) -> ArchiveLocation | None:
+    """Where the CPython of a base is for a platform, if the base names archives."""
+    archives = target.get(PythonArchivesField).value
+    if not archives:
+        return None
+    if platform not in archives:
+        raise Failure(
+            f"`{PythonArchivesField.alias}` has no archive for {platform}, only for"
+            f" {', '.join(archives)}. Add one."
+        )
+    return parse_location(archives[platform])
+
+
+def _archive_facts(target: Target, packages: Sequence[DebianPackage]) -> Facts:
+    """What a base with archives declares of its CPython, and the glibc of its packages."""
+    version = target[PythonVersionField].value
+    if version is None:
+        raise Failure(
+            f"set `{PythonVersionField.alias}` to the full version of the CPython in"
+            f" `{PythonArchivesField.alias}`, such as '3.12.8'"
+        )
+    interpreter = target[InterpreterField].value or interpreter_path(version)
+    return Facts(interpreter, version, glibc_of(packages))
+
+
+def _text(path: str, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise Failure(f"{path} is not UTF-8 text: {error}") from None
+
+
+def platform_of(facts: Facts, architecture: str) -> PythonPlatform:
+    """The platform of a base for an architecture."""
+    major, minor = facts.glibc_version.split(".")
+    free_threaded = is_free_threaded(facts.interpreter)
+    glibc = (int(major), int(minor))
+    return PythonPlatform(architecture, facts.python_version, glibc, free_threaded)
+
+
+@rule
+async def find_base(request: BaseRequest) -> Base:
+    addresses = await resolve_unparsed_address_inputs(
+        UnparsedAddressInputs(
+            [request.spec],
+            owning_address=request.wanted_by,
+            description_of_origin=f"the base of {request.wanted_by or 'an option'}",
+        ),
+        **implicitly(),
+    )
+    wrapped = await resolve_target(
+        WrappedTargetRequest(addresses[0], description_of_origin="a base"), **implicitly()
+    )
+    base = wrapped.target
+    if not base.has_field(InterpreterField):
+        raise Failure(
+            f"The base {base.address} of {request.wanted_by or 'an option'} is a `{base.alias}`."
+            " It must be a `debian_base` or a `registry_base`."
+        )
+    if base.has_field(BuilderOnlyField) and not request.builder:
+        raise Failure(
+            f"The base {base.address} of {request.wanted_by or 'an option'} is a `{base.alias}`,"
+            " which holds compilers. No image starts from it: declare a `debian_base`."
+        )
+    if request.builder and not base.has_field(DebianLockField):
+        raise Failure(
+            f"The `builder` {base.address} of {request.wanted_by} is a `{base.alias}`. It must be a"
+            " `debian_builder`."
+        )
+    if base.has_field(DebianLockField):
+        locked = await locked_base(
+            LockedBaseRequest(base.address, request.platform), **implicitly()
+        )
+        facts = locked.facts
+        packages = tuple(package.name for package in locked.packages)
+        has_init = "tini" in packages
+        lacks = lacking(facts.python_version, ARCHIVE if locked.archive else packages)
+    else:
+        # Required fields of a `registry_base`.
+        facts = Facts(
+            base[RegistryInterpreterField].value,
+            base[RegistryPythonVersionField].value,
+            base[RegistryGlibcVersionField].value,
+        )
+        has_init = None
+        lacks = lacking(facts.python_version, None)
+    architecture = (request.platform or base[PlatformField].value).split("/")[1]
+    return Base(
+        base.address,
+        platform_of(facts, architecture),
+        facts.interpreter,
+        has_init,
+        base.has_field(DebianGroupsField),
+        lacks,
+    )
+
+
+def rules() -> list[Any]:
+    return [*collect_rules()]

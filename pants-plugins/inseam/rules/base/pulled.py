@@ -1,0 +1,118 @@
+"""Rules that pull the images of bases from registries."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pants.engine.env_vars import EnvironmentVarsRequest
+from pants.engine.fs import EMPTY_DIGEST, Digest, DigestSubset, PathGlobs
+from pants.engine.rules import collect_rules
+from pants.engine.target import WrappedTargetRequest
+from pants.util.logging import LogLevel
+
+from inseam.compat import (
+    digest_subset_to_digest,
+    environment_vars_subset,
+    implicitly,
+    resolve_target,
+    rule,
+)
+from inseam.formats.failure import Failure
+from inseam.formats.oci.base_facts import FACTS_FILE, BaseFacts, load_facts
+from inseam.formats.oci.config import Runtime
+from inseam.formats.oci.descriptor import blob_path
+from inseam.formats.oci.metadata import METADATA, ImageMetadata, load_metadata
+from inseam.rules.base.base import BasePython
+from inseam.rules.programs.digests import file_content
+from inseam.rules.programs.host import NETWORK_ENV, Program, run_on_host
+from inseam.targets.base import RequiredImageReferenceField
+
+logger = logging.getLogger(__name__)
+
+# Programs that talk to registries, Docker and podman find them, and credentials, by these.
+CLIENT_ENV = (
+    "CONTAINERS_STORAGE_CONF",
+    "DOCKER_CONFIG",
+    "DOCKER_CONTEXT",
+    "DOCKER_HOST",
+    "HOME",
+    "PATH",
+    "REGISTRY_AUTH_FILE",
+    "XDG_RUNTIME_DIR",
+    *NETWORK_ENV,
+)
+
+
+@dataclass(frozen=True)
+class PulledRequest:
+    """The image of a `registry_base` for a platform, as "linux/amd64"."""
+
+    python: BasePython
+    platform: str
+
+
+@dataclass(frozen=True)
+class PulledImage:
+    """A pulled image. layers: a digest with their blobs; blobs: their paths, lowest first."""
+
+    metadata: ImageMetadata
+    config: str
+    configuration: bytes
+    layers: Digest
+    blobs: tuple[str, ...]
+    facts: BaseFacts
+
+
+def runtime_of(python: BasePython) -> Runtime:
+    """What images say of the CPython of a base."""
+    libc = ".".join(map(str, python.platform.glibc))
+    return Runtime(python.platform.python, python.interpreter, f"glibc {libc}")
+
+
+@rule(desc="Pull the image of a base", level=LogLevel.DEBUG)
+async def pulled_image(request: PulledRequest) -> PulledImage:
+    address = request.python.address
+    wrapped = await resolve_target(
+        WrappedTargetRequest(address, description_of_origin="a base"), **implicitly()
+    )
+    env = await environment_vars_subset(EnvironmentVarsRequest(CLIENT_ENV), **implicitly())
+    runtime = runtime_of(request.python)
+    try:
+        result = await run_on_host(
+            Program(
+                argv=(
+                    "pull",
+                    f"--platform={request.platform}",
+                    f"--python={runtime.python}",
+                    f"--interpreter={runtime.interpreter}",
+                    f"--libc={runtime.libc}",
+                    "--out=base",
+                    wrapped.target[RequiredImageReferenceField].value,
+                ),
+                input=EMPTY_DIGEST,
+                output="base",
+                description=f"Fetch the image of {address}",
+                env=tuple(sorted(env.items())),
+            )
+        )
+    except Failure as error:
+        raise Failure(f"{address}: {error}") from error
+    if result.messages.strip():
+        logger.warning("%s: %s", address, result.messages.strip())
+    metadata = load_metadata(await file_content(result.digest, METADATA))
+    metadata = metadata._replace(target=str(address))
+    facts = load_facts(await file_content(result.digest, FACTS_FILE))
+    config = blob_path(Path(), metadata.config_digest).as_posix()
+    configuration = await file_content(result.digest, config)
+    blobs = tuple(
+        blob_path(Path(), layer.descriptor.digest).as_posix() for layer in metadata.layers
+    )
+    layers = await digest_subset_to_digest(DigestSubset(result.digest, PathGlobs(blobs)))
+    return PulledImage(metadata, config, configuration, layers, blobs, facts)
+
+
+def rules() -> list[Any]:
+    return [*collect_rules()]

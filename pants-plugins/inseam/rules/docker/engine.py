@@ -1,0 +1,277 @@
+"""Rules that put bases and third-party layers into the Docker engine, each once.
+
+An image that services start from has a tag that is a hash of what is in it. Where the engine has
+it, nothing is sent; so an edit of a service costs a build with the layers of its code alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pants.backend.docker.goals import package_image
+from pants.backend.docker.package_types import BuiltDockerImage
+from pants.backend.docker.subsystems.docker_options import DockerOptions
+from pants.backend.docker.util_rules.docker_binary import DockerBinary
+from pants.core.goals.package import BuiltPackage, PackageFieldSet
+from pants.engine.addresses import Address, UnparsedAddressInputs
+from pants.engine.env_vars import EnvironmentVarsRequest
+from pants.engine.fs import (
+    EMPTY_DIGEST,
+    AddPrefix,
+    MergeDigests,
+)
+from pants.engine.internals.session import RunId
+from pants.engine.process import Process, ProcessCacheScope
+from pants.engine.rules import collect_rules
+from pants.engine.target import WrappedTargetRequest
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
+
+from inseam.compat import (
+    add_prefix,
+    concurrently,
+    environment_vars_subset,
+    execute_process,
+    implicitly,
+    merge_digests,
+    resolve_target,
+    resolve_unparsed_address_inputs,
+    rule,
+)
+from inseam.compat.patches import patch_image_id_parser
+from inseam.formats.failure import Failure
+from inseam.plan.dockerfile import layer_instructions
+from inseam.rules.generate.base import service_of
+from inseam.rules.image.libraries import LibrariesRequest, check_libraries
+from inseam.rules.layers.layer import StoredLayer, only_file
+from inseam.rules.layers.rootfs import RootfsRequest, rootfs
+from inseam.rules.layers.service import ServiceRequest, dependency_layers
+from inseam.rules.programs.digests import written
+from inseam.rules.programs.warnings import Warned, say
+from inseam.targets.base import BaseImageField, ImageReferenceField
+from inseam.targets.layer import DepsImageField
+
+
+@dataclass(frozen=True)
+class StartImage:
+    """The name of an image that another can start from: in the engine, or in a registry. warnings:
+    what whoever packages one on it has to know."""
+
+    name: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EngineImageRequest:
+    """An image of layers in the Docker engine.
+
+    name: its repository. start: the image it starts from, or "scratch". layers: lowest first.
+    """
+
+    name: str
+    start: str
+    layers: tuple[StoredLayer, ...]
+    of: Address
+
+
+def _build_command(options: DockerOptions) -> list[str]:
+    """The command that builds images, as [docker] wants it. Pants 2.17 lacks these options."""
+    command = ["build"]
+    if getattr(options, "use_buildx", False):
+        # A builder in a container would keep the image to itself.
+        command = ["buildx", "build", "--load"]
+    if getattr(options, "build_no_cache", None):
+        command.append("--no-cache")
+    for name, address in sorted((getattr(options, "build_hosts", None) or {}).items()):
+        command += ["--add-host", f"{name}:{address}"]
+    return command
+
+
+@rule(desc="Put layers into the Docker engine", level=LogLevel.DEBUG)
+async def engine_image(
+    request: EngineImageRequest,
+    docker: DockerBinary,
+    options: DockerOptions,
+    options_env_aware: DockerOptions.EnvironmentAware,
+) -> StartImage:
+    variables = await environment_vars_subset(
+        EnvironmentVarsRequest(options_env_aware.env_vars), **implicitly()
+    )
+    env = {**docker.extra_env, **variables}
+    paths = [found["PATH"] for found in (docker.extra_env, variables) if "PATH" in found]
+    if paths:
+        env["PATH"] = os.pathsep.join(paths)
+    tars = [layer.tar for layer in request.layers]
+    dockerfile = "\n".join([f"FROM {request.start}", *layer_instructions(tars), ""])
+    diff_ids = [layer.layer.diff_id for layer in request.layers]
+    content = hashlib.sha256("\n".join([dockerfile, *diff_ids]).encode())
+    version = content.hexdigest()[:32]
+    # Podman would keep it by that name anyway, and looks for a shorter one in registries, too.
+    host = "localhost/" if getattr(docker, "is_podman", False) else ""
+    tag = f"{host}{request.name}:{version}"
+    found = await execute_process(
+        Process(
+            [docker.path, "image", "inspect", "--format={{.Id}}", tag],
+            description=f"Look for {tag} in the Docker engine",
+            env=env,
+            immutable_input_digests=docker.extra_input_digests,
+            cache_scope=ProcessCacheScope.PER_SESSION,
+            level=LogLevel.DEBUG,
+        ),
+        **implicitly(),
+    )
+    if found.exit_code == 0:
+        return StartImage(tag)
+    file = await written({"Dockerfile": dockerfile.encode()})
+    layers = await concurrently(only_file(layer, f"{layer.name}.tar") for layer in request.layers)
+    context = await merge_digests(MergeDigests([*layers, file]))
+    # A folder's name of its own, for the reason that is given for the `context_root` of `#image`.
+    folder = await add_prefix(AddPrefix(context, version))
+    built = await execute_process(
+        # Not DockerBinary.build_image, whose parameters are others in each version of Pants.
+        Process(
+            [
+                docker.path,
+                *_build_command(options),
+                "--tag",
+                tag,
+                "--file",
+                f"{version}/Dockerfile",
+                version,
+            ],
+            description=f"Build {tag} in the Docker engine",
+            env=env,
+            input_digest=folder,
+            immutable_input_digests=docker.extra_input_digests,
+            cache_scope=ProcessCacheScope.PER_SESSION,
+        ),
+        **implicitly(),
+    )
+    if built.exit_code != 0:
+        raise Failure(
+            f"{request.of}: `docker build` of {tag} failed. Check that the Docker Engine is running"
+            " (docker info), or build `#oci` instead of `#image`, which does not need one.\n"
+            + built.stderr.decode(errors="replace").strip()
+        )
+    return StartImage(tag)
+
+
+@dataclass(frozen=True)
+class BaseImageRequest:
+    """The image of a base, by the address of either."""
+
+    address: Address
+
+
+@rule
+async def base_image(request: BaseImageRequest) -> StartImage:
+    wrapped = await resolve_target(
+        WrappedTargetRequest(request.address, description_of_origin="an image"), **implicitly()
+    )
+    target = wrapped.target
+    if target.has_field(ImageReferenceField):
+        return StartImage(target[ImageReferenceField].value)
+    owner = service_of(target.address)
+    made = await rootfs(RootfsRequest(owner.create_generated("rootfs")), **implicitly())
+    image: StartImage = await engine_image(
+        EngineImageRequest(f"inseam/{owner.target_name}", "scratch", (made.layer,), owner),
+        **implicitly(),
+    )
+    return image
+
+
+@dataclass(frozen=True)
+class DepsImageRequest:
+    """The `#deps` of a service: its base, with all layers below its code."""
+
+    address: Address
+    base: str
+
+
+@rule
+async def deps_image(request: DepsImageRequest) -> StartImage:
+    service = service_of(request.address)
+    bases = await resolve_unparsed_address_inputs(
+        UnparsedAddressInputs(
+            [request.base],
+            owning_address=service,
+            description_of_origin=f"the `base` of {service}",
+        ),
+        **implicitly(),
+    )
+    start = await base_image(BaseImageRequest(bases[0]), **implicitly())
+    layers = await dependency_layers(
+        ServiceRequest(service.create_generated("layers")), **implicitly()
+    )
+    warnings = layers.warnings
+    if layers.base.is_debian and layers.wheel_layers:
+        made = await rootfs(
+            RootfsRequest(layers.base.address.create_generated("rootfs")), **implicitly()
+        )
+        checked = await check_libraries(
+            LibrariesRequest(service, layers.wheel_layers, layers.base, made.libraries),
+            **implicitly(),
+        )
+        warnings += checked.warnings
+    image: StartImage = await engine_image(
+        EngineImageRequest("inseam/deps", start.name, layers.layers, service), **implicitly()
+    )
+    return replace(image, warnings=warnings)
+
+
+@dataclass(frozen=True)
+class DepsWarningsRequest:
+    """Asks for the warnings of a `#deps` to be said in this session."""
+
+    deps: DepsImageRequest
+
+
+@rule(desc="Warn of a dependencies image", level=LogLevel.DEBUG)
+async def deps_warned(request: DepsWarningsRequest, run_id: RunId) -> Warned:
+    say((await deps_image(request.deps, **implicitly())).warnings, run_id)
+    return Warned()
+
+
+def _built(image: StartImage) -> BuiltPackage:
+    """What makes Pants' docker backend put the image's name in the place of its address."""
+    artifact = BuiltDockerImage(relpath=None, image_id="", tags=(image.name,), extra_log_lines=())
+    return BuiltPackage(EMPTY_DIGEST, (artifact,))
+
+
+@dataclass(frozen=True)
+class BaseImageFieldSet(PackageFieldSet):
+    required_fields = (BaseImageField,)
+
+    of: BaseImageField
+
+
+@rule(desc="Build a base image", level=LogLevel.DEBUG)
+async def package_base_image(field_set: BaseImageFieldSet) -> BuiltPackage:
+    return _built(await base_image(BaseImageRequest(field_set.address), **implicitly()))
+
+
+@dataclass(frozen=True)
+class DepsImageFieldSet(PackageFieldSet):
+    required_fields = (DepsImageField,)
+
+    base: DepsImageField
+
+
+@rule(desc="Build a dependencies image", level=LogLevel.DEBUG)
+async def package_deps_image(field_set: DepsImageFieldSet) -> BuiltPackage:
+    request = DepsImageRequest(field_set.address, field_set.base.value)
+    image = await deps_image(request, **implicitly())
+    await deps_warned(DepsWarningsRequest(request), **implicitly())
+    return _built(image)
+
+
+def rules() -> list[Any]:
+    patch_image_id_parser(package_image)
+    return [
+        *collect_rules(),
+        UnionRule(PackageFieldSet, BaseImageFieldSet),
+        UnionRule(PackageFieldSet, DepsImageFieldSet),
+    ]

@@ -1,0 +1,332 @@
+"""Rules that make images without a daemon.
+
+They are one chain, from a target's fields to the manifest, which is why they are in one file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pants.backend.docker.subsystems.docker_options import DockerOptions
+from pants.engine.addresses import Address
+from pants.engine.fs import (
+    Digest,
+    MergeDigests,
+)
+from pants.engine.internals.session import RunId
+from pants.engine.rules import collect_rules
+from pants.engine.target import Target, WrappedTargetRequest
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+from inseam.compat import (
+    concurrently,
+    implicitly,
+    merge_digests,
+    resolve_target,
+    resolve_unparsed_address_inputs,
+    rule,
+)
+from inseam.formats.failure import Failure
+from inseam.formats.oci.assemble import assemble, image_files
+from inseam.formats.oci.config import Healthcheck, ImageConfig
+from inseam.formats.oci.index import index_files
+from inseam.formats.oci.metadata import METADATA, ImageMetadata, load_metadata
+from inseam.plan.container import USER, environment
+from inseam.plan.layering import check_names, check_shared
+from inseam.rules.base.base import Base, BaseRequest, find_base
+from inseam.rules.generate.base import service_of
+from inseam.rules.image.base import BaseOciRequest, base_oci
+from inseam.rules.image.libraries import LibrariesRequest, check_libraries
+from inseam.rules.image.names import ImageNames, check_image_names, image_references, label
+from inseam.rules.layers.code import CodeLayersRequest, check_code, code_layers
+from inseam.rules.layers.layer import CompressRequest, StoredLayer, compressed
+from inseam.rules.layers.service import DependencyLayers, ServiceRequest, dependency_layers
+from inseam.rules.layers.wheels import (
+    SharedLayer,
+    SharedLayerRequest,
+    check_base,
+    check_layers,
+    shared_layer,
+)
+from inseam.rules.programs.warnings import Warned, say
+from inseam.subsystem import InseamSubsystem
+from inseam.targets.container import (
+    EnvField,
+    OciCompressionField,
+    PortsField,
+    ServiceArgsField,
+    ServiceBaseField,
+    StopSignalField,
+    VolumesField,
+    WorkingDirField,
+    WritableDirsField,
+)
+from inseam.targets.image import (
+    OciEntryPointField,
+    OciHealthcheckField,
+    OciLabelsField,
+    OciLayersField,
+    OciUserField,
+)
+from inseam.targets.layer import LayerRequirementsField, LayersSourcesField
+
+
+@dataclass(frozen=True)
+class OciImageRequest:
+    """The `oci_image` at an address, for a platform, "" for that of its base."""
+
+    address: Address
+    platform: str
+
+
+@dataclass(frozen=True)
+class OciImage:
+    """An image for one platform.
+
+    files: its layout without the blobs of layers, by path: documents, `image.json`,
+    `container.yaml`.
+    code: a digest with the blobs of its code. blobs: digests with those of its other layers.
+    warnings: what whoever packages it has to know.
+    """
+
+    metadata: ImageMetadata
+    files: FrozenDict[str, bytes]
+    code: Digest
+    blobs: tuple[Digest, ...]
+    warnings: tuple[str, ...]
+
+
+def _config(target: Target, service: Target | None) -> ImageConfig:
+    """What an image says of itself. service: the `#oci` of the service whose layers it has, if that
+    is another image: how these run is what the service says."""
+    below = service or target
+    probe = target[OciHealthcheckField].value
+    return ImageConfig(
+        user=target[OciUserField].value or below[OciUserField].value or USER,
+        env=environment(
+            {**dict(below[EnvField].value or {}), **dict(target[EnvField].value or {})}
+        ),
+        ports=tuple(target[PortsField].value),
+        entrypoint=tuple(target[OciEntryPointField].value or ()),
+        cmd=tuple(target[ServiceArgsField].value or ()),
+        working_dir=target[WorkingDirField].value or below[WorkingDirField].value or "",
+        stop_signal=target[StopSignalField].value,
+        labels=dict(target[OciLabelsField].value or {}),
+        healthcheck=Healthcheck(tuple(probe)) if probe else None,
+        volumes=tuple(target[VolumesField].value),
+        writable_dirs=target[WritableDirsField].value or below[WritableDirsField].value,
+    )
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """The layers that an `oci_image` names: shared ones, and those of at most one service."""
+
+    shared: tuple[SharedLayer, ...]
+    service: ServiceRequest | None
+    dependencies: DependencyLayers | None
+
+    @property
+    def wheel_layers(self) -> tuple[StoredLayer, ...]:
+        own = self.dependencies.wheel_layers if self.dependencies else ()
+        return (*(layer.layer for layer in self.shared), *own)
+
+    @property
+    def below_code(self) -> tuple[StoredLayer, ...]:
+        own = self.dependencies.layers if self.dependencies else ()
+        return (*(layer.layer for layer in self.shared), *own)
+
+
+async def _layers(target: Target, platform: str) -> _Layers:
+    address = target.address
+    addresses = await resolve_unparsed_address_inputs(
+        target[OciLayersField].to_unparsed_address_inputs(), **implicitly()
+    )
+    wanted = await concurrently(
+        resolve_target(
+            WrappedTargetRequest(layer, description_of_origin=f"layers of {address}"),
+            **implicitly(),
+        )
+        for layer in addresses
+    )
+    services = [item.target for item in wanted if item.target.has_field(LayersSourcesField)]
+    if len(services) > 1 or (services and services[0].address != addresses[-1]):
+        raise Failure(
+            f"{service_of(address)}: the field `layers` may contain the `#layers` of one"
+            " `python_service`, and only as its last item."
+        )
+    for item in wanted:
+        if item.target not in services and not item.target.has_field(LayerRequirementsField):
+            raise Failure(
+                f"{service_of(address)}: the field `layers` contains {item.target.address}, a"
+                f" `{item.target.alias}`. It may contain `venv_layer`s and the `#layers` of a"
+                " `python_service`."
+            )
+    shared = await concurrently(
+        shared_layer(SharedLayerRequest(item.target.address, platform), **implicitly())
+        for item in wanted
+        if item.target not in services
+    )
+    if not services:
+        return _Layers(tuple(shared), None, None)
+    service = ServiceRequest(services[0].address, platform)
+    return _Layers(tuple(shared), service, await dependency_layers(service, **implicitly()))
+
+
+async def _service_image(layers: _Layers, address: Address) -> Target | None:
+    """The `#oci` of the service whose layers the image at `address` has, unless the service made
+    that image, too."""
+    if layers.service is None or service_of(address) == service_of(layers.service.address):
+        return None
+    wanted = service_of(layers.service.address).create_generated("oci")
+    wrapped = await resolve_target(
+        WrappedTargetRequest(wanted, description_of_origin=f"layers of {address}"), **implicitly()
+    )
+    image: Target = wrapped.target
+    return image
+
+
+async def _check(layers: _Layers, base: Base) -> None:
+    """Raises Failure if the layers of an image do not go together, or not with its base.
+
+    The layers of a service are checked where they are made; what an image puts below them is not.
+    """
+    check_base(layers.shared, base)
+    dependencies = layers.dependencies
+    if dependencies is not None and not dependencies.base.carries_layers_of(base):
+        raise Failure(
+            f"its code layers were built for the base {dependencies.base.address}"
+            f" ({dependencies.base.platform}, {dependencies.base.interpreter}), but the image's"
+            f" base is {base.address} ({base.platform}, {base.interpreter}). Use the same `base`"
+            " for both."
+        )
+    if not layers.shared or (dependencies is None and len(layers.shared) < 2):
+        return
+    wheels = layers.wheel_layers
+    check_names(layer.name for layer in wheels)
+    check_shared((), {f"{layer.name!r}": layer.layer.wheels for layer in wheels})
+    await check_layers(wheels, base.python)
+    if dependencies is not None:
+        await check_code(dependencies, wheels)
+
+
+@rule(desc="Make an image", level=LogLevel.DEBUG)
+async def oci_image(
+    request: OciImageRequest, inseam: InseamSubsystem, docker_options: DockerOptions
+) -> OciImage:
+    wrapped = await resolve_target(
+        WrappedTargetRequest(request.address, description_of_origin="an image"), **implicitly()
+    )
+    target = wrapped.target
+    address = target.address
+    compression = target[OciCompressionField].value
+    base = await find_base(
+        BaseRequest(target[ServiceBaseField].value or inseam.base or "", address, request.platform),
+        **implicitly(),
+    )
+    start = await base_oci(BaseOciRequest(base, compression), **implicitly())
+    layers = await _layers(target, request.platform)
+    try:
+        await _check(layers, base)
+    except Failure as error:
+        raise Failure(f"{label(address)}: {error}") from error
+    warnings = layers.dependencies.warnings if layers.dependencies else ()
+    if layers.wheel_layers and start.libraries is not None:
+        checked = await check_libraries(
+            LibrariesRequest(service_of(address), layers.wheel_layers, base, start.libraries),
+            **implicitly(),
+        )
+        warnings += checked.warnings
+    below = await concurrently(
+        compressed(CompressRequest(layer, compression, base.python), **implicitly())
+        for layer in layers.below_code
+    )
+    code: tuple[StoredLayer, ...] = ()
+    if layers.service is not None:
+        made = await code_layers(CodeLayersRequest(layers.service, compression), **implicitly())
+        code = made.layers
+    config = _config(target, await _service_image(layers, address))
+    image = assemble(
+        label(address),
+        config,
+        [layer.layer for layer in (*below, *code)],
+        references=image_references(target, docker_options),
+        base=start.image,
+    )
+    return OciImage(
+        image.metadata,
+        FrozenDict(image_files(image, config)),
+        await merge_digests(MergeDigests(layer.digest for layer in code)),
+        (start.blobs, *(layer.digest for layer in below)),
+        warnings,
+    )
+
+
+@dataclass(frozen=True)
+class PackagedRequest:
+    """The `oci_image` at an address, for all of its platforms; `layout` is its folder among the
+    artifacts."""
+
+    address: Address
+    platforms: tuple[str, ...]
+    layout: str
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """An image as it is to be written to the folder of artifacts.
+
+    files: its layout without the blobs of layers, by path, of one platform or an index of several.
+    images: of each platform.
+    """
+
+    metadata: ImageMetadata
+    files: FrozenDict[str, bytes]
+    images: tuple[OciImage, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What whoever packages it has to know."""
+        return tuple(text for image in self.images for text in image.warnings)
+
+
+@rule(desc="Package an image", level=LogLevel.DEBUG)
+async def packaged_image(
+    request: PackagedRequest, names: ImageNames, docker_options: DockerOptions
+) -> Packaged:
+    check_image_names(request.address, names)
+    platforms = request.platforms or ("",)
+    images = await concurrently(
+        oci_image(OciImageRequest(request.address, platform), **implicitly())
+        for platform in platforms
+    )
+    if len(images) == 1:
+        return Packaged(images[0].metadata, images[0].files, tuple(images))
+    wrapped = await resolve_target(
+        WrappedTargetRequest(request.address, description_of_origin="an image"), **implicitly()
+    )
+    files = index_files(
+        label(request.address),
+        [image.files for image in images],
+        references=image_references(wrapped.target, docker_options),
+    )
+    return Packaged(load_metadata(files[METADATA]), FrozenDict(files), tuple(images))
+
+
+@dataclass(frozen=True)
+class ImageWarningsRequest:
+    """Asks for the warnings of an image to be said in this session."""
+
+    packaged: PackagedRequest
+
+
+@rule(desc="Warn of an image", level=LogLevel.DEBUG)
+async def image_warned(request: ImageWarningsRequest, run_id: RunId) -> Warned:
+    say((await packaged_image(request.packaged, **implicitly())).warnings, run_id)
+    return Warned()
+
+
+def rules() -> list[Any]:
+    return [*collect_rules()]

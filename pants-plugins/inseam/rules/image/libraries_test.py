@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pants.engine.addresses import Address
+from pants.engine.env_vars import EnvironmentVars
+from pants.testutil.rule_runner import QueryRule, RuleRunner
+
+from inseam.compat import environment_vars_subset
+from inseam.formats.debian.deb_testing import elf_bytes
+from inseam.formats.failure import Failure
+from inseam.formats.python.wheel_testing import build_wheel
+from inseam.rules.base.base import locked_base
+from inseam.rules.image.build import (
+    ImageWarningsRequest,
+    OciImage,
+    OciImageRequest,
+    PackagedRequest,
+)
+from inseam.rules.image.libraries import (
+    LikelyPackages,
+    LikelyPackagesRequest,
+    likely_packages,
+)
+from inseam.rules.image_testing import OCI, add_base, base, client_env, service, write_repository
+from inseam.rules.programs.host import executed_on_host
+from inseam.rules.programs.warnings import Warned
+from inseam.rules.rule_testing import (
+    failure,
+    lock_text,
+    locked,
+    rule_runner,
+    run_mocked,
+    set_options,
+)
+from inseam.tools.registry_testing import Registry
+
+BOOST = "boost-1.0-py3-none-any.whl"
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    return Registry(tmp_path_factory.mktemp("libraries") / "registry")
+
+
+@pytest.fixture(scope="module")
+def module_runner(registry: Registry) -> RuleRunner:
+    """A repository whose service needs a wheel that needs libgomp, and psycopg."""
+    runner = rule_runner(
+        QueryRule(OciImage, [OciImageRequest]), QueryRule(Warned, [ImageWarningsRequest])
+    )
+    write_repository(runner, registry)
+    wheels = Path(runner.build_root, "wheels")
+    library = elf_bytes(needed=["libc.so.6", "libgomp.so.1"])
+    boost = build_wheel(
+        wheels, "boost", files={"boost/_boost.so": library, "boost/__init__.py": b""}
+    )
+    psycopg = build_wheel(wheels, "psycopg", files={"psycopg/__init__.py": b""})
+    libc = "usr/lib/libc.so.6"
+    whole = add_base(registry, libc, "usr/lib/libgomp.so.1", "usr/lib/libpq.so.5")
+    runner.write_files(
+        {
+            "services.lock": lock_text([locked(boost), locked(psycopg)]),
+            "3rdparty/BUILD": "\n".join(
+                f"python_requirement(name={name!r}, requirements=['{name}==1.0'])"
+                for name in ("boost", "psycopg")
+            ),
+            "BUILD": base("base", add_base(registry, libc)) + base("whole", whole),
+            "src/shop/server.py": "import boost\nimport psycopg\ndef main(): ...\n",
+        }
+    )
+    return runner
+
+
+@pytest.fixture
+def runner(module_runner: RuleRunner, registry: Registry) -> RuleRunner:
+    set_options(module_runner, env=client_env(registry))
+    module_runner.write_files({"src/shop/BUILD": service()})
+    return module_runner
+
+
+def made(runner: RuleRunner) -> None:
+    runner.request(Warned, [ImageWarningsRequest(PackagedRequest(OCI, (), "shop.oci"))])
+
+
+def test_a_missing_library_is_a_warning_that_names_wheel_and_library(
+    runner: RuleRunner, caplog: pytest.LogCaptureFixture
+) -> None:
+    made(runner)
+    assert "src/shop:app: neither the wheels nor the base //:base have" in caplog.text
+    assert f"{BOOST} needs libgomp.so.1 (for /opt/venv/" in caplog.text
+    assert "boost/_boost.so)" in caplog.text
+    assert "psycopg loads libpq.so.5 at run time" in caplog.text
+    assert "libc.so.6" not in caplog.text
+
+
+def test_a_warning_is_said_in_each_session_until_it_is_mended(
+    runner: RuleRunner, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        caplog.clear()
+        set_options(runner, env=client_env(registry))
+        made(runner)
+        made(runner)
+        assert caplog.text.count("libgomp.so.1") == 1
+    caplog.clear()
+    runner.write_files({"src/shop/BUILD": service(base="//:whole")})
+    made(runner)
+    assert "libgomp" not in caplog.text
+
+
+def test_an_option_makes_it_an_error(runner: RuleRunner, registry: Registry) -> None:
+    set_options(runner, "--inseam-missing-libraries=error", env=client_env(registry))
+    why = failure(runner, OciImage, OciImageRequest(OCI, ""))
+    assert f"{BOOST} needs libgomp.so.1" in why
+
+
+def test_a_base_that_has_the_libraries_serves(
+    runner: RuleRunner, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    set_options(runner, "--inseam-missing-libraries=error", env=client_env(registry))
+    runner.write_files({"src/shop/BUILD": service(base="//:whole")})
+    made(runner)
+    assert "libgomp" not in caplog.text
+
+
+def test_options_say_what_is_not_needed(
+    runner: RuleRunner, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    set_options(
+        runner,
+        "--inseam-missing-libraries=error",
+        "--inseam-ignored-libraries=+['libgomp.so.*']",
+        "--inseam-runtime-libraries={'psycopg': []}",
+        env=client_env(registry),
+    )
+    made(runner)
+    set_options(runner, "--inseam-missing-libraries=ignore", env=client_env(registry))
+    made(runner)
+    assert "libgomp" not in caplog.text
+
+
+def likely(run: Any) -> LikelyPackages:
+    base = SimpleNamespace(
+        packages_path="base/packages.ini", lock_path="locks/a.json", release="bookworm",
+        architecture="amd64",
+    )  # fmt: skip
+    request = LikelyPackagesRequest(Address("base"), "linux/amd64", ("libgomp.so.1", "odd.so"))
+    options = SimpleNamespace(debian_allow_expired=False)
+    mocks = {
+        locked_base: lambda *_: base,
+        environment_vars_subset: lambda *_: EnvironmentVars(),
+        executed_on_host: run,
+    }
+    found: LikelyPackages = run_mocked(likely_packages, [request, options], mocks)
+    return found
+
+
+def test_without_an_index_the_policy_names_the_package() -> None:
+    def unreachable(*_: Any) -> Any:
+        raise Failure("no network")
+
+    found = likely(unreachable)
+    assert found.packages == (("libgomp.so.1", "libgomp1"),)
+    assert "base/packages.ini" in found.hint
+    assert "generate-lockfiles --resolve=a" in found.hint

@@ -1,0 +1,316 @@
+"""Rules that find what a service is made of, and make the layers below its code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Iterable
+
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.target_types import (
+    InterpreterConstraintsField,
+    PexEntryPointField,
+    PythonResolveField,
+    ResolvePexEntryPointRequest,
+)
+from pants.engine.addresses import Address
+from pants.engine.internals.session import RunId
+from pants.engine.rules import collect_rules
+from pants.engine.target import Target, TransitiveTargetsRequest, WrappedTargetRequest
+from pants.util.logging import LogLevel
+from pants.util.ordered_set import FrozenOrderedSet
+
+from inseam.compat import (
+    concurrently,
+    get_digest_contents,
+    implicitly,
+    interpreter_constraints,
+    resolve_pex_entry_point,
+    resolve_target,
+    resolve_unparsed_address_inputs,
+    rule,
+    transitive_targets,
+)
+from inseam.formats.failure import Failure
+from inseam.formats.python.entry_point import EntryPoint, parse_entry_point
+from inseam.formats.python.installed import NAMES, first_name, load_names
+from inseam.plan.agreement import check_constraints
+from inseam.rules.base.base import Base, BaseRequest, find_base
+from inseam.rules.generate.base import service_of
+from inseam.rules.layers.distributions import (
+    DistributionRequest,
+    distribution,
+    is_distribution,
+)
+from inseam.rules.layers.first_party import (
+    CodeSources,
+    code_sources,
+    data_layer,
+    first_party,
+)
+from inseam.rules.layers.layer import StoredLayer, only_file
+from inseam.rules.layers.wheels import ServiceWheelsRequest, Unneeded, service_wheels
+from inseam.rules.programs.warnings import Warned, say
+from inseam.rules.wheels.wheels import requirement_strings
+from inseam.subsystem import InseamSubsystem
+from inseam.targets.container import InitField
+from inseam.targets.layer import (
+    LayersBaseField,
+    LayersEntryPointsField,
+    LayersScriptsField,
+    LayersServiceField,
+    LayersSharedField,
+    LayersWritableDirsField,
+)
+
+
+@dataclass(frozen=True)
+class ServiceRequest:
+    """The service whose `#layers` target has this address.
+
+    platform: another one than the base declares, as "linux/arm64"; "" for its own.
+    """
+
+    address: Address
+    platform: str = ""
+
+
+@dataclass(frozen=True)
+class ServiceClosure:
+    """What a service is made of.
+
+    entry_points: of its programs and their probes, that of the service first. scripts: those that
+    distributions must have. writable_dirs: as "<uid>:<path>". targets: all that these need.
+    requirements: of wheels, sorted. shared: the addresses of its `venv_layer`s. distributions:
+    those of its `python_distribution`s.
+    """
+
+    base: Base
+    entry_points: tuple[EntryPoint, ...]
+    scripts: tuple[str, ...]
+    writable_dirs: tuple[str, ...]
+    targets: FrozenOrderedSet[Target]
+    requirements: tuple[str, ...]
+    resolve: str
+    shared: tuple[Address, ...]
+    distributions: tuple[Address, ...]
+
+
+def _started(declared: EntryPoint, found: Any) -> EntryPoint:
+    """The entry point of a program, whose module Pants found."""
+    return declared._replace(module=found.module, attribute=found.function or "")
+
+
+@rule(desc="Find what a service is made of", level=LogLevel.DEBUG)
+async def service_closure(request: ServiceRequest, python_setup: PythonSetup) -> ServiceClosure:
+    wrapped = await resolve_target(
+        WrappedTargetRequest(request.address, description_of_origin="the layers"), **implicitly()
+    )
+    target = wrapped.target
+    base = await find_base(
+        BaseRequest((target[LayersBaseField].value or ("",))[0], target.address, request.platform),
+        **implicitly(),
+    )
+    if target[InitField].value and base.has_init is False:
+        raise Failure(
+            f"{service_of(target.address)}: `init=True` needs tini, which the base {base.address}"
+            " does not have. Add `init` to the `groups` of the base."
+        )
+    roots = await resolve_unparsed_address_inputs(
+        target[LayersServiceField].to_unparsed_address_inputs(), **implicitly()
+    )
+    pex_targets = await transitive_targets(TransitiveTargetsRequest(roots), **implicitly())
+    try:
+        check_constraints(
+            {
+                str(one.address): interpreter_constraints(one, python_setup)
+                for one in pex_targets.closure
+                if one.has_field(InterpreterConstraintsField)
+            },
+            str(base.address),
+            base.platform.python,
+        )
+    except Failure as error:
+        raise Failure(f"{service_of(target.address)}: {error}") from error
+    declared = [parse_entry_point(text) for text in target[LayersEntryPointsField].value]
+    numbers = {int(one.module) for one in declared if not one.is_probe}
+    resolved = await concurrently(
+        resolve_pex_entry_point(
+            ResolvePexEntryPointRequest(pex_targets.roots[number][PexEntryPointField]),
+            **implicitly(),
+        )
+        for number in sorted(numbers)
+    )
+    started = dict(zip(sorted(numbers), resolved))
+    shared = await resolve_unparsed_address_inputs(
+        target[LayersSharedField].to_unparsed_address_inputs(), **implicitly()
+    )
+    return ServiceClosure(
+        base,
+        tuple(
+            one if one.is_probe else _started(one, started[int(one.module)].val) for one in declared
+        ),
+        target[LayersScriptsField].value,
+        target[LayersWritableDirsField].value,
+        pex_targets.closure,
+        requirement_strings(pex_targets.closure),
+        pex_targets.roots[0][PythonResolveField].normalized_value(python_setup),
+        tuple(shared),
+        tuple(sorted(one.address for one in pex_targets.closure if is_distribution(one))),
+    )
+
+
+@dataclass(frozen=True)
+class DependencyLayers:
+    """What is below a service's code, lowest first, and what its last layers are made of.
+
+    wheel_layers: those of `layers` that hold wheels. entry_points: of the service, then of its
+    healthcheck, then those that distributions have as console scripts. code: the first-party files
+    that are not in the layer `data`, and metadata of distributions. outside: those of the entry
+    points whose modules are not among them. names: by which `import` finds the code, or looks for
+    it. paths: of the code, as it is imported. warnings: what whoever packages the service has to
+    know.
+    """
+
+    layers: tuple[StoredLayer, ...]
+    wheel_layers: tuple[StoredLayer, ...]
+    base: Base
+    entry_points: tuple[EntryPoint, ...]
+    code: tuple[CodeSources, ...]
+    outside: tuple[EntryPoint, ...]
+    names: frozenset[str]
+    unneeded: tuple[Unneeded, ...]
+    paths: frozenset[str]
+    warnings: tuple[str, ...]
+
+
+async def layers_with_names(
+    layers: Iterable[StoredLayer], names: frozenset[str]
+) -> tuple[StoredLayer, ...]:
+    """The layers of wheels with one of the names that code has, too, or looks for.
+
+    Most services have no such layer. What their code is made from then does not say which wheels
+    are below, and it is compiled once, whatever versions the lock has.
+    """
+    layers = list(layers)
+    found = await concurrently(only_file(layer, NAMES) for layer in layers)
+    texts = await concurrently(get_digest_contents(digest) for digest in found)
+    return tuple(
+        layer
+        for layer, files in zip(layers, texts)
+        if any(names & load_names(file.content) for file in files)
+    )
+
+
+async def _check_installed(
+    service: Address,
+    closure: ServiceClosure,
+    layers: Iterable[StoredLayer],
+    entry_points: Iterable[EntryPoint],
+) -> None:
+    """Raises Failure if a server, or a console script that the service starts, is not installed."""
+    layers = list(layers)
+    wheels = {wheel.name for layer in layers for wheel in layer.layer.wheels}
+    for one in closure.entry_points:
+        if one.server and one.server not in wheels:
+            raise Failure(
+                f"{service}: `server={one.server!r}` needs the distribution {one.server}, which is"
+                f" not among its requirements. Add {one.server} to the requirements of the resolve"
+                f" {closure.resolve!r}, and run: ./pants generate-lockfiles"
+                f" --resolve={closure.resolve}"
+            )
+    ours = {one.name for one in entry_points}
+    for name in closure.scripts:
+        path = EntryPoint(name, "").console_script
+        if name not in ours and not await layers_with_names(layers, frozenset([path])):
+            raise Failure(
+                f"{service}: `script={name!r}` is not a console script of any distribution among"
+                " its dependencies. Add the distribution that has it to `dependencies`."
+            )
+
+
+def _check_scripts(service: Address, entry_points: Iterable[EntryPoint]) -> None:
+    """Raises Failure if two console scripts have one name."""
+    known: dict[str, EntryPoint] = {}
+    for one in entry_points:
+        other = known.setdefault(one.name, one)
+        if other != one:
+            raise Failure(
+                f"{service}: /{one.console_script} would start both {other.reference} and"
+                f" {one.reference}. Rename one of these console scripts."
+            )
+
+
+@rule(desc="Make the layers below a service's code", level=LogLevel.DEBUG)
+async def dependency_layers(request: ServiceRequest, inseam: InseamSubsystem) -> DependencyLayers:
+    service = service_of(request.address)
+    closure = await service_closure(request, **implicitly())
+    wheels = await service_wheels(
+        ServiceWheelsRequest(
+            service,
+            closure.requirements,
+            closure.resolve,
+            closure.base,
+            closure.shared,
+            request.platform,
+        ),
+        **implicitly(),
+    )
+    distributions = await concurrently(
+        distribution(DistributionRequest(address), **implicitly())
+        for address in closure.distributions
+    )
+    layers = wheels.layers
+    try:
+        sources = await first_party(closure.targets, inseam.large_wheel)
+        if sources.data is not None:
+            layers = (*layers, await data_layer(sources.data, closure.base))
+    except Failure as error:
+        raise Failure(f"{service}: {error}") from error
+    paths = frozenset(entry.path for entry in sources.code)
+    entry_points = (
+        *closure.entry_points,
+        *(script for one in distributions for script in one.scripts),
+    )
+    _check_scripts(service, entry_points)
+    await _check_installed(service, closure, wheels.layers, entry_points)
+    return DependencyLayers(
+        layers,
+        wheels.layers,
+        closure.base,
+        entry_points,
+        await code_sources(
+            sources.code,
+            closure.entry_points,
+            distributions,
+            tuple(name for name in wheels.lacking if name not in map(first_name, paths)),
+            closure.writable_dirs,
+        ),
+        tuple(one for one in entry_points if one.files and not paths.intersection(one.files)),
+        frozenset(
+            [
+                *(first_name(path) for path in paths),
+                *(first_name(one.module) for one in entry_points if not one.is_probe),
+                *(one.console_script for one in entry_points),
+            ]
+        ),
+        wheels.unneeded,
+        paths,
+        wheels.warnings,
+    )
+
+
+@dataclass(frozen=True)
+class LayersWarningsRequest:
+    """Asks for the warnings of a service's layers to be said in this session."""
+
+    service: ServiceRequest
+
+
+@rule(desc="Warn of layers", level=LogLevel.DEBUG)
+async def layers_warned(request: LayersWarningsRequest, run_id: RunId) -> Warned:
+    say((await dependency_layers(request.service, **implicitly())).warnings, run_id)
+    return Warned()
+
+
+def rules() -> list[Any]:
+    return [*collect_rules()]

@@ -1,0 +1,335 @@
+"""Rules that merge wheels into layers: shared ones, one for each large wheel, and the rest.
+
+They are one plan: what one kind of layer takes, the next ones leave out.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Iterable
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.target_types import PythonRequirementsField, PythonResolveField
+from pants.engine.addresses import Address, UnparsedAddressInputs
+from pants.engine.fs import MergeDigests
+from pants.engine.rules import collect_rules
+from pants.engine.target import TransitiveTargetsRequest, WrappedTargetRequest
+from pants.util.logging import LogLevel
+
+from inseam.compat import (
+    concurrently,
+    implicitly,
+    merge_digests,
+    resolve_target,
+    resolve_unparsed_address_inputs,
+    rule,
+    transitive_targets,
+)
+from inseam.formats.failure import Failure
+from inseam.formats.names import file_name
+from inseam.formats.oci.layer import DEPS_LAYER
+from inseam.formats.python.installed import PATHS
+from inseam.plan.artifacts import LockedWheel
+from inseam.plan.layering import check_names, check_shared, split
+from inseam.rules.base.base import Base, BasePython, BaseRequest, find_base
+from inseam.rules.base.process import run_on
+from inseam.rules.layers.layer import StoredLayer, layer_folder, only_file, stored_layer
+from inseam.rules.layers.standard import lacking_imports, lacking_modules
+from inseam.rules.programs.host import Program
+from inseam.rules.wheels.closures import ClosureRequest, closure_of
+from inseam.rules.wheels.wheels import (
+    FetchRequest,
+    InstallRequest,
+    fetched_wheel,
+    installed_wheel,
+    requirement_strings,
+)
+from inseam.subsystem import InseamSubsystem
+from inseam.targets.layer import (
+    LayerBaseField,
+    LayerClosureField,
+    LayerRequirementsField,
+    is_address,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WheelLayerRequest:
+    """A layer of wheels for a base, with the venv around them if `venv` is true."""
+
+    name: str
+    wheels: tuple[LockedWheel, ...]
+    resolve: str
+    base: Base
+    venv: bool
+
+
+@rule(desc="Merge wheels into a layer", level=LogLevel.DEBUG)
+async def wheel_layer(request: WheelLayerRequest) -> StoredLayer:
+    base, name = request.base, request.name
+    trees = await concurrently(
+        installed_wheel(
+            InstallRequest(FetchRequest(wheel, request.resolve), base.python), **implicitly()
+        )
+        for wheel in request.wheels
+    )
+    venv = (f"--venv-interpreter={base.interpreter}", f"--venv-version={base.python_version}")
+    merged = await run_on(
+        base.python,
+        Program(
+            argv=(
+                "merge",
+                f"--name={name}",
+                f"--out=out/{layer_folder(name)}",
+                f"--machine={base.platform.machine}",
+                *(venv if request.venv else ()),
+                *(wheel.filename for wheel in request.wheels),
+            ),
+            input=await merge_digests(MergeDigests(tree.digest for tree in trees)),
+            output="out",
+            description=f"Merge {len(request.wheels)} wheels into the layer {name}",
+        ),
+    )
+    return await stored_layer(name, merged.digest)
+
+
+@dataclass(frozen=True)
+class SharedLayerRequest:
+    """The `venv_layer` at an address, for a platform, "" for that of its base."""
+
+    address: Address
+    platform: str = ""
+
+
+@dataclass(frozen=True)
+class SharedLayer:
+    """What a `venv_layer` holds, for which base."""
+
+    address: Address
+    wheels: tuple[LockedWheel, ...]
+    base: Base
+    layer: StoredLayer
+
+
+@rule(desc="Make a shared layer", level=LogLevel.DEBUG)
+async def shared_layer(
+    request: SharedLayerRequest, python_setup: PythonSetup, inseam: InseamSubsystem
+) -> SharedLayer:
+    wrapped = await resolve_target(
+        WrappedTargetRequest(request.address, description_of_origin="a layer"), **implicitly()
+    )
+    target = wrapped.target
+    if not target.has_field(LayerRequirementsField):
+        raise Failure(
+            f"{target.address} is listed as a layer, but is a `{target.alias}`. Name a"
+            " `venv_layer`."
+        )
+    base = await find_base(
+        BaseRequest(
+            target[LayerBaseField].value or inseam.base or "", target.address, request.platform
+        ),
+        **implicitly(),
+    )
+    members = target[LayerRequirementsField].value
+    specs = [member for member in members if is_address(member)]
+    addresses = await resolve_unparsed_address_inputs(
+        UnparsedAddressInputs(
+            specs,
+            owning_address=target.address,
+            description_of_origin=f"the `requirements` of {target.address}",
+        ),
+        **implicitly(),
+    )
+    found = await transitive_targets(TransitiveTargetsRequest(addresses), **implicitly())
+    for root in found.roots:
+        if not root.has_field(PythonRequirementsField):
+            raise Failure(
+                f"{target.address}: `requirements` has {root.address}, a `{root.alias}`. Name"
+                " `python_requirement` targets, such as 3rdparty/python#numpy, or globs of names of"
+                " distributions."
+            )
+    file_name(target.address.target_name, f"the name of the layer {target.address}")
+    resolve = target[PythonResolveField].normalized_value(python_setup)
+    requirements = requirement_strings(found.roots)
+    named = (f"!{canonicalize_name(Requirement(text).name)}" for text in requirements)
+    try:
+        locked = await closure_of(
+            ClosureRequest(
+                requirements,
+                resolve,
+                base.python,
+                globs=tuple(member for member in members if member not in specs),
+                transitive=target[LayerClosureField].value,
+                leave_out=(*inseam.leave_out, *named),
+            ),
+            **implicitly(),
+        )
+        layer = await wheel_layer(
+            WheelLayerRequest(target.address.target_name, locked.wheels, resolve, base, venv=False),
+            **implicitly(),
+        )
+    except Failure as error:
+        raise Failure(f"{target.address}: {error}") from error
+    return SharedLayer(target.address, locked.wheels, base, layer)
+
+
+async def check_layers(layers: Iterable[StoredLayer], python: BasePython) -> None:
+    """Raises Failure if two layers of wheels have different files at one path."""
+    layers = list(layers)
+    paths = await concurrently(only_file(layer, PATHS) for layer in layers)
+    await run_on(
+        python,
+        Program(
+            argv=("check_layers", *(layer.folder for layer in layers)),
+            input=await merge_digests(MergeDigests(paths)),
+            output="nothing",
+            description=f"Compare the layers {', '.join(layer.name for layer in layers)}",
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class ServiceWheelsRequest:
+    """The layers of the wheels that `requirements` need of the lock of `resolve`.
+
+    shared: the `venv_layer`s that come first. platform: as of SharedLayerRequest.
+    """
+
+    service: Address
+    requirements: tuple[str, ...]
+    resolve: str
+    base: Base
+    shared: tuple[Address, ...]
+    platform: str
+
+
+@dataclass(frozen=True)
+class Unneeded:
+    """A wheel of a shared layer that a service does not need: distribution, bytes, layer."""
+
+    distribution: str
+    size: int
+    layer: Address
+
+
+@dataclass(frozen=True)
+class ServiceWheels:
+    """The layers of a service's wheels, lowest first, the shared ones included.
+
+    lacking: standard modules that neither the base nor the wheels have. warnings: what whoever
+    packages the service has to know.
+    """
+
+    layers: tuple[StoredLayer, ...]
+    unneeded: tuple[Unneeded, ...]
+    lacking: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def check_base(shared: Iterable[SharedLayer], base: Base) -> None:
+    """Raises Failure for a shared layer that was made for another Python or platform than the
+    base's."""
+    for layer in shared:
+        if layer.base.platform != base.platform:
+            raise Failure(
+                f"the layer {layer.address} was built for {layer.base.platform}, but the base"
+                f" {base.address} is {base.platform}. Use the same `base` for both."
+            )
+
+
+async def _own_layers(
+    wheels: tuple[LockedWheel, ...],
+    resolve: str,
+    base: Base,
+    inseam: InseamSubsystem,
+    shared: int,
+) -> tuple[StoredLayer, ...]:
+    """The layers of the wheels that are in no shared one."""
+    fetched = await concurrently(
+        fetched_wheel(FetchRequest(wheel, resolve), **implicitly()) for wheel in wheels
+    )
+    by_distribution = {wheel.name: wheel for wheel in wheels}
+    plans = split(
+        {wheel.name: file.size for wheel, file in zip(wheels, fetched)},
+        large=inseam.large_wheel,
+        max_layers=inseam.max_layers,
+        shared=shared,
+    )
+    layers: tuple[StoredLayer, ...] = await concurrently(
+        wheel_layer(
+            WheelLayerRequest(
+                plan.name,
+                tuple(by_distribution[name] for name in plan.distributions),
+                resolve,
+                base,
+                venv=plan.name == DEPS_LAYER,
+            ),
+            **implicitly(),
+        )
+        for plan in plans
+    )
+    return layers
+
+
+def _tell(service: Address, left_out: tuple[str, ...]) -> None:
+    if left_out:
+        logger.info(
+            f"{service}: its images do not contain {', '.join(left_out)}: type stubs, and what only"
+            f" they require. To keep one, add '!{left_out[0]}' to [inseam].leave_out."
+        )
+
+
+# Separate from the rule for a service's code, so that an edit of that does not even ask whether
+# this is still the same.
+@rule(desc="Make the layers of a service's wheels", level=LogLevel.DEBUG)
+async def service_wheels(request: ServiceWheelsRequest, inseam: InseamSubsystem) -> ServiceWheels:
+    service, base, resolve = request.service, request.base, request.resolve
+    try:
+        locked = await closure_of(
+            ClosureRequest(
+                request.requirements, resolve, base.python, leave_out=tuple(inseam.leave_out)
+            ),
+            **implicitly(),
+        )
+        _tell(service, locked.left_out)
+        shared = await concurrently(
+            shared_layer(SharedLayerRequest(address, request.platform), **implicitly())
+            for address in request.shared
+        )
+        check_base(shared, base)
+        check_shared(locked.wheels, {str(layer.address): layer.wheels for layer in shared})
+        held = {wheel.name for layer in shared for wheel in layer.wheels}
+        rest = tuple(wheel for wheel in locked.wheels if wheel.name not in held)
+        own = await _own_layers(rest, resolve, base, inseam, len(shared))
+        layers = (*(layer.layer for layer in shared), *own)
+        check_names([layer.name for layer in layers])
+        if len(layers) > 1:
+            await check_layers(layers, base.python)
+    except Failure as error:
+        raise Failure(f"{service}: {error}") from error
+    lacking = await lacking_modules(base, layers)
+    needed = {wheel.name for wheel in locked.wheels}
+    extra = [
+        (layer, wheel) for layer in shared for wheel in layer.wheels if wheel.name not in needed
+    ]
+    extra_files = await concurrently(
+        fetched_wheel(FetchRequest(wheel, resolve), **implicitly()) for _, wheel in extra
+    )
+    return ServiceWheels(
+        layers,
+        tuple(
+            Unneeded(f"{wheel.name} {wheel.version}", file.size, layer.address)
+            for (layer, wheel), file in zip(extra, extra_files)
+        ),
+        lacking,
+        await lacking_imports(service, base, layers, lacking),
+    )
+
+
+def rules() -> list[Any]:
+    return [*collect_rules()]

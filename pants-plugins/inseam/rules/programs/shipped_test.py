@@ -1,0 +1,164 @@
+"""What each program ships, which is what its results are cached by: an edit of a module runs the
+programs that ship it again, and no others."""
+
+from __future__ import annotations
+
+import pytest
+from pants.engine.fs import FileContent
+
+from inseam.rules.programs import modules as rules_programs
+from inseam.rules.programs.modules import program_names, program_sources
+
+IMAGE = """
+    distribution failure files records oci/config oci/descriptor oci/layer oci/layout oci/metadata
+"""
+STORE = f"{IMAGE} oci/container tools/prune tools/store tar"
+ENGINES = f"{STORE} tools/client tools/docker tools/load tools/podman oci/reference"
+PYTHON = "cpython failure files python/bytecode python/venv tar"
+CONFLICTS = f"{PYTHON} python/conflicts python/entry_point python/installed python/sources"
+LAYER = "distribution failure files oci/descriptor oci/layer tar"
+INDEX = """
+    debian/archive debian/control debian/index debian/mirror debian/package debian/release
+    debian/signature debian/suite debian/version download failure files
+"""
+
+# The modules of `formats` by program. Whoever adds one says here that its edits may make those
+# results again: of `rootfs` for every base, of `install_wheel` for every wheel.
+FORMATS = {
+    "build_wheel": "elf failure files tools/confined tools/offline"
+    " python/build_environment python/frontend python/repack python/requires python/source"
+    " rootfs/start rootfs/unpacked",
+    "check_code": CONFLICTS,
+    "check_debs": f"{INDEX} debian/lock debian/request debian/sources debian/updates",
+    "check_layers": CONFLICTS,
+    "code": f"{PYTHON} {LAYER} compression python/code python/entry_point python/installed"
+    " python/launchers python/servers python/sources python/standard python/stdlib",
+    "compile_programs": "failure files python/bytecode python/module_archive tar",
+    "compile_rootfs": "cpython debian/archive debian/control debian/package debian/version failure"
+    " files python/bytecode rootfs/bytecode rootfs/metadata tar",
+    "compile_stdlib": f"{LAYER} oci/flatten python/base_bytecode python/bytecode",
+    "compress": f"{LAYER} compression",
+    "data": f"{PYTHON} {LAYER} python/sources",
+    "export": STORE,
+    "fetch_archive": "download failure files locked_file",
+    "fetch_checkout": "failure python/checkout python/source",
+    "fetch_deb": f"{INDEX} debian/fetch debian/sources",
+    "fetch_indexed": "download failure files locked_file python/index_page",
+    "fetch_wheel": "download failure files locked_file",
+    "find_files": "download failure files python/index_page",
+    "find_packages": f"{INDEX} debian/libraries",
+    "install_programs": "failure",
+    "install_wheel": f"{PYTHON} distribution elf python/standard python/wheel"
+    " python/wheel_source python/wheel_tree records",
+    "interpreter": "cpython elf failure files oci/flatten python/bytecode python/module_archive"
+    " rootfs/links rootfs/slim rootfs/start rootfs/tree tar",
+    "load": ENGINES,
+    "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
+    "merge": f"{PYTHON} {LAYER} python/installed python/libraries python/merge python/wheel_tree"
+    " records",
+    "pack_source": "failure python/source",
+    "pull": f"{IMAGE} cpython oci/base_facts oci/flatten oci/foreign tools/pull tools/registry"
+    " oci/reference",
+    "push": f"{STORE} tools/push tools/registry oci/reference",
+    "rebase": f"{STORE} oci/assemble oci/foreign oci/rebase",
+    "rootfs": """
+        cpython debian/alternatives debian/archive debian/control debian/deb debian/libraries
+        debian/package debian/relations debian/version elf failure files names python/archive
+        rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter
+        rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/stdlib
+        rootfs/system_files tar
+    """,
+    "run_image": f"{ENGINES} tools/run",
+    "unpack": "failure files",
+    "wheel_requires": "failure files python/requires",
+}
+# Those whose arguments are all positional; the others read theirs with `arguments`.
+WITHOUT_OPTIONS = (
+    "compile_programs",
+    "compile_rootfs",
+    "check_layers",
+    "fetch_archive",
+    "fetch_wheel",
+    "install_wheel",
+    "pack_source",
+    "run_image",
+    "unpack",
+    "wheel_requires",
+)
+
+
+def modules(program: str) -> set[str]:
+    """The modules of formats and programs that a program ships, as "formats/tar"."""
+    prefix, suffix = f"{rules_programs.PROGRAMS}/inseam/", ".py"
+    return {
+        file.path[len(prefix) : -len(suffix)]
+        for file in program_sources(program)
+        if file.path.startswith(prefix) and not file.path.endswith("__init__.py")
+    }
+
+
+def test_every_program_is_listed() -> None:
+    assert sorted(FORMATS) == list(program_names())
+
+
+@pytest.mark.parametrize("program", program_names())
+def test_a_program_ships_these_modules(program: str) -> None:
+    formats = {
+        name if name.startswith("tools/") else f"formats/{name}"
+        for name in FORMATS[program].split()
+    }
+    if program not in WITHOUT_OPTIONS:
+        formats.add("formats/arguments")
+    assert modules(program) == {"programs/__main__", f"programs/{program}", *formats}
+
+
+def edited(monkeypatch: pytest.MonkeyPatch, path: str) -> set[str]:
+    """The programs whose version changes when the module at this path is edited."""
+
+    def versions() -> dict[str, str]:
+        sources = program_sources.__wrapped__
+        return {name: rules_programs.version_of(sources(name)) for name in program_names()}
+
+    read = rules_programs._source
+
+    def source(module: str) -> tuple[str, bytes]:
+        found, content = read(module)
+        return found, content + b"# edited\n" if found == path else content
+
+    before = versions()
+    monkeypatch.setattr(rules_programs, "_source", source)
+    after = versions()
+    return {name for name in before if before[name] != after[name]}
+
+
+@pytest.mark.parametrize(
+    "path, programs",
+    [
+        (
+            "formats/download.py",
+            {
+                "check_debs",
+                "fetch_archive",
+                "fetch_deb",
+                "fetch_indexed",
+                "fetch_wheel",
+                "find_files",
+                "find_packages",
+                "lock_debs",
+            },
+        ),
+        ("formats/compression.py", {"code", "compress"}),
+        ("tools/registry.py", {"pull", "push"}),
+        ("formats/rootfs/slim.py", {"interpreter", "rootfs"}),
+        ("formats/failure.py", set(program_names())),
+    ],
+)
+def test_an_edit_runs_again_what_ships_the_module(
+    monkeypatch: pytest.MonkeyPatch, path: str, programs: set[str]
+) -> None:
+    assert edited(monkeypatch, f"inseam/{path}") == programs
+
+
+def test_the_order_and_the_paths_of_files_are_part_of_a_version() -> None:
+    one, other = FileContent("a", b"b"), FileContent("ab", b"")
+    assert rules_programs.version_of([one]) != rules_programs.version_of([other])

@@ -1,0 +1,159 @@
+"""Rules that find the wheels which requirements need, and have those built that a lock lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.engine.rules import collect_rules
+from pants.engine.unions import UnionMembership
+from pants.util.logging import LogLevel
+
+from inseam.compat import concurrently, implicitly, rule
+from inseam.formats.failure import Failure
+from inseam.plan.agreement import check_lock_python
+from inseam.plan.artifacts import Locked, LockedSource, LockedWheel
+from inseam.plan.building import describe_failures, describe_sources
+from inseam.plan.lock import Closure, chosen, closure, matching
+from inseam.plan.platform import PythonPlatform
+from inseam.plan.python_lock import Distribution, PythonLock
+from inseam.rules.base.base import BasePython
+from inseam.rules.wheels.building import BuildResult, BuildWheelRequest, built_wheel
+from inseam.rules.wheels.lock_facts import UnreadRequest, distribution_read, wheel_requires
+from inseam.rules.wheels.wheels import FetchRequest, LockRequest, ResolveRequest, lock_of, unlocked
+from inseam.subsystem import InseamSubsystem
+
+
+@dataclass(frozen=True)
+class ClosureRequest:
+    """The wheels that `requirements` need of the lock of `resolve`, and those of the distributions
+    that `globs` match, for the base with the CPython `python`. leave_out: as of
+    `plan.lock.closure`."""
+
+    requirements: tuple[str, ...]
+    resolve: str
+    python: BasePython
+    globs: tuple[str, ...] = ()
+    transitive: bool = True
+    leave_out: tuple[str, ...] = ()
+
+    @property
+    def platform(self) -> PythonPlatform:
+        """What the wheels have to run on."""
+        return self.python.platform
+
+
+@dataclass(frozen=True)
+class LockedWheels:
+    """Wheels in order of name; the names of distributions that are left out."""
+
+    wheels: tuple[LockedWheel, ...]
+    left_out: tuple[str, ...] = ()
+
+
+def _unread(lock: PythonLock, request: ClosureRequest) -> tuple[list[Distribution], Closure]:
+    """The needed distributions of which the lock does not say all, and what is needed if there are
+    none."""
+    globbed = {
+        item.name: item for glob in request.globs for item in matching(lock, glob, request.platform)
+    }
+    pins = [f"{item.name}=={item.version}".rstrip("=") for item in globbed.values()]
+    roots = (*request.requirements, *(pins if request.transitive else ()))
+    needed = closure(lock, roots, request.platform, request.leave_out)
+    unread = {item for item in (*globbed.values(), *needed.unread) if item.needs is None}
+    return sorted(unread, key=str), needed
+
+
+async def _built(
+    sources: Sequence[LockedSource], python: BasePython, builder: type[BuildWheelRequest] | None
+) -> tuple[BuildResult, ...]:
+    """The wheels of sources, in their order; none without a builder."""
+    if builder is None:
+        return ()
+    requests = [builder(source, python) for source in sources]
+    results: tuple[BuildResult, ...] = await concurrently(
+        built_wheel(**implicitly({request: BuildWheelRequest})) for request in requests
+    )
+    return results
+
+
+async def _read(
+    unread: list[Distribution], request: ClosureRequest, builder: type[BuildWheelRequest] | None
+) -> dict[Distribution, Distribution]:
+    """What the lock leaves open of these distributions, found out."""
+    platform = request.platform
+    read = await concurrently(
+        distribution_read(UnreadRequest(item, request.resolve, platform), **implicitly())
+        for item in unread
+    )
+    sources = [one.locked for one in read if isinstance(one.locked, LockedSource)]
+    results = await _built(sources, request.python, builder)
+    wheels = [result.wheel for result in results if result.wheel is not None]
+    required = await concurrently(
+        wheel_requires(FetchRequest(wheel, request.resolve), **implicitly()) for wheel in wheels
+    )
+    known = {wheel.name: one.requires for wheel, one in zip(wheels, required)}
+    found = {}
+    for item, one in zip(unread, read):
+        requires = one.distribution.found
+        if requires is None:
+            # That it could not be built is said when all is known that could not.
+            requires = known.get(one.locked.name, ())
+        found[item] = replace(one.distribution, found=requires)
+    return found
+
+
+@rule(desc="Find the wheels of requirements", level=LogLevel.DEBUG)
+async def closure_of(
+    request: ClosureRequest,
+    python_setup: PythonSetup,
+    inseam: InseamSubsystem,
+    membership: UnionMembership,
+) -> LockedWheels:
+    if not request.requirements and not request.globs:
+        return LockedWheels(())
+    platform = request.platform
+    if python_setup.enable_resolves:
+        lock = (await lock_of(LockRequest(request.resolve), **implicitly())).content
+    else:
+        wanted = ResolveRequest(request.requirements, platform.python_version)
+        lock = (await unlocked(wanted, **implicitly())).content
+    check_lock_python(lock.requires_python, request.resolve, platform.python)
+    builder = next(iter(inseam.enabled(membership[BuildWheelRequest])), None)
+    unread, needed = _unread(lock, request)
+    while unread:
+        lock = lock.completed(await _read(unread, request, builder))
+        unread, needed = _unread(lock, request)
+    found: dict[str, Locked] = {
+        item.name: item
+        for glob in request.globs
+        for one in matching(lock, glob, platform)
+        for item in (chosen(one, platform),)
+    }
+    if request.transitive:
+        found.update({item.name: item for item in needed.locked})
+    else:
+        named = {canonicalize_name(Requirement(text).name) for text in request.requirements}
+        found.update({item.name: item for item in needed.locked if item.name in named})
+    ordered = [found[name] for name in sorted(found)]
+    sources = [item for item in ordered if isinstance(item, LockedSource)]
+    if sources and builder is None:
+        raise Failure(describe_sources(sources, needed.required_by, platform))
+    results = await _built(sources, request.python, builder)
+    failures = {
+        source: result.why for source, result in zip(sources, results) if result.wheel is None
+    }
+    if failures:
+        raise Failure(describe_failures(failures, needed.required_by))
+    wheels = {item.name: item for item in ordered if isinstance(item, LockedWheel)}
+    wheels.update({one.wheel.name: one.wheel for one in results if one.wheel is not None})
+    left_out = tuple(name for name in needed.left_out if name not in wheels)
+    return LockedWheels(tuple(wheels[name] for name in sorted(wheels)), left_out)
+
+
+def rules() -> list[Any]:
+    return [*collect_rules()]

@@ -1,0 +1,159 @@
+"""Pushes an image from its layout to a registry.
+
+A name that the registry already has with this very digest costs one request. Otherwise the
+registry gets what it lacks, then the manifest by its digest, which is read back; the tag is set
+only if it matches. So an interrupted push leaves no tag on an incomplete image, and the next one
+sends what is still missing. Blobs that another repository of the registry is known to have are
+mounted from there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterable
+
+from inseam.formats.failure import Failure
+from inseam.formats.oci.descriptor import blob_path
+from inseam.formats.oci.layout import INDEX
+from inseam.formats.oci.metadata import ImageMetadata, read_metadata
+from inseam.formats.oci.reference import parse_reference
+from inseam.tools.registry import STALL, Repository, Unanswered, authentication, digest_of
+from inseam.tools.store import blobs_of, missing, unmark_damaged
+
+_UPLOADED = re.compile(r"Upload of layer (sha256:[0-9a-f]{64}) complete")
+_MOUNTED = re.compile(r"Trying to mount .*mount=(sha256)%3A([0-9a-f]{64})")
+_MOUNT_DONE = "... mount OK"
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What a push to one name did.
+
+    reference: name and digest. unchanged: it was all there. sent: blobs that went over the wire,
+    with their bytes. mounted: blobs that came from another repository of the registry.
+    """
+
+    reference: str
+    unchanged: bool
+    sent: dict[str, int]
+    mounted: tuple[str, ...] = ()
+
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes of the blobs that were sent; manifests and requests do not count."""
+        return sum(self.sent.values())
+
+
+def push(layout: Path, *, timeout: float = STALL) -> list[Pushed]:
+    """Pushes the image in `layout` under each of the names that its `image.json` has.
+
+    timeout: seconds to wait for each answer of the registry.
+
+    Raises Failure as `Repository.run` does, for an image that is not complete, and for a registry
+    that does not give back what it got.
+    """
+    image = read_metadata(layout)
+    names = [parse_reference(reference) for reference in image.references]
+    if not names:
+        raise Failure(
+            f"{image.target}: the image has no name to push it under. Set the `repository` and"
+            " `registries` of its target."
+        )
+    try:
+        return [_push(layout, image, Repository(name, timeout)) for name in names]
+    except Failure as error:
+        damaged = [] if isinstance(error, Unanswered) else unmark_damaged(layout, blobs_of(image))
+        if damaged:
+            raise Failure(
+                f"{image.target}: {', '.join(damaged)} in {layout} is damaged, so it was not"
+                " pushed. Package the image again, which replaces it."
+            ) from error
+        raise Failure(f"{image.target}: {error}") from error
+
+
+def _push(layout: Path, image: ImageMetadata, repository: Repository) -> Pushed:
+    result = repository.reference.by_digest(image.digest)
+    tagged = repository.reference.by_tag()
+    if _remote_digest(tagged, repository) == image.digest:
+        return Pushed(result, True, {})
+    _check_complete(layout, image)
+    log: tuple[str, ...] = ()
+    for name in (result, tagged):
+        log += _copy(layout, image, name, repository)
+        _verify(image, name, repository)
+    sent = [match[1] for match in map(_UPLOADED.match, log) if match]
+    blobs = {digest: blob_path(layout, digest).stat().st_size for digest in sent}
+    return Pushed(result, False, blobs, tuple(_mounted(log)))
+
+
+def _mounted(log: Iterable[str]) -> Iterable[str]:
+    digest = ""
+    for message in log:
+        match = _MOUNTED.match(message)
+        if match:
+            digest = f"{match[1]}:{match[2]}"
+        elif message == _MOUNT_DONE and digest:
+            yield digest
+
+
+def _remote_digest(name: str, repository: Repository) -> str | None:
+    """The digest that the registry has under a name; None if it has none or does not say."""
+    try:
+        return digest_of(repository.manifest(name))
+    except Unanswered:
+        raise
+    except Failure:
+        return None  # What else may be wrong, the push itself will meet, and say.
+
+
+def _check_complete(layout: Path, image: ImageMetadata) -> None:
+    if not (layout / INDEX).is_file():
+        raise Failure(f"{layout} is not an OCI image layout. Package the image again.")
+    lacking = missing(layout, blobs_of(image).items())
+    if lacking:
+        raise Failure(
+            f"the image in {layout} is incomplete: {', '.join(lacking)} is missing. Package it"
+            " again."
+        )
+
+
+def _copy(layout: Path, image: ImageMetadata, name: str, repository: Repository) -> tuple[str, ...]:
+    sizes = [size for size in blobs_of(image).values() if size is not None]
+    return repository.run(
+        [
+            "copy",
+            "--preserve-digests",
+            "--retry-times=3",
+            *(["--all"] if image.images else []),
+            *repository.tls("dest-"),
+            *authentication(),
+            "oci:.",
+            f"docker://{name}",
+        ],
+        largest=max(sizes),
+        folder=layout,
+    ).log
+
+
+def _verify(image: ImageMetadata, name: str, repository: Repository) -> None:
+    found = digest_of(repository.manifest(name))
+    if found != image.digest:
+        raise Failure(
+            f"the image {image.digest} was pushed, but the registry returns {found} for {name}."
+            " Push again. If that does not help, check for a proxy that changes requests or"
+            " responses."
+        )
+
+
+def summary(image: ImageMetadata, pushed: Pushed) -> str:
+    """A sentence about a push, for people."""
+    if pushed.unchanged:
+        return f"{pushed.reference}: the registry already has it."
+    blobs = blobs_of(image)
+    mounted = f", {len(pushed.mounted)} mounted" if pushed.mounted else ""
+    return (
+        f"{pushed.reference}: sent {pushed.sent_bytes} bytes, {len(pushed.sent)} of"
+        f" {len(blobs) - 1 - len(image.images)} blobs{mounted}."
+    )

@@ -1,0 +1,302 @@
+"""Puts images into a store of blobs that all images of a repository share.
+
+Blobs that are not there yet are copied to `blobs/sha256` in the store. A layout is the OCI image
+layout of one image, whose `blobs` are a link to the store's. However a run ends, each blob is whole
+or not there, and a layout has its old content or the new one. Several may run at once.
+
+A blob that was checked has a mark in its modification time, which any change of it removes. What
+has none is checked against its digest before it counts as there, so a damaged one is replaced.
+
+Blobs that no layout refers to any more are removed by `prune`, never while an export goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import threading
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, Iterable, Mapping, Sequence
+
+from inseam.formats.failure import Failure, no_space
+from inseam.formats.files import temporary_name, write_whole
+from inseam.formats.oci.container import CONTAINER
+from inseam.formats.oci.descriptor import BLOBS, blob_path
+from inseam.formats.oci.layout import INDEX, LAYOUT, LAYOUT_TEXT
+from inseam.formats.oci.metadata import METADATA, ImageMetadata, load_metadata, read_metadata
+from inseam.formats.tar import COPY_SIZE
+from inseam.tools.prune import remember, using
+
+_TURN = threading.Lock()
+_TEMPORARY = re.compile(r"\..+\.(\d+)\.[0-9a-f]{16}")  # of `files.temporary_name`
+_SECOND = 1_000_000_000  # in nanoseconds
+
+
+def blobs_of(image: ImageMetadata) -> dict[str, int | None]:
+    """Digest and size of every blob of an image; the size of a configuration is not known."""
+    found: dict[str, int | None] = {image.digest: image.size}
+    for inner in image.images:
+        found.update(blobs_of(inner))
+    if image.config_digest:
+        found[image.config_digest] = None
+    for layer in image.layers:
+        found[layer.descriptor.digest] = layer.descriptor.size
+    return found
+
+
+def missing(store: Path, blobs: Iterable[tuple[str, int | None]]) -> list[str]:
+    """The digests of the blobs that the store does not have, or not as they were written."""
+    return [digest for digest, size in blobs if not _has(store, digest, size)]
+
+
+def _has(store: Path, digest: str, size: int | None) -> bool:
+    path = blob_path(store, digest)
+    try:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode) or (size is not None and found.st_size != size):
+            return False
+        if found.st_mtime_ns % _SECOND == _mark(digest):
+            return True
+        if _digest(path) != digest:
+            return False
+    except OSError:
+        return False
+    _set_mark(path, digest, found.st_mtime_ns)
+    return True
+
+
+def unmark_damaged(store: Path, digests: Iterable[str]) -> list[str]:
+    """The digests of those blobs whose content is not theirs although they have a mark, which they
+    lose: a disk, or somebody who kept the time of change, has damaged them."""
+    damaged = []
+    for digest in digests:
+        path = blob_path(store, digest)
+        with suppress(OSError):
+            time_ns = path.stat().st_mtime_ns
+            if _digest(path) != digest:
+                damaged.append(digest)
+                _set_time(path, time_ns - time_ns % _SECOND + (_mark(digest) + 1) % _SECOND)
+    return damaged
+
+
+def _digest(path: Path) -> str:
+    hashed = hashlib.sha256()
+    with path.open("rb") as blob:
+        for data in iter(lambda: blob.read(COPY_SIZE), b""):
+            hashed.update(data)
+    return f"sha256:{hashed.hexdigest()}"
+
+
+def _mark(digest: str) -> int:
+    """The nanoseconds, within a second, of the modification time of a blob that was checked."""
+    return int(digest.rpartition(":")[2][:14], 16) % _SECOND
+
+
+def _set_mark(path: Path, digest: str, time_ns: int) -> None:
+    _set_time(path, time_ns - time_ns % _SECOND + _mark(digest))
+
+
+def _set_time(path: Path, time_ns: int) -> None:
+    # Where that is not allowed or not kept, the blob is checked each time.
+    with suppress(OSError):
+        os.utime(path, ns=(time_ns, time_ns))
+
+
+class _Folders:
+    """What is to be exported, in folders; the first one is the image's."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = folders
+
+    def document(self, name: str) -> bytes | None:
+        path = self._folders[0] / name
+        return path.read_bytes() if path.is_file() else None
+
+    def blob(self, digest: str) -> BinaryIO | None:
+        for folder in self._folders:
+            path = blob_path(folder, digest)
+            if path.is_file():
+                return path.open("rb")
+        return None
+
+
+class _Contents:
+    """What is to be exported, in memory, by path in the image's folder."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+
+    def document(self, name: str) -> bytes | None:
+        return self._files.get(name)
+
+    def blob(self, digest: str) -> BinaryIO | None:
+        content = self._files.get(blob_path(Path(), digest).as_posix())
+        return BytesIO(content) if content is not None else None
+
+
+def export(image: Path, folders: Sequence[Path], store: Path, layout: Path) -> list[str]:
+    """Puts the image in the folder `image` into the store; returns the digests that were copied.
+
+    folders: hold further blobs of it, below `blobs/sha256`. layout: what becomes its layout.
+
+    Raises Failure for a blob that is nowhere or damaged, and for a full disk.
+    """
+    return _export(read_metadata(image), _Folders([image, *folders]), store, layout)
+
+
+def export_contents(files: Mapping[str, bytes], store: Path, layout: Path) -> list[str]:
+    """Does what `export` does, for an image whose other blobs are in the store already.
+
+    files: content by path of what is in the image's folder. It takes no process to write the few
+    kilobytes of an edit. Threads take turns: a rule whose inputs change while it writes is run
+    again before it has ended, and what is newer has to be written last.
+    """
+    metadata = load_metadata(files[METADATA])
+    with _TURN:
+        return _export(metadata, _Contents(files), store, layout)
+
+
+def _export(
+    image: ImageMetadata, inputs: _Folders | _Contents, store: Path, layout: Path
+) -> list[str]:
+    wanted = blobs_of(image)
+    copied = []
+    try:
+        for folder in (store / BLOBS, layout):
+            _check_no_links(folder, store.parent)
+            folder.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(folder)
+        with using(store):
+            for digest in missing(store, wanted.items()):
+                source = inputs.blob(digest)
+                if source is None:
+                    raise Failure(
+                        f"{image.target}: the blob {digest} ({_role(image, digest)}) is neither in"
+                        f" {store} nor among the inputs. Package the image again."
+                    )
+                with source:
+                    _copy(source, blob_path(store, digest), digest, image.target)
+                copied.append(digest)
+            _write_layout(inputs, store, layout)
+            remember(store, layout)
+    except OSError as error:
+        if no_space(error):
+            raise Failure(
+                f"{image.target}: not enough space for the image in {store} ({error.strerror}). It"
+                f" needs {_megabytes(wanted.values())} MB. Free some space and run the same"
+                " command again."
+            ) from error
+        raise Failure(
+            f"{image.target}: the image cannot be written: {error.filename or layout}:"
+            f" {error.strerror}. Check that {store.parent} belongs to you and is writable, or"
+            " remove it."
+        ) from error
+    return copied
+
+
+def _check_no_links(folder: Path, dist: Path) -> None:
+    """Raises Failure if a link below `dist` would make `folder` lie elsewhere."""
+    for path in (folder, *folder.parents):
+        if path == dist:
+            return
+        if path.is_symlink():
+            raise Failure(
+                f"{path} is a link to {os.readlink(path)}, and nothing is written through links."
+                f" Remove {path}."
+            )
+        if dist not in path.parents:
+            return
+
+
+def _megabytes(sizes: Iterable[int | None]) -> int:
+    return sum(size or 0 for size in sizes) // 1_000_000 + 1
+
+
+def _role(image: ImageMetadata, digest: str) -> str:
+    for one in (image, *image.images):
+        for layer in one.layers:
+            if layer.descriptor.digest == digest:
+                return f"the layer {layer.name!r}"
+        if digest == one.config_digest:
+            return "its configuration"
+    return "its manifest"
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Removes what a killed run left behind."""
+    for path in folder.glob(".*"):
+        match = _TEMPORARY.fullmatch(path.name)
+        if match and not _runs(int(match[1])):
+            path.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _copy(source: BinaryIO, target: Path, digest: str, owner: str) -> None:
+    temporary = temporary_name(target)
+    sha256 = hashlib.sha256()
+    try:
+        with temporary.open("xb") as writing:
+            for data in iter(lambda: source.read(COPY_SIZE), b""):
+                sha256.update(data)
+                writing.write(data)
+            writing.flush()
+            os.fsync(writing.fileno())
+        if f"sha256:{sha256.hexdigest()}" != digest:
+            raise Failure(
+                f"{owner}: the blob {digest} is damaged: its content has the digest"
+                f" sha256:{sha256.hexdigest()}. Build it again without Pants' caches: add"
+                " --no-local-cache --no-remote-cache-read."
+            )
+        _set_mark(temporary, digest, temporary.stat().st_mtime_ns)
+        if target.is_dir() and not target.is_symlink():
+            raise Failure(f"{target} is a folder, but should be a blob. Remove it.")
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_layout(inputs: _Folders | _Contents, store: Path, layout: Path) -> None:
+    """Writes the small files, the index, which makes the others matter, last."""
+    _link(layout / "blobs", os.path.relpath(store / "blobs", layout))
+    _update(layout / LAYOUT, LAYOUT_TEXT)
+    for name in (CONTAINER, METADATA, INDEX):
+        content = inputs.document(name)
+        if content is not None:
+            _update(layout / name, content)
+        else:
+            (layout / name).unlink(missing_ok=True)
+    (layout / "probes.yaml").unlink(missing_ok=True)  # which container.yaml replaced
+
+
+def _link(path: Path, target: str) -> None:
+    if path.is_symlink() and os.readlink(path) == target:
+        return
+    temporary = temporary_name(path)
+    temporary.symlink_to(target)
+    try:
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink()
+        raise Failure(
+            f"Cannot make {path} a link to {target}: {error.strerror}. Remove {path} and run the"
+            " same command again."
+        ) from error
+
+
+def _update(path: Path, content: bytes) -> None:
+    """Writes a file unless it already has that content."""
+    if path.is_symlink() or not path.is_file() or path.read_bytes() != content:
+        write_whole(path, content, durable=True)

@@ -1,0 +1,316 @@
+"""Rules that build wheels from sources, each once, offline, from locked requirements.
+
+They are one chain, from the declaration to the wheel, which is why they are in one file.
+"""
+
+from __future__ import annotations
+
+import json
+import platform as machine
+from dataclasses import dataclass, replace
+from typing import Any
+
+from packaging.utils import canonicalize_name
+from pants.engine.addresses import Address
+from pants.engine.fs import (
+    EMPTY_DIGEST,
+    AddPrefix,
+    Digest,
+    DigestSubset,
+    MergeDigests,
+    PathGlobs,
+    RemovePrefix,
+)
+from pants.engine.rules import collect_rules
+from pants.engine.target import AllTargets, Target
+from pants.engine.unions import UnionRule
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+from inseam.compat import (
+    add_prefix,
+    digest_subset_to_digest,
+    digest_to_snapshot,
+    implicitly,
+    merge_digests,
+    path_globs_to_digest,
+    remove_prefix,
+    rule,
+)
+from inseam.formats.elf import MACHINES
+from inseam.formats.failure import Failure
+from inseam.formats.names import file_name
+from inseam.formats.python.frontend import REQUIRES
+from inseam.formats.rootfs.metadata import ROOTFS_TAR
+from inseam.plan.artifacts import LockedSource
+from inseam.plan.platform import PythonPlatform
+from inseam.rules.base.base import BasePython, BaseRequest, find_base
+from inseam.rules.base.debian_root import UnpackedRequest, unpacked_root
+from inseam.rules.base.process import run_on
+from inseam.rules.programs.digests import file_content
+from inseam.rules.programs.host import CACHE_FOLDER, Program
+from inseam.rules.wheels.building import BuildResult, BuildWheelRequest
+from inseam.rules.wheels.wheels import BuiltWheel
+from inseam.subsystem import InseamSubsystem
+from inseam.wheels_from_source.decisions import check_built, declare_hint, version_variables
+from inseam.wheels_from_source.requirements import (
+    BuildRequirementsRequest,
+    FrontendRequest,
+    build_requirements,
+    frontend,
+)
+from inseam.wheels_from_source.sources import SourceRequest, fetched_source
+from inseam.wheels_from_source.targets import (
+    BuildEnvField,
+    BuilderField,
+    BuilderGroupsField,
+    BuildResolveField,
+    ConfigSettingsField,
+    DistributionField,
+    PatchesField,
+)
+
+_BUILT = "built.json"
+# A backend may ask once for more than [build-system].requires has, or, an odd one, again for more.
+_ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class DeclarationsRequest:
+    """All `wheel_from_source` targets."""
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """`wheel_from_source` targets, by the name of their distribution."""
+
+    targets: FrozenDict[str, Target]
+
+
+@rule(desc="Find how wheels are built", level=LogLevel.DEBUG)
+async def declarations(_: DeclarationsRequest, targets: AllTargets) -> Declarations:
+    found: dict[str, Target] = {}
+    for target in targets:
+        if not target.has_field(DistributionField):
+            continue
+        name = canonicalize_name(target[DistributionField].value)
+        other = found.setdefault(name, target)
+        if other is not target:
+            raise Failure(
+                f"{other.address} and {target.address} both say how {name} is built. Remove one."
+            )
+    return Declarations(FrozenDict(found))
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a `wheel_from_source` says. address: None where there is no such target.
+
+    builder: address of the builder, "" for none. patches: paths in `patch_files`.
+    """
+
+    address: Address | None = None
+    builder: str = ""
+    groups: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    settings: tuple[str, ...] = ()
+    patches: tuple[str, ...] = ()
+    patch_files: Digest = EMPTY_DIGEST
+    resolve: str = ""
+
+
+async def _declaration(source: LockedSource, default_resolve: str) -> Declaration:
+    found = await declarations(DeclarationsRequest(), **implicitly())
+    target = found.targets.get(source.name)
+    if target is None:
+        return Declaration(resolve=default_resolve)
+    folder = target.address.spec_path
+    patches = tuple(f"{folder}/{name}".lstrip("/") for name in target[PatchesField].value or ())
+    files = EMPTY_DIGEST
+    if patches:
+        files = await path_globs_to_digest(PathGlobs(patches))
+        there = (await digest_to_snapshot(files)).files
+        gone = [path for path in patches if path not in there]
+        if gone:
+            raise Failure(f"{target.address}: there is no patch {gone[0]}.")
+    return Declaration(
+        target.address,
+        target[BuilderField].value or "",
+        target[BuilderGroupsField].value,
+        tuple(sorted((target[BuildEnvField].value or {}).items())),
+        target[ConfigSettingsField].value,
+        patches,
+        files,
+        target[BuildResolveField].value or default_resolve,
+    )
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Where a build runs.
+
+    platform: of the interpreter there. python: runs the program. arguments: for the program.
+    shared: folders with the root file system, if it has one of its own.
+    """
+
+    platform: PythonPlatform
+    python: BasePython
+    arguments: tuple[str, ...] = ()
+    shared: tuple[tuple[str, Digest], ...] = ()
+
+
+def _this_machine() -> str:
+    """This machine's architecture as Debian calls it."""
+    known = {name: debian for debian, name in MACHINES.items()}
+    return known.get(machine.machine(), machine.machine())
+
+
+async def _builder(declared: Declaration, python: BasePython) -> Builder:
+    platform = python.platform
+    if not declared.builder:
+        # Any platform will do for what runs on all; this is where the requirements have to run.
+        return Builder(replace(platform, architecture=_this_machine()), python)
+    base = await find_base(
+        BaseRequest(
+            declared.builder, declared.address, f"linux/{platform.architecture}", builder=True
+        ),
+        **implicitly(),
+    )
+    if base.python_version != platform.python_version or base.platform.glibc > platform.glibc:
+        raise Failure(
+            f"{declared.address}: the builder {base.address} has CPython {base.python_version} and"
+            f" glibc {'.'.join(map(str, base.platform.glibc))}, the image's base CPython"
+            f" {platform.python_version} and glibc {'.'.join(map(str, platform.glibc))}. A builder"
+            " must have the same CPython and no newer glibc: take one of the base's own release."
+        )
+    # Without bytecode of its standard library: a build starts its Python a few times only.
+    root = await unpacked_root(
+        UnpackedRequest(
+            base.address.create_generated("rootfs"), base.oci_platform, declared.groups
+        ),
+        **implicitly(),
+    )
+    return Builder(
+        base.platform,
+        # Not the builder's, which would have to be taken out of it only for this.
+        python,
+        (
+            f"--root=root/{ROOTFS_TAR}",
+            # Not checked here: another machine may run it, or may have done so.
+            f"--architecture={platform.architecture}",
+            f"--interpreter={base.interpreter}",
+            f"--cache={CACHE_FOLDER}/roots",
+        ),
+        (("root", root.digest),),
+    )
+
+
+@dataclass(frozen=True)
+class BuildFromSource(BuildWheelRequest):
+    """A wheel to build from its sources, in a sandbox without a network."""
+
+
+async def _build(
+    request: BuildFromSource, declared: Declaration, timeout: int
+) -> tuple[dict[str, Any], Digest]:
+    """What `built.json` says, and a digest with the wheel at its root."""
+    source = request.source
+    builder = await _builder(declared, request.python)
+    sources = await fetched_source(SourceRequest(source), **implicitly())
+    modules = await frontend(FrontendRequest(builder.platform), **implicitly())
+    env = {**version_variables(source), **dict(declared.env)}
+    requirements: tuple[str, ...] = ()
+    for _ in range(_ROUNDS):
+        needed = await build_requirements(
+            BuildRequirementsRequest(requirements, declared.resolve, builder.platform, source),
+            **implicitly(),
+        )
+        result = await run_on(
+            builder.python,
+            Program(
+                argv=(
+                    "build_wheel",
+                    f"--source=source/{sources.path}",
+                    f"--subdirectory={sources.subdirectory}",
+                    "--frontend=frontend",
+                    "--out=out",
+                    f"--timeout={timeout}",
+                    *(("--requirements=requirements",) if requirements else ()),
+                    *(f"--declared={requirement}" for requirement in requirements),
+                    *(f"--env={name}={value}" for name, value in sorted(env.items())),
+                    *(f"--setting={setting}" for setting in declared.settings),
+                    *(f"--patch={patch}" for patch in declared.patches),
+                    *builder.arguments,
+                ),
+                input=await merge_digests(
+                    MergeDigests(
+                        [
+                            await add_prefix(AddPrefix(sources.digest, "source")),
+                            await add_prefix(AddPrefix(needed.digest, "requirements")),
+                            declared.patch_files,
+                        ]
+                    )
+                ),
+                output="out",
+                description=(
+                    f"Build {source.name} {source.version}"
+                    if requirements
+                    else f"Look what {source.name} {source.version} needs to be built"
+                ),
+                shared=(("frontend", modules.digest), *builder.shared),
+                keeps=bool(builder.shared),
+            ),
+        )
+        files = (await digest_to_snapshot(result.digest)).files
+        if REQUIRES not in files:
+            built = json.loads(await file_content(result.digest, _BUILT))
+            only = await digest_subset_to_digest(
+                DigestSubset(result.digest, PathGlobs(["wheel/*"]))
+            )
+            wheel = await remove_prefix(RemovePrefix(only, "wheel"))
+            return built, wheel
+        requirements = tuple(json.loads(await file_content(result.digest, REQUIRES)))
+    raise Failure(
+        f"its backend asks for other requirements each time: {', '.join(requirements)}. Name them"
+        " in [build-system].requires by a patch."
+    )
+
+
+# Says why instead of failing, so that all that cannot be built is named at once.
+@rule(desc="Build a wheel", level=LogLevel.DEBUG)
+async def build_from_source(request: BuildFromSource, inseam: InseamSubsystem) -> BuildResult:
+    source = request.source
+    declared = Declaration()
+    try:
+        declared = await _declaration(source, inseam.build_resolve or "")
+        built, digest = await _build(request, declared, inseam.build_timeout)
+        check_built(
+            source,
+            filename=built["filename"],
+            name=built["name"],
+            version=built["version"],
+            requires=built["requires"],
+            platform=request.python.platform,
+            native=bool(declared.builder),
+        )
+    except Failure as error:
+        text = str(error)
+        if "the build failed" in text and not declared.builder:
+            text += f"\n{declare_hint(source)}"
+        return BuildResult(None, text)
+    return BuildResult(
+        BuiltWheel(
+            source.name,
+            source.version or built["version"],
+            file_name(built["filename"], f"the wheel of {source.name}"),
+            built["sha256"],
+            "",
+            source.origin,
+            digest,
+            built["size"],
+        )
+    )
+
+
+def rules() -> list[Any]:
+    return [*collect_rules(), UnionRule(BuildWheelRequest, BuildFromSource)]
