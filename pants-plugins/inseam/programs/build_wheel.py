@@ -31,7 +31,7 @@ from inseam.formats.files import write_whole
 from inseam.formats.python import frontend
 from inseam.formats.python.build_environment import make_environment
 from inseam.formats.python.repack import repack
-from inseam.formats.python.source import set_times, unpack
+from inseam.formats.python.source import project_folder, set_times, unpack
 from inseam.formats.rootfs.start import argv, copy_tree, tree_of
 from inseam.formats.rootfs.unpacked import unpacked
 from inseam.tools.confined import Command, TimedOut, place_of, run, tail
@@ -65,9 +65,7 @@ def main(arguments: list[str]) -> None:
         (work / name).mkdir(parents=True)
     project = unpack(Path(options.source), work / "source")
     if options.subdirectory:
-        project = project / options.subdirectory
-        if not project.is_dir():
-            raise Failure(f"the sources have no folder {options.subdirectory!r}")
+        project = project_folder(project, options.subdirectory)
     set_times(work / "source", EPOCH)
     root = None
     interpreter = os.path.realpath(sys.executable)

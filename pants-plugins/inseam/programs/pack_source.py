@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inseam.formats.python.source import pack
+from inseam.formats.python.source_tree import pack
 
 
 def main(argv: list[str]) -> None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import configparser
+import hashlib
 import posixpath
 import shlex
 import sys
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Iterable, Sequence
+from typing import BinaryIO, Iterable, Sequence
 
 import installer
 from installer.destinations import SchemeDictionaryDestination
 from installer.exceptions import InstallerError
+from installer.records import Hash, RecordEntry
 from installer.sources import WheelFile
+from installer.utils import Scheme
 
 from inseam.formats.failure import Failure, no_space
+from inseam.formats.folder import Bounds, Folder
 
 # What `installer` and `zipfile` raise for files that are not wheels.
 _UNUSABLE = (
@@ -40,6 +45,7 @@ def make_environment(
     *,
     place: str,
     start: Sequence[str] = (),
+    bounds: Bounds = Bounds(),
 ) -> None:
     """Makes a venv in the new folder `folder` and installs `wheels` there.
 
@@ -64,24 +70,59 @@ def make_environment(
         "include-system-site-packages = false\n"
         f"version = {major}.{minor}\n"
     )
-    for wheel in wheels:
-        schemes = {
-            "purelib": str(folder / site),
-            "platlib": str(folder / site),
-            "scripts": str(folder / "bin"),
-            "data": str(folder),
-            "headers": str(folder / f"include/site/python{major}.{minor}/{wheel.name}"),
-        }
-        try:
-            with WheelFile.open(wheel) as source:
-                destination = SchemeDictionaryDestination(
-                    schemes, interpreter=f"{place}/bin/python", script_kind="posix"
-                )
-                installer.install(source, destination, {"INSTALLER": b"inseam\n"})
-        except _UNUSABLE as error:
-            if no_space(error):
-                raise
-            raise Failure(f"{wheel.name} cannot be installed to build with it: {error}") from error
+    with Folder(folder, bounds) as into:
+        for wheel in wheels:
+            schemes = {
+                "purelib": site,
+                "platlib": site,
+                "scripts": "bin",
+                "data": ".",
+                "headers": f"include/site/python{major}.{minor}/{wheel.name}",
+            }
+            try:
+                with WheelFile.open(wheel) as source:
+                    destination = _Destination(schemes, f"{place}/bin/python", folder, into)
+                    installer.install(source, destination, {"INSTALLER": b"inseam\n"})
+            except (*_UNUSABLE, Failure) as error:
+                if no_space(error):
+                    raise
+                raise Failure(
+                    f"{wheel.name} cannot be installed to build with it: {error}"
+                ) from error
+
+
+class _Destination(SchemeDictionaryDestination):
+    """Writes by `Folder`: a wheel, and its entry points, may have any names."""
+
+    def __init__(
+        self, schemes: dict[str, str], interpreter: str, path: Path, folder: Folder
+    ) -> None:
+        super().__init__(schemes, interpreter=interpreter, script_kind="posix", destdir=str(path))
+        self._folder = folder
+
+    def write_to_fs(
+        self, scheme: Scheme, path: str, stream: BinaryIO, is_executable: bool
+    ) -> RecordEntry:
+        hashing = _Hashing(stream)
+        # Nothing precedes an absolute path.
+        target = posixpath.join(self.scheme_dict[scheme], path)
+        self._folder.add_file(target, hashing, executable=is_executable)
+        digest = base64.urlsafe_b64encode(hashing.sha256.digest()).decode().rstrip("=")
+        return RecordEntry(path, Hash("sha256", digest), hashing.size)
+
+
+class _Hashing:
+    """Knows sha256 and size of what was read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.sha256, self.size = hashlib.sha256(), 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self.sha256.update(data)
+        self.size += len(data)
+        return data
 
 
 def _write_launcher(path: Path, start: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,3 +55,21 @@ def test_what_is_no_wheel_is_refused_by_its_name(tmp_path: Path) -> None:
     bad.write_bytes(b"PK nothing")
     with pytest.raises(Failure, match="bad-1.0-py3-none-any.whl cannot be installed to build with"):
         make_environment(tmp_path / "env", sys.executable, [bad], place="/build/env")
+
+
+@pytest.mark.parametrize("name", ["../../../escaped", "/tmp/inseam-escaped", "demo/../../../../x"])
+def test_a_wheel_writes_nothing_outside_of_the_environment(tmp_path: Path, name: str) -> None:
+    """Neither by the names of its members nor by those of its entry points."""
+    by_member = build_wheel(tmp_path / "one", files={name: b""})
+    by_script = build_wheel(
+        tmp_path / "two",
+        files={"demo.py": b"def main(): pass\n"},
+        entry_points=f"[console_scripts]\n{name} = demo:main\n",
+    )
+    for wheel in (by_member, by_script):
+        folder = tmp_path / "a/b/c/env"
+        with pytest.raises(Failure, match="cannot be installed to build with it: .*leads out"):
+            make_environment(folder, sys.executable, [wheel], place="/build/env")
+        assert {path.name for path in (tmp_path / "a/b/c").iterdir()} == {"env"}
+        assert not Path("/tmp/inseam-escaped").exists()
+        shutil.rmtree(folder)

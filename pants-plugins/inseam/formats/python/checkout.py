@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Iterator
 
 from inseam.formats.failure import Failure
-from inseam.formats.python.source import fingerprint, pack
+from inseam.formats.python.source_tree import fingerprint, pack
 
 
 def check_out(

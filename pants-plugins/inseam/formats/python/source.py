@@ -1,36 +1,35 @@
-"""Unpacks the sources of a distribution, and knows them by a fingerprint of their files."""
+"""Unpacks the sources of a distribution."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import posixpath
-import shutil
-import tarfile
 import zipfile
-from pathlib import Path, PurePosixPath
-from typing import IO
+from pathlib import Path
 
 from inseam.formats.failure import Failure, no_space
+from inseam.formats.folder import Bounds, Folder
+from inseam.formats.foreign_text import foreign_word
+from inseam.formats.untar import UNREADABLE, members, opened_tar
 
-# What is no part of the sources: a checkout's own files, and bytecode.
-_CONTROL = (".git", ".hg", ".svn", ".bzr")
-_UNUSABLE = (EOFError, OSError, ValueError, tarfile.TarError, zipfile.BadZipFile, RuntimeError)
+_UNUSABLE = (*UNREADABLE, NotImplementedError, RuntimeError, zipfile.BadZipFile)
 
 
-def unpack(archive: Path, out: Path) -> Path:
+def unpack(archive: Path, out: Path, bounds: Bounds = Bounds()) -> Path:
     """Unpacks an sdist (PEP 625), or another tar or zip archive, to the new folder `out`, and
     returns the folder of its project.
 
     Files get the modes 0644 or 0755, and no time of their own. Raises Failure, naming the archive,
-    for what is not an archive, for a member outside of it, and for device files.
+    for what is not an archive, for a member or a link that leads out of it, for device files, and
+    for what unpacks to more than `bounds`.
     """
     try:
-        if zipfile.is_zipfile(archive):
-            _unpack_zip(archive, out)
-        else:
-            _unpack_tar(archive, out)
-    except _UNUSABLE as error:
+        with Folder(out, bounds) as folder:
+            if zipfile.is_zipfile(archive):
+                _unpack_zip(archive, folder)
+            else:
+                _unpack_tar(archive, folder, bounds)
+            folder.check_links()
+    except (*_UNUSABLE, Failure) as error:
         if no_space(error):
             raise
         raise Failure(f"{archive.name} is not a usable archive of sources: {error}") from error
@@ -40,60 +39,50 @@ def unpack(archive: Path, out: Path) -> Path:
     return out
 
 
-def _inside(name: str, what: str = "member") -> str:
-    path = posixpath.normpath(name)
-    if PurePosixPath(path).is_absolute() or path.split("/")[0] == "..":
-        raise ValueError(f"it has the {what} {name!r}, which leads out of it")
-    return path
-
-
-def _unpack_tar(archive: Path, out: Path) -> None:
-    with tarfile.open(archive) as tar:
-        out.mkdir(parents=True)
-        # Links come last, so that no member is written through one.
-        links = []
-        for member in tar:
-            path = out / _inside(member.name)
+def _unpack_tar(archive: Path, folder: Folder, bounds: Bounds) -> None:
+    # The content and, for each member, its headers.
+    with opened_tar(archive, bounds.size + bounds.members * 4096) as tar:
+        # A hard link may come before what it names.
+        later = []
+        for member in members(tar):
             if member.isdir():
-                path.mkdir(parents=True, exist_ok=True)
+                folder.add_folder(member.name)
             elif member.isreg():
                 stream = tar.extractfile(member)
                 assert stream is not None
-                with stream:
-                    _write(path, stream, bool(member.mode & 0o111))
-            elif member.issym() or member.islnk():
-                links.append(member)
+                executable = bool(member.mode & 0o111)
+                folder.add_file(member.name, stream, executable=executable, size=member.size)
+            elif member.islnk():
+                later.append((member.name, member.linkname))
+            elif member.issym():
+                folder.add_link(member.name, member.linkname)
             else:
-                raise ValueError(f"it has the device {member.name!r}")
-        for member in links:
-            path = out / _inside(member.name)
-            folder = posixpath.dirname(member.name) if member.issym() else ""
-            target = _inside(posixpath.join(folder, member.linkname), "link to")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if member.islnk():
-                shutil.copyfile(out / target, path)
-                shutil.copymode(out / target, path)
-            else:
-                path.symlink_to(member.linkname)
+                raise ValueError(f"it has the device {foreign_word(member.name)}")
+        for name, linked in later:
+            folder.add_copy(name, linked)
 
 
-def _unpack_zip(archive: Path, out: Path) -> None:
+def _unpack_zip(archive: Path, folder: Folder) -> None:
     with zipfile.ZipFile(archive) as file:
-        out.mkdir(parents=True)
         for info in file.infolist():
-            path = out / _inside(info.filename)
             if info.is_dir():
-                path.mkdir(parents=True, exist_ok=True)
+                folder.add_folder(info.filename)
                 continue
+            executable = bool((info.external_attr >> 16) & 0o111)
             with file.open(info) as stream:
-                _write(path, stream, bool((info.external_attr >> 16) & 0o111))
+                folder.add_file(info.filename, stream, executable=executable, size=info.file_size)
 
 
-def _write(path: Path, stream: IO[bytes], executable: bool) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "xb") as file:
-        shutil.copyfileobj(stream, file)
-    path.chmod(0o755 if executable else 0o644)
+def project_folder(top: Path, subdirectory: str) -> Path:
+    """The folder of a project in a tree; raises Failure if it is not there, or outside of it."""
+    project = top / subdirectory
+    try:
+        found = project.resolve(strict=True).is_relative_to(top.resolve()) and project.is_dir()
+    except (OSError, RuntimeError, ValueError):
+        found = False
+    if not found:
+        raise Failure(f"the sources have no folder {foreign_word(subdirectory)}")
+    return project
 
 
 def set_times(folder: Path, seconds: int) -> None:
@@ -102,59 +91,4 @@ def set_times(folder: Path, seconds: int) -> None:
         for name in [*folders, *files]:
             path = os.path.join(root, name)
             if not os.path.islink(path):
-                os.utime(path, (seconds, seconds))
-
-
-def fingerprint(folder: Path, archived_as: str = "") -> str:
-    """Hex sha256 of a tree as PEX locks checkouts by it: first the paths of all
-    files, sorted, one after the other, then what is in each. Bytecode does not count, nor what a
-    version control system keeps.
-
-    archived_as: older versions of PEX, such as 2.32, lock the archive that pip makes of a checkout.
-    There the paths begin with the name of the project, and links to folders are empty.
-    """
-    files = []
-    for root, folders, names in os.walk(folder, followlinks=not archived_as):
-        if Path(root) == folder:
-            folders[:] = [name for name in folders if name not in _CONTROL]
-        folders[:] = [name for name in folders if name != "__pycache__"]
-        files += [os.path.join(root, name) for name in names if not name.endswith((".pyc", ".pyo"))]
-    files.sort()
-    digest = hashlib.sha256()
-    for path in files:
-        name = os.path.join(archived_as, os.path.relpath(path, folder))
-        digest.update(name.encode("utf-8", "surrogateescape"))
-    for path in files:
-        with open(path, "rb") as file:
-            while piece := file.read(1 << 18):
-                digest.update(piece)
-    return digest.hexdigest()
-
-
-def pack(folder: Path, out: Path, name: str) -> None:
-    """Writes the tree in `folder` as a tar below the folder `name`; equal trees give equal bytes.
-
-    What a version control system keeps is left out.
-    """
-    entries = []
-    for root, folders, names in os.walk(folder):
-        if Path(root) == folder:
-            folders[:] = [part for part in folders if part not in _CONTROL]
-        links = [part for part in folders if os.path.islink(os.path.join(root, part))]
-        entries += [os.path.join(root, part) for part in [*names, *links]]
-    with (
-        open(out, "xb") as file,
-        tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar,
-    ):
-        for path in sorted(entries):
-            info = tar.gettarinfo(path, f"{name}/{os.path.relpath(path, folder)}")
-            if info.islnk():
-                info.type, info.size = tarfile.REGTYPE, os.stat(path).st_size
-            info.mode = 0o755 if info.mode & 0o111 else 0o644
-            info.mtime = info.uid = info.gid = 0
-            info.uname = info.gname = ""
-            if info.isreg():
-                with open(path, "rb") as content:
-                    tar.addfile(info, content)
-            elif info.issym():
-                tar.addfile(info)
+                os.utime(path, (seconds, seconds), follow_symlinks=False)

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from inseam.formats.failure import Failure
+from inseam.formats.folder import Bounds
 from inseam.formats.python.checkout import check_out
-from inseam.formats.python.source import fingerprint, pack, set_times, unpack
+from inseam.formats.python.source import project_folder, set_times, unpack
+from inseam.formats.python.source_tree import fingerprint, pack
 
 
 def tar(path: Path, *members: tuple[str, object]) -> Path:
@@ -207,3 +209,74 @@ def test_a_checkout_may_be_locked_as_its_archive(repository: Path, tmp_path: Pat
 def test_what_git_says_is_shown(repository: Path, tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"git could not get v2 from file:///.*\n.*v2"):
         check_out("gp", f"file://{repository}", "v2", "", "", "", tmp_path / "x.tar")
+
+
+def test_no_chain_of_links_leads_a_member_out(tmp_path: Path) -> None:
+    """Each link is inside by its text, and the kernel follows them outside."""
+    path = tar(
+        tmp_path / "a.tar.gz",
+        ("a/payload", b"x"),
+        special("a/b/up", tarfile.SYMTYPE, "../.."),
+        special("q", tarfile.SYMTYPE, "a/b/up/../.."),
+        special("q/escaped", tarfile.LNKTYPE, "a/payload"),
+    )
+    with pytest.raises(Failure, match="its member 'q/escaped' goes through a link"):
+        unpack(path, tmp_path / "x/out")
+    links = tar(
+        tmp_path / "b.tar.gz",
+        special("a/b/up", tarfile.SYMTYPE, "../.."),
+        special("q", tarfile.SYMTYPE, "a/b/up/../.."),
+    )
+    with pytest.raises(Failure, match="b.tar.gz .* the link 'q' to 'a/b/up/../..', which leads"):
+        unpack(links, tmp_path / "y/out")
+    assert not list(tmp_path.rglob("escaped"))
+
+
+def test_what_unpacks_to_much_is_refused_before_it_is_written(tmp_path: Path) -> None:
+    bounds = Bounds(size=1_000_000, members=3, option=" (the option)")
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        info = tarfile.TarInfo("a/sparse")
+        info.pax_headers = {
+            "GNU.sparse.map": "0,1",
+            "GNU.sparse.size": "6000000000",
+            "GNU.sparse.name": "a/sparse",
+        }
+        info.size = 1
+        archive.format = tarfile.PAX_FORMAT
+        archive.addfile(info, io.BytesIO(b"x"))
+    with pytest.raises(Failure, match=r"more than 1000000 bytes \(the option\)"):
+        unpack(tmp_path / "a.tar", tmp_path / "one", bounds)
+    with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as zipped:
+        zipped.writestr("zeros", b"\0" * 1_000_001)
+    with pytest.raises(Failure, match="more than 1000000 bytes"):
+        unpack(tmp_path / "b.zip", tmp_path / "two", bounds)
+    with pytest.raises(Failure, match="more than 3 members"):
+        unpack(tar(tmp_path / "c.tar", *((f"{n}", b"") for n in "abcd")), tmp_path / "3", bounds)
+    assert sum(path.stat().st_size for path in tmp_path.glob("*/**/*") if path.is_file()) == 0
+
+
+@pytest.mark.parametrize("subdirectory", ["/usr", "..", "out/../..", "gone", "file", "a\0b"])
+def test_a_project_is_a_folder_of_its_sources(tmp_path: Path, subdirectory: str) -> None:
+    (tmp_path / "out/sub").mkdir(parents=True)
+    (tmp_path / "out/file").touch()
+    with pytest.raises(Failure, match="the sources have no folder '"):
+        project_folder(tmp_path / "out", subdirectory)
+    assert project_folder(tmp_path / "out", "sub/") == tmp_path / "out/sub"
+
+
+def test_a_fingerprint_reads_nothing_outside_and_ends(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for target in ("/dev/zero", "/etc/passwd", "../secret", "gone", "/proc/self/environ"):
+        link = tmp_path / "folder/link"
+        link.symlink_to(target)
+        with pytest.raises(Failure, match="the link 'link' in the sources leads to nothing"):
+            fingerprint(tmp_path / "folder")
+        link.unlink()
+    for target in (".", "..", "/etc"):
+        link.symlink_to(target, target_is_directory=True)
+        with pytest.raises(Failure, match="the link 'link' in the sources"):
+            fingerprint(tmp_path / "folder")
+        link.unlink()
+    os.mkfifo(tmp_path / "folder/pipe")
+    with pytest.raises(Failure, match="'pipe'"):
+        fingerprint(tmp_path / "folder")

@@ -8,6 +8,7 @@ time then, with a tenth of the files, each of which a remote cache would send by
 
 from __future__ import annotations
 
+import io
 import posixpath
 import re
 import subprocess
@@ -19,13 +20,14 @@ from inseam.formats.cpython import NAME, own_library
 from inseam.formats.elf import machine, needed
 from inseam.formats.failure import Failure
 from inseam.formats.files import write_whole
+from inseam.formats.folder import Folder
 from inseam.formats.oci.flatten import read_entries
 from inseam.formats.python.bytecode import compile_source
 from inseam.formats.python.module_archive import write_archive
 from inseam.formats.rootfs.links import resolve
 from inseam.formats.rootfs.slim import DROPPED_FROM_STDLIB, compile_patterns
 from inseam.formats.rootfs.start import INTERPRETER, LIBRARIES, LOADER, argv
-from inseam.formats.tar import EXECUTABLE_MODE, Member
+from inseam.formats.tar import Member
 
 _LANDMARK = "os.pyc"
 # What the programs that run on it import, beside what each CPython has.
@@ -85,17 +87,19 @@ def write_tree(blobs: Sequence[Path], interpreter: str, out: Path) -> None:
         raise Failure(f"the base has not all libraries that {interpreter} needs")
     for name in _EXPECTED:
         _add([name], program.path, files, found)
-    _write(out / INTERPRETER, program, EXECUTABLE_MODE)
     start = _file(loader, files)
     if start is None:
         raise Failure(f"the base has no {loader}, which starts {interpreter}")
-    _write(out / LOADER, start, EXECUTABLE_MODE)
-    for name, library in found.items():
-        _write(out / LIBRARIES / name, library)
-    target = out / "lib" / posixpath.basename(stdlib)
-    for path in sorted(modules.keys() - useless):
-        _write(target / path, modules[path])
-    _compile(out, target)
+    target = f"lib/{posixpath.basename(stdlib)}"
+    # Names of libraries and modules are the image's own.
+    with Folder(out) as folder:
+        _add_file(folder, INTERPRETER, program, executable=True)
+        _add_file(folder, LOADER, start, executable=True)
+        for name, library in found.items():
+            _add_file(folder, f"{LIBRARIES}/{name}", library)
+        for path in sorted(modules.keys() - useless):
+            _add_file(folder, f"{target}/{path}", modules[path])
+    _compile(out, out / target)
 
 
 def _read(blobs: Iterable[Path]) -> Mapping[str, Member]:
@@ -174,9 +178,9 @@ def _library(name: str, needs: str, files: Mapping[str, Member]) -> Member | Non
     return None
 
 
-def _write(path: Path, member: Member, mode: int = 0o644) -> None:
-    write_whole(path, _content(member))
-    path.chmod(mode)
+def _add_file(folder: Folder, path: str, member: Member, *, executable: bool = False) -> None:
+    content = _content(member)
+    folder.add_file(path, io.BytesIO(content), executable=executable, size=len(content))
 
 
 def _compile(tree: Path, stdlib: Path) -> None:

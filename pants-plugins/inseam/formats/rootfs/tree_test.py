@@ -201,6 +201,19 @@ def test_builds_of_wheels_run_on_it(tree: Path, tmp_path: Path) -> None:
     assert script.stdout == "started\n"
 
 
+def test_nothing_is_written_outside_whatever_an_image_calls_its_modules(
+    image: list[Path], tmp_path: Path
+) -> None:
+    third = tmp_path / "third.tar"
+    with tarfile.open(third, "w") as tar:
+        name = "bin/python-escaped.py"
+        tar.addfile(tarfile.TarInfo(name))
+        tar.addfile(tarfile.TarInfo(f"{PREFIX}/lib/python{MINOR}/{'../' * 6}{name}"))
+    with pytest.raises(Failure, match=r"'lib/.*escaped.py', which leads out of it"):
+        write_tree([*image, third], INTERPRETER, tmp_path / "a/b/c/d/e/f/out")
+    assert not list(tmp_path.rglob("*escaped.py"))
+
+
 def test_the_library_of_a_free_threaded_python_has_its_letter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

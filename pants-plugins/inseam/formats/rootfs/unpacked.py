@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tarfile
 import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from inseam.formats.failure import Failure
+from inseam.formats.failure import Failure, no_space
+from inseam.formats.folder import Bounds, Folder
+from inseam.formats.untar import UNREADABLE, members, opened_tar
 
+# The largest builders have a hundredth of it.
+_BOUNDS = Bounds(size=100_000_000_000, members=2_000_000)
 # Each version of a builder has hundreds of megabytes. Seconds.
 _KEPT = 30 * 24 * 60 * 60
 
@@ -31,19 +34,10 @@ def unpacked(tar: Path, cache: Path) -> Path:
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name[:16]}.", dir=cache))
     try:
         temporary.chmod(0o755)
-        with tarfile.open(tar) as archive:
-            # The files are Debian's, and links may be absolute: they are followed in another root.
-            archive.extraction_filter = lambda member, _: member  # type: ignore[assignment]
-            for member in archive:
-                # Without root rights, nobody else can own a file.
-                member.uid, member.gid = os.getuid(), os.getgid()
-                member.uname = member.gname = ""
-                archive.extract(member, temporary)
+        _unpack(tar, temporary)
         os.utime(temporary)
         temporary.rename(folder)
         _remove_unused(cache, time.time() - _KEPT)
-    except tarfile.TarError as error:
-        raise Failure(f"{tar.name} is not a root file system: {error}") from error
     except OSError:
         # Unless another process was faster.
         if not folder.exists():
@@ -51,6 +45,27 @@ def unpacked(tar: Path, cache: Path) -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder.resolve()
+
+
+def _unpack(tar: Path, out: Path) -> None:
+    try:
+        with opened_tar(tar, _BOUNDS.size) as archive, Folder(out, _BOUNDS) as folder:
+            for member in members(archive):
+                if member.isdir():
+                    folder.add_folder(member.name)
+                elif member.issym():
+                    # It may be absolute: it is followed in another root.
+                    folder.add_link(member.name, member.linkname)
+                else:
+                    content = archive.extractfile(member)
+                    if content is None:
+                        raise ValueError(f"it has the special file {member.name}")
+                    executable = bool(member.mode & 0o111)
+                    folder.add_file(member.name, content, executable=executable, size=member.size)
+    except (*UNREADABLE, Failure) as error:
+        if no_space(error):
+            raise
+        raise Failure(f"{tar.name} is not a root file system: {error}") from error
 
 
 def _remove_unused(cache: Path, since: float) -> None:

@@ -17,6 +17,7 @@ ENGINES = f"{STORE} tools/client tools/docker tools/load tools/podman oci/refere
 PYTHON = "cpython failure files python/bytecode python/venv tar"
 CONFLICTS = f"{PYTHON} python/conflicts python/entry_point python/installed python/sources"
 LAYER = "distribution failure files oci/descriptor oci/layer tar"
+FOLDER = "failure folder foreign_text regular tar"
 INDEX = """
     debian/archive debian/control debian/index debian/mirror debian/package debian/release
     debian/signature debian/suite debian/version download failure files
@@ -25,9 +26,8 @@ INDEX = """
 # The modules of `formats` by program. Whoever adds one says here that its edits may make those
 # results again: of `rootfs` for every base, of `install_wheel` for every wheel.
 FORMATS = {
-    "build_wheel": "elf failure files tools/confined tools/offline"
-    " python/build_environment python/frontend python/repack python/requires python/source"
-    " rootfs/start rootfs/unpacked",
+    "build_wheel": f"{FOLDER} elf files tools/confined tools/offline python/build_environment python/frontend"
+    " python/repack python/requires python/source rootfs/start rootfs/unpacked untar",
     "check_code": CONFLICTS,
     "check_debs": f"{INDEX} debian/lock debian/request debian/sources debian/updates",
     "check_layers": CONFLICTS,
@@ -41,7 +41,7 @@ FORMATS = {
     "data": f"{PYTHON} {LAYER} python/sources",
     "export": STORE,
     "fetch_archive": "download failure files locked_file",
-    "fetch_checkout": "failure python/checkout python/source",
+    "fetch_checkout": "failure foreign_text python/checkout python/source_tree regular",
     "fetch_deb": f"{INDEX} debian/fetch debian/sources",
     "fetch_indexed": "download failure files locked_file python/index_page",
     "fetch_wheel": "download failure files locked_file",
@@ -50,13 +50,13 @@ FORMATS = {
     "install_programs": "failure",
     "install_wheel": f"{PYTHON} distribution elf python/standard python/wheel"
     " python/wheel_source python/wheel_tree records",
-    "interpreter": "cpython elf failure files oci/flatten python/bytecode python/module_archive"
-    " rootfs/links rootfs/slim rootfs/start rootfs/tree tar",
+    "interpreter": f"{FOLDER} cpython elf files oci/flatten python/bytecode python/module_archive"
+    " rootfs/links rootfs/slim rootfs/start rootfs/tree",
     "load": ENGINES,
     "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
     "merge": f"{PYTHON} {LAYER} python/installed python/libraries python/merge python/wheel_tree"
     " records",
-    "pack_source": "failure python/source",
+    "pack_source": "failure foreign_text python/source_tree regular",
     "pull": f"{IMAGE} cpython oci/base_facts oci/flatten oci/foreign tools/pull tools/registry"
     " oci/reference",
     "push": f"{STORE} tools/push tools/registry oci/reference",
