@@ -236,6 +236,15 @@ class InseamSubsystem(Subsystem):
             """
         ),
     )
+    allow_file_repositories = BoolOption(
+        default=False,
+        help=softwrap(
+            """
+            Whether a lock may name git repositories by a `file:` URL, which are folders of this
+            machine. Without it, a lock can make git open `https` and `ssh` URLs only.
+            """
+        ),
+    )
     build_timeout = IntOption(
         default=1800,
         help="Seconds after which a build of a wheel is ended, and fails.",

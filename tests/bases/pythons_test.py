@@ -34,7 +34,7 @@ PANTS_TOML = """\
 [GLOBAL]
 pants_version = "2.17.1"
 pythonpath = ["{root}/pants-plugins"]
-plugins = ["installer==0.7.0"]
+plugins = ["installer==0.7.0", "tomli==2.5.0"]
 backend_packages = ["pants.backend.python", "inseam"]
 [anonymous-telemetry]
 enabled = false

@@ -36,7 +36,7 @@ PANTS_TOML = """\
 [GLOBAL]
 pants_version = "2.17.1"
 pythonpath = ["{inseam}"]
-plugins = ["installer==0.7.0"]
+plugins = ["installer==0.7.0", "tomli==2.5.0"]
 backend_packages = ["pants.backend.python", "inseam"]
 pants_ignore = ["!/lockfiles/"]
 [anonymous-telemetry]

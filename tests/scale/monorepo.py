@@ -120,7 +120,7 @@ _PANTS_TOML = """\
 [GLOBAL]
 pants_version = "2.17.1"
 pythonpath = ["{plugin}"]
-plugins = ["installer==0.7.0"]
+plugins = ["installer==0.7.0", "tomli==2.5.0"]
 backend_packages = ["pants.backend.docker", "pants.backend.python", "inseam"]
 pants_ignore = ["!/lockfiles/"]
 pantsd_invalidation_globs = ["pants.toml"]

@@ -1,14 +1,77 @@
-"""The error that a person has to act on."""
+"""The error that a person has to act on, whose text holds no credentials."""
+
+from __future__ import annotations
 
 import errno
+import re
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What may hold a URL: anything without white space, quotes or brackets around it.
+_WORD = re.compile(r"""[^\s'"`<>]+""")
+_HIDDEN = "..."
 
 
 class Failure(Exception):
     """Something that the user has to fix; the text says what, and is all that is printed."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(without_credentials(text))
+
 
 def no_space(error: BaseException) -> bool:
     """Whether it says that the disk is full, or a quota used up: no fault of what was read."""
     return isinstance(error, OSError) and error.errno in _NO_SPACE
+
+
+def without_credentials(text: str) -> str:
+    """The text without the user, password and query of each URL in it, and without what stands
+    before the host of an image name; takes time in proportion to its length.
+
+    Digests (`name@sha256:...`) and revisions (`git+https://host/path@main`) stay.
+    """
+    return _WORD.sub(_without_credentials, text)
+
+
+def _without_credentials(match: re.Match[str]) -> str:
+    first, *rest = match[0].split("//")
+    if not rest:
+        return _without_user(first)
+    # Without a scheme, `//docker:base` is the address of a target.
+    schemes = [part.endswith(":") for part in (first, *rest)]
+    shown = (_after_slashes(part) if url else part for part, url in zip(rest, schemes))
+    return "//".join([first, *shown])
+
+
+def _after_slashes(text: str) -> str:
+    """What follows the `//` of a URL, without its user and its query."""
+    end = min((at for at in map(text.find, "/?#") if at >= 0), default=len(text))
+    host, path = text[:end], text[end:]
+    user, at, host = host.rpartition("@")
+    if at:
+        host = f"{_HIDDEN}@{host}"
+    elif not _is_port(host):
+        # A password with a slash in it, or one whose end was cut off.
+        host, path = f"{_HIDDEN}@", path.rpartition("@")[2] if "@" in path else ""
+    before, question, after = path.partition("?")
+    return host + before + (f"?{_HIDDEN}{_fragment(after)}" if question else "")
+
+
+def _is_port(host: str) -> bool:
+    """Whether what stands behind the colon of a host, if anything, is a port or an address."""
+    _, colon, port = host.rpartition(":")
+    port = port.rstrip(".,;:)]}…")
+    return not colon or host.startswith("[") or port.isdigit() or port in ("", "[")
+
+
+def _fragment(text: str) -> str:
+    _, hash_sign, fragment = text.partition("#")
+    return hash_sign + fragment
+
+
+def _without_user(text: str) -> str:
+    """A word that is not a URL, without `user:password@` at its beginning."""
+    before, at, host = text.rpartition("@")
+    named = host.startswith("sha256:") or "=" in host  # a digest, a target's parameters
+    if not at or named or ":" not in before.partition("/")[0]:
+        return text
+    return f"{_HIDDEN}@{host}"

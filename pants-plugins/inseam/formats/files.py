@@ -10,6 +10,8 @@ from typing import Any, BinaryIO, Iterator, Mapping
 
 from inseam.formats.failure import Failure
 
+_MOST_DIGITS = 20  # of a whole number of 64 bits with its sign
+
 
 def temporary_name(path: Path) -> Path:
     """A new name beside `path`, for what will be moved there.
@@ -63,6 +65,26 @@ def read_json(path: Path) -> Any:
 def parse_json(text: bytes, what: str) -> Any:
     """The value of a JSON text; raises Failure, naming `what`, for one that is not JSON."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return load_json(text)
+    except ValueError as error:
         raise Failure(f"{what} is damaged: it is not JSON ({error}).") from None
+
+
+def load_json(text: str | bytes) -> Any:
+    """The value of a JSON text (RFC 8259); raises ValueError for another text, and for one that is
+    nested too deeply or has a number of more than 19 digits."""
+    try:
+        return json.loads(text, parse_int=_integer, parse_constant=_constant)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _integer(digits: str) -> int:
+    # To read thousands of digits takes more than linear time.
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"it has a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _constant(name: str) -> float:
+    raise ValueError(f"it has {name}, which is not a number")

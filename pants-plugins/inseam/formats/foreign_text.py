@@ -6,6 +6,8 @@ none can pass for one of ours.
 
 from __future__ import annotations
 
+from inseam.formats.failure import without_credentials
+
 LINES = 40
 WIDTH = 400
 """Characters of a line, and of a word."""
@@ -20,7 +22,7 @@ def foreign_text(text: str | bytes, *, lines: int = LINES, width: int = WIDTH) -
     # A character has at most four bytes, and the end of a line two characters.
     end = text[-4 * (lines + 1) * (width + 2) :]
     shown = end.decode(errors="replace") if isinstance(end, bytes) else end
-    found = shown.rstrip().splitlines()
+    found = without_credentials(shown).rstrip().splitlines()
     left_out = len(found) > lines or len(end) < len(text)
     marked = [MARK + _cut(_escaped(line[: width + 1]), width) for line in found[-lines:]]
     return "\n".join([f"{MARK}[...]", *marked] if left_out else marked)
@@ -28,7 +30,8 @@ def foreign_text(text: str | bytes, *, lines: int = LINES, width: int = WIDTH) -
 
 def foreign_word(text: str, *, width: int = WIDTH) -> str:
     """A text in quotes, on one line, for the middle of a sentence."""
-    return f"'{_cut(_escaped(text[: width + 1]), width)}'"
+    # Before it is cut: half a URL does not show what in it is a password.
+    return f"'{_cut(_escaped(without_credentials(text[: 4 * width])), width)}'"
 
 
 def _cut(text: str, width: int) -> str:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Mapping, Union
-from urllib.parse import parse_qs, unquote, urldefrag, urlparse, urlunparse
+from urllib.parse import unquote, urlparse, urlsplit, urlunsplit
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from inseam.formats.failure import Failure
-from inseam.formats.names import FileName
-from inseam.plan.lock_fields import COMMIT, artifact_name
+from inseam.formats.foreign_text import foreign_word
+from inseam.formats.names import FileName, RelativePath
+from inseam.formats.python.repository import (
+    RepositoryUrl,
+    Revision,
+    parse_revision,
+    subdirectory,
+)
+from inseam.plan.lock_values import artifact_name, subdirectory_of
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import Artifact, Distribution
+from inseam.plan.wheel_names import parse_wheel_name
 
 _ARCHIVES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz", ".tar")
 
@@ -46,9 +54,9 @@ class LockedSource:
     requires: tuple[str, ...] | None
 
     @property
-    def subdirectory(self) -> str:
+    def subdirectory(self) -> RelativePath:
         """The folder of the project in what the URL leads to, "" for its top."""
-        return parse_qs(urldefrag(self.url)[1]).get("subdirectory", [""])[0]
+        return subdirectory(subdirectory_of(self.url), f"the sources of {self.name}")
 
     @property
     def origin(self) -> str:
@@ -95,37 +103,16 @@ class LockedCheckout(LockedSource):
         return self.url.partition("+")[0]
 
     @property
-    def _parts(self) -> tuple[str, str]:
-        """Repository and revision. An `@` before the path belongs to a user."""
-        parts = urlparse(urldefrag(self.url.partition("+")[2])[0])
-        path, at, revision = parts.path.rpartition("@")
-        path = path if at else parts.path
-        if parts.scheme == "file":
-            return f"file://{path}", revision if at else ""
-        return urlunparse(parts._replace(path=path)), revision if at else ""
-
-    @property
-    def repository(self) -> str:
-        """The URL that the system itself understands."""
-        return self._parts[0]
-
-    @property
-    def revision(self) -> str:
-        """A commit, tag or branch; "" for the default branch."""
-        return self._parts[1]
-
-    @property
-    def commit(self) -> str:
-        """The full ID of the commit; "" if the lock has a name that may move."""
-        return self.revision if COMMIT.fullmatch(self.revision) else ""
+    def revision(self) -> Revision:
+        """What git has to fetch; raises Failure for a URL of another system."""
+        return parse_revision(self.url, f"the checkout of {self.name}")
 
     @property
     def origin(self) -> str:
-        parts = urlparse(self.repository)
-        shown = urlunparse(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-        sub = f"#subdirectory={self.subdirectory}" if self.subdirectory else ""
-        revision = f"@{self.revision}" if self.revision else ""
-        return f"{self.system}+{shown}{revision}{sub}"
+        revision = self.revision
+        parts = urlsplit(revision.repository)
+        shown = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        return f"{self.system}+{revision._replace(repository=RepositoryUrl(shown)).url}"
 
 
 Locked = Union[LockedWheel, LockedSource]
@@ -141,8 +128,10 @@ def choose(item: Distribution, rank: Mapping[str, int], platform: PythonPlatform
     """
     try:
         runs = platform.python in SpecifierSet(item.requires_python)
-    except InvalidSpecifier as error:
-        raise Failure(f"{item} has no usable `requires_python`: {error}") from error
+    except ValueError:
+        raise Failure(
+            f"{item} has no usable `requires_python`: it is {foreign_word(item.requires_python)}"
+        ) from None
     if not runs:
         raise Failure(
             f"{item} requires Python {item.requires_python}, but the base has"
@@ -158,16 +147,16 @@ def choose(item: Distribution, rank: Mapping[str, int], platform: PythonPlatform
             continue
         filename = artifact_name(artifact.url, f"a file of {item.name} in the lock")
         try:
-            _, version, build, found = parse_wheel_filename(filename)
+            named = parse_wheel_name(filename)
         except ValueError:
             if filename.lower().endswith(_ARCHIVES):
                 sources.append(_source(item, artifact))
             continue
-        tags = {str(tag) for tag in found}
-        present |= tags
-        ranks = [rank[tag] for tag in tags if tag in rank]
+        present |= named.tags
+        ranks = [rank[tag] for tag in named.tags if tag in rank]
         if ranks:
-            wheels.append(((-min(ranks), build or (0, "")), filename, str(version), artifact))
+            place = (-min(ranks), named.build or (0, ""))
+            wheels.append((place, filename, str(named.version), artifact))
     best = max(wheels, key=lambda wheel: wheel[:2], default=None)
     if best is not None:
         _, filename, release, artifact = best
@@ -181,7 +170,8 @@ def choose(item: Distribution, rank: Mapping[str, int], platform: PythonPlatform
         )
     if sources:
         return sources[0]
-    there = f"It has wheels for: {', '.join(sorted(present))}." if present else "It has no wheel."
+    tags_there = foreign_word(", ".join(sorted(present)), width=2000)
+    there = f"It has wheels for: {tags_there[1:-1]}." if present else "It has no wheel."
     raise Failure(
         f"{item} has no wheel for linux/{platform.architecture} with CPython"
         f" {platform.python} and glibc {'.'.join(map(str, platform.glibc))}, and the lock has no"

@@ -8,16 +8,22 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Iterable, Mapping, Sequence
+from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from inseam.formats.failure import Failure
+from inseam.formats.foreign_text import foreign_word
 from inseam.plan.artifacts import Locked, LockedSource, choose
+from inseam.plan.lock_values import LONGEST_TEXT
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import Distribution, Part, PythonLock
+from inseam.plan.required_by import START, RequiredBy
+
+# The only use of `extra` that build tools write.
+_EXTRA = re.compile(r"""\bextra == ["']([^"']*)["']""")
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ def closure(
         return Closure((), required_by, unread)
     left_out = skipped
     if skipped:
-        with suppress(Failure):  # Of what nobody gets, nothing has to be right.
+        with suppress(Failure):  # Distributions that are left out need not resolve.
             left_out = set(_walk(lock, locked, roots, platform, ())[0]) - set(required_by)
     rank = _rank(platform)
     found = tuple(choose(locked[name], rank, platform) for name in sorted(required_by))
@@ -87,20 +93,22 @@ def _walk(
     roots: Iterable[str],
     platform: PythonPlatform,
     leave_out: Sequence[str],
-) -> tuple[dict[str, tuple[str, ...]], set[str]]:
-    """What requires each of the needed distributions, as `Closure.required_by`; and those that are
-    left out."""
+) -> tuple[RequiredBy, set[str]]:
+    """What requires each of the needed distributions; and those that are left out."""
     markers = platform.markers()
-    seen: dict[str, set[str]] = {}
     skipped: set[str] = set()
-    needed_roots = [_requirement(root) for root in sorted(roots)]
-    start: tuple[str, ...] = ("the service",)
-    # In the order of the distance, so that each is known by the shortest way to it.
-    queue = deque((root, start) for root in needed_roots if _applies(root.marker, markers))
-    required_by: dict[str, tuple[str, ...]] = {}
+    required_by = RequiredBy()
+    seen: dict[str, set[str]] = {}
+    needs: dict[str, _Needs] = {}
+    # In the order of the distance, so that each is known by the shortest way to it. With each
+    # requirement, who has it: canonical name and label.
+    queue = deque(
+        (root, "", START)
+        for root in map(_requirement, sorted(roots))
+        if _applies(root.marker, markers)
+    )
     while queue:
-        requirement, chain = queue.popleft()
-        wanted_by = chain[-1]
+        requirement, by, label = queue.popleft()
         name = canonicalize_name(requirement.name)
         if is_left_out(name, leave_out):
             skipped.add(name)
@@ -109,23 +117,70 @@ def _walk(
         if item is None:
             raise Failure(
                 f"{lock.name} does not contain {requirement.name}{_elsewhere(lock, name)}, which"
-                f" {wanted_by} requires. {lock.refresh}"
+                f" {label} requires. {lock.refresh}"
             )
-        if item.version and not requirement.specifier.contains(item.version, prereleases=True):
+        if item.version and not _contains(requirement, item.version):
             raise Failure(
-                f"{lock.name} contains {name} {item.version}, but {wanted_by} requires"
-                f" {requirement}. {lock.refresh}"
+                f"{lock.name} contains {name} {item.version}, but {label} requires"
+                f" {foreign_word(str(requirement))[1:-1]}. {lock.refresh}"
             )
-        required_by.setdefault(name, chain)
-        extras = {"", *requirement.extras}
-        if name in seen and extras <= seen[name]:
-            continue
-        seen[name] = seen.get(name, set()) | extras
-        for text in item.needs or ():
-            needed = _requirement(text)
-            if _applies(needed.marker, markers, seen[name]):
-                queue.append((needed, (*chain, f"{name} {item.version}".strip())))
+        required_by.add(name, by, label)
+        known = seen.setdefault(name, set())
+        new = {"", *map(canonicalize_name, requirement.extras)} - known
+        known |= new
+        if new and name not in needs:
+            needs[name] = _Needs.of(item)
+        for needed in needs[name].with_extras(new) if new else ():
+            if _applies(needed.marker, markers, new):
+                queue.append((needed, name, f"{name} {item.version}".strip()))
     return required_by, skipped
+
+
+class _Needs(NamedTuple):
+    """The requirements of a distribution, by the extra that their markers name: so each is looked
+    at once, however many extras are asked for one after the other."""
+
+    always: tuple[Requirement, ...]
+    """Those whose markers name no extra."""
+    by_extra: Mapping[str, Sequence[Requirement]]
+    """Those that need one extra, by its canonical name."""
+    others: tuple[Requirement, ...]
+    """Those whose markers have to be asked about each extra."""
+
+    @staticmethod
+    def of(item: Distribution) -> _Needs:
+        """Sorts what a distribution requires."""
+        always: list[Requirement] = []
+        others: list[Requirement] = []
+        by_extra: dict[str, list[Requirement]] = {}
+        for requirement in map(_requirement, item.needs or ()):
+            text = str(requirement.marker or "")
+            named = _EXTRA.findall(text)
+            if "extra" not in text:
+                always.append(requirement)
+            elif len(named) == 1 and text.count("extra") == 1:
+                by_extra.setdefault(canonicalize_name(named[0]), []).append(requirement)
+            else:
+                others.append(requirement)
+        return _Needs(tuple(always), by_extra, tuple(others))
+
+    def with_extras(self, extras: set[str]) -> Iterator[Requirement]:
+        """Those that may be needed for the sake of the extras, "" for none, in a fixed order."""
+        if "" in extras:
+            yield from self.always
+        for extra in sorted(extras):
+            yield from self.by_extra.get(extra, ())
+        yield from self.others
+
+
+def _contains(requirement: Requirement, version: str) -> bool:
+    try:
+        return requirement.specifier.contains(version, prereleases=True)
+    except ValueError:  # a version of thousands of digits
+        raise Failure(
+            f"{foreign_word(str(requirement))} has no usable version, which {version} could be"
+            " compared with"
+        ) from None
 
 
 def matching(lock: PythonLock, pattern: str, platform: PythonPlatform) -> tuple[Distribution, ...]:
@@ -154,6 +209,7 @@ def reachable(
     queue: list[str] = [canonicalize_name(_requirement(root).name) for root in roots]
     queue += [name for glob in wanted for name in fnmatch.filter(items, glob)]
     seen: set[str] = set()
+    items_left: Iterable[str] = tuple(items)
     while queue:
         name = queue.pop()
         if name in seen:
@@ -161,7 +217,7 @@ def reachable(
         seen.add(name)
         for item in items.get(name, ()):
             if item.needs is None:
-                queue += items
+                queue, items_left = [*queue, *items_left], ()
             else:
                 queue += [canonicalize_name(_requirement(text).name) for text in item.needs]
     return tuple(item for name in sorted(seen) for item in items.get(name, ()))
@@ -258,11 +314,14 @@ def _marker(text: str) -> Marker:
 @cache
 def _requirement(text: str) -> Requirement:
     try:
+        if len(text) > LONGEST_TEXT:
+            raise ValueError(f"it has more than {LONGEST_TEXT} characters")
         return Requirement(text)
-    except (InvalidRequirement, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise Failure(
-            f"{text!r} is not a requirement that can be looked up in a lock: {error}"
-        ) from error
+            f"{foreign_word(text)} is not a requirement that can be looked up in a lock:"
+            f" {foreign_word(str(error))[1:-1]}"
+        ) from None
 
 
 def _applies(marker: Marker | None, markers: dict[str, str], extras: Iterable[str] = ("",)) -> bool:
@@ -278,5 +337,8 @@ def _applies(marker: Marker | None, markers: dict[str, str], extras: Iterable[st
     }
     try:
         return any(marker.evaluate({**markers, "extra": extra}) for extra in sorted(spelled))
-    except (UndefinedComparison, UndefinedEnvironmentName) as error:
-        raise Failure(f"the marker `{marker}` in the lock cannot be evaluated: {error}") from error
+    except (UndefinedComparison, UndefinedEnvironmentName, ValueError) as error:
+        raise Failure(
+            f"the marker {foreign_word(str(marker))} in the lock cannot be evaluated:"
+            f" {foreign_word(str(error))[1:-1]}"
+        ) from None

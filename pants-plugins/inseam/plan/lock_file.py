@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from inseam.formats.failure import Failure
-from inseam.plan.lock_fields import is_name
 from inseam.plan.lock_place import LockPlace
+from inseam.plan.lock_values import is_name
 from inseam.plan.pex_lock import parse_pex_lock
 from inseam.plan.pylock import read_pylock
 from inseam.plan.python_lock import PythonLock

@@ -1,17 +1,13 @@
 from __future__ import annotations
 
-import importlib
-import sys
-from typing import Any
-
 import pytest
 
 from inseam.formats.failure import Failure
-from inseam.plan import toml
 from inseam.plan.lock_file import parse_lock, project_name
 from inseam.plan.lock_place import LockPlace, index_url
 from inseam.plan.lock_test import TEXT as PEX
 from inseam.plan.pylock_test import TEXT as PYLOCK
+from inseam.plan.toml import read_toml
 from inseam.plan.uv_lock_test import TEXT as UV
 
 PLACE = LockPlace("locks/x.lock", "x")
@@ -64,25 +60,28 @@ def test_text_that_is_not_toml_is_refused(text: bytes) -> None:
         parse_lock(text, PLACE)
 
 
-def test_toml_is_read_with_what_pants_2_17_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("setuptools._vendor.tomli")
-    missing: Any = None
-    for name in ("tomllib", "tomli"):
-        monkeypatch.setitem(sys.modules, name, missing)
-    toml._reader.cache_clear()
-    try:
-        assert toml.read_toml(b"a = [{ b = 'c,d' }, 1]\n") == {"a": [{"b": "c,d"}, 1]}
-        assert toml._reader().__name__.startswith("setuptools.")
-        monkeypatch.setattr(importlib, "import_module", _no_module)
-        toml._reader.cache_clear()
-        with pytest.raises(Failure, match=r"no reader of TOML. Add tomli to \[GLOBAL\].plugins"):
-            toml.read_toml(b"")
-    finally:
-        toml._reader.cache_clear()
+def test_toml_is_read_with_the_standard_library_or_tomli() -> None:
+    assert read_toml(b"a = [{ b = 'c,d' }, 1]\n") == {"a": [{"b": "c,d"}, 1]}
+    assert read_toml(b"a.'b.c'.\"d\".e = 1\n") == {"a": {"b.c": {"d": {"e": 1}}}}
 
 
-def _no_module(name: str) -> None:
-    raise ImportError(name)
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"a" + b".a" * 20_000 + b" = 1",
+        b"[a" + b" . a" * 20_000 + b"]",
+        b"x = { 'a'" + b".'a'" * 20_000 + b" = 1 }",
+        b'[[a."a"' + b'."a"' * 20_000 + b"]]",
+    ],
+)
+def test_keys_of_toml_have_few_parts(text: bytes) -> None:
+    with pytest.raises(ValueError, match="a key of more than 32 parts"):
+        read_toml(text)
+
+
+def test_texts_with_many_dots_are_not_keys() -> None:
+    text = "." * 100 + " 1.2.3 a.b.c " * 40
+    assert read_toml(f'a = "{text}"\nb = """\n{text}\n"""\n'.encode())["b"].strip() == text.strip()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from urllib.parse import quote, unquote, urlsplit
 from packaging.utils import canonicalize_name
 
 from inseam.formats.failure import Failure
-from inseam.plan.lock_fields import Malformed, artifact_name
+from inseam.formats.schema import shown
+from inseam.plan.lock_values import artifact_name
 from inseam.plan.python_lock import INDEX
 
 
@@ -44,7 +45,7 @@ class LockPlace:
     def local(self, path: str, where: str, folder: str | None = None) -> str:
         """The URL of a path that is relative to the lock's folder, or to another one."""
         if "\\" in path or not path.isprintable():
-            raise Malformed(f"{where} has no usable `path`, one with slashes: it is {path[:80]!r}")
+            raise Failure(f"{where} has no usable `path`, one with slashes: it is {shown(path)}")
         if path.startswith("/"):
             return f"file://{quote(path)}"
         found = posixpath.normpath(posixpath.join(self.folder if folder is None else folder, path))
@@ -54,14 +55,11 @@ class LockPlace:
         """Where a file of a registry is: at its URL if the registry is one of the configured
         indexes or the URL has names of path mappings, else where those have it.
 
-        Raises Malformed for a URL without the name of a file.
+        Raises Failure for a URL without the name of a file.
         """
         if "${" in url or urlsplit(url).scheme == "file" or self._is_configured(registry):
             return url
-        try:
-            file = artifact_name(url, where)
-        except Failure as error:
-            raise Malformed(str(error)) from None
+        file = artifact_name(url, where)
         return f"{INDEX}:{canonicalize_name(name)}/{quote(file)}"
 
     def _is_configured(self, registry: str) -> bool:

@@ -453,8 +453,8 @@ def test_a_revision_of_a_repository_is_a_source(
 ) -> None:
     (source,) = needed(lock(from_url(url)), "a")
     assert isinstance(source, LockedCheckout)
-    assert (source.system, source.repository, source.revision) == ("git", repository, revision)
-    assert (source.commit, source.subdirectory, source.origin) == (commit, subdirectory, origin)
+    assert (source.system, *source.revision) == ("git", repository, revision, subdirectory)
+    assert (source.revision.commit or "", source.origin) == (commit, origin)
 
 
 @pytest.mark.parametrize("more", [{}, {"editable": False}, {"editable": True}])

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
 from inseam.formats.failure import Failure
-from inseam.plan.lock_fields import (
-    Entry,
-    Malformed,
-    check_wheel,
+from inseam.formats.files import load_json
+from inseam.formats.schema import Entry, is_list, is_string, is_text, list_of, optional
+from inseam.plan.lock_values import (
+    check_artifact,
     hash_form,
     is_hash,
-    is_list,
     is_marker,
     is_name,
-    is_text,
     is_url,
     is_version,
-    list_of,
-    optional,
 )
 from inseam.plan.python_lock import Artifact, Distribution, Part, PythonLock
 
@@ -33,23 +28,24 @@ def parse_pex_lock(text: bytes, path: str, resolve: str) -> PythonLock:
     """
     lines = [line for line in text.splitlines() if not line.lstrip().startswith(b"//")]
     try:
-        return read_pex_lock(json.loads(b"\n".join(lines)), path, resolve)
-    except (ValueError, RecursionError) as error:
+        document = load_json(b"\n".join(lines))
+    except ValueError as error:
         raise _failure(path, resolve, f"it is not JSON ({error})") from error
+    return read_pex_lock(document, path, resolve)
 
 
 def read_pex_lock(lock: Any, path: str, resolve: str) -> PythonLock:
     """The lock in the JSON value of such a file; raises Failure as `parse_pex_lock` does."""
     try:
         if not isinstance(lock, dict) or not lock.get("locked_resolves"):
-            raise Malformed("`locked_resolves` is not a list of resolves")
+            raise Failure("`locked_resolves` is not a list of resolves")
         top = Entry(lock, "it")
         resolves = lock["locked_resolves"]
         if not isinstance(resolves, list):
-            raise Malformed("`locked_resolves` is not a list of resolves")
+            raise Failure("`locked_resolves` is not a list of resolves")
         parts = tuple(_part(part, f"resolve {number}") for number, part in enumerate(resolves, 1))
         python = top.strings("requires_python", "a list of interpreter constraints")
-    except Malformed as error:
+    except Failure as error:
         raise _failure(path, resolve, str(error)) from None
     return PythonLock(
         f"the lock of resolve {resolve!r}",
@@ -68,7 +64,7 @@ def _failure(path: str, resolve: str, problem: str) -> Failure:
 
 def _part(value: Any, where: str) -> Part:
     if not isinstance(value, dict) or not is_list(value.get("locked_requirements")):
-        raise Malformed(f"{where} has no usable `locked_requirements`, a list of distributions")
+        raise Failure(f"{where} has no usable `locked_requirements`, a list of distributions")
     entry = Entry(value, where)
     marker = entry.get("marker", optional(is_marker), "a marker of PEP 508 or null")
     names: set[str] = set()
@@ -85,15 +81,15 @@ def _distribution(entry: Entry, names: set[str]) -> Distribution:
     project = entry.get("project_name", is_name, "a name of a distribution")
     name = canonicalize_name(project)
     if name in names:
-        raise Malformed(f"it has {name} twice")
+        raise Failure(f"it has {name} twice")
     names.add(name)
     version = Entry(entry.value, name).get("version", is_version, "a version of PEP 440")
     entry = Entry(entry.value, f"{name} {version}")
     python = entry.get("requires_python", optional(is_text), "versions of Python or null")
-    requires = entry.get("requires_dists", list_of(_is_string), "a list of requirements")
+    requires = entry.get("requires_dists", list_of(is_string), "a list of requirements")
     artifacts = entry.value.get("artifacts")
     if not isinstance(artifacts, list) or not artifacts:
-        raise Malformed(f"{entry.where} has no usable `artifacts`, a list of files")
+        raise Failure(f"{entry.where} has no usable `artifacts`, a list of files")
     return Distribution(
         project,
         version,
@@ -110,9 +106,5 @@ def _artifact(entry: Entry, name: str, version: str) -> Artifact:
     url = entry.get("url", is_url, "a URL")
     algorithm = entry.get("algorithm", is_text, "the name of a hash")
     value = entry.get("hash", is_hash(algorithm), hash_form(algorithm))
-    check_wheel(url, name, version, entry.where)
-    return Artifact(url, algorithm, value, "editable" in entry)
-
-
-def _is_string(value: Any) -> bool:
-    return isinstance(value, str)
+    check_artifact(url, name, version, entry.where)
+    return Artifact(url, algorithm, value, entry.has("editable"))

@@ -5,27 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 from inseam.formats.failure import Failure
-from inseam.plan.lock_fields import (
-    COMMIT,
-    Entry,
-    Malformed,
+from inseam.formats.python.repository import COMMIT
+from inseam.formats.schema import Entry, is_text, matches, optional, shown
+from inseam.plan.lock_place import LockPlace
+from inseam.plan.lock_values import (
     artifact_name,
-    check_wheel,
+    check_artifact,
     checkout_url,
     hash_form,
     is_hash,
     is_marker,
     is_name,
     is_specifiers,
-    is_text,
     is_url,
     is_version,
-    matches,
-    optional,
 )
-from inseam.plan.lock_place import LockPlace
 from inseam.plan.python_lock import Artifact, Distribution, Part, PythonLock
 
 VERSION = "1"  # the major one; minor ones add what older readers may leave out
@@ -52,7 +49,7 @@ def read_pylock(document: dict[str, Any], place: LockPlace) -> PythonLock:
     try:
         version = top.text("lock-version", "the version of the format")
         if version.partition(".")[0] != VERSION:
-            raise Malformed(
+            raise Failure(
                 f"its `lock-version` is {version[:20]!r}, and only version {VERSION} of the format"
                 " is known"
             )
@@ -71,7 +68,7 @@ def read_pylock(document: dict[str, Any], place: LockPlace) -> PythonLock:
             _package(entry, place, offered)
             for entry in top.tables("packages", "a list of packages")
         )
-    except Malformed as error:
+    except Failure as error:
         raise place.failure("pylock.toml", str(error), refresh) from None
     return PythonLock(
         place.name, (Part(packages, environments),), refresh, (python,) if python else ()
@@ -100,7 +97,7 @@ def _package(entry: Entry, place: LockPlace, offered: dict[str, frozenset[str]])
     python = entry.get("requires-python", optional(is_specifiers), "versions of Python") or ""
     artifacts = tuple(_artifacts(entry, name, version, place))
     if not artifacts:
-        raise Malformed(f"{entry.where} has no usable `wheels`, `sdist`, `archive`, `vcs` or"
+        raise Failure(f"{entry.where} has no usable `wheels`, `sdist`, `archive`, `vcs` or"
                         " `directory`")  # fmt: skip
     return Distribution(
         name, version, artifacts, None, python, (_settled(marker, offered),) if marker else ()
@@ -123,13 +120,13 @@ def _artifacts(entry: Entry, name: str, version: str, place: LockPlace) -> Itera
     for file in entry.tables("wheels", "a list of files"):
         yield _file(file, name, version, registry, place)
     for field in ("sdist", "archive"):
-        if field in entry:
-            file = Entry.of(entry.value[field], f"`{field}` of {entry.where}")
+        if entry.has(field):
+            file = entry.table(field)
             yield _file(file, name, version, registry if field == "sdist" else "", place)
-    if "vcs" in entry:
-        yield Artifact(_checkout(Entry.of(entry.value["vcs"], f"`vcs` of {entry.where}"), place))
-    if "directory" in entry:
-        folder = Entry.of(entry.value["directory"], f"`directory` of {entry.where}")
+    if entry.has("vcs"):
+        yield Artifact(_checkout(entry.table("vcs"), place))
+    if entry.has("directory"):
+        folder = entry.table("directory")
         path = folder.text("path", "a path")
         below = folder.optional_text("subdirectory", "a path")
         url = place.local(f"{path}/{below}" if below else path, folder.where)
@@ -137,26 +134,23 @@ def _artifacts(entry: Entry, name: str, version: str, place: LockPlace) -> Itera
 
 
 def _file(file: Entry, name: str, version: str, registry: str, place: LockPlace) -> Artifact:
-    if "url" in file:
+    if file.has("url"):
         url = file.get("url", is_url, "a URL")
     else:
         url = place.local(file.text("path", "a path, where there is no `url`"), file.where)
-    try:
-        called = artifact_name(url, file.where)
-    except Failure as error:
-        raise Malformed(str(error)) from None
+    called = artifact_name(url, file.where)
     given = file.optional_text("name", "a name of a file")
     if given and given != called:
-        raise Malformed(
-            f"{file.where} has no usable `name`, the last part of its `url`: it is {given[:80]!r}"
+        raise Failure(
+            f"{file.where} has no usable `name`, the last part of its `url`: it is {shown(given)}"
         )
-    if "url" in file and registry:
+    if file.has("url") and registry:
         url = place.indexed(registry, url, name, file.where)
-    check_wheel(url, name, version, file.where)
     below = file.optional_text("subdirectory", "a path")
     if below:
-        url += f"#subdirectory={below}"
-    hashes = Entry.of(file.value.get("hashes"), f"`hashes` of {file.where}").value
+        url += f"#subdirectory={quote(below)}"
+    check_artifact(url, name, version, file.where)
+    hashes = file.table("hashes").value
     algorithm = "sha256" if "sha256" in hashes else next(iter(hashes), "sha256")
     value = Entry(hashes, file.where).get(algorithm, is_hash(algorithm), hash_form(algorithm))
     return Artifact(url, algorithm, value)
@@ -167,8 +161,10 @@ def _checkout(vcs: Entry, place: LockPlace) -> str:
     system = vcs.get("type", is_name, "the name of a version control system")
     commit = vcs.get("commit-id", matches(COMMIT), "the ID of a commit")
     below = vcs.optional_text("subdirectory", "a path")
-    if "url" in vcs:
+    if vcs.has("url"):
         repository = vcs.get("url", is_url, "a URL")
     else:
         repository = place.local(vcs.text("path", "a path, where there is no `url`"), vcs.where)
-    return checkout_url(system, repository, commit, below)
+    url = checkout_url(system, repository, commit, below)
+    check_artifact(url, "", "", vcs.where)
+    return url

@@ -6,23 +6,26 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from inseam.formats.failure import Failure
-from inseam.plan.lock_fields import (
-    COMMIT,
-    Malformed,
+from inseam.formats.foreign_text import foreign_word
+from inseam.formats.python.repository import COMMIT
+from inseam.formats.schema import shown
+from inseam.plan.lock_place import LockPlace
+from inseam.plan.lock_values import (
+    LONGEST_TEXT,
     artifact_name,
-    check_wheel,
+    check_artifact,
     hash_form,
     is_hash,
     is_marker,
     is_url,
     is_version,
 )
-from inseam.plan.lock_place import LockPlace
 from inseam.plan.python_lock import INDEX, Artifact, Distribution, Part, PythonLock
+from inseam.plan.wheel_names import parse_wheel_name
 
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _MADE_BY = re.compile(r"the following command:\s*(?:#[ \t]*\n)*#[ \t]+(\S[^\n]*)")
@@ -48,14 +51,14 @@ def parse_requirements_lock(text: bytes, place: LockPlace) -> PythonLock:
         try:
             decoded = text.decode()
         except UnicodeDecodeError as error:
-            raise Malformed(f"it is not UTF-8 ({error})") from None
+            raise Failure(f"it is not UTF-8 ({error})") from None
         refresh = _refresh(decoded, place)
         found = tuple(
             item for number, line in _lines(decoded) for item in _entry(line, number, place)
         )
         if not found:
-            raise Malformed("it has no distributions")
-    except Malformed as error:
+            raise Failure("it has no distributions")
+    except Failure as error:
         raise place.failure("requirements file with hashes", str(error), refresh) from None
     return PythonLock(place.name, (Part(found),), refresh)
 
@@ -72,34 +75,37 @@ def _refresh(text: str, place: LockPlace) -> str:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines without comments, those that are continued joined, with their numbers."""
-    pending, start = "", 0
+    """Lines without comments, those that are continued joined, with their numbers. White space
+    counts as one space."""
+    pending: list[str] = []
+    start = 0
     for number, line in enumerate(text.splitlines(), 1):
         start = start or number
         bare = _COMMENT.sub("", line).rstrip()
+        pending += bare.rstrip("\\").split()
         if bare.endswith("\\"):
-            pending += f"{bare[:-1]} "
             continue
-        whole = (pending + bare).strip()
-        if whole:
-            yield start, whole
-        pending, start = "", 0
-    if pending.strip():
-        yield start, pending.strip()
+        if pending:
+            yield start, " ".join(pending)
+        pending, start = [], 0
+    if pending:
+        yield start, " ".join(pending)
 
 
 def _entry(line: str, number: int, place: LockPlace) -> Iterator[Distribution]:
-    what, *options = re.split(r"\s+(?=--\S)", line)
-    where = f"line {number} ({what[:60]})"
-    if not what.isprintable():
-        raise Malformed(f"line {number} has characters that cannot be printed")
+    if not line.isprintable():
+        raise Failure(f"line {number} has characters that cannot be printed")
+    what, *options = re.split(r" (?=--\S)", line)
+    if len(what) > LONGEST_TEXT:
+        raise Failure(f"line {number} has a requirement of more than {LONGEST_TEXT} characters")
+    where = f"line {number} ({foreign_word(what, width=60)})"
     if what.startswith("-"):
         first, _, rest = what.replace("=", " ", 1).partition(" ")
         if first in ("-e", "--editable"):
             yield _path(rest.strip(), where, [], place)
             return
         if first not in _WITHOUT_EFFECT:
-            raise Malformed(f"line {number} has the option {first[:40]}, which is not supported")
+            raise Failure(f"line {number} has the option {shown(first)}, which is not supported")
         return
     hashes = [_hash(option, where) for option in options]
     if re.match(r"(\.{0,2}/|\.{1,2}(\s|$)|file:)", what) or "/" in what.partition("@")[0]:
@@ -107,8 +113,8 @@ def _entry(line: str, number: int, place: LockPlace) -> Iterator[Distribution]:
         return
     try:
         requirement = Requirement(what)
-    except (InvalidRequirement, RecursionError) as error:
-        raise Malformed(f"{where} is not a requirement: {error}") from None
+    except (ValueError, RecursionError):
+        raise Failure(f"{where} is not a requirement (PEP 508)") from None
     markers = (str(requirement.marker),) if requirement.marker else ()
     name = requirement.name
     if requirement.url:
@@ -116,7 +122,7 @@ def _entry(line: str, number: int, place: LockPlace) -> Iterator[Distribution]:
     else:
         pinned = _PIN.fullmatch(str(requirement.specifier))
         if pinned is None or not is_version(pinned["version"]):
-            raise Malformed(f"{where} has no usable version, `==VERSION`")
+            raise Failure(f"{where} has no usable version, `==VERSION`")
         version = pinned["version"]
         artifacts = tuple(
             Artifact(f"{INDEX}:{canonicalize_name(name)}", *pair) for pair in _needed(hashes, where)
@@ -127,18 +133,18 @@ def _entry(line: str, number: int, place: LockPlace) -> Iterator[Distribution]:
 def _hash(option: str, where: str) -> tuple[str, str]:
     match = re.fullmatch(r"--hash(?:=|\s+)([a-z0-9_]+):(\S*)", option)
     if match is None:
-        raise Malformed(f"{where} has the option {option[:40]!r}, which is not supported")
+        raise Failure(f"{where} has the option {shown(option)}, which is not supported")
     algorithm, value = match.groups()
     if not is_hash(algorithm)(value):
-        raise Malformed(
-            f"{where} has no usable `--hash`, {hash_form(algorithm)}: it is {value[:80]!r}"
+        raise Failure(
+            f"{where} has no usable `--hash`, {hash_form(algorithm)}: it is {shown(value)}"
         )
     return algorithm, value
 
 
 def _needed(hashes: list[tuple[str, str]], where: str) -> list[tuple[str, str]]:
     if not hashes:
-        raise Malformed(f"{where} has no `--hash=sha256:...`, without which it is not locked")
+        raise Failure(f"{where} has no `--hash=sha256:...`, without which it is not locked")
     return hashes
 
 
@@ -147,31 +153,28 @@ def _at_url(
 ) -> tuple[str, tuple[Artifact, ...]]:
     """The version, "" for an unknown one, and the artifact at a URL."""
     if not is_url(url):
-        raise Malformed(f"{where} has no usable URL")
+        raise Failure(f"{where} has no usable URL")
+    check_artifact(url, name, "", where)
     parts = urlsplit(url)
     if "+" in parts.scheme:
         if not COMMIT.fullmatch(parts.path.rpartition("@")[2]):
-            raise Malformed(f"{where} has no usable URL, one with the ID of a commit (@COMMIT)")
+            raise Failure(f"{where} has no usable URL, one with the ID of a commit (@COMMIT)")
         return "", (Artifact(url),)
     (algorithm, value), *others = _needed(hashes, where)
     if others:
-        raise Malformed(f"{where} has several hashes of one file")
-    check_wheel(url, name, "", where)
+        raise Failure(f"{where} has several hashes of one file")
     return _named(url, where)[1], (Artifact(url, algorithm, value),)
 
 
 def _named(url: str, where: str) -> tuple[str, str]:
     """Name and version of what a file is by its name, ("", "") if that does not say."""
-    try:
-        file = artifact_name(url, where)
-    except Failure as error:
-        raise Malformed(str(error)) from None
+    file = artifact_name(url, where)
     if file.endswith(".whl"):
         try:
-            found, version, _, _ = parse_wheel_filename(file)
-        except ValueError as error:
-            raise Malformed(f"{where}: {error}") from None
-        return found, str(version)
+            wheel = parse_wheel_name(file)
+        except ValueError:
+            raise Failure(f"{where} is a file that is not named like a wheel") from None
+        return wheel.name, str(wheel.version)
     match = _SDIST.fullmatch(file)
     if match and is_version(match["version"]):
         return match["name"], match["version"]
@@ -182,17 +185,17 @@ def _path(text: str, where: str, hashes: list[tuple[str, str]], place: LockPlace
     """What is at a path, or a URL of one, from the folder of the lock."""
     path, _, marker = (part.strip() for part in text.partition(" ;"))
     if marker and not is_marker(marker):
-        raise Malformed(f"{where} has no usable marker: it is {marker[:80]!r}")
+        raise Failure(f"{where} has no usable marker: it is {shown(marker)}")
     markers = (marker,) if marker else ()
     if path.startswith("file:"):
         path = unquote(urlsplit(path).path)
     if not path:
-        raise Malformed(f"{where} has no usable path")
+        raise Failure(f"{where} has no usable path")
     url = place.local(path, where)
-    if not path.endswith(".whl") and not _SDIST.search(path):
+    if not path.endswith(".whl") and not _SDIST.fullmatch(path.rpartition("/")[2]):
         return Distribution("", "", (Artifact(url, directory=True),), None, "", markers)
     name, version = _named(url, where)
     if not name:
-        raise Malformed(f"{where} is a file whose name says no distribution")
+        raise Failure(f"{where} is a file whose name says no distribution")
     (algorithm, value), *_ = hashes or [("", "")]
     return Distribution(name, version, (Artifact(url, algorithm, value),), None, "", markers)

@@ -1,35 +1,48 @@
-"""Reads TOML with what the Python that runs Pants has for it."""
+"""Reads TOML within bounds: the parsers take more than linear time for keys with many parts."""
 
 from __future__ import annotations
 
-import importlib
-from functools import cache
+import re
+import sys
 from typing import Any
 
-from inseam.formats.failure import Failure
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
-# CPython 3.11 has the first. Pants 2.17 runs on 3.9, with a setuptools that brings the last.
-_READERS = ("tomllib", "tomli", "setuptools._vendor.tomli")
-
-
-@cache
-def _reader() -> Any:
-    for name in _READERS:
-        try:
-            return importlib.import_module(name)
-        except ImportError:
-            continue
-    raise Failure(
-        "this Python has no reader of TOML. Add tomli to [GLOBAL].plugins, or run Pants on CPython"
-        " 3.11 or newer."
-    )
+_MOST_PARTS = 32  # of a dotted key
+# A part of a key, a dot between two, white space, or anything else.
+_TOKEN = re.compile(r"""[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*'|\.|[ \t]+|.""")
 
 
 def read_toml(text: bytes) -> dict[str, Any]:
-    """The table of a TOML document (TOML 1.0); raises ValueError for text that is not one."""
-    reader = _reader()
+    """The table of a TOML document (TOML 1.0); raises ValueError for text that is not one, and for
+    one with a key of more than 32 parts."""
+    decoded = text.decode()
+    for line in decoded.split("\n"):
+        if line.count(".") >= _MOST_PARTS and _parts(line) > _MOST_PARTS:
+            raise ValueError(f"it has a key of more than {_MOST_PARTS} parts")
     try:
-        found: dict[str, Any] = reader.loads(text.decode())
+        return tomllib.loads(decoded)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    return found
+
+
+def _parts(line: str) -> int:
+    """How many parts the longest thing on a line has that looks like a dotted key."""
+    most = parts = 0
+    after_dot = False
+    for token in _TOKEN.findall(line):
+        if token.isspace():
+            continue
+        if token == ".":
+            parts = 0 if after_dot else parts
+            after_dot = True
+        elif len(token) > 1 or token.isalnum() or token in "_-":
+            parts = parts + 1 if after_dot and parts else 1
+            after_dot = False
+        else:
+            parts, after_dot = 0, False
+        most = max(most, parts)
+    return most

@@ -8,24 +8,21 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from packaging.utils import canonicalize_name
 
-from inseam.plan.lock_fields import (
-    COMMIT,
-    Entry,
-    Malformed,
-    check_wheel,
+from inseam.formats.failure import Failure
+from inseam.formats.python.repository import COMMIT
+from inseam.formats.schema import Entry, is_text, list_of, optional, shown
+from inseam.plan.lock_place import LockPlace
+from inseam.plan.lock_values import (
+    check_artifact,
     checkout_url,
     hash_form,
     is_hash,
     is_marker,
     is_name,
     is_specifiers,
-    is_text,
     is_url,
     is_version,
-    list_of,
-    optional,
 )
-from inseam.plan.lock_place import LockPlace
 from inseam.plan.python_lock import Artifact, Distribution, Part, PythonLock
 
 # uv adds revisions of a version that older readers understand.
@@ -45,12 +42,12 @@ def read_uv_lock(document: dict[str, Any], place: LockPlace) -> PythonLock:
     try:
         version = document.get("version")
         if version != VERSION or isinstance(version, bool):
-            raise Malformed(
+            raise Failure(
                 f"its `version` is {str(version)[:20]}, and only version {VERSION} of the format"
                 " is known"
             )
         if top.get("conflicts", optional(list_of(lambda _: True)), "a list of conflicts"):
-            raise Malformed(
+            raise Failure(
                 "it has `conflicts`, extras or groups that exclude each other, which are not"
                 " supported: make a lock of each"
             )
@@ -61,7 +58,7 @@ def read_uv_lock(document: dict[str, Any], place: LockPlace) -> PythonLock:
         packages = tuple(
             _package(entry, place, root) for entry in top.tables("package", "a list of packages")
         )
-    except Malformed as error:
+    except Failure as error:
         raise place.failure("uv.lock", str(error), refresh) from None
     return PythonLock(
         place.name, (Part(packages, environments),), refresh, (python,) if python else ()
@@ -95,7 +92,7 @@ def _package(entry: Entry, place: LockPlace, root: str) -> Distribution:
     )
     for extra in extras.value:
         if not is_name(extra):
-            raise Malformed(f"{extras.where} has the unusable name {extra[:80]!r}")
+            raise Failure(f"{extras.where} has the unusable name {shown(extra)}")
         requires += _requirements(extras, extra, extra)
     return Distribution(
         name, version, tuple(_artifacts(entry, name, version, place, root)), tuple(requires), "",
@@ -125,12 +122,12 @@ def _requirements(entry: Entry, field: str, extra: str) -> Iterator[str]:
 def _artifacts(
     entry: Entry, name: str, version: str, place: LockPlace, root: str
 ) -> Iterator[Artifact]:
-    source = Entry.of(entry.value.get("source"), f"`source` of {entry.where}")
-    kinds = [kind for kind in _SOURCES if kind in source]
+    source = entry.table("source")
+    kinds = [kind for kind in _SOURCES if source.has(kind)]
     if len(kinds) != 1:
-        raise Malformed(
+        raise Failure(
             f"{source.where} is of no known kind ({', '.join(_SOURCES)}):"
-            f" it has {', '.join(map(str, source.value))[:80] or 'nothing'}"
+            f" it has {shown(', '.join(source.value)) if source.value else 'nothing'}"
         )
     kind = kinds[0]
     value = source.text(kind, "a path or URL")
@@ -143,11 +140,13 @@ def _artifacts(
     else:
         for file in entry.tables("wheels", "a list of files"):
             url = _url(file, kind, value, name, place, root)
-            check_wheel(url, name, version, file.where)
+            check_artifact(url, name, version, file.where)
             yield _file(file, url)
         if entry.value.get("sdist") is not None:
-            file = Entry.of(entry.value["sdist"], f"`sdist` of {entry.where}")
-            yield _file(file, _url(file, kind, value, name, place, root))
+            file = entry.table("sdist")
+            url = _url(file, kind, value, name, place, root)
+            check_artifact(url, name, version, file.where)
+            yield _file(file, url)
 
 
 _SOURCES = ("registry", "url", "path", "directory", "editable", "virtual", "git")
@@ -159,9 +158,9 @@ def _url(file: Entry, kind: str, source: str, name: str, place: LockPlace, root:
         return place.local(source, file.where, root)
     if kind == "url":
         if not is_url(source):
-            raise Malformed(f"the source of {file.where} has no usable `url`: {source[:80]!r}")
+            raise Failure(f"the source of {file.where} has no usable `url`: {shown(source)}")
         return source
-    if "url" in file:
+    if file.has("url"):
         url: str = file.get("url", is_url, "a URL")
         return place.indexed(source, url, name, file.where)
     path = file.text("path", "a path, where there is no `url`")
@@ -177,18 +176,20 @@ def _file(file: Entry, url: str) -> Artifact:
         return Artifact(url)
     algorithm, _, value = (text or "").partition(":")
     if not is_hash(algorithm)(value):
-        shown = repr(text)[:80] if text is not None else "missing"
-        raise Malformed(f"{file.where} has no usable `hash`, {hash_form(algorithm)}: it is {shown}")
+        found = "missing" if text is None else shown(text)
+        raise Failure(f"{file.where} has no usable `hash`, {hash_form(algorithm)}: it is {found}")
     return Artifact(url, algorithm, value)
 
 
 def _git_url(source: Entry, text: str) -> str:
     """The URL of a checkout, as `checkout_url` has it."""
     if not is_url(text):
-        raise Malformed(f"{source.where} has no usable `git`, a URL: it is {text[:80]!r}")
+        raise Failure(f"{source.where} has no usable `git`, a URL: it is {shown(text)}")
     parts = urlsplit(text)
     if not COMMIT.fullmatch(parts.fragment):
-        raise Malformed(f"{source.where} has no usable `git`, a URL with a commit: {text[:80]!r}")
+        raise Failure(f"{source.where} has no usable `git`, a URL with a commit: {shown(text)}")
     subdirectory = parse_qs(parts.query).get("subdirectory", [""])[0]
     repository = urlunsplit(parts._replace(query="", fragment=""))
-    return checkout_url("git", repository, parts.fragment, subdirectory)
+    url = checkout_url("git", repository, parts.fragment, subdirectory)
+    check_artifact(url, "", "", source.where)
+    return url

@@ -159,9 +159,7 @@ def test_what_is_known_of_each_kind_of_source() -> None:
     assert found["direct"] == LockedArchive("direct", "1.0", B, direct, ())
     gitted = found["gitted"]
     assert isinstance(gitted, LockedCheckout)
-    assert (gitted.repository, gitted.commit, gitted.subdirectory) == (
-        "https://host.invalid/x/gitted.git", COMMIT, "sub",
-    )  # fmt: skip
+    assert gitted.revision == ("https://host.invalid/x/gitted.git", COMMIT, "sub")
     inner = found["inner"]
     assert isinstance(inner, LockedDirectory)
     assert inner.located(inner.url) == "app/libs/inner"

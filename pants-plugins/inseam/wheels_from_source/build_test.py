@@ -237,13 +237,18 @@ def test_a_commit_of_a_git_repository_is_built(runner: RuleRunner, tmp_path: Pat
     git(tmp_path, "tag", "v1")
     commit = git(tmp_path, "rev-parse", "HEAD")
     write_lock(runner, from_url(f"git+file:{tmp_path}@{commit}#subdirectory=sub"))
-    wheel = built(runner, closure("checked"))
-    assert wheel.source == f"git+file://{tmp_path}@{commit}#subdirectory=sub"
-    # A tag may move: its files must be those that were locked.
-    write_lock(runner, from_url(f"git+file:{tmp_path}@v1#subdirectory=sub"))
-    why = failure(runner, LockedWheels, closure("checked"))
-    assert f"v1 of file://{tmp_path} is now the commit {commit}" in why
-    assert f"git+file://{tmp_path}@{commit}" in why
+    assert "[inseam].allow_file_repositories" in failure(runner, LockedWheels, closure("checked"))
+    set_options(runner, "--inseam-allow-file-repositories")
+    try:
+        wheel = built(runner, closure("checked"))
+        assert wheel.source == f"git+file://{tmp_path}@{commit}#subdirectory=sub"
+        # A tag may move: its files must be those that were locked.
+        write_lock(runner, from_url(f"git+file:{tmp_path}@v1#subdirectory=sub"))
+        why = failure(runner, LockedWheels, closure("checked"))
+        assert f"v1 of file://{tmp_path} is now the commit {commit}" in why
+        assert f"git+file://{tmp_path}@{commit}" in why
+    finally:
+        set_options(runner)
 
 
 def patch(before: str, after: str) -> str:

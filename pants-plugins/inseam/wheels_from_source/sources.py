@@ -19,6 +19,7 @@ from inseam.plan.artifacts import LockedArchive, LockedCheckout, LockedDirectory
 from inseam.plan.lock import resolve_url
 from inseam.rules.programs.host import NETWORK_ENV, Program, run_on_host
 from inseam.rules.wheels.files import FileRequest, fetched_file
+from inseam.subsystem import InseamSubsystem
 
 # What git reads of the environment.
 _GIT_ENV = (*NETWORK_ENV, "GIT_SSH_COMMAND", "HOME", "PATH", "SSH_AUTH_SOCK")
@@ -50,13 +51,14 @@ async def _archive(source: LockedArchive) -> FetchedSource:
     return FetchedSource(file.digest, source.filename, source.subdirectory)
 
 
-async def _checkout(source: LockedCheckout) -> FetchedSource:
+async def _checkout(source: LockedCheckout, allow_files: bool) -> FetchedSource:
     if source.system != "git":
         raise Failure(
             f"it is locked from a repository of {source.system}, and only git ones are supported."
             " Make an sdist or a wheel of it, and lock that by its URL or in a folder of"
             " [python-repos].find_links."
         )
+    revision = source.revision
     env = await environment_vars_subset(EnvironmentVarsRequest(_GIT_ENV), **implicitly())
     path = f"{source.name}.tar"
     result = await run_on_host(
@@ -64,12 +66,10 @@ async def _checkout(source: LockedCheckout) -> FetchedSource:
             argv=(
                 "fetch_checkout",
                 f"--name={source.name}",
-                f"--repository={source.repository}",
-                f"--revision={source.revision}",
-                f"--commit={source.commit}",
-                f"--subdirectory={source.subdirectory}",
+                f"--source={revision.url}",
                 f"--sha256={source.sha256}",
                 f"--out={_FOLDER}/{path}",
+                *(("--allow-files",) if allow_files else ()),
             ),
             input=EMPTY_DIGEST,
             output=_FOLDER,
@@ -77,7 +77,7 @@ async def _checkout(source: LockedCheckout) -> FetchedSource:
             env=tuple(sorted(env.items())),
         )
     )
-    return FetchedSource(result.digest, path, source.subdirectory)
+    return FetchedSource(result.digest, path, revision.subdirectory)
 
 
 async def _directory(source: LockedDirectory, url: str) -> FetchedSource:
@@ -103,10 +103,12 @@ async def _directory(source: LockedDirectory, url: str) -> FetchedSource:
 
 
 @rule(desc="Fetch sources", level=LogLevel.DEBUG)
-async def fetched_source(request: SourceRequest, python_repos: PythonRepos) -> FetchedSource:
+async def fetched_source(
+    request: SourceRequest, python_repos: PythonRepos, inseam: InseamSubsystem
+) -> FetchedSource:
     source = request.source
     if isinstance(source, LockedCheckout):
-        return await _checkout(source)
+        return await _checkout(source, inseam.allow_file_repositories)
     if isinstance(source, LockedDirectory):
         url = resolve_url(source.url, python_repos.path_mappings)
         return await _directory(source, url)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import subprocess
 import tarfile
 import zipfile
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 
 from inseam.formats.failure import Failure
 from inseam.formats.folder import Bounds
-from inseam.formats.python.checkout import check_out
 from inseam.formats.python.source import project_folder, set_times, unpack
 from inseam.formats.python.source_tree import fingerprint, pack
 
@@ -155,60 +153,6 @@ def test_equal_trees_are_packed_to_equal_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
     project = unpack(tmp_path / "one.tar", tmp_path / "out")
     assert (project / "link").read_text() == "a"
-
-
-def git(folder: Path, *argv: str) -> str:
-    settings = ("-c", "user.name=t", "-c", "user.email=t@example.invalid")
-    return subprocess.run(
-        ["git", *settings, *argv], cwd=folder, check=True, capture_output=True, text=True
-    ).stdout.strip()
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """With a tag v1, and a commit behind it."""
-    folder = tmp_path / "repository"
-    (folder / "sub").mkdir(parents=True)
-    git(folder, "init", "--quiet")
-    for text in ("one", "two"):
-        (folder / "sub/file").write_text(text)
-        git(folder, "add", ".")
-        git(folder, "commit", "--quiet", "--message", text)
-        if text == "one":
-            git(folder, "tag", "v1")
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    return folder
-
-
-def test_a_commit_is_checked_out_without_its_history(repository: Path, tmp_path: Path) -> None:
-    commit = git(repository, "rev-parse", "HEAD~1")
-    check_out("gp", f"file://{repository}", commit, commit, "sub", "", tmp_path / "x.tar")
-    project = unpack(tmp_path / "x.tar", tmp_path / "out")
-    assert [path.name for path in project.iterdir()] == ["sub"]
-    assert (project / "sub/file").read_text() == "one"
-
-
-def test_a_tag_must_have_the_files_that_were_locked(repository: Path, tmp_path: Path) -> None:
-    git(repository, "checkout", "--quiet", "v1")
-    locked = fingerprint(repository / "sub")
-    check_out("gp", f"file://{repository}", "v1", "", "sub", locked, tmp_path / "x.tar")
-    os.rename("checkout", "before")
-    with pytest.raises(Failure, match="whose files are not those that were locked"):
-        check_out("gp", f"file://{repository}", "v1", "", "sub", "0" * 64, tmp_path / "y.tar")
-
-
-def test_a_checkout_may_be_locked_as_its_archive(repository: Path, tmp_path: Path) -> None:
-    locked = fingerprint(repository, "git_pkg")
-    check_out("git-pkg", f"file://{repository}", "", "", "", locked, tmp_path / "x.tar")
-    os.rename("checkout", "before")
-    with pytest.raises(Failure, match="whose files are not those that were locked"):
-        check_out("other", f"file://{repository}", "", "", "", locked, tmp_path / "y.tar")
-
-
-def test_what_git_says_is_shown(repository: Path, tmp_path: Path) -> None:
-    with pytest.raises(Failure, match=r"git could not get v2 from file:///.*\n.*v2"):
-        check_out("gp", f"file://{repository}", "v2", "", "", "", tmp_path / "x.tar")
 
 
 def test_no_chain_of_links_leads_a_member_out(tmp_path: Path) -> None:

@@ -41,7 +41,8 @@ FORMATS = {
     "data": f"{PYTHON} {LAYER} python/sources",
     "export": STORE,
     "fetch_archive": "download failure files locked_file",
-    "fetch_checkout": "failure foreign_text python/checkout python/source_tree regular",
+    "fetch_checkout": "failure foreign_text names python/checkout python/git python/repository"
+    " python/source_tree regular tar",
     "fetch_deb": f"{INDEX} debian/fetch debian/sources",
     "fetch_indexed": "download failure files locked_file python/index_page",
     "fetch_wheel": "download failure files locked_file",
@@ -58,9 +59,9 @@ FORMATS = {
     " records",
     "pack_source": "failure foreign_text python/source_tree regular",
     "pull": f"{IMAGE} cpython oci/base_facts oci/flatten oci/foreign tools/pull tools/registry"
-    " oci/reference",
+    " foreign_text oci/reference schema",
     "push": f"{STORE} tools/push tools/registry oci/reference",
-    "rebase": f"{STORE} oci/assemble oci/foreign oci/rebase",
+    "rebase": f"{STORE} foreign_text oci/assemble oci/foreign oci/rebase schema",
     "rootfs": """
         cpython debian/alternatives debian/archive debian/control debian/deb debian/libraries
         debian/package debian/relations debian/version elf failure files names python/archive
