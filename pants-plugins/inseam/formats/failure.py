@@ -4,22 +4,50 @@ from __future__ import annotations
 
 import errno
 import re
+from contextlib import contextmanager
+from typing import ClassVar, Iterator, TypeVar
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What may hold a URL: anything without white space, quotes or brackets around it.
 _WORD = re.compile(r"""[^\s'"`<>]+""")
 _HIDDEN = "..."
+_Self = TypeVar("_Self", bound="Failure")
 
 
 class Failure(Exception):
-    """Something that the user has to fix; the text says what, and is all that is printed."""
+    """Something that the user has to fix; the text says what, and is all that is printed.
+
+    What a caller decides by is the type or an attribute of a subclass, never the text.
+    """
+
+    exit_code: ClassVar[int] = 1
+    """What a program ends with that raises it."""
 
     def __init__(self, text: str) -> None:
         super().__init__(without_credentials(text))
 
+    def with_text(self: _Self, text: str) -> _Self:
+        """The same failure, with its type and attributes, in other words."""
+        # A copy: Pants raises one object in each rule that waits for the result.
+        again = type(self).__new__(type(self))
+        again.__dict__.update(self.__dict__)
+        Failure.__init__(again, text)
+        return again
+
+
+@contextmanager
+def failing_in(place: object, hint: str = "") -> Iterator[None]:
+    """Puts the place of an error, such as the address of a target, in front of each Failure that is
+    raised in the block, and a hint, if there is one, on a line after it."""
+    try:
+        yield
+    except Failure as error:
+        text = f"{place}: {error}"
+        raise error.with_text(f"{text}\n{hint}" if hint else text) from error
+
 
 def no_space(error: BaseException) -> bool:
-    """Whether it says that the disk is full, or a quota used up: no fault of what was read."""
+    """Whether it says that the disk is full, or a quota used up: not a fault of what was read."""
     return isinstance(error, OSError) and error.errno in _NO_SPACE
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inseam.formats.failure import Failure, without_credentials
+from inseam.formats.failure import Failure, failing_in, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,36 @@ def test_credentials_are_never_in_errors(text: str, shown: str) -> None:
 )
 def test_other_text_stays(text: str) -> None:
     assert without_credentials(text) == text
+
+
+class Busy(Failure):
+    """A failure with more than a text."""
+
+    def __init__(self, text: str, seconds: int) -> None:
+        super().__init__(text)
+        self.seconds = seconds
+
+
+def test_a_place_and_a_hint_are_added_and_the_type_stays() -> None:
+    first = Busy("the server is busy", 5)
+    with pytest.raises(Busy) as caught:
+        with failing_in("src/shop:app", "Try again."):
+            raise first
+    assert str(caught.value) == "src/shop:app: the server is busy\nTry again."
+    assert caught.value.seconds == 5
+    assert caught.value.__cause__ is first
+
+
+def test_the_first_failure_stays_as_it_is_for_others_that_get_it() -> None:
+    first = Failure("the server is busy")
+    for place in ("one", "two"):
+        with pytest.raises(Failure, match=f"^{place}: the server is busy$"):
+            with failing_in(place):
+                raise first
+
+
+def test_bugs_get_no_place() -> None:
+    with pytest.raises(KeyError) as caught:
+        with failing_in("src/shop:app"):
+            raise KeyError("x")
+    assert caught.value.args == ("x",)

@@ -26,6 +26,17 @@ from inseam.plan.required_by import START, RequiredBy
 _EXTRA = re.compile(r"""\bextra == ["']([^"']*)["']""")
 
 
+class OutOfDate(Failure):
+    """A lock does not have what is required of it."""
+
+    problem: str
+    """What it does not have, a sentence without what to do about it."""
+
+    def __init__(self, lock: PythonLock, problem: str) -> None:
+        super().__init__(f"{problem} {lock.refresh}")
+        self.problem = problem
+
+
 @dataclass(frozen=True)
 class Closure:
     """What requirements need.
@@ -115,14 +126,16 @@ def _walk(
             continue
         item = locked.get(name)
         if item is None:
-            raise Failure(
+            raise OutOfDate(
+                lock,
                 f"{lock.name} does not contain {requirement.name}{_elsewhere(lock, name)}, which"
-                f" {label} requires. {lock.refresh}"
+                f" {label} requires.",
             )
         if item.version and not _contains(requirement, item.version):
-            raise Failure(
+            raise OutOfDate(
+                lock,
                 f"{lock.name} contains {name} {item.version}, but {label} requires"
-                f" {foreign_word(str(requirement))[1:-1]}. {lock.refresh}"
+                f" {foreign_word(str(requirement))[1:-1]}.",
             )
         required_by.add(name, by, label)
         known = seen.setdefault(name, set())
@@ -271,9 +284,10 @@ def _by_name(lock: PythonLock, platform: PythonPlatform) -> dict[str, Distributi
         name = canonicalize_name(item.name)
         other = found.setdefault(name, item)
         if other is not item:
-            raise Failure(
+            raise OutOfDate(
+                lock,
                 f"{lock.name} has {other} and {item} for one platform, {platform}: their markers"
-                f" ({_shown(other.markers)}; {_shown(item.markers)}) are both true. {lock.refresh}"
+                f" ({_shown(other.markers)}; {_shown(item.markers)}) are both true.",
             )
     return found
 

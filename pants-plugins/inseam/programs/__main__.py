@@ -16,7 +16,7 @@ def run(argv: list[str]) -> int:
         program.main(argv[1:])
     except Failure as error:
         print(error, file=sys.stderr)
-        return 1
+        return error.exit_code
     except OSError as error:
         if not no_space(error):
             raise

@@ -29,7 +29,7 @@ from inseam.formats.elf import MACHINES
 from inseam.formats.failure import Failure
 from inseam.formats.files import write_whole
 from inseam.formats.python import frontend
-from inseam.formats.python.build_environment import make_environment
+from inseam.formats.python.build_environment import BuildFailed, make_environment
 from inseam.formats.python.repack import repack
 from inseam.formats.python.source import project_folder, set_times, unpack
 from inseam.formats.rootfs.start import argv, copy_tree, tree_of
@@ -115,7 +115,7 @@ def main(arguments: list[str]) -> None:
             f" words:\n{error}"
         ) from None
     if code != 0:
-        raise Failure(f"the build failed with exit code {code}:\n{tail(output)}")
+        raise BuildFailed(f"the build failed with exit code {code}:\n{tail(output)}")
     _answer(work / "out", options.out, output)
 
 

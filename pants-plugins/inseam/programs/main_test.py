@@ -42,6 +42,17 @@ def test_a_failure_is_one_text_on_stderr_and_exit_code_1(
     assert capfd.readouterr() == ("", "demo.whl is broken\n")
 
 
+def test_the_type_of_a_failure_is_told_by_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Special(Failure):
+        exit_code = 7
+
+    def main(_: list[str]) -> None:
+        raise Special("no")
+
+    program(monkeypatch, main)
+    assert run(["example"]) == 7
+
+
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     program(monkeypatch, lambda argv: argv.remove("nothing"))
     with pytest.raises(ValueError):

@@ -230,9 +230,9 @@ def failure(runner: RuleRunner, output: type, request: Any) -> str:
         runner.request(output, [request])
     causes: Sequence[Exception] = error.value.wrapped_exceptions
     # Not isinstance: the engine may have loaded the class again.
-    names = [type(cause).__name__ for cause in causes]
-    assert names in (["Failure"], ["DebianError"]), str(error.value)
-    return str(causes[0])
+    (cause,) = causes
+    assert "Failure" in [base.__name__ for base in type(cause).__mro__], str(error.value)
+    return str(cause)
 
 
 def files_of(runner: RuleRunner, digest: Digest) -> dict[str, bytes]:

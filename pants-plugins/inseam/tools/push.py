@@ -70,7 +70,7 @@ def push(layout: Path, *, timeout: float = STALL) -> list[Pushed]:
                 f"{image.target}: {', '.join(damaged)} in {layout} is damaged, so it was not"
                 " pushed. Package the image again, which replaces it."
             ) from error
-        raise Failure(f"{image.target}: {error}") from error
+        raise error.with_text(f"{image.target}: {error}") from error
 
 
 def _push(layout: Path, image: ImageMetadata, repository: Repository) -> Pushed:

@@ -40,6 +40,7 @@ from inseam.compat import (
 from inseam.formats.elf import MACHINES
 from inseam.formats.failure import Failure
 from inseam.formats.names import file_name
+from inseam.formats.python.build_environment import BuildFailed
 from inseam.formats.python.frontend import REQUIRES
 from inseam.formats.rootfs.metadata import ROOTFS_TAR
 from inseam.plan.artifacts import LockedSource
@@ -48,7 +49,7 @@ from inseam.rules.base.base import BasePython, BaseRequest, find_base
 from inseam.rules.base.debian_root import UnpackedRequest, unpacked_root
 from inseam.rules.base.process import run_on
 from inseam.rules.programs.digests import file_content
-from inseam.rules.programs.host import CACHE_FOLDER, Program
+from inseam.rules.programs.host import CACHE_FOLDER, Program, ProgramFailed
 from inseam.rules.wheels.building import BuildResult, BuildWheelRequest
 from inseam.rules.wheels.wheels import BuiltWheel
 from inseam.subsystem import InseamSubsystem
@@ -294,10 +295,9 @@ async def build_from_source(request: BuildFromSource, inseam: InseamSubsystem) -
             native=bool(declared.builder),
         )
     except Failure as error:
-        text = str(error)
-        if "the build failed" in text and not declared.builder:
-            text += f"\n{declare_hint(source)}"
-        return BuildResult(None, text)
+        failed = isinstance(error, ProgramFailed) and error.code == BuildFailed.exit_code
+        hint = f"\n{declare_hint(source)}" if failed and not declared.builder else ""
+        return BuildResult(None, f"{error}{hint}")
     return BuildResult(
         BuiltWheel(
             source.name,

@@ -16,7 +16,7 @@ from pants.util.logging import LogLevel
 from inseam.compat import concurrently, digest_to_snapshot, implicitly, merge_digests, rule
 from inseam.formats.failure import Failure
 from inseam.plan.artifacts import LockedSource, LockedWheel
-from inseam.plan.lock import closure
+from inseam.plan.lock import OutOfDate, closure
 from inseam.plan.pex_lock import parse_pex_lock
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import Distribution, PythonLock
@@ -68,7 +68,8 @@ def _find(
             Requirement(requirement)
             needed = closure(lock, [requirement], request.platform)
         except (Failure, InvalidRequirement) as error:
-            why = f"cannot answer that: {error}".split(" Run: ")[0]
+            problem = error.problem if isinstance(error, OutOfDate) else error
+            why = f"cannot answer that: {problem}"
             raise Failure(
                 missing_requirement(request.source, requirement, why, request.resolve, what)
             ) from error

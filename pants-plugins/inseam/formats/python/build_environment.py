@@ -38,6 +38,12 @@ _UNUSABLE = (
 )
 
 
+class BuildFailed(Failure):
+    """The backend that built a wheel ended with an error, such as one of a compiler."""
+
+    exit_code = 3
+
+
 def make_environment(
     folder: Path,
     interpreter: str,

@@ -25,7 +25,7 @@ from inseam.formats.debian.lock import check_current, parse_lock, refresh_comman
 from inseam.formats.debian.package import DebianPackage
 from inseam.formats.debian.request import parse_request
 from inseam.formats.debian.suite import Suite
-from inseam.formats.failure import Failure
+from inseam.formats.failure import Failure, failing_in
 from inseam.formats.python.archive import ArchiveLocation, interpreter_path, parse_location
 from inseam.formats.python.standard import ARCHIVE, lacking
 from inseam.plan.platform import PythonPlatform
@@ -154,9 +154,10 @@ class LockedBase:
     users: tuple[str, ...]
     archive: ArchiveLocation | None = None
 
-    def failure(self, error: Failure) -> Failure:
-        """The error of a step that works with the packages, with what to edit and to type."""
-        return Failure(f"{self.base}: {error}\n({how_to_lock(self.packages_path, self.lock_path)})")
+    @property
+    def hint(self) -> str:
+        """What to edit and to type if a step that works with the packages fails."""
+        return f"({how_to_lock(self.packages_path, self.lock_path)})"
 
 
 @rule
@@ -175,7 +176,7 @@ async def locked_base(request: LockedBaseRequest) -> LockedBase:
     files.update({file.path: file.content for file in contents})
     if path not in files:
         raise Failure(f"{base}: the lock {path} does not exist. Run: {refresh_command(path)}")
-    try:
+    with failing_in(base, f"({how_to_lock(listed, path)})"):
         texts = {name: _text(name, content) for name, content in files.items()}
         lock = parse_lock(texts[path], path)
         if listed in texts:
@@ -192,8 +193,6 @@ async def locked_base(request: LockedBaseRequest) -> LockedBase:
             (GlibcVersionField, facts.glibc_version),
         ):
             check_declared(field.alias, target[field].value, found)
-    except Failure as error:
-        raise Failure(f"{base}: {error}\n({how_to_lock(listed, path)})") from error
     return LockedBase(
         base,
         listed,

@@ -19,7 +19,7 @@ from inseam.compat import (
     path_globs_to_digest,
     rule,
 )
-from inseam.formats.failure import Failure
+from inseam.formats.failure import Failure, failing_in
 from inseam.rules.base import debs as deb_rules
 from inseam.rules.base.base import LockedBase, LockedBaseRequest, locked_base
 from inseam.rules.base.debs import DebRequest, deb
@@ -67,7 +67,7 @@ async def _archive(locked: LockedBase) -> _Archive:
             )
         return _Archive(digest, _archive_args(archive.location, locked))
     env = await environment_vars_subset(EnvironmentVarsRequest(NETWORK_ENV), **implicitly())
-    try:
+    with failing_in(locked.base):
         fetched = await run_on_host(
             Program(
                 argv=("fetch_archive", archive.location, archive.sha256, f"out/{name}"),
@@ -77,8 +77,6 @@ async def _archive(locked: LockedBase) -> _Archive:
                 env=tuple(sorted(env.items())),
             )
         )
-    except Failure as error:
-        raise Failure(f"{locked.base}: {error}") from error
     return _Archive(fetched.digest, _archive_args(name, locked))
 
 
@@ -95,7 +93,7 @@ async def unpacked_root(request: UnpackedRequest, inseam: InseamSubsystem) -> Un
     archive = await _archive(locked) if locked.archive else None
     suites = locked.suites if inseam.debian_allow_newer else ()
     timestamp = locked.timestamp if inseam.debian_snapshot else ""
-    try:
+    with failing_in(locked.base, locked.hint):
         debs = await concurrently(
             deb(DebRequest(locked.release, suites, package, timestamp), **implicitly())
             for package in locked.packages
@@ -127,8 +125,6 @@ async def unpacked_root(request: UnpackedRequest, inseam: InseamSubsystem) -> Un
                 description=f"Unpack {len(locked.packages)} Debian packages for {locked.base}",
             )
         )
-    except Failure as error:
-        raise locked.failure(error) from error
     return UnpackedRoot(result.digest)
 
 

@@ -20,7 +20,7 @@ from inseam.compat import (
     resolve_target,
     rule,
 )
-from inseam.formats.failure import Failure
+from inseam.formats.failure import failing_in
 from inseam.formats.oci.base_facts import FACTS_FILE, BaseFacts, load_facts
 from inseam.formats.oci.config import Runtime
 from inseam.formats.oci.descriptor import blob_path
@@ -80,7 +80,7 @@ async def pulled_image(request: PulledRequest) -> PulledImage:
     )
     env = await environment_vars_subset(EnvironmentVarsRequest(CLIENT_ENV), **implicitly())
     runtime = runtime_of(request.python)
-    try:
+    with failing_in(address):
         result = await run_on_host(
             Program(
                 argv=(
@@ -98,8 +98,6 @@ async def pulled_image(request: PulledRequest) -> PulledImage:
                 env=tuple(sorted(env.items())),
             )
         )
-    except Failure as error:
-        raise Failure(f"{address}: {error}") from error
     if result.messages.strip():
         logger.warning("%s: %s", address, result.messages.strip())
     metadata = load_metadata(await file_content(result.digest, METADATA))

@@ -28,7 +28,7 @@ from inseam.compat import (
     resolve_unparsed_address_inputs,
     rule,
 )
-from inseam.formats.failure import Failure
+from inseam.formats.failure import Failure, failing_in
 from inseam.formats.oci.assemble import assemble, image_files
 from inseam.formats.oci.config import Healthcheck, ImageConfig
 from inseam.formats.oci.index import index_files
@@ -228,10 +228,8 @@ async def oci_image(
     )
     start = await base_oci(BaseOciRequest(base, compression), **implicitly())
     layers = await _layers(target, request.platform)
-    try:
+    with failing_in(label(address)):
         await _check(layers, base)
-    except Failure as error:
-        raise Failure(f"{label(address)}: {error}") from error
     warnings = layers.dependencies.warnings if layers.dependencies else ()
     if layers.wheel_layers and start.libraries is not None:
         checked = await check_libraries(

@@ -24,7 +24,7 @@ from inseam.compat import (
     rule,
 )
 from inseam.formats.compression import LAYER_TYPES
-from inseam.formats.failure import Failure
+from inseam.formats.failure import Failure, failing_in
 from inseam.formats.oci.descriptor import Descriptor, blob_path
 from inseam.formats.oci.layer import Layer
 from inseam.formats.python.code import (
@@ -206,7 +206,7 @@ async def code_layers(request: CodeLayersRequest, inference: PythonInferSubsyste
     own = tuple(code for code in dependencies.code if code.own)
     others = tuple(code for code in dependencies.code if not code.own)
     python = dependencies.base.python
-    try:
+    with failing_in(service):
         await check_code(dependencies, dependencies.wheel_layers)
         layers = await concurrently(
             code_layer(CodeLayerRequest(name, code, request.compression, python), **implicitly())
@@ -215,8 +215,6 @@ async def code_layers(request: CodeLayersRequest, inference: PythonInferSubsyste
         )
         if reads_one_import_of_several(inference):
             await _check_imports(dependencies, request.compression or "gzip")
-    except Failure as error:
-        raise Failure(f"{service}: {error}") from error
     return CodeLayers(tuple(layers))
 
 

@@ -34,7 +34,7 @@ from inseam.compat import (
     rule,
     strip_python_sources,
 )
-from inseam.formats.failure import Failure
+from inseam.formats.failure import Failure, failing_in
 from inseam.formats.python.dist_info import DistInfo, dist_info, dist_info_of_wheel
 from inseam.formats.python.entry_point import EntryPoint
 from inseam.rules.programs.digests import written
@@ -104,10 +104,8 @@ def _of_wheel(address: Address, contents: Any, paths: tuple[str, ...]) -> DistIn
     wheels = [file for file in contents if file.path.endswith(".whl")]
     if len(wheels) != 1:
         raise Failure(f"{address} builds {len(wheels)} wheels, but a service can use only one.")
-    try:
+    with failing_in(address):
         info, modules = dist_info_of_wheel(wheels[0].path, wheels[0].content)
-    except Failure as error:
-        raise Failure(f"{address}: {error}") from error
     unknown = sorted(set(modules).difference(paths))
     if unknown:
         raise Failure(

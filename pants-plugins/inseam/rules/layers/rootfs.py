@@ -10,7 +10,7 @@ from pants.engine.rules import collect_rules
 from pants.util.logging import LogLevel
 
 from inseam.compat import implicitly, rule
-from inseam.formats.failure import Failure
+from inseam.formats.failure import failing_in
 from inseam.formats.oci.layer import Layer
 from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_LAYER, parse_rootfs
 from inseam.rules.base.base import BasePython, LockedBaseRequest, locked_base, platform_of
@@ -54,7 +54,7 @@ async def rootfs(request: RootfsRequest) -> Rootfs:
     unpacked = await unpacked_root(
         UnpackedRequest(address, f"linux/{locked.architecture}", groups), **implicitly()
     )
-    try:
+    with failing_in(locked.base, locked.hint):
         result = await run_on(
             BasePython(locked.base, platform, locked.facts.interpreter, True, groups),
             Program(
@@ -64,8 +64,6 @@ async def rootfs(request: RootfsRequest) -> Rootfs:
                 description=f"Compile the standard library of {locked.base}",
             ),
         )
-    except Failure as error:
-        raise locked.failure(error) from error
     content = await file_content(result.digest, f"{layer_folder(ROOTFS_LAYER)}/{ROOTFS_FILE}")
     made = parse_rootfs(content.decode())
     layer = StoredLayer(Layer(ROOTFS_LAYER, made.diff_id, made.size), result.digest)

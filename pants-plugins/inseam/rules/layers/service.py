@@ -30,7 +30,7 @@ from inseam.compat import (
     rule,
     transitive_targets,
 )
-from inseam.formats.failure import Failure
+from inseam.formats.failure import Failure, failing_in
 from inseam.formats.python.entry_point import EntryPoint, parse_entry_point
 from inseam.formats.python.installed import NAMES, first_name, load_names
 from inseam.plan.agreement import check_constraints
@@ -119,7 +119,7 @@ async def service_closure(request: ServiceRequest, python_setup: PythonSetup) ->
         target[LayersServiceField].to_unparsed_address_inputs(), **implicitly()
     )
     pex_targets = await transitive_targets(TransitiveTargetsRequest(roots), **implicitly())
-    try:
+    with failing_in(service_of(target.address)):
         check_constraints(
             {
                 str(one.address): interpreter_constraints(one, python_setup)
@@ -129,8 +129,6 @@ async def service_closure(request: ServiceRequest, python_setup: PythonSetup) ->
             str(base.address),
             base.platform.python,
         )
-    except Failure as error:
-        raise Failure(f"{service_of(target.address)}: {error}") from error
     declared = [parse_entry_point(text) for text in target[LayersEntryPointsField].value]
     numbers = {int(one.module) for one in declared if not one.is_probe}
     resolved = await concurrently(
@@ -260,12 +258,10 @@ async def dependency_layers(request: ServiceRequest, inseam: InseamSubsystem) ->
         for address in closure.distributions
     )
     layers = wheels.layers
-    try:
+    with failing_in(service):
         sources = await first_party(closure.targets, inseam.large_wheel)
         if sources.data is not None:
             layers = (*layers, await data_layer(sources.data, closure.base))
-    except Failure as error:
-        raise Failure(f"{service}: {error}") from error
     paths = frozenset(entry.path for entry in sources.code)
     entry_points = (
         *closure.entry_points,

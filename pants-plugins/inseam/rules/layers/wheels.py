@@ -28,7 +28,7 @@ from inseam.compat import (
     rule,
     transitive_targets,
 )
-from inseam.formats.failure import Failure
+from inseam.formats.failure import Failure, failing_in
 from inseam.formats.names import file_name
 from inseam.formats.oci.layer import DEPS_LAYER
 from inseam.formats.python.installed import PATHS
@@ -157,7 +157,7 @@ async def shared_layer(
     resolve = target[PythonResolveField].normalized_value(python_setup)
     requirements = requirement_strings(found.roots)
     named = (f"!{canonicalize_name(Requirement(text).name)}" for text in requirements)
-    try:
+    with failing_in(target.address):
         locked = await closure_of(
             ClosureRequest(
                 requirements,
@@ -173,8 +173,6 @@ async def shared_layer(
             WheelLayerRequest(target.address.target_name, locked.wheels, resolve, base, venv=False),
             **implicitly(),
         )
-    except Failure as error:
-        raise Failure(f"{target.address}: {error}") from error
     return SharedLayer(target.address, locked.wheels, base, layer)
 
 
@@ -289,7 +287,7 @@ def _tell(service: Address, left_out: tuple[str, ...]) -> None:
 @rule(desc="Make the layers of a service's wheels", level=LogLevel.DEBUG)
 async def service_wheels(request: ServiceWheelsRequest, inseam: InseamSubsystem) -> ServiceWheels:
     service, base, resolve = request.service, request.base, request.resolve
-    try:
+    with failing_in(service):
         locked = await closure_of(
             ClosureRequest(
                 request.requirements, resolve, base.python, leave_out=tuple(inseam.leave_out)
@@ -310,8 +308,6 @@ async def service_wheels(request: ServiceWheelsRequest, inseam: InseamSubsystem)
         check_names([layer.name for layer in layers])
         if len(layers) > 1:
             await check_layers(layers, base.python)
-    except Failure as error:
-        raise Failure(f"{service}: {error}") from error
     lacking = await lacking_modules(base, layers)
     needed = {wheel.name for wheel in locked.wheels}
     extra = [

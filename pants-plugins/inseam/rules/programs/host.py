@@ -98,6 +98,17 @@ class Program:
         return ProcessCacheScope.SUCCESSFUL if self.cacheable else ProcessCacheScope.PER_SESSION
 
 
+class ProgramFailed(Failure):
+    """A program ended with a Failure, whose text this is."""
+
+    code: int
+    """The `exit_code` of that Failure, which says of which type it was."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
 @dataclass(frozen=True)
 class ProgramResult:
     """What a program wrote, relative to its output folder, and what it said on stderr."""
@@ -181,10 +192,10 @@ def _installed(program: str, python_version: str) -> str:
 
 
 def check(result: FallibleProcessResult, what: str) -> None:
-    """Raises Failure, with what a process said, if it failed."""
+    """Raises ProgramFailed, with what a process said, if it failed."""
     if result.exit_code != 0:
         text = result.stderr.decode(errors="replace").strip()
-        raise Failure(text or f"{what} with exit code {result.exit_code}.")
+        raise ProgramFailed(text or f"{what} with exit code {result.exit_code}.", result.exit_code)
 
 
 async def program_result(program: Program, result: FallibleProcessResult) -> ProgramResult:
