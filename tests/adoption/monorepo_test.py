@@ -14,59 +14,22 @@ from typing import Any
 
 import pytest
 
-from adoption.repository import SDIST, VERSION, WHEEL, Repository, pants_toml
+from adoption.repository import SDIST, VERSION, WHEEL, Repository
 from oci.registry import running
 
-HERE = Path(__file__).parent
-REST = """\
-[source]
-root_patterns = ["/src"]
-
-[python]
-interpreter_constraints = ["CPython==3.11.*"]
-pip_version = "latest"
-enable_resolves = true
-
-[python.resolves]
-python-default = "python-default.lock"
-
-[python-infer]
-use_rust_parser = true
-"""
-SHOP = """\
-python_service(
-    name="app",
-    entry_point="main.py:app",
-    server="uvicorn",
-    healthcheck_path="/health",
-)
-
-python_sources()
-"""
-STOCK = """\
-python_service(
-    name="app",
-    entry_point="server.py:main",
-    healthcheck_path="/health",
-    ports=[
-        8080,
-    ],
-)
-
-python_sources()
-"""
+EXAMPLE = Path("examples/minimal")
+# What `tailor` adds to the example, where they are still missing.
+BUILD_FILES = {path.relative_to(EXAMPLE).as_posix() for path in EXAMPLE.rglob("BUILD")}
 
 
 @pytest.fixture(scope="module")
 def monorepo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
-    before = HERE / "monorepo"
+    """The example as its team had it before: without BUILD files."""
     files = {
-        path.relative_to(before).as_posix(): path.read_text()
-        for path in before.rglob("*")
-        if path.is_file()
+        path.relative_to(EXAMPLE).as_posix(): path.read_text()
+        for path in EXAMPLE.rglob("*")
+        if path.is_file() and path.name not in ("BUILD", "README.md")
     }
-    lock = Path("lockfiles/python-default.lock").read_text()
-    files |= {"pants.toml": pants_toml(REST), "python-default.lock": lock}
     made = Repository(tmp_path_factory.mktemp("adoption"), files)
     yield made
     made.remove()
@@ -88,27 +51,25 @@ def configuration(monorepo: Repository, service: str) -> dict[str, Any]:
     return found
 
 
-def test_two_lines_and_two_commands_give_images(monorepo: Repository) -> None:
+def test_two_lines_and_two_commands_give_images_of_the_example(monorepo: Repository) -> None:
     before = monorepo.files()
     said = monorepo.pants("tailor", "::").stdout
     assert "python_service" in said
-    assert (monorepo.root / "src/shop/BUILD").read_text() == SHOP
-    assert (monorepo.root / "src/stock/BUILD").read_text() == STOCK
+    for path in BUILD_FILES:
+        assert (monorepo.root / path).read_text() == (EXAMPLE / path).read_text()
     result = monorepo.pants("tailor", "--check", "package", "::")
     after = monorepo.files()
-    # Nothing of the repository has changed, and nothing but BUILD files and `dist` has come.
+    # No file of the repository has changed; only BUILD files and `dist` are new.
     assert {path: after[path] for path in before} == before
     new = {path for path in after if path not in before and not path.startswith("dist/")}
-    assert new == {
-        f"{folder}/BUILD" for folder in ("3rdparty", "src/common", "src/shop", "src/stock")
-    }
+    assert new == BUILD_FILES
     made = {path.name for path in (monorepo.root / "dist").glob("*/*")}
     assert made == {"app.oci", "blobs", ".lock"} | {"unused.json"} & made
     assert "Wrote dist/src.shop/app.oci/image.json" in result.stderr
     for noise in ("[WARN]", "Canceled", "skip_push", "Start:"):
         assert noise not in result.stderr
     shop, stock = image(monorepo, "shop"), image(monorepo, "stock")
-    # The base, and the layers that both have, lie in `dist` once.
+    # The base and the layers that both images use are in `dist` once.
     shared = {layer["diff_id"] for layer in shop["layers"]}
     assert shared & {layer["diff_id"] for layer in stock["layers"]}
     assert (shop["references"], stock["references"]) == (["shop:latest"], ["stock:latest"])
@@ -163,13 +124,14 @@ def test_the_wheel_holds_the_rule_set_and_no_tests() -> None:
 def test_the_pages_name_this_version_and_these_commands() -> None:
     with zipfile.ZipFile(WHEEL) as archive:
         described = archive.read(f"inseam-{VERSION}.dist-info/METADATA").decode()
-    pages = [path.read_text() for path in (*Path().glob("*.md"), *Path("docs").glob("*.md"))]
+    paths = [*Path().glob("*.md"), *Path("docs").glob("*.md"), EXAMPLE / "pants.toml"]
+    pages = [path.read_text() for path in paths]
     found = [
         version
         for text in (described, *pages)
         for version in re.findall(r"inseam(?:\[testing\])?==([\w.]+)", text)
     ]
-    assert len(found) >= 4
+    assert len(found) >= 5
     assert set(found) == {VERSION}
     adopting = Path("docs/adopting.md").read_text()
     for command in ("pants tailor ::\n", "pants package ::\n"):
