@@ -55,7 +55,9 @@ def blocks_of(page: str, text: str) -> list[Block]:
 
 def pages() -> list[Path]:
     """The pages of the documentation, from the root of the repository."""
-    return [*sorted(Path().glob("*.md")), *sorted(Path("docs").glob("*.md"))]
+    folders = (Path("docs"), Path("examples"))
+    below = (path for folder in folders for path in sorted(folder.rglob("*.md")))
+    return [*sorted(Path().glob("*.md")), *below]
 
 
 def blocks() -> list[Block]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
 import re
 from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-# By their names in the site.
+# By their paths in the site.
 ROOT_PAGES = {
     "index.md": "README.md",
     "README.ru.md": "README.ru.md",
     "CHANGELOG.md": "CHANGELOG.md",
+    "CONTRIBUTING.md": "CONTRIBUTING.md",
     "HACKING.md": "HACKING.md",
     "SECURITY.md": "SECURITY.md",
 }
+_IN_SITE = {path: name for name, path in ROOT_PAGES.items()}
+_LINK = re.compile(r"(!?)\[([^]]*)\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)")
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -28,14 +33,17 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
     """Makes links to files relative to the site; those to code become plain text."""
-    return re.sub(r"(!?)\[([^]]*)\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)", _link, markdown)
+    return _LINK.sub(lambda match: _link(match, page.file.src_uri), markdown)
 
 
-def _link(match: re.Match[str]) -> str:
+def _link(match: re.Match[str], page: str) -> str:
     image, text, path, anchor = match[1], match[2], match[3], match[4] or ""
-    name = path.removeprefix("../").removeprefix("docs/")
-    if name == "README.md":
-        name = "index.md"
-    if path.endswith(".svg") or name.endswith(".md"):
-        return f"{image}[{text}]({name}{anchor})"
-    return text if text.startswith("`") else f"`{text}`"
+    # Of the page and of what it links to, from the root of the repository.
+    source = ROOT_PAGES.get(page, f"docs/{page}")
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
+    name = _IN_SITE.get(target)
+    if name is None and target.startswith("docs/") and target.endswith((".md", ".svg")):
+        name = target[len("docs/") :]
+    if name is None:
+        return text if text.startswith("`") else f"`{text}`"
+    return f"{image}[{text}]({os.path.relpath(name, posixpath.dirname(page) or '.')}{anchor})"

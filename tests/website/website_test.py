@@ -28,16 +28,18 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_each_page_is_in_the_site(built: Path) -> None:
-    pages = [path.stem for path in Path("docs").glob("*.md")]
+    pages = [path.relative_to("docs") for path in Path("docs").rglob("*.md")]
     assert len(pages) > 20
-    for name in [*pages, "index", "README.ru", "HACKING", "CHANGELOG", "SECURITY"]:
-        assert (built / f"{name}.html").is_file(), name
+    root = ["index", "README.ru", "CHANGELOG", "CONTRIBUTING", "HACKING", "SECURITY"]
+    for page in [*pages, *(Path(f"{name}.md") for name in root)]:
+        name = page.with_name("index.md") if page.name == "README.md" else page
+        assert (built / name.with_suffix(".html")).is_file(), page
     assert 'src="architecture.svg"' in (built / "architecture.html").read_text()
     assert (built / "architecture.svg").is_file()
 
 
 def test_pages_load_nothing_from_other_servers(built: Path) -> None:
-    for page in built.glob("*.html"):
+    for page in built.rglob("*.html"):
         text = page.read_text()
         loaded = re.findall(r"<(?:script|img|iframe)[^>]* src=\"?(https?:[^\"> ]+)", text)
         loaded += re.findall(
