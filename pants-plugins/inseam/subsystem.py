@@ -63,9 +63,9 @@ class InseamSubsystem(Subsystem):
         default=DEFAULT_BASE,
         help=softwrap(
             f"""
-            Address of the base of all services and images whose `base` field is not set: a
-            `debian_base` or a `registry_base`, such as `//docker/base:debian`. The default is the
-            base that comes with Inseam, `{DEFAULT_BASE}`: Debian 12 with CPython 3.11.
+            Address of the base for all services and images that do not set `base`: a `debian_base`
+            or a `registry_base`, such as `//docker/base:debian`. The default, `{DEFAULT_BASE}`,
+            comes with Inseam: Debian 12 with CPython 3.11.
             """
         ),
     )
@@ -73,9 +73,10 @@ class InseamSubsystem(Subsystem):
         default=BuildPython.base,
         help=softwrap(
             """
-            Which CPython makes layers: `base`, the one in the base, so that their bytes are the
-            same on each machine; or `installed`, one of the same minor version that is installed on
-            this machine and decides a few bytes of bytecode. macOS always takes an installed one.
+            Which CPython makes layers. `base`: the one in the base, so that their bytes are the
+            same on every machine. `installed`: one of the same minor version that is installed on
+            this machine; another patch release may change a few bytes of bytecode. On macOS, an
+            installed one is always used.
             """
         ),
     )
@@ -83,9 +84,9 @@ class InseamSubsystem(Subsystem):
         default=None,
         help=softwrap(
             f"""
-            Path of your own lock of the packages of `{DEFAULT_BASE}`, such as
+            Path of your own lock for the packages of `{DEFAULT_BASE}`, such as
             `lockfiles/inseam-base.json`. `generate-lockfiles --resolve=inseam-base` writes it.
-            Without it, the packages are those that the version of Inseam was released with.
+            Default: the lock that comes with Inseam.
             """
         ),
     )
@@ -93,10 +94,9 @@ class InseamSubsystem(Subsystem):
         default=[Artifact.oci],
         help=softwrap(
             """
-            What a `python_service` generates that `package` makes files of: `oci` for `#oci`,
-            `image` for `#image` (which needs a Docker Engine), `pex` for `#pex` and
-            `#healthcheck`, `layers` for the description of its layers. The field `package`
-            overrides it.
+            What each `python_service` is packaged as: `oci` for `#oci`, `image` for `#image` (which
+            needs a Docker Engine), `pex` for `#pex` and `#healthcheck`, `layers` for the
+            description of its layers. The field `package` overrides this option.
             """
         ),
     )
@@ -104,8 +104,8 @@ class InseamSubsystem(Subsystem):
         default=True,
         help=softwrap(
             """
-            Whether `tailor` proposes a `python_service` for each module that starts one. It reads
-            the sources and never runs them.
+            Whether `tailor` proposes a `python_service` for each module that starts a service. It
+            reads the sources and never runs them.
             """
         ),
     )
@@ -115,9 +115,8 @@ class InseamSubsystem(Subsystem):
         default_help_repr="[]",
         help=softwrap(
             """
-            Parts of Inseam to leave out, of those that the backend `inseam` brings.
-            Without `wheels_from_source`, a distribution that the lock has no fitting wheel of is
-            an error, and all such distributions are named at once.
+            Parts of the backend `inseam` to leave out. Without `wheels_from_source`, distributions
+            for which the lock has no matching wheel are an error, which names all of them at once.
             """
         ),
     )
@@ -125,7 +124,7 @@ class InseamSubsystem(Subsystem):
         default=14,
         help=softwrap(
             """
-            Days after which `package` removes a blob in `dist/oci` that no image in `dist` refers
+            Days after which `package` removes a blob from `dist/oci` that no image in `dist` refers
             to any more. Zero keeps all blobs.
             """
         ),
@@ -134,9 +133,9 @@ class InseamSubsystem(Subsystem):
         default=None,
         help=softwrap(
             """
-            Where vendored Debian packages are, which are read before any mirror: a folder in the
+            Location of vendored Debian packages, which are tried before any mirror: a folder in the
             repository, an absolute path, or the URL of a copy, for example in a bucket. The goal
-            `vendor-debian-packages` fills it; a package is at `sha256/<its sha256>`.
+            `vendor-debian-packages` fills it; each package is at `sha256/<its sha256>`.
             """
         ),
     )
@@ -144,9 +143,9 @@ class InseamSubsystem(Subsystem):
         default=None,
         help=softwrap(
             """
-            URL of a snapshot archive, which is asked for locked Debian packages that no mirror has
-            any more. Its layout is that of Debian's: `<URL>/debian/<timestamp>/pool/...` and
-            `<URL>/debian-security/<timestamp>/pool/...`; the timestamp is in the lock.
+            URL of a snapshot archive, which is used for locked Debian packages that are no longer
+            on any mirror. It has the same layout as Debian's: `<URL>/debian/<timestamp>/pool/...`
+            and `<URL>/debian-security/<timestamp>/pool/...`; the timestamp is in the lock.
             """
         ),
     )
@@ -154,8 +153,8 @@ class InseamSubsystem(Subsystem):
         default=False,
         help=softwrap(
             """
-            If true, a locked Debian package that no mirror has any more is replaced, with a
-            warning, by the newest version in the same release that Debian signed. Such a base
+            If true, a locked Debian package that is no longer on any mirror is replaced, with a
+            warning, by the newest version that Debian signed in the same release. Such a base
             differs from the lock and is not cached.
             """
         ),
@@ -164,9 +163,9 @@ class InseamSubsystem(Subsystem):
         default=False,
         help=softwrap(
             """
-            If true, Debian's signed indexes are accepted although their `Valid-Until` is in the
-            past or their `Date` in the future, for example those of an archive of old releases.
-            They are never accepted if they are older than those that the lock was made from.
+            If true, Debian's signed indexes are accepted even if their `Valid-Until` is in the past
+            or their `Date` in the future, as in an archive of old releases. Indexes that are older
+            than those that the lock was made from are never accepted.
             """
         ),
     )
@@ -183,8 +182,8 @@ class InseamSubsystem(Subsystem):
         default=MissingLibraries.warn,
         help=softwrap(
             """
-            What to do when an image is packaged, and a wheel in it needs a shared library that
-            neither the wheels nor the base have: `warn`, `error` or `ignore`. The message names
+            What to do when an image is packaged and one of its wheels needs a shared library that
+            is neither in the wheels nor in the base: `warn`, `error` or `ignore`. The message names
             the Debian package to add.
             """
         ),
@@ -199,9 +198,9 @@ class InseamSubsystem(Subsystem):
         ],
         help=softwrap(
             """
-            Globs of names of shared libraries that images may lack: the container runtime adds
-            them, as it adds those of graphics drivers, or the wheel can do without, as numba can
-            do without libtbb and `libgomp.so.1.0.0`.
+            Globs for names of shared libraries that may be missing from images: either the
+            container runtime adds them, like those of graphics drivers, or they are optional, like
+            libtbb and `libgomp.so.1.0.0` for numba.
             """
         ),
     )
@@ -209,10 +208,10 @@ class InseamSubsystem(Subsystem):
         default={},
         help=softwrap(
             """
-            The shared libraries that distributions load while they run, which their wheels do not
-            say, in addition to those that Inseam knows. For example
-            `{"my-scanner": ["libzbar.so.0"]}`. `a|b` means that either is enough, and an empty list
-            that a distribution needs none.
+            Shared libraries that distributions load at run time without recording them in their
+            wheels, in addition to those that Inseam knows. For example,
+            `{"my-scanner": ["libzbar.so.0"]}`. `a|b` means that either is enough; an empty list
+            means that a distribution needs none.
             """
         ),
     )
@@ -220,10 +219,10 @@ class InseamSubsystem(Subsystem):
         default={},
         help=softwrap(
             """
-            The locks that images are made from, by resolve, where they are not those of
+            Locks that images are made from, by resolve, if they differ from those in
             `[python.resolves]`. For example, `{"python-default": "uv.lock"}` takes the wheels of
-            images from a `uv.lock`, while Pants has a PEX lock for tests and PEXes. A lock of PEX,
-            a `uv.lock`, a `pylock.toml` (PEP 751) and a requirements file with hashes are read.
+            images from a `uv.lock`, while Pants uses a PEX lock for tests and PEXes. A lock can be
+            a PEX lock, a `uv.lock`, a `pylock.toml` (PEP 751) or a requirements file with hashes.
             """
         ),
     )
@@ -231,8 +230,8 @@ class InseamSubsystem(Subsystem):
         default=None,
         help=softwrap(
             """
-            The resolve with what builds of wheels from sources require: setuptools and other
-            backends. Default: a lock of the common ones that comes with Inseam.
+            The resolve with the build requirements of wheels that are built from source, such as
+            setuptools and other backends. Default: a lock of common ones that comes with Inseam.
             """
         ),
     )
@@ -240,24 +239,24 @@ class InseamSubsystem(Subsystem):
         default=False,
         help=softwrap(
             """
-            Whether a lock may name git repositories by a `file:` URL, which are folders of this
-            machine. Without it, a lock can make git open `https` and `ssh` URLs only.
+            If true, a lock may name git repositories by `file:` URLs, which are folders on this
+            machine. Otherwise, a lock can only make git open `https` and `ssh` URLs.
             """
         ),
     )
     build_timeout = IntOption(
         default=1800,
-        help="Seconds after which a build of a wheel is ended, and fails.",
+        help="Seconds after which the build of a wheel is stopped and fails.",
     )
     leave_out = StrListOption(
         default=["types-*", "*-stubs"],
         help=softwrap(
             """
-            Globs over the names of distributions that images do not contain, even if a service
-            requires them; what only these require is left out with them. The default is type stubs,
-            which Pants infers from imports next to what they describe, and which may require type
-            checkers. A glob that starts with `!` names exceptions, such as `!types-boto3`. A
-            `venv_layer` contains what its `requirements` name.
+            Globs for names of distributions that are left out of images even if a service requires
+            them, together with anything that only they require. The default is type stubs, which
+            Pants infers from imports alongside the distributions that they describe, and which may
+            require type checkers. A glob that starts with `!` names an exception, such as
+            `!types-boto3`. A `venv_layer` contains everything that its `requirements` name.
             """
         ),
     )
@@ -265,8 +264,8 @@ class InseamSubsystem(Subsystem):
         default=8_000_000,
         help=softwrap(
             """
-            Size in bytes. A wheel of at least this size gets a layer of its own, and a first-party
-            resource of at least this size is put into the layer `data`, apart from code, which
+            Size in bytes. A wheel of at least this size gets a layer of its own. A first-party
+            resource of at least this size goes into the layer `data`, apart from the code, which
             changes more often.
             """
         ),
@@ -275,8 +274,8 @@ class InseamSubsystem(Subsystem):
         default=10,
         help=softwrap(
             """
-            Maximum number of layers above the base. If large wheels need more, the smallest of them
-            are put into the layer `deps`.
+            Maximum number of layers above the base. If there are more large wheels, the smallest of
+            them go into the layer `deps`.
             """
         ),
     )
@@ -284,21 +283,21 @@ class InseamSubsystem(Subsystem):
         default=LARGEST,
         help=softwrap(
             """
-            Size in bytes that a wheel or an sdist may have: a download that becomes larger is
-            ended, and is an error. The lock has their hashes, but not their sizes.
+            Maximum size of a wheel or an sdist in bytes: a larger download is stopped and is an
+            error. The lock has their hashes, but not their sizes.
             """
         ),
     )
     registry_timeout = IntOption(
         default=60,
-        help="Seconds to wait for each answer of a registry when an image is pushed.",
+        help="Seconds to wait for each response of a registry when an image is pushed.",
     )
     publish = EnumOption(
         default=PublishedImage.oci,
         help=softwrap(
             """
-            Which image the goal `publish` pushes of a `python_service` that is packaged both as
-            `oci` and as `image`. The other one is skipped.
+            Which image `publish` pushes if a `python_service` is packaged both as `oci` and as
+            `image`. The other one is skipped.
             """
         ),
     )

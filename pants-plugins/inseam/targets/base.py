@@ -39,7 +39,7 @@ class InterpreterField(StringField):
     help = softwrap(
         """
         Absolute path of CPython in the image, such as `/usr/bin/python3.11`. `bin/python` in a
-        service's venv is a link to it.
+        service's venv links to it.
         """
     )
 
@@ -116,10 +116,10 @@ class DebianPackagesField(StringField):
     help = softwrap(
         """
         The list of Debian packages, a file next to the BUILD file. It names the release, the
-        architectures and groups of packages. Their dependencies are resolved when the list is
-        locked. Or a list that comes with Inseam: `inseam:bookworm.ini` (CPython 3.11),
-        `inseam:trixie.ini` (3.13), `inseam:forky.ini` (3.14) or `inseam:libc.ini`, which is trixie
-        without CPython.
+        architectures and groups of packages, whose dependencies are resolved when the list is
+        locked. Instead, it can be a list that comes with Inseam: `inseam:bookworm.ini` (CPython
+        3.11), `inseam:trixie.ini` (3.13), `inseam:forky.ini` (3.14) or `inseam:libc.ini`, which is
+        trixie without CPython.
         """
     )
 
@@ -132,7 +132,7 @@ class DebianLockField(StringField):
         """
         Path of the lock of Debian packages, from the root of the repository. Generate or refresh
         it with `generate-lockfiles --resolve=NAME`, where NAME is the file name without its
-        suffix. Or the lock that comes with Inseam of such a list, such as
+        suffix. For a list that comes with Inseam, it can be the lock that comes with it, such as
         `inseam:trixie.json`.
         """
     )
@@ -144,8 +144,8 @@ class DebianGroupsField(StringSequenceField):
     value: Tuple[str, ...]
     help = softwrap(
         """
-        Groups in the list of packages to install in addition to `base`. In the list that Inseam
-        itself uses, `init` adds tini and `debug` adds a busybox shell.
+        Groups in the list of packages to install in addition to `base`. In the lists that come with
+        Inseam, `init` adds tini and `debug` adds a busybox shell.
         """
     )
 
@@ -154,10 +154,10 @@ class DebianUsersField(DictStringToStringField):
     alias = "users"
     help = softwrap(
         """
-        Accounts of the image by name, such as `{"shop": "1000"}`, with the ID of the user, or
-        `user:group`. Each has an entry in /etc/passwd and /etc/group, and the home /home/<name>.
-        Give services its number as `user`. Every image has root, nobody (65534) and nonroot
-        (65532), the default `user`.
+        Accounts in the image by name, such as `{"shop": "1000"}`, with the ID of the user, or
+        `user:group`. Each account has an entry in /etc/passwd and /etc/group, and the home
+        /home/<name>. Set `user` of a service to its number. Every image has the accounts root,
+        nobody (65534) and nonroot (65532), the default `user`.
         """
     )
 
@@ -187,11 +187,11 @@ class PythonArchivesField(DictStringToStringField):
     alias = "python_archives"
     help = softwrap(
         """
-        CPython for a base whose Debian packages have none: by platform, where an archive with an
-        unpacked one is, and its sha256, as `{"linux/amd64": "LOCATION#sha256=..."}`. LOCATION is a
-        URL or a path from the root of the repository. The archive has the layout of
-        python-build-standalone's `install_only` archives: `python/bin/python3.N` and
-        `python/lib`. Set `python_version`, too.
+        CPython for a base whose Debian packages do not include it: for each platform, the location
+        and sha256 of an archive with an unpacked CPython, as
+        `{"linux/amd64": "LOCATION#sha256=..."}`. LOCATION is a URL or a path from the root of the
+        repository. The archive has the layout of python-build-standalone's `install_only`
+        archives: `python/bin/python3.N` and `python/lib`. Also set `python_version`.
         """
     )
 
@@ -205,7 +205,7 @@ class PythonArchivesField(DictStringToStringField):
             except Failure as error:
                 problem = str(error)
             if platform not in PlatformField.valid_choices:
-                problem = f"{platform!r} is none of {', '.join(PlatformField.valid_choices)}"
+                problem = f"{platform!r} is not one of {', '.join(PlatformField.valid_choices)}"
             if problem:
                 raise InvalidFieldException(
                     f"The `{cls.alias}` field in target {address}: {problem}."
@@ -234,7 +234,7 @@ class DebianPackagesTarget(Target):
 class DebianLockTarget(Target):
     alias = "_debian_lock"
     core_fields = (*COMMON_TARGET_FIELDS, DebianFilesField, Dependencies)
-    help = "A lock of Debian packages, of those that the option `[inseam].debian_locks` matches."
+    help = "A lock of Debian packages that the option `[inseam].debian_locks` matches."
 
 
 class PythonLockFilesField(MultipleSourcesField):
@@ -247,7 +247,7 @@ class PythonLockFilesField(MultipleSourcesField):
 class PythonLockTarget(Target):
     alias = "_python_lock"
     core_fields = (*COMMON_TARGET_FIELDS, PythonLockFilesField, Dependencies)
-    help = "A lock of Python distributions, of those in the option `[inseam].locks`."
+    help = "A lock of Python distributions that the option `[inseam].locks` names."
 
 
 class GeneratedFilesField(SourcesField):
@@ -266,7 +266,7 @@ class RootfsSourcesField(GeneratedFilesField):
 class DebianInterpreterField(InterpreterField):
     help = softwrap(
         f"""
-        {InterpreterField.help} The default is the CPython that the lock has.
+        {InterpreterField.help} Default: the CPython in the lock.
         """
     )
 
@@ -274,8 +274,8 @@ class DebianInterpreterField(InterpreterField):
 class DebianPythonVersionField(PythonVersionField):
     help = softwrap(
         f"""
-        {PythonVersionField.help} It follows from the lock; another value is an error. With
-        `python_archives` it must be set.
+        {PythonVersionField.help} Default: the version in the lock; another value is an error. It
+        must be set with `python_archives`.
         """
     )
 
@@ -283,7 +283,7 @@ class DebianPythonVersionField(PythonVersionField):
 class DebianGlibcVersionField(GlibcVersionField):
     help = softwrap(
         f"""
-        {GlibcVersionField.help} It follows from the lock; another value is an error.
+        {GlibcVersionField.help} Default: the version in the lock; another value is an error.
         """
     )
 
@@ -298,7 +298,7 @@ class RegistryPythonVersionField(PythonVersionField):
     value: str
     help = softwrap(
         f"""
-        {PythonVersionField.help} It is compared with the image when that is pulled.
+        {PythonVersionField.help} It is compared with the image when the image is pulled.
         """
     )
 
@@ -308,7 +308,7 @@ class RegistryGlibcVersionField(GlibcVersionField):
     value: str
     help = softwrap(
         f"""
-        {GlibcVersionField.help} It is compared with the image when that is pulled.
+        {GlibcVersionField.help} It is compared with the image when the image is pulled.
         """
     )
 
@@ -319,8 +319,8 @@ class StdlibBytecodeField(BoolField):
     help = softwrap(
         """
         Whether OCI images get the bytecode of the standard library in a layer of its own if the
-        image of the base has none. Without it services compile the modules that they import at each
-        start. Official Python images have none.
+        base image has none, as is the case for official Python images. Without it, services compile
+        the standard modules that they import at every start.
         """
     )
 
@@ -364,7 +364,7 @@ class BaseImageField(Field):
 
 class BaseImageRootfsField(SpecialCasedDependencies):
     alias = "_rootfs"
-    help = "The root filesystem that the image contains, of a `debian_base`."
+    help = "The root filesystem of a `debian_base`, which the image contains."
 
 
 class ImageReferenceField(StringField):
@@ -407,8 +407,8 @@ class DebianBaseTarget(TargetGenerator):
     moved_fields = ()
     help = softwrap(
         """
-        A base image made of locked Debian packages. They are unpacked without running maintainer
-        scripts, without root and without a daemon.
+        A base image made of locked Debian packages. They are unpacked without maintainer scripts,
+        root or a daemon.
 
         Generates `#rootfs`, the root filesystem as one deterministic tar, and `#image`, the image
         that Docker images start from.
@@ -430,9 +430,9 @@ class DebianBuilderTarget(TargetGenerator):
     moved_fields = ()
     help = softwrap(
         """
-        Where wheels with C, C++ or Rust are built: a root filesystem of locked Debian packages,
-        with CPython, its headers and compilers. It is made when the first such wheel is built, and
-        never becomes an image. A `wheel_from_source` names it as its `builder`.
+        A root filesystem of locked Debian packages in which wheels with C, C++ or Rust are built,
+        with CPython, its headers and compilers. It is created when the first such wheel is built,
+        and never becomes an image. A `wheel_from_source` names it as its `builder`.
 
         Generates `#rootfs`, the root filesystem as one deterministic tar.
         """

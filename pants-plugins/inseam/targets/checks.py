@@ -47,7 +47,7 @@ class StructureConfigField(MultipleSourcesField):
     uses_source_roots = False
     help = softwrap(
         """
-        The file next to the BUILD file with the checks, or a list of several files. The format is
+        The file with the checks, next to the BUILD file, or a list of several files. The format is
         that of container-structure-test: `schemaVersion: "2.0.0"` with `commandTests`,
         `fileExistenceTests`, `fileContentTests` and `metadataTest`.
         """
@@ -101,7 +101,7 @@ class ImageStructureTarget(Target):
     help = softwrap(
         """
         A check of an image's files, metadata and commands with container-structure-test. The goal
-        `test` runs it with a Docker Engine, and caches the result until the image's ID or the
-        `config` changes.
+        `test` runs it in a Docker Engine and caches the result until the image's ID or the `config`
+        changes.
         """
     )

@@ -26,19 +26,19 @@ from inseam.targets.base import PlatformField
 _PORT = re.compile(r"([0-9]{1,5})(/(tcp|udp|sctp))?")
 
 
-# Directories of which the engine makes its own, or the base a link.
+# Directories that the engine replaces, or that are links in the base.
 _NOT_WRITABLE = {"bin", "dev", "lib", "lib64", "proc", "root", "run", "sbin", "sys", "tmp"}
 
 _USER = re.compile(r"[0-9]+(:[0-9]+)?")
 _LARGEST_ID = (1 << 31) - 1  # runc and Docker take no larger one
 
-# What Linux takes for execve: bytes of one string (MAX_ARG_STRLEN, with its end), and of all.
+# Linux' limits for execve: bytes of one string (MAX_ARG_STRLEN, with its NUL), and of all strings.
 _LONGEST_STRING = (1 << 17) - 1
 _LONGEST_STRINGS = 1 << 20
 
 
 def check_strings(field: type[Field], strings: Iterable[str], address: Address) -> None:
-    """Raises InvalidFieldException for arguments, or variables, that no process can be given."""
+    """Raises InvalidFieldException for arguments or variables that no process can receive."""
     total = 0
     for text in strings:
         size = len(text.encode("utf-8", "surrogateescape"))
@@ -97,7 +97,7 @@ class PortsField(Field):
     help = softwrap(
         """
         Ports that the service listens on: numbers such as `8000`, or strings such as `"53/udp"`.
-        The image declares them (EXPOSE); this publishes nothing.
+        The image declares them (EXPOSE); this does not publish them.
         """
     )
 
@@ -130,9 +130,8 @@ class EnvField(DictStringToStringField):
         can read them.
 
         Every image sets PATH and VIRTUAL_ENV for /opt/venv, PYTHONDONTWRITEBYTECODE=1,
-        PYTHONUNBUFFERED=1, TZ=UTC, LANG=C.UTF-8 and LC_ALL=C.UTF-8. A variable given here is added,
-        or replaces the one with the same name. Values are taken as they are: `$NAME` in one is not
-        expanded.
+        PYTHONUNBUFFERED=1, TZ=UTC, LANG=C.UTF-8 and LC_ALL=C.UTF-8. Variables given here are added,
+        and replace those with the same names. Values are used as they are: `$NAME` is not expanded.
         """
     )
 
@@ -149,8 +148,8 @@ class EnvField(DictStringToStringField):
             if name == "PATH" and re.search(r"\$\{?PATH\b", text):
                 raise InvalidFieldException(
                     f"The `{cls.alias}` field in target {address} sets PATH to {text!r}, but"
-                    " variables in values are not expanded. Write all of the path, which otherwise"
-                    f" is {DEFAULT_ENV['PATH']}."
+                    " variables in values are not expanded. Write the complete path; the default is"
+                    f" {DEFAULT_ENV['PATH']}."
                 )
         check_strings(cls, (f"{name}={text}" for name, text in (value or {}).items()), address)
         return value
@@ -163,8 +162,8 @@ class UserField(StringField):
     help = softwrap(
         """
         Numeric user ID, or `user:group`, that the container runs as. It must be numeric so that
-        Kubernetes can verify that it is not root (`runAsNonRoot`). The default is `nonroot` in a
-        `debian_base`, whose field `users` gives other numbers a name and a home.
+        Kubernetes can verify that it is not root (`runAsNonRoot`). In a `debian_base`, the default
+        user is named `nonroot`, and the field `users` gives other numbers a name and a home.
         """
     )
 
@@ -187,7 +186,7 @@ class UserField(StringField):
 
 class WorkingDirField(StringField):
     alias = "working_dir"
-    help = "Absolute path of the directory that the command runs in. Default: that of the base."
+    help = "Absolute path of the directory in which the command runs. Default: that of the base."
 
     @classmethod
     def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
@@ -200,7 +199,7 @@ class WorkingDirField(StringField):
 class ServiceWorkingDirField(WorkingDirField):
     default = "/app"
     value: str
-    help = "Absolute path of the directory that the service runs in."
+    help = "Absolute path of the directory in which the service runs."
 
 
 class WritableDirsField(StringSequenceField):
@@ -209,9 +208,9 @@ class WritableDirsField(StringSequenceField):
     value: Tuple[str, ...]
     help = softwrap(
         """
-        Absolute paths of directories that the service writes to. The image contains them empty,
-        owned by its `user` and group 0 with mode 0770, so that they are also writable for the
-        arbitrary users of OpenShift, which are in group 0.
+        Absolute paths of directories that the service writes to. The image contains them as empty
+        directories, owned by `user` and group 0 with mode 0770, so that OpenShift's arbitrary
+        users, which are in group 0, can also write to them.
         """
     )
 
@@ -234,9 +233,9 @@ class VolumesField(StringSequenceField):
     value: Tuple[str, ...]
     help = softwrap(
         """
-        Absolute paths that the image declares as volumes. Engines create a volume for each
-        container there, and fill it from the image; list the path in `writable_dirs`, too, if the
-        service writes to it.
+        Absolute paths that the image declares as volumes. For each container, engines create a
+        volume there and fill it from the image. If the service writes to a path, list it in
+        `writable_dirs`, too.
         """
     )
 
@@ -293,10 +292,10 @@ class OciPlatformsField(StringSequenceField):
     value: Tuple[str, ...]
     help = softwrap(
         """
-        Platforms to build the OCI image for, such as `["linux/amd64", "linux/arm64"]`. Several
-        platforms become an image index. Nothing is emulated: each platform gets the packages and
-        wheels that are locked for it. Default: the platform of the base. `#image` is always built
-        for that one.
+        Platforms to build the OCI image for, such as `["linux/amd64", "linux/arm64"]`. With several
+        platforms, the image is an image index. Nothing is emulated: each platform gets the packages
+        and wheels that are locked for it. Default: the platform of the base, for which `#image` is
+        always built.
         """
     )
 
@@ -319,7 +318,7 @@ class OciCompressionField(StringField):
     valid_choices = ("gzip", "zstd")
     help = softwrap(
         """
-        How the layers of the OCI image are compressed. Every registry and engine supports gzip;
-        zstd is smaller and faster, but needs Docker 23 or newer.
+        Compression of the layers of the OCI image. Every registry and engine supports gzip; zstd is
+        smaller and faster, but needs Docker 23 or newer.
         """
     )

@@ -55,8 +55,8 @@ class OciUserField(UserField):
     default = None  # type: ignore[assignment]
     help = softwrap(
         """
-        Numeric user, or `user:group`, that the container runs as. Default: that of the
-        `python_service` whose `#layers` it has, otherwise 65532:65532.
+        Numeric user ID, or `user:group`, that the container runs as. Default: that of the
+        `python_service` whose `#layers` the image contains, otherwise 65532:65532.
         """
     )
 
@@ -64,9 +64,9 @@ class OciUserField(UserField):
 class OciWritableDirsField(WritableDirsField):
     help = softwrap(
         """
-        Absolute paths of directories in the image's layers that its program writes to, for
-        `image.json` and `container.yaml`, and for `run` with `--read-only`. Default: those of the
-        `python_service` whose `#layers` it has.
+        Absolute paths of directories in the image's layers that its program writes to. They are
+        used in `image.json` and `container.yaml`, and by `run` with `--read-only`. Default: those
+        of the `python_service` whose `#layers` the image contains.
         """
     )
 
@@ -76,7 +76,7 @@ class OciHealthcheckField(CommandField):
     help = softwrap(
         """
         Command that checks the container's health, in exec form. Docker reads it from the image's
-        configuration. For Kubernetes it is written to `container.yaml` next to the image.
+        configuration. For Kubernetes, it is written to `container.yaml` next to the image.
         """
     )
 
@@ -190,9 +190,9 @@ class OciLayoutTarget(Target):
         it in `packages` of an `archive`, in `runtime_package_dependencies` of `python_tests`, or in
         `execution_dependencies` of a `shell_command`.
 
-        As a dependency, `#oci` is only its `image.json`: the layout that `package` writes to `dist`
-        shares its blobs with those of other images, outside of Pants' caches. An `oci_layout`
-        costs a copy of the image: in `dist` if it is packaged, and in each sandbox that uses it,
-        where large blobs are hard links.
+        As a dependency, `#oci` provides only its `image.json`, because the layout that `package`
+        writes to `dist` shares its blobs with other images, outside of Pants' caches. An
+        `oci_layout` costs a copy of the image: in `dist` if it is packaged, and in each sandbox
+        that uses it, where large blobs are hard links.
         """
     )

@@ -59,7 +59,7 @@ class LayersWritableDirsField(StringSequenceField):
     alias = "_writable_dirs"
     default = ()
     value: Tuple[str, ...]
-    help = "Directories that belong to the user of the service: `<user>:<path>`."
+    help = "Directories that the user of the service owns: `<user>:<path>`."
 
 
 class LayersBaseField(SpecialCasedDependencies):
@@ -192,7 +192,7 @@ class VenvLayerTarget(Target):
         unchanged, and its own layers contain only its other wheels.
 
         The layer's bytes depend on the lock and on this target, not on the services that use it.
-        The layer has this target's name, which must differ from the names of the image's other
-        layers.
+        The layer is named after this target, and its name must differ from those of the image's
+        other layers.
         """
     )

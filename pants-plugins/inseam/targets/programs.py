@@ -102,9 +102,9 @@ class ServiceServerField(StringField):
     help = softwrap(
         """
         Serves the application that `entry_point` names: an ASGI application with `uvicorn`, a WSGI
-        application with `gunicorn`. The server is installed from the service's lock. It listens
-        on the HOST (default 0.0.0.0) and PORT of its environment, and gives requests
-        SHUTDOWN_TIMEOUT seconds (default 10) to end after SIGTERM; `args` are its further options.
+        application with `gunicorn`. The server is installed from the service's lock. It reads HOST
+        (default 0.0.0.0) and PORT from its environment, and gives requests SHUTDOWN_TIMEOUT seconds
+        (default 10) to finish after SIGTERM. `args` are further options of the server.
         """
     )
 
@@ -118,10 +118,11 @@ class ServiceHealthcheckField(StringField):
     alias = "healthcheck"
     help = softwrap(
         """
-        The health check, in the same form as `entry_point`. It must exit with 0 if the service is
-        healthy. The image declares it as Docker's HEALTHCHECK (interval 10 s, timeout 2 s, start
-        period 5 s, 3 retries), and contains it as `/opt/venv/bin/healthcheck`, for an exec probe of
-        Kubernetes. Without this field there is no HEALTHCHECK and no `#healthcheck` target.
+        The health check, as `module:function` or `file.py:function`. It must exit with 0 if the
+        service is healthy. The image declares it as Docker's HEALTHCHECK (interval 10 s, timeout
+        2 s, start period 5 s, 3 retries) and contains it as `/opt/venv/bin/healthcheck`, for an
+        exec probe in Kubernetes. Without this field, there is no HEALTHCHECK and no `#healthcheck`
+        target.
         """
     )
 
@@ -137,8 +138,8 @@ class ServiceHealthcheckPathField(StringField):
     help = softwrap(
         """
         A path, such as `/health`, instead of a `healthcheck`. The image contains a health check
-        that requests it from the PORT of its environment (default: the first of `ports`, or 8000),
-        and is healthy if the status is 200 to 399.
+        that requests this path at the PORT in its environment (default: the first of `ports`, or
+        8000) and succeeds if the status is 200 to 399.
         """
     )
 
@@ -168,11 +169,11 @@ class ServiceProgramsField(Field):
         """
         Programs of the service by name, such as `{"worker": "shop.worker:main"}`. A value is an
         entry point, or a dictionary with `entry_point` and any of `args`, `healthcheck`,
-        `healthcheck_path` and `server`, which mean what the service's fields of these names mean.
-        Every image of the service contains all of them, each as `/opt/venv/bin/<name>`. Each one
-        also has an image of its own, `#<name>`, which has the same layers, starts that program, and
-        has the repository of the service with `-<name>` appended. `#oci` starts the `entry_point`;
-        without one, the first of the programs.
+        `healthcheck_path` and `server`, which have the same meaning as the fields of the service.
+        Every image of the service contains all programs, each as `/opt/venv/bin/<name>`. Each
+        program also has its own image, `#<name>`, which has the same layers and starts that
+        program; its repository is the service's with `-<name>` appended. `#oci` starts the
+        `entry_point` or, without one, the first program.
         """
     )
 

@@ -88,7 +88,7 @@ class ServicePackageField(StringSequenceField):
     value: Optional[Tuple[str, ...]]
     help = softwrap(
         """
-        What the service is packaged as: any of `oci`, `image`, `pex` and `layers`. Default: the
+        Artifacts to package the service as: any of `oci`, `image`, `pex` and `layers`. Default: the
         option `[inseam].package`.
         """
     )
@@ -100,7 +100,7 @@ class ServiceLabelsField(DockerImageBuildImageLabelsOptionField):
 
 class PublishedInsteadField(StringField):
     alias = "_published_instead"
-    help = "The `oci_image` that `publish` pushes instead of this image, if it does."
+    help = "The `oci_image` that `publish` pushes instead of this image, if any."
 
 
 class ServiceImageTarget(DockerImageTarget):
@@ -156,7 +156,7 @@ class PythonServiceTarget(TargetGenerator):
           * `#layers`, deterministic layers: a venv with the wheels at /opt/venv, the code at /app;
 
           * `#oci`, a slim `oci_image` of the base and these layers, built without a daemon, and
-            such an image, `#<name>`, for each of its `programs`;
+            one such image, `#<name>`, for each of its `programs`;
 
           * if `package` has `image`: `#image`, a `docker_image` of the same layers, built by a
             Docker Engine;
@@ -164,7 +164,7 @@ class PythonServiceTarget(TargetGenerator):
           * if `package` has `pex`: `#pex` and `#healthcheck`, `pex_binary` targets of the service
             and its health check.
 
-        Fields may be parametrized. Paths and names of images then contain the parameters, unless
-        the names of images are parametrized themselves.
+        Fields may be parametrized. The paths and names of images then contain the parameters,
+        unless the names are parametrized themselves.
         """
     )

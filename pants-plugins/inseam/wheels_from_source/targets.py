@@ -1,4 +1,4 @@
-"""Declares how a wheel is built where sources alone do not say it: `wheel_from_source`."""
+"""Declares how a wheel is built if its sources alone do not say so: `wheel_from_source`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class DistributionField(StringField):
     value: str
     help = softwrap(
         """
-        Name of the distribution in the lock, like `mysqlclient`. It says how that one is built in
-        every resolve that has no fitting wheel of it.
+        Name of the distribution in the lock, such as `mysqlclient`. The declaration applies to
+        every resolve that has no matching wheel for it.
         """
     )
 
@@ -35,9 +35,9 @@ class BuilderField(StringField):
     alias = "builder"
     help = softwrap(
         """
-        Address of the `debian_builder` whose packages hold the compilers and headers, like
-        `//docker/builder:debian`. The build sees its files and nothing else, and nothing of them
-        reaches an image. Its glibc must not be newer than that of the image's base. Default: none;
+        Address of the `debian_builder` whose packages contain the compilers and headers, such as
+        `//docker/builder:debian`. The build sees only the builder's files, and none of them reach
+        an image. The builder's glibc must not be newer than that of the image's base. By default,
         the wheel is built by CPython alone, without a compiler, once for all platforms.
         """
     )
@@ -47,7 +47,7 @@ class BuilderGroupsField(StringSequenceField):
     alias = "builder_groups"
     default = ()
     value: Tuple[str, ...]
-    help = "Groups of the builder's list of packages that this build needs besides `base`."
+    help = "Groups in the builder's list of packages that this build needs in addition to `base`."
 
 
 class BuildEnvField(DictStringToStringField):
@@ -56,8 +56,8 @@ class BuildEnvField(DictStringToStringField):
     value: Optional[FrozenDict[str, str]]
     help = softwrap(
         """
-        Environment variables of the build, like `{"CFLAGS": "-O2"}`. In values, `{here}` is the
-        folder of the build. Nothing of your own environment is there.
+        Environment variables for the build, such as `{"CFLAGS": "-O2"}`. In values, `{here}` is the
+        folder of the build. The build gets none of your own environment variables.
         """
     )
 
@@ -68,7 +68,7 @@ class ConfigSettingsField(StringSequenceField):
     value: Tuple[str, ...]
     help = softwrap(
         """
-        Settings for the build backend (PEP 517), like `["--build-option=--no-ssl"]`. A name that
+        Settings for the build backend (PEP 517), such as `["--build-option=--no-ssl"]`. A name that
         occurs several times has several values.
         """
     )
@@ -94,7 +94,7 @@ class PatchesField(MultipleSourcesField):
     expected_file_extensions = (".patch", ".diff")
     help = softwrap(
         """
-        Patches beside the BUILD file, applied to the sources in this order, as by `patch -p1`.
+        Patches next to the BUILD file, applied to the sources in this order, as by `patch -p1`.
         """
     )
 
@@ -103,8 +103,8 @@ class BuildResolveField(StringField):
     alias = "build_resolve"
     help = softwrap(
         """
-        The resolve with what this build requires, for one that needs other versions than the rest,
-        like an old setuptools. Default: `[inseam].build_resolve`.
+        The resolve with the requirements of this build, if it needs other versions than the rest,
+        such as an old setuptools. Default: `[inseam].build_resolve`.
         """
     )
 
@@ -112,8 +112,8 @@ class BuildResolveField(StringField):
 class WheelDependenciesField(Dependencies):
     help = softwrap(
         """
-        Targets that own what else the wheel is built from, like the `files` of a project in the
-        repository that the lock names as a directory. It decides nothing but what
+        Targets that own other files from which the wheel is built, such as the `files` of a project
+        in the repository that the lock names as a directory. They only affect what
         `--changed-since` finds.
         """
     )
@@ -134,7 +134,7 @@ class WheelFromSourceTarget(Target):
     )
     help = softwrap(
         """
-        How the wheel of a distribution is built from the sources that the lock has. Sources of pure
-        Python need no declaration.
+        How the wheel of a distribution is built from the sources in the lock. Pure Python sources
+        need no declaration.
         """
     )

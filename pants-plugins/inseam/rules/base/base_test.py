@@ -279,7 +279,7 @@ def test_an_archive_that_is_not_in_the_repository_is_named(runner: RuleRunner) -
     [
         ({"linux/amd64": "vendor/cpython.tar.gz"}, "ends in `#sha256=`"),
         ({"linux/amd64": f"ftp://x.example/a.tar.gz#sha256={SHA256}"}, "one of the kinds"),
-        ({"linux/mips": f"vendor/cpython.tar.gz#sha256={SHA256}"}, "'linux/mips' is none of"),
+        ({"linux/mips": f"vendor/cpython.tar.gz#sha256={SHA256}"}, "'linux/mips' is not one of"),
     ],
 )
 def test_an_archive_is_named_by_platform_with_its_hash(

@@ -145,12 +145,12 @@ class VendorSubsystem(GoalSubsystem):
     name = "vendor-debian-packages"
     help = softwrap(
         """
-        Put the locked packages of `debian_base` targets into a folder, by their sha256.
+        Copy the locked packages of `debian_base` targets to a folder, named by their sha256.
 
-        Mirrors drop a package once a newer version is there. With a copy of the folder, in the
-        repository, on a disk or in a bucket, and the option `[inseam].debian_vendor`, a base can be
-        built as long as you keep the copy. Packages that are already there are not fetched again,
-        and nothing is removed: older commits need older packages.
+        Mirrors drop a package once a newer version is available. If you keep a copy of the folder,
+        in the repository, on a disk or in a bucket, and set `[inseam].debian_vendor`, the base can
+        always be built. Packages that are already there are not fetched again, and nothing is
+        removed, because older commits need older packages.
         """
     )
 
@@ -158,8 +158,8 @@ class VendorSubsystem(GoalSubsystem):
         default=None,
         help=softwrap(
             f"""
-            The folder, as a path from the root of the repository. Default: the one that
-            `[inseam].debian_vendor` names, or `{_DEFAULT_FOLDER}`.
+            The folder, as a path from the root of the repository. Default: the folder in
+            `[inseam].debian_vendor`, or `{_DEFAULT_FOLDER}`.
             """
         ),
     )
@@ -209,13 +209,13 @@ class CheckSubsystem(GoalSubsystem):
     name = "check-debian-locks"
     help = softwrap(
         """
-        Compare the locks of `debian_base` targets with what Debian has now.
+        Compare the locks of `debian_base` targets with Debian's current packages.
 
-        Lists, from Debian's signed indexes, packages that have updates, with the version and suite
-        of the fix, and packages that the mirrors dropped. The exit code is 0 if nothing has to be
-        done, 2 if there are security updates, 4 if a package cannot be fetched from anywhere any
-        more, not from `[inseam].debian_vendor` or `[inseam].debian_snapshot` either, and 6 for
-        both; 1 if the check failed.
+        Reads Debian's signed indexes and lists packages that have updates, with the version and
+        suite of the fix, and packages that the mirrors dropped. The exit code is 0 if there is
+        nothing to do, 2 if there are security updates, 4 if a package can no longer be fetched from
+        a mirror, `[inseam].debian_vendor` or `[inseam].debian_snapshot`, 6 for both, and 1 if the
+        check failed.
         """
     )
 

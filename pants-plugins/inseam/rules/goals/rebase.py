@@ -36,9 +36,9 @@ class RebaseSubsystem(GoalSubsystem):
         """
         Put the layers of packaged images on another base, changing only metadata.
 
-        The result is byte for byte the image that a build on the new base gives, if that build
-        makes the same layers. The images are the given `oci_image` targets, as `package` wrote them
-        to `dist`, and the layouts in `--rebase-layouts`.
+        If a full build on the new base would make the same layers, the result is byte for byte the
+        image that it would give. The images are the given `oci_image` targets, as `package` wrote
+        them to `dist`, and the layouts in `--rebase-layouts`.
         """
     )
 
@@ -65,8 +65,8 @@ class RebaseSubsystem(GoalSubsystem):
         default=None,
         help=softwrap(
             """
-            Where to write the rebased image, as a path from the root of the repository. Allowed for
-            a single image only. Default: replace the image's layout.
+            Where to write the rebased image, as a path from the root of the repository. Only
+            allowed for a single image. Default: replace the image's layout.
             """
         ),
     )

