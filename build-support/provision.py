@@ -1,4 +1,4 @@
-"""Fills the launcher's cache: `pants` and `.pants.bootstrap` start it if an entry is missing.
+"""Fills the launcher's cache: `pants` and `.pants.bootstrap` run it if an entry is missing.
 
 Usage: python3.9 provision.py pants|pex LOCK ENTRY
        python3.9 provision.py index ENTRY

@@ -1,12 +1,13 @@
-"""Records what versions of Pants offer to the rule set, as a table that tests compare it with.
+"""Records the interfaces of several versions of Pants, in a table that tests compare calls with.
 
 Usage: record_pants.py VERSION=FOLDER=HELP...
 
 FOLDER is the folder `pants` of a version's Python sources, installed or checked out; HELP is what
 `pants help-all` prints in this repository with it. Writes pants-plugins/inseam/compat/api.json:
-for each name that a module of the rule set imports from Pants, and each version, the parameters
-that it is called with, for a function with types and after `->` the result; null where the version
-lacks it. What all versions agree on stands once, at "*". Nothing of Pants is run or imported.
+for each name that a module of the rule set imports from Pants, and each version, its parameters;
+for a function, also their types and, after `->`, the result. It is null if the version does not
+have the name. If all versions agree, there is a single value, under "*". Pants is neither run nor
+imported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Creates an entry of the launcher's cache once, also if several processes ask or one dies."""
+"""Creates an entry of the launcher's cache once, even if several processes need it or one dies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import NoReturn
 
 
 def say(message: str) -> None:
-    """Prints a line for the person at the terminal; stdout belongs to Pants."""
+    """Prints a line for the user to stderr; stdout belongs to Pants."""
     print(f"pants: {message}", file=sys.stderr, flush=True)
 
 
@@ -25,11 +25,11 @@ def fail(message: str) -> NoReturn:
 
 @contextlib.contextmanager
 def exclusive(entry: Path) -> Iterator[None]:
-    """Holds the lock of the cache entry that is going to be made at `entry`.
+    """Holds the lock for creating the cache entry `entry`.
 
     The kernel releases the lock when the last process that holds its file descriptor ends. The
-    descriptor is inheritable, so with `close_fds=False` a child that outlives a killed parent
-    still keeps others away from the files that it writes.
+    descriptor is inheritable, so a child started with `close_fds=False` keeps the lock even if its
+    parent is killed, and no other process touches the files that it writes.
     """
     entry.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(entry.parent / f".{entry.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -46,7 +46,7 @@ def exclusive(entry: Path) -> Iterator[None]:
 
 
 def remove(path: Path) -> None:
-    """Removes a file, a link or a whole folder, if it is there."""
+    """Removes a file, a link or a whole folder, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     elif path.is_symlink() or path.exists():
@@ -54,7 +54,7 @@ def remove(path: Path) -> None:
 
 
 def publish(made: Path, entry: Path) -> None:
-    """Lets the link `entry` point to the finished sibling folder `made`, in one atomic step."""
+    """Points the link `entry` to the finished sibling folder `made`, in one atomic step."""
     link = entry.parent / f".{entry.name}.link"
     remove(link)
     link.symlink_to(made.name)

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# What `pants` and `.pants.bootstrap` share: messages, hashes, the cache's place, a Python.
+# Functions for `pants` and `.pants.bootstrap`: messages, hashes, the cache, finding a Python.
 
-# Some containers and services have no HOME; the password database has.
+# Some containers and services do not set HOME; the password database has it.
 [[ -n ${HOME:-} ]] || HOME=~
 
-# Prints a line for the person at the terminal; stdout belongs to Pants.
+# Prints a line for the user to stderr; stdout belongs to Pants.
 inseam_say() {
   printf 'pants: %s\n' "$*" >&2
 }
@@ -22,13 +22,13 @@ inseam_hash() {
   printf '%s' "${sum:0:16}"
 }
 
-# Sets INSEAM_CACHE, the folder of everything that the launcher makes.
+# Sets INSEAM_CACHE, the folder for everything that the launcher creates.
 inseam_cache() {
   local LC_ALL=C home=${XDG_CACHE_HOME:-}
-  # The XDG base directory specification has relative paths ignored.
+  # The XDG base directory specification says to ignore relative paths.
   [[ $home == /* ]] || home=$HOME/.cache
   INSEAM_CACHE=$home/inseam
-  # Pants opens the path of a file: URL as it stands in the URL, percent-encoded.
+  # Pants opens the path of a file: URL as it is written in the URL, percent-encoded.
   [[ $INSEAM_CACHE != *[!A-Za-z0-9._/@+,:=~%-]* ]] ||
     inseam_die "Pants cannot read files below $home: the path contains a space or another" \
       "character that URLs encode. Set XDG_CACHE_HOME to a path without such characters and run" \
@@ -50,8 +50,8 @@ inseam_pinned() {
   inseam_die "$2 does not pin $3. Add a line $3==VERSION with its hashes."
 }
 
-# Runs a program with the first CPython found of the Python versions $1, in that order of preference.
-# That a file exists is not enough: a pyenv shim of a version that isn't selected exits 127.
+# Runs a program with the first CPython found of the versions $1, in that order of preference.
+# Each candidate is run, because a pyenv shim for a version that is not selected exits with 127.
 inseam_python() {
   local versions=$1 version candidate
   shift

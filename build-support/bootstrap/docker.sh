@@ -2,15 +2,15 @@
 # Finds the Docker Engine for `.pants.bootstrap`. If there is none, Pants skips Docker images.
 
 # Sets INSEAM_ARGS to the arguments of Pants, if they are known. The official launcher sources this
-# file in `bash -c '... exec launcher "$0" "$@"' ARGS`, where $0 is the first of them; its early
-# versions give none, and then $0 is bash.
+# file in `bash -c '... exec launcher "$0" "$@"' ARGS`, where $0 is the first argument. Early
+# versions pass no arguments; then $0 is bash.
 inseam_args() {
   INSEAM_ARGS=("$@")
   if [[ -n ${BASH_EXECUTION_STRING:-} && ${0##*/} != bash ]]; then INSEAM_ARGS=("$0" "$@"); fi
 }
 
-# Reads the arguments: sets INSEAM_DOCKER_GOAL if a goal can concern images (or the goals aren't
-# known), INSEAM_IMAGE to the first image that is named, INSEAM_OTHERS if something else is asked.
+# Reads the arguments: sets INSEAM_DOCKER_GOAL if a goal may involve images (or the goals are not
+# known), INSEAM_IMAGE to the first image that is named, and INSEAM_OTHERS if other targets are.
 inseam_read_args() {
   local arg
   INSEAM_DOCKER_GOAL='' INSEAM_IMAGE='' INSEAM_OTHERS=''
@@ -27,7 +27,7 @@ inseam_read_args() {
   if (($# == 0)); then INSEAM_DOCKER_GOAL=unknown; fi
 }
 
-# Runs a command quietly, and fails if it takes more than so many hundredths of a second.
+# Runs a command without output, and fails if it takes longer than $1 hundredths of a second.
 inseam_within() {
   local hundredths=$1 pid
   shift
@@ -43,9 +43,9 @@ inseam_within() {
   wait "$pid"
 }
 
-# Sets INSEAM_NO_DOCKER to the reason why no Docker Engine can be used, empty if one answers. The
-# usual case, a local socket, costs one small request; otherwise the client is asked. Also sets
-# INSEAM_DOCKER_CONTEXT to the client's context, if one is selected.
+# Sets INSEAM_NO_DOCKER to the reason why no Docker Engine can be used, or to "" if one responds. In
+# the usual case, a local socket, this costs one small request; otherwise it runs the client. Also
+# sets INSEAM_DOCKER_CONTEXT to the client's context, if one is selected.
 inseam_find_engine() {
   local socket=/var/run/docker.sock config=${DOCKER_CONFIG:-$HOME/.docker}/config.json context=''
   INSEAM_NO_DOCKER='' INSEAM_DOCKER_CONTEXT=''
@@ -102,7 +102,7 @@ inseam_append() {
   esac
 }
 
-# Skips what needs a Docker Engine when there is none, or says why that is not possible.
+# Skips targets that need a Docker Engine, or fails if one of them was requested.
 inseam_without_docker() {
   local remedy="start one (systemctl start docker; Docker Desktop; as root in a container:\
  .ci/docker-engine) or install one (Debian and Ubuntu: apt-get install docker.io)"
@@ -121,8 +121,8 @@ inseam_without_docker() {
   fi
 }
 
-# Whether the docker client $1 can build with BuildKit inside a Pants sandbox: since version 23
-# that is the work of its plugin buildx, which is looked for without the HOME of the user.
+# Whether the docker client $1 can build with BuildKit inside a Pants sandbox. Since version 23 it
+# needs the plugin buildx for that, and must find it without the user's HOME.
 inseam_has_buildkit() {
   local version
   version=$("$1" --version 2>/dev/null) || return 1
@@ -130,7 +130,7 @@ inseam_has_buildkit() {
   ((${version%%.*} < 23)) || env -u HOME -u DOCKER_CONFIG "$1" buildx version >/dev/null 2>&1
 }
 
-# Prints everything that decides which client is picked: size, time and inode of every candidate.
+# Prints what decides which client is picked: the size, time and inode of every candidate.
 inseam_docker_clients() {
   local IFS=$'\n'
   # shellcheck disable=SC2046 # One line, one path.
@@ -138,7 +138,7 @@ inseam_docker_clients() {
 }
 
 # Prints the folder of the first client on PATH that can build with BuildKit and reach the engine,
-# `-` if that is the first one anyway or there is none; on a second line its major version.
+# or `-` if that is the first client anyway or there is none; on a second line, its version.
 inseam_pick_client() {
   local client first=''
   while IFS= read -r client; do
@@ -152,7 +152,7 @@ inseam_pick_client() {
   printf -- '-\nnone\n'
 }
 
-# Gives Pants' docker backend the client to use and the variables that its sandbox would lack.
+# Tells Pants' docker backend which client to use and which variables its sandbox needs.
 inseam_with_docker() {
   local entry folder version name
   entry=$INSEAM_CACHE/docker/$(inseam_docker_clients | inseam_hash)
@@ -177,7 +177,7 @@ inseam_with_docker() {
     DOCKER_BUILDKIT; do
     [[ -z ${!name:-} ]] || inseam_append PANTS_DOCKER_ENV_VARS "$name"
   done
-  # Contexts are kept in the user's home.
+  # Contexts are stored in the user's home.
   [[ -z $INSEAM_DOCKER_CONTEXT ]] || inseam_append PANTS_DOCKER_ENV_VARS HOME
 }
 

@@ -1,7 +1,7 @@
-"""Finds out from pip where the files of the Python package index live.
+"""Determines from pip's settings where the files of the Python package index are.
 
-The answer is a file of two lines: the files' host and the path before `/packages/`, as "host" or
-"host/path"; and the URL of the index, empty if it is pip's default one.
+Writes a file of two lines: the files' host and the path before `/packages/`, as "host" or
+"host/path"; and the URL of the index, empty if it is pip's default.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from urllib.parse import unquote, urljoin, urlsplit
 from bootstrap.cache import fail, say
 from bootstrap.pip_runner import python_with_pip
 
-# A distribution that every index has and whose page is short.
+# A distribution that every index has, with a short page.
 SMALL_PROJECT = "ansicolors"
 LONGEST_PAGE = 10_000_000  # bytes
 
-# The layout that the files of the default index have, and so those of mirrors that keep its paths.
+# The layout of the files on the default index, and on mirrors that keep its paths.
 FILE_URL = re.compile(
     r"https?://(?:[^@/]*@)?(?P<prefix>.+)/packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]+$"
 )
 
 
 def pip_settings(python: Path) -> Mapping[str, str]:
-    """The settings of pip that matter here, by name; the most specific place wins."""
+    """The settings of `pip install`, by name; the most specific place wins."""
     listed = subprocess.run(
         [str(python), "-E", "-s", "-m", "pip", "config", "list"],
         stdin=subprocess.DEVNULL,
@@ -54,7 +54,7 @@ def pip_settings(python: Path) -> Mapping[str, str]:
 
 
 def pip_defaults(python: Path) -> tuple[str, str]:
-    """The default index's URL and its files' host, which pip has built in."""
+    """The URL of the default index and the host of its files, which are built into pip."""
     program = (
         "from pip._internal.models.index import PyPI; print(PyPI.simple_url);"
         "print(PyPI.file_storage_domain)"
@@ -91,7 +91,7 @@ def files_prefix(page_url: str, page: str) -> str | None:
 
 
 class Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects; credentials are for the server that they were configured for."""
+    """Follows redirects; sends credentials only to the server that they are configured for."""
 
     def redirect_request(
         self,
@@ -114,7 +114,10 @@ def origin(url: str) -> tuple[str, str]:
 
 
 def fetch(url: str, settings: Mapping[str, str]) -> tuple[str, str]:
-    """Gets a page with pip's certificates, proxy and the URL's credentials: its URL and text."""
+    """Fetches a page with pip's certificates and proxy, and the URL's credentials.
+
+    Returns the URL after redirects, and the text.
+    """
     parts = urlsplit(url)
     context = ssl.create_default_context(cafile=settings.get("cert"))
     if parts.hostname in settings.get("trusted-host", "").split():
@@ -151,11 +154,11 @@ def main(entry: Path) -> None:
         try:
             prefix = files_prefix(*fetch(f"{index}/{SMALL_PROJECT}/", settings))
         except (OSError, HTTPException, ValueError) as error:
-            place = index.rpartition("@")[2]  # no password is shown
+            place = index.rpartition("@")[2]  # without a password
             fail(
-                f"cannot find out from the package index at {place} where its files are ({error})."
-                " Check the network and pip's settings (pip config list), then run the same"
-                " command again."
+                f"cannot determine where the package index at {place} has its files ({error})."
+                " Check the network and pip's settings (pip config list), then run the same command"
+                " again."
             )
         if prefix is None:
             fail(

@@ -1,8 +1,8 @@
-"""Installs the locked Pants into a venv of the launcher's cache.
+"""Installs the locked Pants into a venv in the launcher's cache.
 
-LOCK is a requirements file with hashes. ENTRY is where the venv is to appear; it is a link to a
-folder beside it whose name also tells the interpreter. A venv can't be moved, so it is made under
-that final name, and the link appears when it is complete.
+LOCK is a requirements file with hashes. ENTRY becomes a link to the venv, a folder next to it whose
+name also identifies the interpreter. A venv cannot be moved, so it is created under its final name,
+and the link is created when the venv is complete.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def is_complete(entry: Path) -> bool:
 
 
 def interpreter_id() -> str:
-    """Names the interpreter that runs this program: a venv is tied to its version and place."""
+    """Identifies the interpreter that runs this program: a venv is tied to its version and path."""
     place = hashlib.sha256(os.path.realpath(sys.executable).encode()).hexdigest()
     return f"cp{platform.python_version()}-{place[:8]}"
 
 
 def create(folder: Path, lock: Path) -> None:
-    """Makes the venv: Pants as locked, and its native client where it runs on this platform."""
+    """Creates the venv: the locked Pants, and its native client if it runs on this platform."""
     run_pip(
         pip_for_new_venv(folder),
         ["install", "--require-hashes", "--no-deps", "--requirement", str(lock)],
@@ -69,7 +69,7 @@ def main(lock: Path, entry: Path) -> None:
         start = time.monotonic()
         folder = entry.parent / f"{entry.name}-{interpreter_id()}"
         say(f"installing Pants for CPython {platform.python_version()} into {folder} (once)")
-        # Nobody uses what no link points to: it is what a killed installation left.
+        # Folders without a link to them are unused: an interrupted installation left them behind.
         for leftover in [entry, *entry.parent.glob(f"{entry.name}-*")]:
             remove(leftover)
         try:

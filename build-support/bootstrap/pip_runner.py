@@ -1,4 +1,4 @@
-"""Runs pip, and says in a person's words what went wrong when it fails."""
+"""Runs pip, and explains in plain words what went wrong if it fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bootstrap.cache import fail
 
-# Settings of the user's pip that are meant for their own installations, not for ours.
+# Settings of the user's pip that apply to their own installations, not to ours.
 NOT_FOR_US = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_HASHES", "PIP_CONSTRAINT")
 
 UNREACHABLE = (
@@ -27,13 +27,13 @@ UNREACHABLE = (
     "ProxyError",
     "SSLError",
     "NewConnectionError",
-    # All that pip says when it is configured not to retry.
+    # The only hint that pip gives when it is configured not to retry.
     "(from versions: none)",
 )
 
 
 def own_pip_version() -> tuple[int, ...]:
-    """The version of this interpreter's pip, (0,) if it has none."""
+    """The version of this interpreter's pip, or (0,) if it has none."""
     pip = subprocess.run(
         [sys.executable, "-I", "-m", "pip", "--version"],
         stdin=subprocess.DEVNULL,
@@ -46,7 +46,7 @@ def own_pip_version() -> tuple[int, ...]:
 
 
 def create_venv(folder: Path, with_pip: bool) -> None:
-    """Makes a venv of this interpreter, or exits with a message that says what is missing."""
+    """Creates a venv for this interpreter, or exits with a message that says what is missing."""
     try:
         venv.create(folder, with_pip=with_pip)
     except (subprocess.CalledProcessError, ImportError) as error:
@@ -58,7 +58,7 @@ def create_venv(folder: Path, with_pip: bool) -> None:
 
 
 def python_with_pip(scratch: Path) -> Path:
-    """This interpreter if it has pip, else that of a venv with pip, made in `scratch`."""
+    """This interpreter if it has pip, otherwise that of a new venv with pip in `scratch`."""
     if own_pip_version() > (0,):
         return Path(sys.executable)
     create_venv(scratch / "venv", with_pip=True)
@@ -66,9 +66,9 @@ def python_with_pip(scratch: Path) -> Path:
 
 
 def pip_for_new_venv(folder: Path) -> Sequence[str]:
-    """Makes a venv and returns the command of a pip that installs into it.
+    """Creates a venv and returns the command of a pip that installs into it.
 
-    From 22.3 on, the pip that is there already can do it. That saves installing one.
+    From 22.3 on, an existing pip can do this, which saves installing another one.
     """
     shared = own_pip_version() >= (22, 3)
     create_venv(folder, with_pip=not shared)
@@ -100,27 +100,27 @@ def run_pip(pip: Sequence[str], arguments: Sequence[str], lock: Path) -> None:
 
 
 def explanation(returncode: int, output: str, lock: Path) -> str:
-    """What pip's failure means and what to do about it, above the lines that say so."""
+    """What pip's failure means and what to do about it, followed by the relevant output."""
     lines = [line for line in output.splitlines() if "ERROR" in line or "Error" in line]
     told = "\n".join(f"    {line}" for line in (lines or output.splitlines())[-8:])
     if "DO NOT MATCH THE HASHES" in output:
         problem = (
             f"a downloaded file is not the one that {lock} locks, so nothing was installed. If a"
-            " mirror or a find-links folder serves a rebuilt file, point pip elsewhere; if a"
-            " broken file is cached, `python3.9 -m pip cache purge` drops it."
+            " mirror or a find-links folder serves a rebuilt file, point pip elsewhere. If a"
+            " broken file is cached, remove it with `python3.9 -m pip cache purge`."
         )
     elif any(symptom in output for symptom in UNREACHABLE):
         problem = (
-            "the Python package index can't be reached, or isn't one. Check the network; behind a"
-            " proxy set HTTPS_PROXY; for a mirror set `pip config set global.index-url URL` or"
-            " PIP_INDEX_URL. Then type the same command again."
+            "the Python package index can't be reached, or is not a package index. Check the"
+            " network. Behind a proxy, set HTTPS_PROXY. For a mirror, run `pip config set"
+            " global.index-url URL` or set PIP_INDEX_URL. Then run the same command again."
         )
     elif "No matching distribution found" in output:
         problem = (
-            f"the Python package index that pip is configured for lacks a file that {lock} pins"
-            " for this platform. Point pip to a complete index (PIP_INDEX_URL), then type the"
-            " same command again."
+            f"the package index in pip's configuration does not have a file that {lock} pins for"
+            " this platform. Point pip to a complete index (PIP_INDEX_URL), then run the same"
+            " command again."
         )
     else:
-        problem = f"pip failed (exit code {returncode}) on {lock}. Its last lines say why."
+        problem = f"pip failed on {lock} (exit code {returncode}). Its last lines of output:"
     return f"{problem}\n{told}"

@@ -408,7 +408,7 @@ def test_a_malformed_index_url_is_told_and_the_launch_goes_on(asking: Machine) -
     with mirror({}) as url:
         result = bootstrap(asking, "list", "::", PIP_INDEX_URL=f"{url.replace('127', '[127')}/x")
     assert result.returncode == 0
-    assert "cannot find out from the package index at http://[127" in result.stderr
+    assert "cannot determine where the package index at http://[127" in result.stderr
     assert "Traceback" not in result.stderr
 
 
