@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from enum import Enum
 from typing import Iterable, List, TypeVar
 
@@ -18,8 +19,11 @@ from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
 
 from inseam.formats.download import LARGEST
+from inseam.formats.limits import Limits
 from inseam.plan.packaging import Artifact
 
+# The limits of builds, with their defaults.
+_LIMITS = [f"`{field.name}` ({field.default})" for field in fields(Limits)]
 # The address of the base that comes with Inseam.
 DEFAULT_BASE = "//:inseam-base"
 
@@ -53,6 +57,13 @@ class Backend(Enum):
 
 
 _Member = TypeVar("_Member", bound=type)
+
+
+class BuildTools(Enum):
+    """Where bubblewrap and a shell for builds of wheels come from."""
+
+    locked = "locked"
+    installed = "installed"
 
 
 class InseamSubsystem(Subsystem):
@@ -241,6 +252,37 @@ class InseamSubsystem(Subsystem):
             """
             If true, a lock may name git repositories by `file:` URLs, which are folders on this
             machine. Otherwise, a lock can only make git open `https` and `ssh` URLs.
+            """
+        ),
+    )
+    build_tools = EnumOption(
+        default=BuildTools.locked,
+        help=softwrap(
+            """
+            Where the tools that confine builds of wheels come from. `locked`: Debian packages whose
+            lock comes with Inseam, so that nothing has to be installed. `installed`: bubblewrap
+            (`bwrap`), the shell and `patch` of this machine.
+            """
+        ),
+    )
+    build_limits = DictOption[int](
+        default={},
+        help=softwrap(
+            f"""
+            Limits for one build of a wheel, if they differ from the defaults: {", ".join(_LIMITS)}.
+            `memory`, `disk`, `output`, `unpacked` and `wheel` are in bytes. A build that exceeds a
+            limit is stopped, and the error names the limit.
+            """
+        ),
+    )
+    allow_unconfined_builds = BoolOption(
+        default=False,
+        help=softwrap(
+            """
+            If true, wheels are built even if the kernel provides no namespaces to confine the
+            builds. Code of the projects can then read and write everything that the user can who
+            runs the build. It still has no network, and root builds as the user nobody in a root
+            file system of its own. Every such build logs a warning.
             """
         ),
     )

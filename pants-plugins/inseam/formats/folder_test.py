@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
@@ -46,14 +47,15 @@ def test_nothing_is_written_through_a_link(tmp_path: Path, target: str) -> None:
     (tmp_path / "victim").mkdir()
     with Folder(tmp_path / "out") as folder:
         folder.add_link("link", target)
-        for write in (
+        writes: tuple[Callable[[], None], ...] = (
             lambda: put(folder, "link/x"),
             lambda: put(folder, "link"),
             lambda: folder.add_folder("link"),
             lambda: folder.add_folder("link/x"),
             lambda: folder.add_link("link/x", "y"),
             lambda: folder.add_copy("copy", "link/x"),
-        ):
+        )
+        for write in writes:
             with pytest.raises(Failure, match="'(link|link/x)' (goes through|is there twice)"):
                 write()
         with pytest.raises(Failure, match="'link' is not a regular file"):
@@ -116,11 +118,12 @@ def test_a_copy_is_a_file_of_its_own(tmp_path: Path) -> None:
 def test_bounds_hold_and_say_where_to_raise_them(tmp_path: Path) -> None:
     with Folder(tmp_path / "out", Bounds(10, 4, " (an option)")) as folder:
         put(folder, "a", b"x" * 6)
-        for write in (
+        writes: tuple[Callable[[], None], ...] = (
             lambda: put(folder, "b", b"x" * 5),
             lambda: put(folder, "c", b"", size=5),
             lambda: folder.add_copy("d", "a"),
-        ):
+        )
+        for write in writes:
             with pytest.raises(Failure, match=r"unpacks to more than 10 bytes \(an option\)"):
                 write()
         with pytest.raises(Failure, match=r"more than 4 members \(an option\)"):

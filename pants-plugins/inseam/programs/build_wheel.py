@@ -1,16 +1,19 @@
-"""Builds the wheel of one distribution from its sources, offline.
+"""Builds the wheel of one distribution from its sources, confined.
 
-Usage: build_wheel --source ARCHIVE --frontend DIR --out OUT --timeout SECONDS
+Usage: build_wheel --source ARCHIVE --frontend DIR --out OUT --timeout SECONDS [--tools TAR]
            [--subdirectory DIR] [--requirements DIR] [--declared REQUIREMENT]...
            [--env NAME=VALUE]... [--setting NAME=VALUE]... [--patch FILE]...
-           [--root TAR --architecture NAME --interpreter PATH --cache DIR]
+           [--limit NAME=NUMBER]... [--allow-unconfined]
+           [--root TAR --architecture NAME --interpreter PATH] [--cache DIR]
 
 Writes `OUT/wheel/<file name>`, and `OUT/built.json` with what the wheel says of itself; or, if the
 backend needs more than what is declared, `OUT/requires.json`, all its requirements. The wheels in
 the folder REQUIREMENTS must be those that the declared requirements need. FRONTEND holds `build`.
 
-Without a root file system the build sees this machine's, but no compiler. With one, it sees
-nothing else; it is unpacked once, below CACHE. Its programs are for Debian's architecture NAME.
+With the root file system of `--root`, the build sees nothing else; its programs are for Debian's
+architecture NAME. Otherwise it sees that of `--tools`, as `build_tools` writes it, and no compiler.
+That has bubblewrap, too; without it, this machine's is used, and this machine's shell. Root file
+systems are unpacked once, below CACHE.
 """
 
 from __future__ import annotations
@@ -22,19 +25,25 @@ import pkgutil
 import platform
 import shutil
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 from inseam.formats.arguments import ArgumentParser
 from inseam.formats.elf import MACHINES
 from inseam.formats.failure import Failure
 from inseam.formats.files import write_whole
+from inseam.formats.foreign_text import foreign_text
+from inseam.formats.limits import Limits, parse_limits
 from inseam.formats.python import frontend
 from inseam.formats.python.build_environment import BuildFailed, make_environment
+from inseam.formats.python.build_result import take_requirements, take_wheel
 from inseam.formats.python.repack import repack
 from inseam.formats.python.source import project_folder, set_times, unpack
-from inseam.formats.rootfs.start import argv, copy_tree, tree_of
+from inseam.formats.rootfs.start import argv, copy_tree, tool, tree_of
 from inseam.formats.rootfs.unpacked import unpacked
-from inseam.tools.confined import Command, TimedOut, place_of, run, tail
+from inseam.tools.bubblewrap import installed
+from inseam.tools.confined import Command, Place, Stopped, find_place, run
+from inseam.tools.root import machine_root, root_in
 
 BUILT = "built.json"
 # 1 January 1980: zip archives know no earlier time.
@@ -60,63 +69,99 @@ def main(arguments: list[str]) -> None:
     options = _parser().parse_args(arguments)
     if options.root:
         _check_machine(options.architecture)
-    work = Path("work").absolute()
+    limits = parse_limits(item.partition("=")[::2] for item in options.limit)
+    tree = None if options.root else tree_of(os.path.realpath(sys.executable))
+    place = _place(options, tree)
+    # Nobody else may reach what the build makes: it could be executed as this user.
+    outer = Path("work").absolute()
+    outer.mkdir(mode=0o700)
+    work = outer / "build"
     for name in ("home", "tmp", "out"):
         (work / name).mkdir(parents=True)
-    project = unpack(Path(options.source), work / "source")
+    project = unpack(Path(options.source), work / "source", limits.bounds)
     if options.subdirectory:
         project = project_folder(project, options.subdirectory)
     set_times(work / "source", EPOCH)
-    root = None
-    interpreter = os.path.realpath(sys.executable)
-    tree = tree_of(interpreter)
-    if options.root:
-        root, interpreter = unpacked(Path(options.root), options.cache), options.interpreter
-        tree = None
+    _write_environment(options, place, work, tree, limits)
+    _write_request(options, place.of(work), work, project)
     command = Command(
         ["{here}/env/bin/python", "-I", "{here}/frontend.py", "{here}/request.json"],
         work,
-        _environment(options.env, root),
-        root,
+        _environment(options.env, bool(options.root)),
+        limits,
         options.timeout,
-        # An interpreter in /tmp would be hidden, but for the base's own, which is copied.
-        confine=root is not None or tree is not None or not interpreter.startswith("/tmp/"),
     )
-    place = place_of(command)
+    if place.why:
+        print(f"The build is not confined: {foreign_text(place.why)}", file=sys.stderr)
+    try:
+        code, output = run(command, place)
+    except Stopped as stopped:
+        raise Failure(_said(f"the build {stopped} and was ended", stopped.output)) from None
+    if code != 0:
+        raise BuildFailed(_said(f"the build failed with exit code {code}", output))
+    _answer(work / "out", outer / "taken", options.out, limits, output)
+
+
+def _said(what: str, output: bytes) -> str:
+    shown = foreign_text(output)
+    return f"{what}. Last output:\n{shown}" if shown else f"{what}, without any output"
+
+
+def _place(options: Namespace, tree: Path | None) -> Place:
+    """Where the build runs."""
+    if options.tools:
+        tools = root_in(unpacked(Path(options.tools), options.cache))
+        assert tools.folder is not None
+        bubblewrap = tool(tools.folder, "bwrap")
+    else:
+        tools, bubblewrap = machine_root(), installed()
+    if options.root:
+        root = root_in(unpacked(Path(options.root), options.cache))
+    else:
+        # An installed interpreter needs this machine's libraries.
+        root = tools if tree is not None else machine_root()
+    return find_place(root, tools, bubblewrap, allow_unconfined=options.allow_unconfined)
+
+
+def _write_environment(
+    options: Namespace, place: Place, work: Path, tree: Path | None, limits: Limits
+) -> None:
+    """Makes the environment of the build, by the interpreter that is there."""
     start: tuple[str, ...] = ()
+    interpreter = options.interpreter if options.root else os.path.realpath(sys.executable)
     if tree is not None:
         copy_tree(tree, work / "python")
-        start = argv(f"{place}/python")
+        start = argv(f"{place.of(work)}/python")
         interpreter = start[-1]
     wheels = sorted(options.requirements.iterdir()) if options.requirements else []
-    make_environment(work / "env", interpreter, wheels, place=f"{place}/env", start=start)
+    make_environment(
+        work / "env",
+        interpreter,
+        wheels,
+        place=f"{place.of(work)}/env",
+        start=start,
+        bounds=limits.bounds,
+    )
+
+
+def _write_request(options: Namespace, here: str, work: Path, project: Path) -> None:
+    """Writes the frontend, and what it is to do. here: where it sees the folder `work`."""
     shutil.copytree(options.frontend, work / "frontend")
     source = pkgutil.get_data(frontend.__package__ or "", "frontend.py")
     assert source is not None
     (work / "frontend.py").write_bytes(source)
-    for number, patch in enumerate(options.patch):
-        shutil.copy(patch, work / f"{number:03}-{Path(patch).name}")
+    patches = [f"{number:03}-{Path(patch).name}" for number, patch in enumerate(options.patch)]
+    for name, patch in zip(patches, options.patch):
+        shutil.copy(patch, work / name)
     request = {
-        "frontend": f"{place}/frontend",
-        "source": f"{place}/{project.relative_to(work).as_posix()}",
-        "out": f"{place}/out",
+        "frontend": f"{here}/frontend",
+        "source": f"{here}/{project.relative_to(work).as_posix()}",
+        "out": f"{here}/out",
         "settings": _settings(options.setting),
         "declared": options.declared,
-        "patches": [
-            f"{place}/{number:03}-{Path(patch).name}" for number, patch in enumerate(options.patch)
-        ],
+        "patches": [f"{here}/{name}" for name in patches],
     }
     (work / "request.json").write_text(json.dumps(request))
-    try:
-        code, output = run(command)
-    except TimedOut as error:
-        raise Failure(
-            f"the build took longer than {options.timeout} seconds and was ended. Its last"
-            f" words:\n{error}"
-        ) from None
-    if code != 0:
-        raise BuildFailed(f"the build failed with exit code {code}:\n{tail(output)}")
-    _answer(work / "out", options.out, output)
 
 
 def _check_machine(architecture: str) -> None:
@@ -139,19 +184,21 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--timeout", required=True, type=int)
     parser.add_argument("--requirements", type=Path)
+    parser.add_argument("--tools")
     parser.add_argument("--root")
     parser.add_argument("--architecture", choices=sorted(MACHINES))
     parser.add_argument("--interpreter")
-    parser.add_argument("--cache", type=Path)
-    for name in ("--declared", "--env", "--setting", "--patch"):
+    parser.add_argument("--cache", type=Path, default=Path("roots"))
+    parser.add_argument("--allow-unconfined", action="store_true")
+    for name in ("--declared", "--env", "--setting", "--patch", "--limit"):
         parser.add_argument(name, action="append", default=[])
     return parser
 
 
-def _environment(given: list[str], root: Path | None) -> dict[str, str]:
+def _environment(given: list[str], has_builder: bool) -> dict[str, str]:
     # Without a builder there must be no compiler: the result would depend on the machine.
-    path = "{here}/env/bin" + (":/usr/bin:/usr/sbin" if root is not None else "")
-    compilers = _COMPILERS if root is not None else {}
+    path = "{here}/env/bin" + (":/usr/bin:/usr/sbin" if has_builder else "")
+    compilers = _COMPILERS if has_builder else {}
     own = dict(item.partition("=")[::2] for item in given)
     return {**_ENV, **compilers, "PATH": path, **own}
 
@@ -169,21 +216,25 @@ def _settings(given: list[str]) -> dict[str, str | list[str]]:
     return settings
 
 
-def _answer(made: Path, out: Path, output: str) -> None:
-    requires = made / frontend.REQUIRES
-    if requires.exists():
-        write_whole(out / frontend.REQUIRES, requires.read_bytes())
-        return
-    found = sorted(made.glob("*.whl"))
-    if len(found) != 1:
-        raise Failure(f"the build made {len(found)} wheels, not one:\n{tail(output)}")
-    wheel = out / "wheel" / found[0].name
-    metadata = repack(found[0], wheel)
-    content = wheel.read_bytes()
+def _answer(made: Path, taken: Path, out: Path, limits: Limits, output: bytes) -> None:
+    try:
+        requires = take_requirements(made, limits)
+        if requires is not None:
+            write_whole(out / frontend.REQUIRES, json.dumps(requires).encode())
+            return
+        found = take_wheel(made, taken, limits)
+        wheel = out / "wheel" / found.name
+        metadata = repack(found, wheel, limits)
+    except Failure as error:
+        raise Failure(_said(str(error), output)) from None
+    digest = hashlib.sha256()
+    with open(wheel, "rb") as content:
+        while piece := content.read(1 << 20):
+            digest.update(piece)
     built = {
         "filename": wheel.name,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "size": len(content),
+        "sha256": digest.hexdigest(),
+        "size": wheel.stat().st_size,
         "name": metadata.name,
         "version": metadata.version,
         "requires": metadata.requires,

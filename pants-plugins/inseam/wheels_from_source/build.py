@@ -39,10 +39,12 @@ from inseam.compat import (
 )
 from inseam.formats.elf import MACHINES
 from inseam.formats.failure import Failure
+from inseam.formats.limits import parse_limits
 from inseam.formats.names import file_name
 from inseam.formats.python.build_environment import BuildFailed
 from inseam.formats.python.frontend import REQUIRES
 from inseam.formats.rootfs.metadata import ROOTFS_TAR
+from inseam.formats.rootfs.start import TOOLS_TAR
 from inseam.plan.artifacts import LockedSource
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.base.base import BasePython, BaseRequest, find_base
@@ -50,6 +52,7 @@ from inseam.rules.base.debian_root import UnpackedRequest, unpacked_root
 from inseam.rules.base.process import run_on
 from inseam.rules.programs.digests import file_content
 from inseam.rules.programs.host import CACHE_FOLDER, Program, ProgramFailed
+from inseam.rules.programs.warnings import WarningRequest, warn
 from inseam.rules.wheels.building import BuildResult, BuildWheelRequest
 from inseam.rules.wheels.wheels import BuiltWheel
 from inseam.subsystem import InseamSubsystem
@@ -70,6 +73,7 @@ from inseam.wheels_from_source.targets import (
     DistributionField,
     PatchesField,
 )
+from inseam.wheels_from_source.tools import ToolsRequest, build_tools
 
 _BUILT = "built.json"
 # A backend may ask once for more than [build-system].requires has, or, an odd one, again for more.
@@ -211,14 +215,26 @@ class BuildFromSource(BuildWheelRequest):
     """A wheel to build from its sources, in a sandbox without a network."""
 
 
+def _limits(inseam: InseamSubsystem) -> tuple[str, ...]:
+    """How the program is told what a build may use."""
+    given = sorted(inseam.build_limits.items())
+    parse_limits(given)
+    return (
+        f"--timeout={inseam.build_timeout}",
+        *(f"--limit={name}={value}" for name, value in given),
+        *(("--allow-unconfined",) if inseam.allow_unconfined_builds else ()),
+    )
+
+
 async def _build(
-    request: BuildFromSource, declared: Declaration, timeout: int
+    request: BuildFromSource, declared: Declaration, limits: tuple[str, ...]
 ) -> tuple[dict[str, Any], Digest]:
     """What `built.json` says, and a digest with the wheel at its root."""
     source = request.source
     builder = await _builder(declared, request.python)
     sources = await fetched_source(SourceRequest(source), **implicitly())
     modules = await frontend(FrontendRequest(builder.platform), **implicitly())
+    tools = await build_tools(ToolsRequest(builder.platform.architecture), **implicitly())
     env = {**version_variables(source), **dict(declared.env)}
     requirements: tuple[str, ...] = ()
     for _ in range(_ROUNDS):
@@ -235,7 +251,8 @@ async def _build(
                     f"--subdirectory={sources.subdirectory}",
                     "--frontend=frontend",
                     "--out=out",
-                    f"--timeout={timeout}",
+                    *limits,
+                    *((f"--tools=tools/{TOOLS_TAR}",) if tools.digest != EMPTY_DIGEST else ()),
                     *(("--requirements=requirements",) if requirements else ()),
                     *(f"--declared={requirement}" for requirement in requirements),
                     *(f"--env={name}={value}" for name, value in sorted(env.items())),
@@ -258,10 +275,17 @@ async def _build(
                     if requirements
                     else f"Look what {source.name} {source.version} needs to be built"
                 ),
-                shared=(("frontend", modules.digest), *builder.shared),
+                shared=(
+                    ("frontend", modules.digest),
+                    *((("tools", tools.digest),) if tools.digest != EMPTY_DIGEST else ()),
+                    *builder.shared,
+                ),
                 keeps=bool(builder.shared),
             ),
         )
+        if result.messages.strip():
+            text = f"{source.name} {source.version}: {result.messages.strip()}"
+            await warn(WarningRequest(text), **implicitly())
         files = (await digest_to_snapshot(result.digest)).files
         if REQUIRES not in files:
             built = json.loads(await file_content(result.digest, _BUILT))
@@ -284,7 +308,7 @@ async def build_from_source(request: BuildFromSource, inseam: InseamSubsystem) -
     declared = Declaration()
     try:
         declared = await _declaration(source, inseam.build_resolve or "")
-        built, digest = await _build(request, declared, inseam.build_timeout)
+        built, digest = await _build(request, declared, _limits(inseam))
         check_built(
             source,
             filename=built["filename"],

@@ -1,14 +1,17 @@
-"""How a CPython that was taken out of a base is started: by its own dynamic loader (ld.so(8))."""
+"""How a program that was taken out of an image is started: by its own dynamic loader (ld.so(8))."""
 
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 from pathlib import Path
 
 from inseam.formats.failure import Failure
 
 LOADER, LIBRARIES, INTERPRETER = "ld.so", "libraries", "bin/python"
+TOOLS_TAR = "tools.tar"
+_LOADERS = {"x86_64": "ld-linux-x86-64.so.2", "aarch64": "ld-linux-aarch64.so.1"}
 
 
 def argv(tree: str) -> tuple[str, ...]:
@@ -42,3 +45,15 @@ def copy_tree(tree: Path, to: Path) -> None:
     shutil.copytree(tree, to)
     for folder, _, _ in os.walk(to):
         os.chmod(folder, 0o755)
+
+
+def tool(root: Path, name: str) -> tuple[str, ...]:
+    """How a program of a root file system with Debian's packages is started outside of it."""
+    libraries = root / f"usr/lib/{platform.machine()}-linux-gnu"
+    return (
+        str(libraries / _LOADERS[platform.machine()]),
+        "--inhibit-cache",
+        "--library-path",
+        str(libraries),
+        str(root / "usr/bin" / name),
+    )

@@ -28,6 +28,8 @@ _NAME = DEFAULT_BASE.rpartition(":")[2]
 # Where its files would lie in the repository; they are read from the distribution instead.
 _PACKAGES = f"{_NAME}.ini"
 _LOCK = f"{_NAME}.json"
+# What builds of wheels are confined with; no base.
+BUILD_TOOLS = "build-tools"
 _OF_DEFAULT = {_PACKAGES: "bookworm.ini", _LOCK: "bookworm.json"}
 
 
@@ -51,6 +53,11 @@ async def default_base(
         __description_of_origin__="the default base of Inseam",
     )
     return SyntheticAddressMaps.for_targets_request(request, [(f"BUILD.{_NAME}", (base,))])
+
+
+def shipped_lock(name: str) -> str:
+    """The text of a lock of Debian packages that comes with Inseam."""
+    return _read(f"{name}.json").decode()
 
 
 def _read(name: str) -> bytes:

@@ -26,8 +26,17 @@ INDEX = """
 # The modules of `formats` by program. Whoever adds one says here that its edits may make those
 # results again: of `rootfs` for every base, of `install_wheel` for every wheel.
 FORMATS = {
-    "build_wheel": f"{FOLDER} elf files tools/confined tools/offline python/build_environment python/frontend"
-    " python/repack python/requires python/source rootfs/start rootfs/unpacked untar",
+    "build_tools": """
+        debian/alternatives debian/archive debian/control debian/deb debian/libraries
+        debian/package debian/relations debian/version elf failure files names python/archive
+        rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter
+        rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/start rootfs/stdlib
+        rootfs/system_files cpython tar
+    """,
+    "build_wheel": f"{FOLDER} elf files limits tools/bubblewrap tools/confined tools/processes"
+    " tools/root tools/supervised tools/system_calls tools/unconfined python/build_environment"
+    " python/build_result python/frontend python/repack python/requires python/source rootfs/start"
+    " rootfs/unpacked untar",
     "check_code": CONFLICTS,
     "check_debs": f"{INDEX} debian/lock debian/request debian/sources debian/updates",
     "check_layers": CONFLICTS,
@@ -150,7 +159,7 @@ def edited(monkeypatch: pytest.MonkeyPatch, path: str) -> set[str]:
         ),
         ("formats/compression.py", {"code", "compress"}),
         ("tools/registry.py", {"pull", "push"}),
-        ("formats/rootfs/slim.py", {"interpreter", "rootfs"}),
+        ("formats/rootfs/slim.py", {"build_tools", "interpreter", "rootfs"}),
         ("formats/failure.py", set(program_names())),
     ],
 )

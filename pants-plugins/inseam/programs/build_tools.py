@@ -1,0 +1,31 @@
+"""Unpacks the Debian packages that builds of wheels run in, if they have no builder.
+
+Usage: build_tools --architecture NAME --out OUT DEB...
+
+Writes `OUT/tools.tar`, a root file system with a shell and bubblewrap. Each DEB has a file beside
+it that says what it is. No script of a package is run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inseam.formats.arguments import ArgumentParser
+from inseam.formats.files import whole
+from inseam.formats.rootfs.build import read_locked, root_members
+from inseam.formats.rootfs.start import TOOLS_TAR
+from inseam.formats.tar import write_tar
+
+
+def main(argv: list[str]) -> None:
+    """See the module's text."""
+    parser = ArgumentParser(prog="build_tools", description=__doc__)
+    parser.add_argument("--architecture", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("debs", nargs="+", metavar="DEB")
+    options = parser.parse_args(argv)
+    debs = [read_locked(path)[0] for path in sorted(options.debs)]
+    # No CPython is in there.
+    root = root_members(debs, options.architecture, "/bin/false")
+    with whole(options.out / TOOLS_TAR) as file:
+        write_tar(root.members, file)

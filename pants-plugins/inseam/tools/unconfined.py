@@ -1,0 +1,112 @@
+"""Runs a command where there are no namespaces: with a filter of system calls, and as root in
+another root by chroot(2), as a user who owns nothing but the command's folder."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import shutil
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import Iterator
+
+from inseam.formats.failure import Failure
+from inseam.tools.bubblewrap import PLACE
+from inseam.tools.root import Root
+from inseam.tools.supervised import Supervised, supervise
+from inseam.tools.system_calls import apply
+
+_NOBODY = 65534
+_DEVICE_NUMBERS = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}  # minor ones of 1
+_NOSUID, _NODEV, _NOEXEC = 2, 4, 8
+_DETACH = 2  # MNT_DETACH
+_SET_CHILD_SUBREAPER = 36
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def place_of(root: Root, folder: Path) -> str:
+    """The path by which the command sees its folder."""
+    return PLACE if root.folder is not None else str(folder.resolve())
+
+
+def run_unconfined(command: Supervised, root: Root, filter_program: bytes) -> tuple[int, bytes]:
+    """Does as `supervise`; raises Failure if there is no way to enter the root."""
+    if not filter_program:
+        # Not on Linux: there is only what holds for every process.
+        return supervise(command)
+    _libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        if os.geteuid() != 0:
+            if root.folder is not None:
+                raise Failure(
+                    "the builder's root file system cannot be entered: without namespaces, only"
+                    " root can do that"
+                )
+            return supervise(replace(command, enter=lambda: apply(filter_program), reaps=True))
+        if root.folder is None:
+            raise Failure(
+                "as root, a build without namespaces needs a root of its own: it does not run on"
+                " this machine's programs ([inseam].build_tools, [inseam].build_python)"
+            )
+        return _in_other_root(command, root.folder, filter_program)
+    finally:
+        _libc.prctl(_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def _in_other_root(command: Supervised, root: Path, filter_program: bytes) -> tuple[int, bytes]:
+    def enter() -> None:
+        os.chroot(root)
+        os.chdir(PLACE)
+        os.setgroups([])
+        os.setgid(_NOBODY)
+        os.setuid(_NOBODY)
+        apply(filter_program)
+
+    with _moved_into(root, command.folder) as inside, _prepared(root):
+        return supervise(replace(command, folder=inside, enter=enter, reaps=True))
+
+
+@contextlib.contextmanager
+def _moved_into(root: Path, folder: Path) -> Iterator[Path]:
+    """Has a folder inside of a root meanwhile, where it belongs to nobody."""
+    inside = root / PLACE[1:]
+    inside.parent.mkdir(exist_ok=True)
+    here = os.open(root, os.O_RDONLY)
+    try:
+        # One command after the other: they all have their folder at the same place.
+        fcntl.flock(here, fcntl.LOCK_EX)
+        shutil.rmtree(inside, ignore_errors=True)
+        shutil.move(str(folder), str(inside))
+        os.chown(inside, _NOBODY, _NOBODY)
+        for at, folders, files in os.walk(inside):
+            for name in (*folders, *files):
+                os.chown(os.path.join(at, name), _NOBODY, _NOBODY, follow_symlinks=False)
+        try:
+            yield inside
+        finally:
+            shutil.move(str(inside), str(folder))
+    finally:
+        os.close(here)
+
+
+@contextlib.contextmanager
+def _prepared(root: Path) -> Iterator[None]:
+    """Has in a root what the kernel or the init system gives any other, as far as this user may."""
+    for name in ("dev", "proc"):
+        (root / name).mkdir(exist_ok=True)
+    for name, minor in _DEVICE_NUMBERS.items():
+        with contextlib.suppress(OSError):
+            os.mknod(root / "dev" / name, stat.S_IFCHR | 0o666, os.makedev(1, minor))
+            (root / "dev" / name).chmod(0o666)
+    proc = str(root / "proc").encode()
+    flags = ctypes.c_ulong(_NOSUID | _NODEV | _NOEXEC)
+    mounted = _libc.mount(b"proc", proc, b"proc", flags, b"") == 0
+    try:
+        yield
+    finally:
+        if mounted:
+            _libc.umount2(proc, _DETACH)
