@@ -124,7 +124,7 @@ def test_a_second_signal_ends_it_at_once(start_image: Callable[..., Container]) 
 def test_readiness_turns_503_before_it_stops_listening(
     start_image: Callable[..., Container]
 ) -> None:
-    container = wire.start_on_loopback(start_image, "service", DRAIN_DELAY="3")
+    container = wire.start_on_loopback(start_image, "service", DRAIN_DELAY="8")
     ready = b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n"
     assert wire.exchange(container, ready) == [200]
     container.signal("SIGTERM")

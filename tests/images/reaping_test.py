@@ -8,6 +8,7 @@ import pytest
 
 from images.processes import container_processes, service_process
 from images.services import PYTHON, SERVICES, ask, python
+from images.waiting import eventually
 from inseam.testing import HARDENED, Container
 
 # Leaves a process behind whose parent has ended, and tells its number.
@@ -39,12 +40,8 @@ def test_a_killed_orphan_is_reaped(
     adopted = {each.pid: each for each in container_processes(container)}
     assert [adopted[orphan].parent for orphan in orphans] == [1, 1, 1]
     python(container, f"import os; [os.kill(pid, 9) for pid in {orphans}]")
-    for _ in range(20):
-        left = [each for each in container_processes(container) if each.pid in orphans]
-        if not left:
-            break
-    assert left == []
-    assert not any(process.zombie for process in container.processes())
+    eventually(lambda: {each.pid for each in container_processes(container)} & {*orphans}, set())
+    eventually(lambda: [each for each in container.processes() if each.zombie], [])
     assert ask(container, "/health").status == 200
     container.assert_stops(0)
 

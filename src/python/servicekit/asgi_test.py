@@ -93,22 +93,33 @@ def test_chunks_too_long_are_refused(service: Child) -> None:
 
 
 def test_answers_are_not_delayed_by_the_network_stack(service: Child) -> None:
-    with service.connect() as connection:
+    def seconds() -> float:
         start = time.monotonic()
         for _ in range(20):
             connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
             assert read_response(connection)[0] == 200
-        assert time.monotonic() - start < 0.5  # 40 ms each when small packets are held back
+        return time.monotonic() - start
+
+    with service.connect() as connection:
+        # 40 ms each when small packets are held back, always; a busy machine delays some.
+        assert min(seconds() for _ in range(10)) < 0.5
+
+
+def taken_on(service: Child, requests: int) -> None:
+    """Waits until the application has so many requests, besides the one that asks for that."""
+    line = b"\nhttp_requests_in_flight %d\n" % (requests + 1)
+    until(lambda: line in service.ask("GET", "/metrics")[2])
+    assert line in service.ask("GET", "/metrics")[2]
 
 
 def test_a_request_in_flight_is_answered() -> None:
     with started(GOOD) as service, service.connect() as connection:
-        connection.sendall(b"GET /slow?0.5 HTTP/1.1\r\nHost: x\r\n\r\n")
-        time.sleep(0.1)
+        connection.sendall(b"GET /slow?2 HTTP/1.1\r\nHost: x\r\n\r\n")
+        taken_on(service, 1)
         service.process.send_signal(signal.SIGTERM)
         status, head, _ = read_response(connection)
         assert (status, b"\r\nconnection: close\r\n" in head) == (200, True)
-        assert service.process.wait(5) == 0
+        assert service.process.wait(20) == 0
 
 
 def test_a_request_on_a_kept_connection_is_answered_once_more() -> None:
@@ -119,22 +130,22 @@ def test_a_request_on_a_kept_connection_is_answered_once_more() -> None:
         connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert read_response(connection)[0] == 200
         assert read_all(connection) == b""
-        assert service.process.wait(5) == 0
+        assert service.process.wait(20) == 0
 
 
 def test_until_the_drain_delay_ends_the_service_answers_but_is_not_ready() -> None:
-    with started(GOOD, DRAIN_DELAY="0.5") as service:
+    with started(GOOD, DRAIN_DELAY="2") as service:
         service.process.send_signal(signal.SIGTERM)
         service.wait_for("stopping: SIGTERM")
         assert service.ask("GET", "/ready")[0] == 503
         assert service.ask("GET", "/")[0] == 200
-        assert service.process.wait(5) == 0
+        assert service.process.wait(20) == 0
 
 
 def test_a_request_that_passes_the_deadline_is_abandoned() -> None:
     with started(GOOD, SHUTDOWN_TIMEOUT="0.3") as service, service.connect() as connection:
         connection.sendall(b"GET /slow?30 HTTP/1.1\r\nHost: x\r\n\r\n")
-        time.sleep(0.1)
+        taken_on(service, 1)
         assert service.stop() == 1
         assert service.messages()[-1] == "1 requests in flight at the deadline: ending at once"
 
@@ -142,7 +153,7 @@ def test_a_request_that_passes_the_deadline_is_abandoned() -> None:
 def test_a_second_signal_ends_at_once() -> None:
     with started(GOOD) as service, service.connect() as connection:
         connection.sendall(b"GET /slow?30 HTTP/1.1\r\nHost: x\r\n\r\n")
-        time.sleep(0.1)
+        taken_on(service, 1)
         service.process.send_signal(signal.SIGTERM)
         service.wait_for("stopping: SIGTERM")
         assert service.stop() == 143
@@ -191,8 +202,8 @@ def test_when_all_wait_for_the_application_a_probe_is_answered_and_others_get_a_
     with started(GOOD, MAX_CONNECTIONS="4") as service:
         waiting = [service.connect() for _ in range(4)]
         for each in waiting:
-            each.sendall(b"GET /slow?2 HTTP/1.1\r\nHost: x\r\n\r\n")
-        time.sleep(0.3)
+            each.sendall(b"GET /slow?4 HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.5)
         assert service.ask("GET", "/health")[0] == 200
         status, headers, _ = service.ask("GET", "/")
         assert (status, headers["retry-after"]) == (503, "1")
@@ -225,5 +236,6 @@ def test_bodies_that_do_not_end_are_bounded_together() -> None:
         assert service.ask("GET", "/")[0] == 200
         for each in connections:
             each.close()
-        time.sleep(0.3)
-        assert service.ask("POST", "/", b"y" * 200_000)[0] == 200  # all of it is given back
+        # All of it is given back, once it sees that they have closed.
+        until(lambda: service.ask("POST", "/", b"y" * 200_000)[0] == 200)
+        assert service.ask("POST", "/", b"y" * 200_000)[0] == 200

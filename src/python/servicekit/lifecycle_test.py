@@ -67,7 +67,7 @@ def test_a_request_in_flight_is_answered() -> None:
         assert (status, body) == (200, b"done")
         assert b"\r\nconnection: close\r\n" in head
         connection.close()
-        assert service.process.wait(5) == 0
+        assert service.process.wait(20) == 0
 
 
 def test_a_request_on_a_kept_connection_is_answered_once_more() -> None:
@@ -81,7 +81,7 @@ def test_a_request_on_a_kept_connection_is_answered_once_more() -> None:
         assert b"connection: close" in second[1]
         assert read_all(connection) == b""
         connection.close()
-        assert service.process.wait(5) == 0
+        assert service.process.wait(20) == 0
 
 
 def test_requests_that_wait_in_the_backlog_are_answered() -> None:
@@ -94,7 +94,7 @@ def test_requests_that_wait_in_the_backlog_are_answered() -> None:
         for connection in (first, *waiting):
             assert read_response(connection)[0] == 200
             connection.close()
-        assert service.process.wait(5) == 0
+        assert service.process.wait(20) == 0
 
 
 def test_an_idle_connection_delays_the_end_by_little() -> None:
@@ -106,13 +106,13 @@ def test_an_idle_connection_delays_the_end_by_little() -> None:
 
 
 def test_until_the_drain_delay_ends_the_service_answers_but_is_not_ready() -> None:
-    with started(SLOW, DRAIN_DELAY="0.6") as service:
+    with started(SLOW, DRAIN_DELAY="2") as service:
         service.process.send_signal(signal.SIGTERM)
         service.wait_for("stopping: SIGTERM")
         assert service.ask("GET", "/ready")[0] == 503
         assert service.ask("GET", "/health")[0] == 200
         assert service.ask("GET", "/slow?seconds=0")[::2] == (200, b"done")
-        assert service.process.wait(5) == 0
+        assert service.process.wait(20) == 0
         with pytest.raises(ConnectionRefusedError):
             service.connect()
 
