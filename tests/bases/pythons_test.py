@@ -157,7 +157,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
-    made = Checkout(root)
+    made = Checkout(root, cold=True)
     made.pants("generate-lockfiles", "--resolve=old", "--resolve=new", "--resolve=plain")
     yield made
     made.remove()

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from nested.checkout import Checkout, machine_caches
+from nested.checkout import Checkout
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="native wheels need Linux")
 
@@ -175,7 +175,7 @@ def monorepo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         path.unlink()
     for name in ("pants.txt", "pex.txt", "debian-bookworm.json", "debian-bookworm-builder.json"):
         shutil.copy(origin / "lockfiles" / name, root / "lockfiles")
-    made = Checkout(root, machine_caches(), daemon=True)
+    made = Checkout(root)
     yield made
     made.remove()
 

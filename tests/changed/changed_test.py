@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from nested.checkout import Checkout, machine_caches
+from nested.checkout import Checkout
 from nested.report import PLUGINS
 
 CHANGED = ("--changed-since=HEAD~1", "--changed-dependents=transitive")
@@ -197,8 +197,7 @@ class Monorepo:
     """A repository under git, with a daemon of Pants."""
 
     def __init__(self, root: Path) -> None:
-        # Nothing is built, so the machine's own caches, which have Pants' plugins, are no risk.
-        self.checkout = Checkout(root, machine_caches(), daemon=True)
+        self.checkout = Checkout(root)
         origin = Path.cwd()
         for path, text in FILES.items():
             self.write(path, text)

@@ -28,15 +28,14 @@ def _place(block: Block) -> str:
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout with the new files that the pages show, where they also show commands to run."""
-    # Without a daemon: on a busy machine one may take longer to start than Pants waits for it.
-    folder = tmp_path_factory.mktemp("docs") / "repository"
-    copied = checkout(folder, {"PANTS_PANTSD": "false"})
+    copied = checkout(tmp_path_factory.mktemp("docs") / "repository")
     with_commands = {block.page for block in RUN}
     for block in BLOCKS:
         path = copied.root / block.file
         if block.page in with_commands and block.file and not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text)
+    copied.pants("roots")  # starts the daemon, for which a busy machine needs more than one try
     yield copied
     copied.remove()
 

@@ -19,6 +19,7 @@ import pytest
 from layers.conftest import SERVICES
 from nested.checkout import Checkout, checkout
 
+IMAGES = [f"src/python/{name}:app#oci" for name in SERVICES]
 MTIME_OWNER = (0, 0, 0, "", "")
 
 
@@ -34,6 +35,10 @@ def _described(folder: Path) -> list[dict[str, Any]]:
 
 def _tars(folder: Path) -> list[Path]:
     return [folder / f"{layer['name']}.tar" for layer in _described(folder)]
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {path.name: _sha256(path) for path in [*_tars(folder), folder / "layers.json"]}
 
 
 def _sha256(path: Path) -> str:
@@ -53,7 +58,7 @@ def _what_runs_pants() -> str:
     raise AssertionError("Pants runs, but there is no CPython 3.9")
 
 
-def test_another_path_umask_time_zone_hash_seed_and_locale_give_the_same_bytes(
+def test_other_caches_path_umask_time_zone_hash_seed_and_locale_give_the_same_bytes(
     layers: dict[str, Path], tmp_path: Path
 ) -> None:
     # Nor does it take a CPython of the services' version: there is only what runs Pants.
@@ -64,12 +69,20 @@ def test_another_path_umask_time_zone_hash_seed_and_locale_give_the_same_bytes(
         **{"TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "4711", "LANG": "C", "LC_ALL": "C"},
         "PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH": f"['{python.parent}']",
     }
-    other = checkout(tmp_path / "elsewhere" / "below" / "another-name", env, umask=0o077)
-    for name, folder in other.layers(*SERVICES).items():
-        found = {path.name: _sha256(path) for path in [*_tars(folder), folder / "layers.json"]}
-        own = layers[name]
-        assert found == {path.name: _sha256(path) for path in [*_tars(own), own / "layers.json"]}
-    other.remove()
+    place = tmp_path / "elsewhere" / "below" / "another-name"
+    other = checkout(place, env, umask=0o077, cold=True)
+    try:
+        for name, folder in other.layers(*SERVICES).items():
+            own = layers[name]
+            assert _hashes(folder) == _hashes(own)
+        other.pants("package", *IMAGES)
+        for name in SERVICES:
+            layout = f"src.python.{name}/app.oci"
+            made = json.loads((other.root / "dist" / layout / "image.json").read_text())
+            # What the Pants around the tests has made.
+            assert made == json.loads(Path(layout, "image.json").read_text())
+    finally:
+        other.remove()
 
 
 def test_layers_json_tells_the_truth(layers: dict[str, Path]) -> None:

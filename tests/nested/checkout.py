@@ -1,12 +1,14 @@
-"""Repositories that a test builds apart from each other and from the machine's own caches."""
+"""Repositories that tests build, with the machine's caches or with empty ones."""
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import signal
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Mapping
@@ -19,38 +21,55 @@ def launcher(path: str = "./pants") -> list[str]:
     return shlex.split(os.environ.get("INSEAM_PANTS", "")) or [path]
 
 
+# Seconds. Pants itself waits for one minute, in which a busy machine may not start a daemon.
+_DAEMON_STARTS_WITHIN = 600
+_DAEMON_IS_SLOW = re.compile(r"exceeded timeout of \S+ seconds while waiting for pantsd")
+
+
 @dataclass(frozen=True)
 class Checkout:
-    """A repository, with an empty cache of Pants beside it.
-
-    env, umask: what its builds run under. daemon: whether they use pantsd, which `stop` ends.
-    """
+    """A repository that a test builds."""
 
     root: Path
     env: Mapping[str, str] = field(default_factory=dict)
+    """What its builds find in the environment besides that of the test."""
     umask: int = 0o022
-    daemon: bool = False
+    cold: bool = False
+    """Whether its builds begin with empty caches of Pants, for tests of what is built; all others
+    use the machine's, in which most is built already."""
+    daemon: bool = True
+    """Whether its builds share a daemon, which `stop` ends; starting Pants takes ten seconds."""
 
     @property
-    def caches(self) -> Path:
-        """The folder of what its builds cache."""
-        return self.root.parent / f"{self.root.name}-caches"
+    def beside(self) -> Path:
+        """The folder for what is not part of the repository: reports, and its own caches."""
+        return self.root.parent / f"{self.root.name}-beside"
 
     def environment(self) -> dict[str, str]:
         """What its builds find in the environment."""
+        caches = self.beside if self.cold else _machine_caches()
         return {
             **os.environ,
             "INSEAM_DOCKER": "off",
-            "PANTS_LOCAL_STORE_DIR": str(self.caches / "store"),
-            "PANTS_NAMED_CACHES_DIR": str(self.caches / "named"),
+            "PANTS_LOCAL_STORE_DIR": str(caches / "lmdb_store"),
+            "PANTS_NAMED_CACHES_DIR": str(caches / "named_caches"),
+            "PANTS_PANTSD": str(self.daemon).lower(),
             **self.env,
         }
 
     def pants(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs Pants."""
-        pantsd = "--pantsd" if self.daemon else "--no-pantsd"
-        result = subprocess.run(
-            [*launcher(), pantsd, "--no-dynamic-ui", *args],
+        end = time.monotonic() + _DAEMON_STARTS_WITHIN
+        result = self._run(*args)
+        while _DAEMON_IS_SLOW.search(result.stderr) and time.monotonic() < end:
+            result = self._run(*args)
+        if check and result.returncode != 0:
+            raise AssertionError(f"pants {' '.join(args)} failed:\n{result.stderr[-8000:]}")
+        return result
+
+    def _run(self, *args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*launcher(), "--no-dynamic-ui", *args],
             cwd=self.root,
             env=self.environment(),
             umask=self.umask,
@@ -59,9 +78,6 @@ class Checkout:
             text=True,
             check=False,
         )
-        if check and result.returncode != 0:
-            raise AssertionError(f"pants {' '.join(args)} failed:\n{result.stderr[-8000:]}")
-        return result
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Sends a signal to the daemon, if there is one."""
@@ -72,14 +88,15 @@ class Checkout:
                 continue
 
     def remove(self) -> None:
-        """Deletes it and its caches, which are large."""
+        """Deletes it and what is beside it, which may be large."""
         self.stop()
-        for folder in (self.root, self.caches):
+        for folder in (self.root, self.beside):
             shutil.rmtree(folder, ignore_errors=True)
 
     def reported(self, *args: str) -> Report:
         """Runs Pants and returns what it did."""
-        path = self.caches / "report.json"
+        self.beside.mkdir(exist_ok=True)
+        path = self.beside / "report.json"
         path.unlink(missing_ok=True)
         result = self.pants(*options(path), *args)
         return read_report(path, result.stderr)
@@ -99,17 +116,18 @@ def _beside(folder: str, names: list[str]) -> set[str]:
     return {*_BESIDE(folder, names), *(name for name in names if Path(folder, name).is_symlink())}
 
 
-def machine_caches() -> dict[str, str]:
-    """What lets a build use the machine's own caches instead of empty ones: for tests in which
-    nothing depends on what is built already."""
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "pants")
-    return {
-        "PANTS_LOCAL_STORE_DIR": str(caches / "lmdb_store"),
-        "PANTS_NAMED_CACHES_DIR": str(caches / "named_caches"),
-    }
+def _machine_caches() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "pants")
 
 
-def checkout(root: Path, env: Mapping[str, str] | None = None, umask: int = 0o022) -> Checkout:
+def checkout(
+    root: Path,
+    env: Mapping[str, str] | None = None,
+    umask: int = 0o022,
+    *,
+    cold: bool = False,
+    daemon: bool = True,
+) -> Checkout:
     """Copies the repository, which the test's sandbox holds, to `root`."""
     shutil.copytree(Path.cwd(), root, ignore=_beside)
-    return Checkout(root, env or {}, umask)
+    return Checkout(root, env or {}, umask, cold, daemon)

@@ -27,7 +27,7 @@ def machine(root: Path, address: str, python: str = "") -> Iterator[Checkout]:
     env = {"INSEAM_REMOTE_CACHE": address, "PANTS_CONFIG_FILES": "pants.remote.toml"}
     if python:
         env["PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH"] = f"['{python}']"
-    checkout = Checkout(root, env)
+    checkout = Checkout(root, env, cold=True, daemon=False)
     try:
         yield checkout
     finally:

@@ -61,7 +61,7 @@ def repository(root: Path) -> Checkout:
     """A repository with nothing in its caches."""
     generate(root, SERVICES, origin=Path.cwd())
     (root / "BUILD").write_text('local_environment(name="local")\n')
-    return Checkout(root)
+    return Checkout(root, cold=True, daemon=False)
 
 
 def images(checkout: Checkout) -> dict[str, str]:

@@ -17,7 +17,9 @@ from pants.backend.python import register as python
 from pants.backend.python.util_rules import pex
 from pants.core import register as core
 from pants.engine.fs import Digest, DigestContents
+from pants.engine.goal import Goal
 from pants.engine.internals.scheduler import ExecutionError
+from pants.engine.unions import UnionRule
 from pants.testutil.rule_runner import PYTHON_BOOTSTRAP_ENV, QueryRule, RuleRunner
 
 from inseam import register
@@ -70,17 +72,28 @@ class _Runner(RuleRunner):
         return paths
 
 
+def _is_for(rule: Any, goals: Sequence[type[Goal]]) -> bool:
+    """Whether a test of these goals needs a rule of a backend. A RuleRunner takes seconds to start
+    for each hundred queries, and most of them are those of goals and of the build server."""
+    rule = getattr(rule, "rule", rule)
+    if isinstance(rule, UnionRule):
+        return not rule.union_base.__module__.startswith("pants.bsp.")
+    output = getattr(rule, "output_type", None)
+    return output in goals or not (isinstance(output, type) and issubclass(output, Goal))
+
+
 def rule_runner(
     *queries: QueryRule,
     layers: bool = True,
+    goals: Sequence[type[Goal]] = (),
     more: Iterable[Any] = (),
     others: Iterable[Any] = (),
     **options: Any,
 ) -> RuleRunner:
     """A RuleRunner for a new repository.
 
-    layers: whether services can be built in it. Then making it takes seconds. more: further rules.
-    others: further backends. options: of RuleRunner.
+    layers: whether services can be built in it. Then making it takes seconds. goals: those that the
+    test runs. more: further rules. others: further backends. options: of RuleRunner.
     """
     backends = (core, python, docker, register, *others)
     generators = (generate, generate_service)
@@ -102,7 +115,12 @@ def rule_runner(
     )
     runner = _Runner(
         rules=[
-            *(rule for module in (backends if layers else small) for rule in module.rules()),
+            *(
+                rule
+                for module in (backends if layers else small)
+                for rule in module.rules()
+                if _is_for(rule, goals)
+            ),
             QueryRule(DigestContents, [Digest]),
             *more,
             *queries,

@@ -26,7 +26,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 
 @pytest.fixture(scope="module")
 def module_runner() -> RuleRunner:
-    return rule_runner(QueryRule(BuiltPackage, [OciFieldSet]))
+    return rule_runner(QueryRule(BuiltPackage, [OciFieldSet]), goals=[Rebase])
 
 
 @pytest.fixture
