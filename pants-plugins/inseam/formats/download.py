@@ -23,6 +23,8 @@ import urllib.request
 from dataclasses import dataclass, field
 from typing import IO, BinaryIO, Generator, Iterable, Iterator, NamedTuple
 
+from inseam.formats.numbers import whole_number
+
 SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 TIMEOUT = 60.0  # seconds without a byte
 SLOWEST = 10_000  # bytes a second at which, on the whole, a server has to send
@@ -226,7 +228,7 @@ def _pieces(url: str, size: int | None, largest: int) -> Generator[bytes, None, 
 
 def _announced(response: IO[bytes]) -> int | None:
     text: str | None = response.headers.get("Content-Length")  # type: ignore[attr-defined]
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+    return whole_number(text or "")
 
 
 def _too_large(size: int | None, largest: int) -> Corrupt:

@@ -71,7 +71,9 @@ class Entry(NamedTuple):
 
 def shown(value: Any) -> str:
     """A value in a message: short, on one line, without credentials."""
-    return foreign_word(value if isinstance(value, str) else reprlib.repr(value), width=_SHOWN)
+    if isinstance(value, str):
+        return foreign_word(value, width=_SHOWN)
+    return foreign_word(reprlib.repr(value), width=_SHOWN)[1:-1]
 
 
 def optional(usable: Check) -> Check:

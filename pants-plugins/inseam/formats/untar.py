@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Iterator, cast
 
+from inseam.formats.foreign_text import foreign_word
+from inseam.formats.tar import COPY_SIZE
+
 _KINDS = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
 # A header says how long a name is, and `tarfile` reads as much at once.
 _LONGEST_READ = 1 << 20
@@ -59,10 +62,33 @@ def opened_tar(path: Path, size: int) -> Iterator[tarfile.TarFile]:
     with open(path, "rb") as file:
         start = file.read(6)
     opener = next((opener for magic, opener in _KINDS if start.startswith(magic)), open)
-    with opener(path, "rb") as stream:
-        bounded = _Bounded(cast("IO[bytes]", stream), size)
-        with tarfile.TarFile(fileobj=cast("IO[bytes]", bounded)) as tar:
-            yield tar
+    with opener(path, "rb") as stream, bounded_tar(cast("IO[bytes]", stream), size) as tar:
+        yield tar
+
+
+@contextmanager
+def bounded_tar(stream: IO[bytes], size: int) -> Iterator[tarfile.TarFile]:
+    """The same for what is read from a stream."""
+    bounded = _Bounded(stream, size)
+    with tarfile.TarFile(fileobj=cast("IO[bytes]", bounded)) as tar:
+        yield tar
+
+
+def content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    """The content of the member that was read last.
+
+    Raises one of UNREADABLE if it is cut off, or sparse: then its size has no bound.
+    """
+    if member.issparse():
+        raise ValueError(f"it has the sparse file {foreign_word(member.name)}")
+    file = tar.extractfile(member)
+    pieces = []
+    while file and (piece := file.read(COPY_SIZE)):
+        pieces.append(piece)
+    found = b"".join(pieces)
+    if len(found) != member.size:
+        raise EOFError(f"it ends in the middle of {foreign_word(member.name)}")
+    return found
 
 
 def members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:

@@ -12,11 +12,14 @@ import shlex
 from dataclasses import dataclass
 from typing import Iterator, Mapping, Sequence
 
+from inseam.formats.numbers import whole_number
+
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)=(\S*|'[^']*'|\"[^\"]*\")\s*\Z")
 _LOOP = re.compile(r"\s*for\s+([A-Za-z_]\w*)\s+in\s+([^;]*?)\s*(?:;\s*do\s*)?\Z")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _CALL = re.compile(r"\bupdate-alternatives\s(?=.*--install\b)")
 _END_OF_CALL = re.compile(r"\|\||&&|;|\s[12]?>")
+_LONGEST = 10_000  # characters of a value
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ def _expanded(text: str, values: Mapping[str, Sequence[str]]) -> str | None:
         return " ".join(values.get(match[1] or match[2], ())) or "$"
 
     plain = _VARIABLE.sub(value, text)
-    return None if "$" in plain or "`" in plain else plain
+    # What is twice in each of thirty variables would be a thousand million times in the last.
+    return None if "$" in plain or "`" in plain or len(plain) > _LONGEST else plain
 
 
 def _installed(text: str, values: Mapping[str, Sequence[str]]) -> Iterator[Alternative]:
@@ -79,8 +83,9 @@ def _installed(text: str, values: Mapping[str, Sequence[str]]) -> Iterator[Alter
     if "--install" not in words:
         return
     at = words.index("--install") + 1
-    link, name, target, priority = (*words[at : at + 4], *[None] * 4)[:4]
-    if not (link and name and target and priority and priority.isascii() and priority.isdigit()):
+    link, name, target, number = (*words[at : at + 4], *[None] * 4)[:4]
+    priority = whole_number(number or "")
+    if not (link and name and target) or priority is None:
         return
     followers = []
     for index, word in enumerate(words):
@@ -88,4 +93,4 @@ def _installed(text: str, values: Mapping[str, Sequence[str]]) -> Iterator[Alter
         if word == "--slave" and len(follower) == 3 and all(follower):
             followers.append((str(follower[0]), str(follower[1]), str(follower[2])))
     if link.startswith("/") and target.startswith("/") and "/" not in name:
-        yield Alternative(name, link, target, int(priority), tuple(followers))
+        yield Alternative(name, link, target, priority, tuple(followers))

@@ -9,10 +9,11 @@ from typing import Collection, Iterable, Mapping
 
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.index import IndexEntry
-from inseam.formats.debian.relations import Relation, parse_relations
+from inseam.formats.debian.relations import Relation, parse_provides, parse_relations
 
 Providers = Mapping[str, "list[tuple[str, str]]"]
 
+_LONGEST_CHAIN = 12  # packages that an error names
 _PYTHON = re.compile(r"(lib)?python3\.\d+-(minimal|stdlib)\Z")
 
 
@@ -103,15 +104,14 @@ def _provided(entry: IndexEntry | None) -> list[str]:
     """The names that a package provides with its own version, as if it still had them."""
     if entry is None:
         return []
-    provided = [relation for (relation,) in parse_relations(entry.provides)]
-    return [relation.name for relation in provided if relation.version]
+    return [provided.name for provided in parse_provides(entry.provides) if provided.version]
 
 
 def providers_of(candidates: Mapping[str, IndexEntry]) -> Providers:
     """Virtual name -> (provider, provided version or empty), sorted by provider."""
     found: dict[str, list[tuple[str, str]]] = {}
     for name in sorted(candidates):
-        for (provided,) in parse_relations(candidates[name].provides):
+        for provided in parse_provides(candidates[name].provides):
             found.setdefault(provided.name, []).append((name, provided.version))
     return found
 
@@ -125,18 +125,20 @@ def _satisfying(
 
     Only a versioned Provides satisfies a versioned relation (policy 7.5).
     """
-    found = []
+    found: dict[str, None] = {}  # a set in order
     real = candidates.get(wanted.name)
     if real is not None and wanted.allows(real.version):
-        found.append(real.name)
+        found[real.name] = None
     for name, version in providers.get(wanted.name, ()):
         if name not in found and (not wanted.relation or (version and wanted.allows(version))):
-            found.append(name)
-    return found
+            found[name] = None
+    return [*found]
 
 
 def _chain(name: str, wanted_by: Mapping[str, str]) -> str:
     names = [name]
     while wanted_by.get(names[-1]):
         names.append(wanted_by[names[-1]])
+    if len(names) > _LONGEST_CHAIN:
+        names[_LONGEST_CHAIN - 1 : -1] = ["..."]
     return " -> ".join(reversed(names))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Dict, Iterator
 
 from inseam.formats.failure import Failure
+from inseam.formats.foreign_text import foreign_word
 
 Paragraph = Dict[str, str]
 
@@ -19,24 +20,32 @@ def paragraphs(text: str) -> Iterator[Paragraph]:
     A value that goes on over several lines keeps its newlines, without the leading space of each
     line. Lines that start with `#` are comments. Raises DebianError for a line that is no field.
     """
-    fields: Paragraph = {}
+    fields: dict[str, list[str]] = {}
     name = ""
     for line in text.split("\n"):
         if line[:1] in (" ", "\t") and line.strip():
             if not name:
-                raise DebianError(f"control data starts with a continuation line: {line!r}")
-            fields[name] += "\n" + line[1:]
+                raise DebianError(
+                    f"control data starts with a continuation line: {foreign_word(line)}"
+                )
+            fields[name].append(line[1:])
         elif not line.strip():
             if fields:
-                yield fields
+                yield _joined(fields)
             fields, name = {}, ""
         elif not line.startswith("#"):
             name, colon, value = line.partition(":")
             if not colon or not name:
-                raise DebianError(f"control data has a line without a field name: {line!r}")
-            fields[name] = value.strip()
+                raise DebianError(
+                    f"control data has a line without a field name: {foreign_word(line)}"
+                )
+            fields[name] = [value.strip()]
     if fields:
-        yield fields
+        yield _joined(fields)
+
+
+def _joined(fields: dict[str, list[str]]) -> Paragraph:
+    return {name: "\n".join(lines) for name, lines in fields.items()}
 
 
 def single_paragraph(text: str, owner: str) -> Paragraph:

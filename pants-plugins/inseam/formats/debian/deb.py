@@ -7,19 +7,27 @@ import gzip
 import io
 import lzma
 import os
+import re
 import tarfile
-import zlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Callable, Mapping
+from typing import IO, Any, Callable, Iterator, Mapping
 
 from inseam.formats.debian.control import DebianError, Paragraph, single_paragraph
+from inseam.formats.foreign_text import foreign_word
+from inseam.formats.numbers import whole_number
+from inseam.formats.schema import shown
 from inseam.formats.tar import Member
+from inseam.formats.untar import UNREADABLE, bounded_tar, content
+from inseam.formats.untar import members as tar_members
 
 AR_MAGIC = b"!<arch>\n"
 AR_HEADER_SIZE = 60
 AR_HEADER_END = b"`\n"
-FORMAT_MAJOR = b"2."
+LARGEST_UNPACKED = 2 << 30
+"""Bytes of one of the two tars in a package."""
+_FORMAT = re.compile(rb"2\.[0-9]{1,3}(\n|\Z)")
+_AR_NAME = re.compile(r"[A-Za-z0-9_.+-]+")
 
 
 @dataclass(frozen=True)
@@ -57,8 +65,9 @@ class Deb:
 def read_deb(path: str) -> Deb:
     """Reads a .deb file.
 
-    Raises DebianError, naming the package, if it is damaged, or if it has a member that no image
-    should get: an absolute path or one with `..`, a device, two entries for one path.
+    Raises DebianError, naming the package, if it is damaged, if it unpacks to more than
+    LARGEST_UNPACKED bytes, or if it has a member that no image should get: an absolute path or one
+    with `..`, a device, two entries for one path.
     """
     owner = os.path.basename(path)
     try:
@@ -68,9 +77,12 @@ def read_deb(path: str) -> Deb:
         raise DebianError(f"{path}: cannot read this Debian package: {error.strerror}") from None
     parts = _read_ar(data, owner)
     version = parts.get("debian-binary", b"")
-    if not version.startswith(FORMAT_MAJOR):
-        raise DebianError(f"{owner} is not a Debian package of format 2: {version[:20]!r}")
-    control_files = _control_files(_tar_of(parts, "control.tar", owner), owner)
+    if not _FORMAT.match(version):
+        raise DebianError(
+            f"{owner} is not a Debian package of format 2: its debian-binary is"
+            f" {foreign_word(version[:20].decode('utf-8', 'replace'))}"
+        )
+    control_files = _control_files(parts, owner)
     try:
         control_text = control_files["control"].decode()
     except KeyError:
@@ -81,8 +93,8 @@ def read_deb(path: str) -> Deb:
     for field in ("Package", "Version", "Architecture"):
         if not control.get(field):
             raise DebianError(f"{owner} is damaged: its control file has no {field} field")
-    owner = f"Debian package {control['Package']} {control['Version']}"
-    members, hard_links = _members(_tar_of(parts, "data.tar", owner), owner)
+    owner = f"Debian package {shown(control['Package'])[1:-1]} {shown(control['Version'])[1:-1]}"
+    members, hard_links = _members(parts, owner)
     md5sums = control_files.get("md5sums", b"").decode("utf-8", "surrogateescape")
     postinst = control_files.get("postinst", b"").decode("utf-8", "replace")
     return Deb(control, control_text, md5sums, postinst, members, hard_links)
@@ -96,12 +108,9 @@ def _read_ar(data: bytes, owner: str) -> dict[str, bytes]:
     while at < len(data):
         header = data[at : at + AR_HEADER_SIZE]
         at += AR_HEADER_SIZE
-        try:
-            name = header[:16].decode("ascii").rstrip().rstrip("/")
-            size = int(header[48:58])
-        except ValueError:
-            raise DebianError(f"{owner} is damaged: a garbled ar header at byte {at}") from None
-        if header[58:] != AR_HEADER_END or size < 0:
+        name = header[:16].decode("ascii", "replace").rstrip().rstrip("/")
+        size = whole_number(header[48:58].rstrip(b" "))
+        if header[58:] != AR_HEADER_END or size is None or not _AR_NAME.fullmatch(name):
             raise DebianError(f"{owner} is damaged: a garbled ar header at byte {at}")
         if at + size > len(data):
             raise DebianError(f"{owner} is damaged: it ends in the middle of {name}")
@@ -112,7 +121,7 @@ def _read_ar(data: bytes, owner: str) -> dict[str, bytes]:
     return parts
 
 
-def _unpack_zst(data: bytes) -> bytes:
+def _open_zst(data: IO[bytes]) -> IO[bytes]:
     try:
         from compression import zstd  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
@@ -120,54 +129,46 @@ def _unpack_zst(data: bytes) -> bytes:
             "it is packed with zstd, which this Python cannot unpack;"
             " Debian's own packages use xz: lock the package from a Debian suite"
         ) from None
-    unpacked: bytes = zstd.decompress(data)
-    return unpacked
+    opened: IO[bytes] = zstd.open(data)
+    return opened
 
 
-_UNPACK: Mapping[str, Callable[[bytes], bytes]] = {
-    "": bytes,
-    ".gz": gzip.decompress,
-    ".xz": lzma.decompress,
-    ".bz2": bz2.decompress,
-    ".zst": _unpack_zst,
+_OPEN: Mapping[str, Callable[[IO[bytes]], Any]] = {
+    "": lambda data: data,
+    ".gz": gzip.open,
+    ".xz": lzma.open,
+    ".bz2": bz2.open,
+    ".zst": _open_zst,
 }
 
 
-def _tar_of(parts: Mapping[str, bytes], stem: str, owner: str) -> tarfile.TarFile:
+def _entries(
+    parts: Mapping[str, bytes], stem: str, owner: str
+) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+    """The members of one of the two tars of a package, each with its content."""
     found = [name for name in parts if name.startswith(stem)]
     if len(found) != 1:
         raise DebianError(f"{owner} is damaged: it has {len(found)} members {stem}*, not one")
-    unpack = _UNPACK.get(found[0][len(stem) :])
-    if unpack is None:
+    opener = _OPEN.get(found[0][len(stem) :])
+    if opener is None:
         raise DebianError(f"{owner}: {found[0]} has an unknown compression")
     try:
-        data = unpack(parts[found[0]])
-        return tarfile.open(fileobj=io.BytesIO(data), mode="r:")
+        with opener(io.BytesIO(parts[found[0]])) as stream:
+            with bounded_tar(stream, LARGEST_UNPACKED) as tar:
+                for info in tar_members(tar):
+                    yield info, content(tar, info) if info.isreg() else b""
     except DebianError as error:
         raise DebianError(f"{owner}: {error}") from None
-    except (lzma.LZMAError, zlib.error, tarfile.TarError, EOFError, OSError, ValueError) as error:
-        raise DebianError(f"{owner} is damaged: cannot unpack {found[0]}: {error}") from None
+    except UNREADABLE as error:
+        raise DebianError(
+            f"{owner} is damaged: cannot unpack {found[0]}: {shown(str(error))[1:-1]}"
+        ) from None
 
 
-def _content(archive: tarfile.TarFile, info: tarfile.TarInfo, owner: str) -> bytes:
-    source = archive.extractfile(info)
-    data = source.read() if source else b""
-    if len(data) != info.size:
-        raise DebianError(f"{owner} is damaged: it ends in the middle of {info.name}")
-    return data
-
-
-def _infos(archive: tarfile.TarFile, owner: str) -> list[tarfile.TarInfo]:
-    try:
-        return archive.getmembers()
-    except (tarfile.TarError, OSError, ValueError) as error:
-        raise DebianError(f"{owner} is damaged: {error}") from None
-
-
-def _control_files(archive: tarfile.TarFile, owner: str) -> dict[str, bytes]:
+def _control_files(parts: Mapping[str, bytes], owner: str) -> dict[str, bytes]:
     return {
-        info.name[2:] if info.name.startswith("./") else info.name: _content(archive, info, owner)
-        for info in _infos(archive, owner)
+        info.name[2:] if info.name.startswith("./") else info.name: data
+        for info, data in _entries(parts, "control.tar", owner)
         if info.isreg()
     }
 
@@ -179,14 +180,18 @@ def member_path(name: str, owner: str) -> str:
     """
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\0" in name or not name:
-        raise DebianError(f"{owner} has the unusable path {name!r}; do not use this package")
+        raise DebianError(
+            f"{owner} has the unusable path {foreign_word(name)}; do not use this package"
+        )
     return "" if str(path) == "." else str(path)
 
 
-def _members(archive: tarfile.TarFile, owner: str) -> tuple[tuple[Member, ...], Mapping[str, str]]:
+def _members(
+    parts: Mapping[str, bytes], owner: str
+) -> tuple[tuple[Member, ...], Mapping[str, str]]:
     members: dict[str, Member] = {}
     hard_links: dict[str, str] = {}
-    for info in _infos(archive, owner):
+    for info, data in _entries(parts, "data.tar", owner):
         path = member_path(info.name, owner)
         if not path:
             continue
@@ -208,8 +213,7 @@ def _members(archive: tarfile.TarFile, owner: str) -> tuple[tuple[Member, ...], 
                 )
             hard_links[path] = target
         elif info.type in (tarfile.REGTYPE, tarfile.AREGTYPE):
-            content = _content(archive, info, owner)
-            members[path] = Member(path, content, mode=mode, owner=owner)
+            members[path] = Member(path, data, mode=mode, owner=owner)
         else:
             raise DebianError(
                 f"{owner} has /{path}, which is a device, a pipe or another special file that an"

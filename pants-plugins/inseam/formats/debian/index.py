@@ -16,9 +16,13 @@ from inseam.formats.debian.package import DebianPackage
 from inseam.formats.debian.release import Trust, Unusable, read_inrelease
 from inseam.formats.debian.suite import Suite, WantedSuite, suites_of
 from inseam.formats.debian.version import sort_key
+from inseam.formats.foreign_text import foreign_word
+from inseam.formats.numbers import whole_number
 
 COMPONENT = "main"
 LARGEST_INRELEASE = 16 << 20  # bytes; Debian's have less than one MiB
+LARGEST_PACKAGES = 1 << 30  # bytes, unpacked; Debian's have some 60 MB
+_FIELDS = ("Package", "Version", "Architecture", "Filename", "Size", "SHA256")
 
 
 @dataclass(frozen=True)
@@ -128,11 +132,19 @@ def _read_suite_of(base: str, suite: WantedSuite, architectures: list[str], trus
         except download.Gone as error:
             raise Unusable(str(error)) from None
         try:
-            text = lzma.decompress(packed).decode()
-        except (lzma.LZMAError, UnicodeDecodeError) as error:
+            text = _unpacked(packed).decode()
+        except (lzma.LZMAError, EOFError, ValueError) as error:
             raise Unusable(f"{directory}/{name} is signed, but malformed: {error}") from None
         found[architecture] = parse_packages(text, suite.archive, suite.name)
     return Index(found, (release.suite,))
+
+
+def _unpacked(packed: bytes) -> bytes:
+    with lzma.open(io.BytesIO(packed)) as file:
+        found = file.read(LARGEST_PACKAGES + 1)
+    if len(found) > LARGEST_PACKAGES:
+        raise ValueError(f"it unpacks to more than {LARGEST_PACKAGES} bytes")
+    return found
 
 
 def _get(
@@ -151,11 +163,18 @@ def parse_packages(text: str, archive: str, suite: str = "") -> list[IndexEntry]
     """The entries of a Packages file of the given archive and suite."""
     try:
         return [_entry(paragraph, archive, suite) for paragraph in paragraphs(text)]
-    except (DebianError, KeyError, ValueError) as error:
+    except DebianError as error:
         raise DebianError(f"a Packages file of {archive} has a bad entry: {error}") from None
 
 
 def _entry(paragraph: Paragraph, archive: str, suite: str) -> IndexEntry:
+    name = foreign_word(paragraph.get("Package", ""))
+    missing = next((field for field in _FIELDS if field not in paragraph), None)
+    if missing:
+        raise DebianError(f"{name} has no {missing}")
+    size = whole_number(paragraph["Size"])
+    if size is None:
+        raise DebianError(f"the Size of {name} is {foreign_word(paragraph['Size'])}")
     both = (paragraph.get("Pre-Depends", ""), paragraph.get("Depends", ""))
     return IndexEntry(
         DebianPackage(
@@ -164,7 +183,7 @@ def _entry(paragraph: Paragraph, archive: str, suite: str) -> IndexEntry:
             architecture=paragraph["Architecture"],
             archive=archive,
             path=paragraph["Filename"],
-            size=int(paragraph["Size"]),
+            size=size,
             sha256=paragraph["SHA256"],
         ),
         depends=", ".join(field for field in both if field),

@@ -11,11 +11,12 @@ from inseam.formats.debian.archive import ARCHIVES
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.package import DebianPackage, package_fields, package_of
 from inseam.formats.debian.request import BASE_GROUP, Request
-from inseam.formats.debian.suite import Suite, snapshot_timestamp
+from inseam.formats.debian.suite import Suite, is_date, snapshot_timestamp
+from inseam.formats.files import load_json
+from inseam.formats.schema import shown
 
 LOCK_VERSION = 2
-TIMESTAMP = re.compile(r"\d{8}T\d{6}Z\Z")
-DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")
+TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z\Z")
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,15 @@ class DebianLock:
         """
         if architecture not in self.packages:
             raise DebianError(
-                f"the lock of Debian {self.request.release} has no packages for {architecture!r},"
-                f" only for {', '.join(self.packages)}; add it to `architectures` in the list of"
-                " packages, then lock them again"
+                f"the lock of Debian {self.request.release} has no packages for"
+                f" {shown(architecture)}, only for {', '.join(self.packages)}; add it to"
+                " `architectures` in the list of packages, then lock them again"
             )
         wanted = {BASE_GROUP, *groups}
         unknown = sorted(wanted - set(self.request.groups))
         if unknown:
             raise DebianError(
-                f"the lock of Debian {self.request.release} has no group {unknown[0]!r},"
+                f"the lock of Debian {self.request.release} has no group {shown(unknown[0])},"
                 f" only {', '.join(sorted(self.request.groups))}; add it to the list of packages,"
                 " then lock them again"
             )
@@ -122,8 +123,8 @@ def parse_lock(text: str, path: str = "the Debian lock") -> DebianLock:
     `dump_lock` writes: other people's pull requests change it.
     """
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        document = load_json(text)
+    except ValueError as error:
         raise DebianError(
             f"{path} is not a lock of Debian packages: it is not JSON ({error});"
             f" lock them again: {refresh_command(path)}"
@@ -138,7 +139,7 @@ def _lock(document: object) -> DebianLock:
     lock = _mapping(document, "the lock")
     version = lock.get("lock_version")
     if version != LOCK_VERSION:
-        raise DebianError(f"`lock_version` must be {LOCK_VERSION}, but is {version!r}")
+        raise DebianError(f"`lock_version` must be {LOCK_VERSION}, but is {shown(version)}")
     request = _request(_mapping(_of(lock, "request"), "`request`"))
     suites = tuple(
         _suite(_mapping(entry, f"`suites` entry {index}"), f"`suites` entry {index}")
@@ -146,12 +147,12 @@ def _lock(document: object) -> DebianLock:
     )
     snapshot = _text(lock.get("snapshot", ""), "`snapshot`")
     if snapshot and not TIMESTAMP.match(snapshot):
-        raise DebianError(f"`snapshot` must be like 20261125T080000Z, but is {snapshot!r}")
+        raise DebianError(f"`snapshot` must be like 20261125T080000Z, but is {shown(snapshot)}")
     packages = _mapping(_of(lock, "packages"), "`packages`")
     if sorted(packages) != sorted(request.architectures):
         raise DebianError(
             f"`packages` must be for {', '.join(sorted(request.architectures))}, as `request`"
-            f" says, but is for {', '.join(sorted(packages)) or 'nothing'}"
+            f" says, but is for {shown(', '.join(sorted(packages))) if packages else 'nothing'}"
         )
     return DebianLock(
         request,
@@ -168,8 +169,8 @@ def _request(fields: Mapping[str, Any]) -> Request:
         return Request(
             _text(_of(fields, "release", "`request`"), "`release`"),
             _texts(_of(fields, "architectures", "`request`"), "`architectures`"),
-            {name: _texts(names, f"`groups` {name!r}") for name, names in groups.items()},
-            {name: _text(reason, f"`omit` {name!r}") for name, reason in omit.items()},
+            {name: _texts(names, f"`groups` {shown(name)}") for name, names in groups.items()},
+            {name: _text(reason, f"`omit` {shown(name)}") for name, reason in omit.items()},
         )
     except DebianError as error:
         raise DebianError(f"`request`: {error}") from None
@@ -177,8 +178,8 @@ def _request(fields: Mapping[str, Any]) -> Request:
 
 def _suite(fields: Mapping[str, Any], where: str) -> Suite:
     suite = Suite(*(_text(_of(fields, name, where), name) for name in ("name", "archive", "date")))
-    if suite.archive not in ARCHIVES or not DATE.match(suite.date):
-        raise DebianError(f"{where}: `archive` or `date` is wrong: {dict(fields)!r}")
+    if suite.archive not in ARCHIVES or not is_date(suite.date):
+        raise DebianError(f"{where}: `archive` or `date` is wrong: {shown(dict(fields))}")
     return suite
 
 
@@ -190,7 +191,9 @@ def _packages(architecture: str, entries: object, request: Request) -> tuple[Loc
         where += f" ({package.name})"
         groups = _texts(_of(entry, "groups", where), f"{where}: `groups`")
         if not groups or not set(groups) <= set(request.groups):
-            raise DebianError(f"{where}: `groups` must be groups of `request`, but is {groups!r}")
+            raise DebianError(
+                f"{where}: `groups` must be groups of `request`, but is {shown(list(groups))}"
+            )
         if package.architecture not in (architecture, "all"):
             raise DebianError(
                 f"{where}: `architecture` must be {architecture} or all, but is"
@@ -210,23 +213,23 @@ def _of(fields: Mapping[str, Any], name: str, where: str = "the lock") -> Any:
 
 def _mapping(value: object, where: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise DebianError(f"{where} must be an object, but is {value!r:.80}")
+        raise DebianError(f"{where} must be an object, but is {shown(value)}")
     return value
 
 
 def _list(value: object, where: str) -> list[Any]:
     if not isinstance(value, list):
-        raise DebianError(f"{where} must be a list, but is {value!r:.80}")
+        raise DebianError(f"{where} must be a list, but is {shown(value)}")
     return value
 
 
 def _text(value: object, where: str) -> str:
     if not isinstance(value, str):
-        raise DebianError(f"{where} must be a string, but is {value!r:.80}")
+        raise DebianError(f"{where} must be a string, but is {shown(value)}")
     return value
 
 
 def _texts(value: object, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise DebianError(f"{where} must be a list of strings, but is {value!r:.80}")
+        raise DebianError(f"{where} must be a list of strings, but is {shown(value)}")
     return tuple(value)

@@ -154,7 +154,7 @@ IN_TINI = "`packages` for amd64, entry 2 (tini): "
         (entry("path", "pool/x?y"), IN_TINI + "`path` must be a path below pool/"),
         (entry("size", "many"), IN_TINI + "`size` must be a whole number, but is 'many'"),
         (entry("size", True), IN_TINI + "`size` must be a whole number"),
-        (entry("size", -1), IN_TINI + "`size` must not be negative"),
+        (entry("size", -1), IN_TINI + "`size` must be from 0 to"),
         (entry("sha256", "abc"), IN_TINI + "`sha256` must be 64 hexadecimal digits"),
         (entry("groups", "base"), "entry 2 (tini): `groups` must be a list of strings"),
         (entry("groups", ["other"]), "`groups` must be groups of `request`"),

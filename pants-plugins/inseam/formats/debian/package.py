@@ -10,12 +10,16 @@ from typing import Mapping
 from inseam.formats.debian.archive import ARCHIVES
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.version import sort_key
+from inseam.formats.files import load_json
+from inseam.formats.schema import shown
+from inseam.formats.tar import LONGEST_NAME
 
 # Debian policy 5.6.1 and 5.6.8; `all` is an architecture, too.
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+\Z")
 ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
 _PATH = re.compile(r"pool(/[A-Za-z0-9+.:~_%-]+)+\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+LARGEST = 1 << 40  # bytes of a package
 
 
 @dataclass(frozen=True)
@@ -43,22 +47,32 @@ class DebianPackage:
             wanted = int if field.name == "size" else str
             if not isinstance(value, wanted) or isinstance(value, bool):
                 kind = "a whole number" if wanted is int else "a string"
-                raise DebianError(f"`{field.name}` must be {kind}, but is {value!r}")
+                raise DebianError(f"`{field.name}` must be {kind}, but is {shown(value)}")
         if not NAME.match(self.name):
-            raise DebianError(f"`name` must be the name of a package, but is {self.name!r}")
+            raise DebianError(f"`name` must be the name of a package, but is {shown(self.name)}")
         sort_key(self.version)
         if not ARCHITECTURE.match(self.architecture):
             raise DebianError(
-                f"`architecture` must be the name of an architecture, but is {self.architecture!r}"
+                "`architecture` must be the name of an architecture, but is"
+                f" {shown(self.architecture)}"
             )
         if self.archive not in ARCHIVES:
-            raise DebianError(f"`archive` must be {' or '.join(ARCHIVES)}, but is {self.archive!r}")
+            raise DebianError(
+                f"`archive` must be {' or '.join(ARCHIVES)}, but is {shown(self.archive)}"
+            )
         if not _PATH.match(self.path) or {".", ".."}.intersection(self.path.split("/")):
-            raise DebianError(f"`path` must be a path below pool/, but is {self.path!r}")
-        if self.size < 0:
-            raise DebianError(f"`size` must not be negative, but is {self.size}")
+            raise DebianError(f"`path` must be a path below pool/, but is {shown(self.path)}")
+        if not 0 <= self.size <= LARGEST:
+            raise DebianError(f"`size` must be from 0 to {LARGEST} bytes, but is {self.size}")
+        if len(self.file_name) > LONGEST_NAME:
+            raise DebianError(
+                f"`name`, `version` and `architecture` are longer than the {LONGEST_NAME}"
+                f" characters of the name of a file: {shown(self.file_name)}"
+            )
         if not _SHA256.match(self.sha256):
-            raise DebianError(f"`sha256` must be 64 hexadecimal digits, but is {self.sha256!r}")
+            raise DebianError(
+                f"`sha256` must be 64 hexadecimal digits, but is {shown(self.sha256)}"
+            )
 
     def __str__(self) -> str:
         return f"Debian package {self.name} {self.version} ({self.architecture})"
@@ -80,7 +94,7 @@ def package_of(value: object, where: str) -> DebianPackage:
     where: what an error names, for example the file and the place in it.
     """
     if not isinstance(value, Mapping):
-        raise DebianError(f"{where} must describe a package, but is {value!r}")
+        raise DebianError(f"{where} must describe a package, but is {shown(value)}")
     for field in fields(DebianPackage):
         if field.name not in value:
             raise DebianError(f"{where} has no `{field.name}`")
@@ -100,7 +114,7 @@ def dump_package(package: DebianPackage) -> str:
 def load_package(text: str, where: str = "the package") -> DebianPackage:
     """Reads what `dump_package` writes."""
     try:
-        value = json.loads(text)
+        value = load_json(text)
     except ValueError as error:
         raise DebianError(f"{where} is not JSON: {error}") from None
     return package_of(value, where)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.version import satisfies
+from inseam.formats.foreign_text import foreign_word
 
 _RELATION = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9+.-]*)(?::[a-z0-9-]+)?"
@@ -30,7 +31,7 @@ class Relation:
 
 
 def parse_relations(field: str) -> list[list[Relation]]:
-    """The dependencies in a Depends or Provides field, each a list of alternatives."""
+    """The dependencies in a Depends field, each a list of alternatives."""
     return [
         [_relation(alternative) for alternative in dependency.split("|")]
         for dependency in field.replace("\n", " ").split(",")
@@ -38,8 +39,16 @@ def parse_relations(field: str) -> list[list[Relation]]:
     ]
 
 
+def parse_provides(field: str) -> list[Relation]:
+    """The names in a Provides field (policy 7.5); raises DebianError for alternatives."""
+    found = parse_relations(field)
+    if any(len(alternatives) != 1 for alternatives in found):
+        raise DebianError(f"{foreign_word(field)} provides alternatives")
+    return [relation for (relation,) in found]
+
+
 def _relation(text: str) -> Relation:
     match = _RELATION.match(text.strip())
     if not match:
-        raise DebianError(f"{text.strip()!r} is not a relation between Debian packages")
+        raise DebianError(f"{foreign_word(text.strip())} is not a relation between Debian packages")
     return Relation(match["name"], match["relation"] or "", match["version"] or "")

@@ -14,6 +14,10 @@ from typing import Callable, Mapping
 from inseam.formats.debian.control import DebianError, single_paragraph
 from inseam.formats.debian.signature import InvalidSignature, verify_inrelease
 from inseam.formats.debian.suite import Suite, WantedSuite
+from inseam.formats.foreign_text import foreign_word
+from inseam.formats.numbers import whole_number
+
+_LONGEST_DATE = 100  # characters
 
 MAX_FUTURE = 10  # seconds that a clock may be behind, as apt's Acquire::Max-FutureTime
 
@@ -56,7 +60,7 @@ def read_inrelease(signed: bytes, url: str, wanted: WantedSuite, trust: Trust) -
     except DebianError as error:
         raise Unusable(f"{error} (it is signed, but malformed)") from None
     if fields.get("Codename") != wanted.name:
-        raise Unusable(f"{url} is signed, but it is of {fields.get('Codename')!r}")
+        raise Unusable(f"{url} is signed, but it is of {foreign_word(fields.get('Codename', ''))}")
     made = _seconds(fields.get("Date", ""), "Date", url)
     if not trust.allow_expired:
         _check_age(fields, made, url, trust.now)
@@ -72,22 +76,24 @@ def read_inrelease(signed: bytes, url: str, wanted: WantedSuite, trust: Trust) -
 def _check_age(fields: Mapping[str, str], made: int, url: str, now: float) -> None:
     if made > now + MAX_FUTURE:
         raise Unusable(
-            f"{url} is signed, but its Date {fields['Date']} is in the future: is the clock of this"
-            " machine right?"
+            f"{url} is signed, but its Date {foreign_word(fields['Date'])} is in the future: is the"
+            " clock of this machine right?"
         )
     until = fields.get("Valid-Until")
     if until and _seconds(until, "Valid-Until", url) < now:
-        raise Unusable(f"{url} is signed, but it expired: Valid-Until: {until}")
+        raise Unusable(f"{url} is signed, but it expired: Valid-Until: {foreign_word(until)[1:-1]}")
 
 
 def _seconds(date: str, name: str, url: str) -> int:
-    parsed = email.utils.parsedate_tz(date)
     try:
+        parsed = email.utils.parsedate_tz(date[:_LONGEST_DATE])
         if parsed is None:
             raise ValueError
-        return email.utils.mktime_tz(parsed)
-    except (ValueError, OverflowError):
-        raise Unusable(f"{url} is signed, but its {name} is {date!r}") from None
+        seconds = email.utils.mktime_tz(parsed)
+        time.gmtime(seconds)
+        return seconds
+    except (ValueError, OverflowError, OSError):
+        raise Unusable(f"{url} is signed, but its {name} is {foreign_word(date)}") from None
 
 
 def _hashes(text: str, url: str) -> dict[str, tuple[str, int]]:
@@ -96,7 +102,11 @@ def _hashes(text: str, url: str) -> dict[str, tuple[str, int]]:
         words = line.split()
         if not words:
             continue
-        if len(words) != 3 or not words[1].isdigit():
-            raise Unusable(f"{url} is signed, but malformed: {line!r} among its hashes")
-        found[words[2]] = (words[0], int(words[1]))
+        size = whole_number(words[1]) if len(words) == 3 else None
+        if size is None:
+            raise Unusable(
+                f"{url} is signed, but malformed: {foreign_word(line)} is not a hash, a size and a"
+                " path"
+            )
+        found[words[2]] = (words[0], size)
     return found

@@ -9,6 +9,7 @@ from typing import Mapping
 
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.package import ARCHITECTURE, NAME
+from inseam.formats.schema import shown
 
 BASE_GROUP = "base"
 _RESERVED = ("release", "omit")
@@ -33,13 +34,13 @@ class Request:
     def __post_init__(self) -> None:
         if not _RELEASE.match(self.release):
             raise DebianError(
-                f"the release must be a code name such as `bookworm`, but is {self.release!r}"
+                f"the release must be a code name such as `bookworm`, but is {shown(self.release)}"
             )
         if not self.architectures:
             raise DebianError("there must be at least one architecture, such as `amd64`")
         for architecture in self.architectures:
             if not ARCHITECTURE.match(architecture) or architecture == "all":
-                raise DebianError(f"{architecture!r} is not the name of an architecture")
+                raise DebianError(f"{shown(architecture)} is not the name of an architecture")
         if not self.groups.get(BASE_GROUP):
             raise DebianError(f"the section [{BASE_GROUP}] must name packages")
         for package, reason in self.omit.items():
@@ -48,7 +49,7 @@ class Request:
         listed = (package for names in self.groups.values() for package in names)
         for package in [*self.omit, *listed]:
             if not NAME.match(package):
-                raise DebianError(f"{package!r} is not the name of a package")
+                raise DebianError(f"{shown(package)} is not the name of a package")
 
 
 def parse_request(text: str, name: str = "the list of Debian packages") -> Request:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -50,6 +51,18 @@ def suites_of(release: str) -> tuple[WantedSuite, ...]:
     )
 
 
+_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+
+
+def is_date(text: str) -> bool:
+    """Whether it is a time as `Suite.date` has it."""
+    try:
+        return _DATE.fullmatch(text) is not None and bool(_taken(text))
+    except (ValueError, OverflowError):
+        return False
+
+
 # A snapshot archive takes a state of the archive some time after its indexes were made, and
 # answers for any time with the last state before. The next state comes six hours later, and still
 # has the packages of this one.
@@ -62,5 +75,8 @@ def snapshot_timestamp(suites: Iterable[Suite]) -> str:
     dates = [suite.date for suite in suites]
     if not dates:
         return ""
-    made = datetime.datetime.strptime(max(dates), "%Y-%m-%dT%H:%M:%SZ")
-    return (made + _TAKEN).strftime("%Y%m%dT%H%M%SZ")
+    return _taken(max(dates))
+
+
+def _taken(date: str) -> str:
+    return (datetime.datetime.strptime(date, _FORMAT) + _TAKEN).strftime("%Y%m%dT%H%M%SZ")

@@ -7,6 +7,9 @@ import re
 from typing import Mapping, Tuple
 
 from inseam.formats.debian.control import DebianError
+from inseam.formats.foreign_text import foreign_word
+
+LONGEST = 200  # characters; a version is part of the name of a file
 
 _PART = re.compile(r"([^0-9]*)([0-9]*)")
 # [epoch:]upstream[-revision]; a colon may be in the upstream version only after an epoch.
@@ -47,9 +50,9 @@ def sort_key(version: str) -> Key:
 
     Raises DebianError for text that is not a version.
     """
-    match = _VERSION.match(version)
+    match = _VERSION.match(version) if len(version) <= LONGEST else None
     if not match:
-        raise DebianError(f"{version!r} is not a Debian version number")
+        raise DebianError(f"{foreign_word(version)} is not a Debian version number")
     epoch, upstream, revision = match.groups()
     return int(epoch or 0), _key(upstream), _key(revision or "")
 
@@ -73,5 +76,5 @@ def compare(version: str, other: str) -> int:
 def satisfies(version: str, relation: str, wanted: str) -> bool:
     """Whether `version` stands in `relation` (<<, <=, =, >= or >>, policy 7.1) to `wanted`."""
     if relation not in _RELATIONS:
-        raise DebianError(f"{relation!r} is not a relation between Debian versions")
+        raise DebianError(f"{foreign_word(relation)} is not a relation between Debian versions")
     return _RELATIONS[relation][compare(version, wanted) + 1]

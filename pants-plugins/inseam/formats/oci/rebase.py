@@ -12,6 +12,7 @@ from typing import Mapping, Sequence
 
 from inseam.formats.failure import Failure
 from inseam.formats.files import parse_json
+from inseam.formats.numbers import whole_number
 from inseam.formats.oci.assemble import (
     BASE_LAYERS,
     OWN_CONFIG,
@@ -131,4 +132,4 @@ def _runs_on(label: str, before: str, after: str) -> bool:
 
 def _libc(text: str) -> tuple[str, list[int]]:
     family, _, version = text.partition(" ")
-    return family, [int(number) for number in re.findall(r"\d+", version)]
+    return family, [whole_number(number) or 0 for number in re.findall(r"[0-9]+", version)]

@@ -18,14 +18,18 @@ from pathlib import Path
 
 from inseam.formats.elf import MACHINES, machine
 from inseam.formats.failure import Failure
+from inseam.formats.foreign_text import foreign_word
+from inseam.formats.numbers import whole_number
 from inseam.formats.python.archive import PREFIX
 from inseam.formats.rootfs.links import by_path, resolve
 from inseam.formats.rootfs.slim import DROPPED_FROM_STDLIB, compile_patterns
+from inseam.formats.schema import shown
 from inseam.formats.tar import EXECUTABLE_MODE, FILE_MODE, Member
+from inseam.formats.untar import UNREADABLE, content, members, opened_tar
 
 _PROGRAM = re.compile(r"(?:(?P<top>(?:[^/]+/)*))?bin/python(?P<version>3\.\d+t?)")
-_VERSION = re.compile(rb'#define\s+PY_VERSION\s+"(\d+\.\d+\.\d+)')
-_GLIBC = re.compile(rb"\0GLIBC_2\.(\d+)(?=\0)")
+_VERSION = re.compile(rb'#define\s+PY_VERSION\s+"([0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})')
+_GLIBC = re.compile(rb"\0GLIBC_2\.([0-9]+)(?=\0)")
 # Of the standard library, what only installers and compilers use.
 _DROPPED = ("**/__pycache__", "**/*.pyc", "**/*.a", "config-*", "site-packages", "venv/scripts/nt")
 _LARGEST = 1 << 30  # bytes of all files: the largest archives have a tenth of it
@@ -56,10 +60,12 @@ def read_archive(path: Path, sha256: str, architecture: str, glibc: str) -> Pyth
             " right, correct the base."
         )
     try:
-        with tarfile.open(path) as archive:
+        with opened_tar(path, _LARGEST) as archive:
             entries = dict(_entries(archive, path.name))
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise Failure(f"{path.name} is not an archive that can be read: {error}") from None
+    except UNREADABLE as error:
+        raise Failure(
+            f"{path.name} is not an archive that can be read: {shown(str(error))[1:-1]}"
+        ) from None
     top, version = _program(entries, path.name)
     owner = f"the archive {path.name}"
     members = list(_members(entries, top, version, owner))
@@ -86,19 +92,13 @@ def read_archive(path: Path, sha256: str, architecture: str, glibc: str) -> Pyth
 
 def _entries(archive: tarfile.TarFile, name: str) -> Iterator[tuple[str, Member]]:
     """Files and links by path; a hard link is a link to what it names."""
-    left = _LARGEST
-    for info in archive:
+    for info in members(archive):
         path = posixpath.normpath(info.name)
         if path.startswith(("/", "../")) or path == "..":
-            raise Failure(f"{name} has the path {info.name!r}, which leads out of it.")
+            raise Failure(f"{name} has the path {foreign_word(info.name)}, which leads out of it.")
         if info.isreg():
-            left -= info.size
-            if left < 0:
-                raise Failure(f"{name} unpacks to more than {_LARGEST} bytes.")
-            file = archive.extractfile(info)
-            assert file is not None
             mode = EXECUTABLE_MODE if info.mode & 0o111 else FILE_MODE
-            yield path, Member(path, file.read(), mode=mode)
+            yield path, Member(path, content(archive, info), mode=mode)
         elif info.issym():
             yield path, Member(path, link=info.linkname)
         elif info.islnk():
@@ -150,17 +150,21 @@ def _full_version(entries: dict[str, Member], top: str, version: str) -> str:
     return match[1].decode() if match else ""
 
 
+def _minor(digits: bytes) -> int:
+    """The number that a version of glibc has; of one that is none, a larger one than any has."""
+    number = whole_number(digits)
+    return 10**19 if number is None else number
+
+
 def _check_glibc(members: Iterable[Member], name: str, glibc: str) -> None:
     """Raises Failure if a file needs symbols of a newer glibc than the image's."""
-    newest = max(
-        (
-            int(minor)
-            for member in members
-            if isinstance(member.content, bytes) and member.content[:4] == b"\x7fELF"
-            for minor in _GLIBC.findall(member.content)
-        ),
-        default=0,
-    )
+    found = {
+        minor
+        for member in members
+        if isinstance(member.content, bytes) and member.content[:4] == b"\x7fELF"
+        for minor in _GLIBC.findall(member.content)
+    }
+    newest = max(map(_minor, found), default=0)
     if glibc and newest > int(glibc.split(".")[1]):
         raise Failure(
             f"The CPython in {name} needs glibc 2.{newest} or newer, but the base has {glibc}: take"

@@ -88,6 +88,10 @@ def test_a_free_threaded_build_has_its_letter(tmp_path: Path) -> None:
             "needs glibc 2.38 or newer, but the base has 2.36: take the Debian packages of a newer",
         ),
         ({"../../outside": b""}, "which leads out of it"),
+        (
+            {f"bin/python{MINOR}": elf_bytes() + b"\0GLIBC_2." + b"9" * 5000 + b"\0"},
+            "or newer, but the base has 2.36",
+        ),
     ],
 )
 def test_an_archive_that_is_no_python_of_the_image_is_refused(

@@ -130,10 +130,16 @@ def _compare(one: str, other: str) -> int:
         numbers = left.isdigit(), right.isdigit()
         if numbers[0] != numbers[1]:
             return 1 if numbers[0] else -1
-        pair = (int(left), int(right)) if numbers[0] else (left[0], right[0])
+        pair = (_value(left), _value(right)) if numbers[0] else (left, right)
         if pair[0] != pair[1]:
             return -1 if pair[0] < pair[1] else 1
     return len(parts[0]) - len(parts[1])
+
+
+def _value(digits: bytes) -> tuple[int, bytes]:
+    """What orders numbers of any length by value."""
+    plain = digits.lstrip(b"0")
+    return len(plain), plain
 
 
 def _cache(libraries: Mapping[str, str], flags: int) -> bytes:
