@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from inseam.formats.failure import Failure
 from inseam.formats.oci.config import Healthcheck, ImageConfig
 
 
@@ -13,12 +14,27 @@ def layer_instructions(tars: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"ADD {path} /" for path in tars)
 
 
-def instructions(start: str, tars: Iterable[str], config: ImageConfig) -> tuple[str, ...]:
+def divided(labels: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The labels that Pants can pass to Docker, and those that the Dockerfile has to have.
+
+    Pants looks for placeholders in what it passes, and again in what becomes of it, so nothing can
+    stand for a brace. Raises Failure for one that neither can hold.
+    """
+    written = {name: text for name, text in labels.items() if "{" in text or "}" in text}
+    for name, text in written.items():
+        if "\n" in text:
+            raise Failure(f"the label {name!r} has both braces and several lines. Leave out one.")
+    return {name: text for name, text in labels.items() if name not in written}, written
+
+
+def instructions(
+    start: str, tars: Iterable[str], config: ImageConfig, labels: Mapping[str, str] = {}
+) -> tuple[str, ...]:
     """The Dockerfile of a service, which adds layers to an image and runs no command.
 
     start: address of a target that Pants replaces by the name of its image.
     tars: paths of the layers in the build context, lowest first.
-    config: without labels and annotations, which Pants passes to Docker by itself.
+    config: without annotations. labels: those that Pants does not pass to Docker by itself.
 
     The text is the same for BuildKit and the legacy builder.
     """
@@ -33,6 +49,7 @@ def instructions(start: str, tars: Iterable[str], config: ImageConfig) -> tuple[
         *([f"VOLUME {exec_form(config.volumes)}"] if config.volumes else []),
         f"STOPSIGNAL {config.stop_signal}",
         *([_healthcheck(config.healthcheck)] if config.healthcheck else []),
+        *(f"LABEL {quoted(name)}={quoted(text)}" for name, text in labels.items()),
         f"ENTRYPOINT {exec_form(config.entrypoint)}",
         *([f"CMD {exec_form(config.cmd)}"] if config.cmd else []),
     )
@@ -55,6 +72,6 @@ def exec_form(argv: Iterable[str]) -> str:
 
 
 def quoted(value: str) -> str:
-    """A value of ENV, in double quotes, without expansion of variables."""
+    """A value of ENV or LABEL, in double quotes, without expansion of variables."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
     return f'"{escaped}"'

@@ -5,9 +5,10 @@ import re
 
 import pytest
 
+from inseam.formats.failure import Failure
 from inseam.formats.oci.config import Healthcheck, ImageConfig
 from inseam.plan.container import DEFAULT_ENV, command, environment, script
-from inseam.plan.dockerfile import exec_form, instructions, layer_instructions, quoted
+from inseam.plan.dockerfile import divided, exec_form, instructions, layer_instructions, quoted
 
 PROBE = Healthcheck((script("healthcheck"),))
 CONFIG = ImageConfig(
@@ -150,3 +151,13 @@ def test_layers_are_added_in_their_order() -> None:
 def test_volumes_are_declared() -> None:
     lines = dockerfile(CONFIG._replace(volumes=("/var/lib/shop", "/data")))
     assert 'VOLUME ["/var/lib/shop", "/data"]' in lines
+
+
+def test_labels_with_braces_are_written_as_they_are() -> None:
+    passed, written = divided({"a": "b", "c": '{curly} "$x" \\', "d": "}"})
+    assert passed == {"a": "b"}
+    found = instructions("//:base", [], CONFIG, written)
+    assert 'LABEL "c"="{curly} \\"\\$x\\" \\\\"' in found
+    assert 'LABEL "d"="}"' in found
+    with pytest.raises(Failure, match="has both braces and several lines"):
+        divided({"a": "{\n"})

@@ -434,7 +434,7 @@ def test_fields_that_contradict_each_other_are_refused(
 def test_how_a_container_runs_goes_to_both_images(runner: RuleRunner) -> None:
     more = (
         'working_dir="/srv", writable_dirs=["/var/lib/shop"], volumes=["/var/lib/shop"],'
-        ' stop_signal="SIGQUIT", user="1000:5", labels={"a": "{b}"})'
+        ' stop_signal="SIGQUIT", user="1000:5", labels={"a": "{b}", "c": "d"})'
     )
     runner.write_files({"src/shop/BUILD": SMALL.replace(")", f", {more}")})
     oci, image = values(get(runner, "oci")), values(get(runner, "image"))
@@ -443,9 +443,10 @@ def test_how_a_container_runs_goes_to_both_images(runner: RuleRunner) -> None:
     assert values(get(runner, "layers"))["_writable_dirs"] == ("1000:/var/lib/shop",)
     expected = {"WORKDIR /srv", 'VOLUME ["/var/lib/shop"]', "STOPSIGNAL SIGQUIT", "USER 1000:5"}
     assert expected <= set(image["instructions"])
-    # Pants' docker backend looks for placeholders in labels.
-    assert dict(oci["labels"]) == {"a": "{b}"}
-    assert dict(image["image_labels"]) == {"a": "{{b}}"}
+    # Pants' docker backend looks for placeholders in labels that it passes to Docker.
+    assert dict(oci["labels"]) == {"a": "{b}", "c": "d"}
+    assert dict(image["image_labels"]) == {"c": "d"}
+    assert 'LABEL "a"="{b}"' in image["instructions"]
 
 
 # --- Parameters -------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from inseam.formats.oci.config import Healthcheck, ImageConfig
 from inseam.formats.python.code import APP_LAYER, LIBRARIES_LAYER
 from inseam.formats.python.entry_point import CONSOLE_SCRIPTS
 from inseam.plan.container import PORT, command, environment, script
-from inseam.plan.dockerfile import instructions
+from inseam.plan.dockerfile import divided, instructions
 from inseam.plan.packaging import Artifact
 from inseam.rules.generate.base import common_fields, dist_path, layers_folder
 from inseam.subsystem import InseamSubsystem, PublishedImage
@@ -168,13 +168,6 @@ def _check_probes(service: _Service, program: Program) -> None:
         raise service.fail("has both a `healthcheck` and a `healthcheck_path`. Remove one of them.")
 
 
-def _in_braces(labels: Mapping[str, str] | None) -> dict[str, str] | None:
-    """Labels in which Pants' docker backend finds no placeholders, as `oci_image` has none."""
-    if labels is None:
-        return None
-    return {name: value.replace("{", "{{").replace("}", "}}") for name, value in labels.items()}
-
-
 class _Generator:
     """Collects the targets that a service stands for."""
 
@@ -287,6 +280,7 @@ def _add_image(
     )
     app = generator.add(AppLayerTarget, "app", {AppLayersField.alias: [layers]})
     skip_push = service[DockerImageSkipPushField]
+    passed, written = divided(service[ServiceLabelsField] or {})
     generator.add(
         ServiceImageTarget,
         "image",
@@ -297,7 +291,9 @@ def _add_image(
             # with one folder's name it takes a file from the first for the second as well, if
             # path, size and time of change are equal; and these Dockerfiles have one name.
             DockerImageContextRootField.alias: layers_folder(service.address),
-            "instructions": instructions(deps, [f"{name}.tar" for name in CODE_LAYERS], config),
+            "instructions": instructions(
+                deps, [f"{name}.tar" for name in CODE_LAYERS], config, written
+            ),
             DockerImageTagsField.alias: service[DockerImageTagsField],
             ServiceRepositoryField.alias: repository,
             DockerImageRegistriesField.alias: service[DockerImageRegistriesField],
@@ -305,7 +301,7 @@ def _add_image(
             PublishedInsteadField.alias: (
                 service.address.create_generated("oci").spec if skipped and not skip_push else None
             ),
-            "image_labels": _in_braces(service[ServiceLabelsField]),
+            "image_labels": passed or None,
             "output_path": dist_path(service.address, ".docker-info.json"),
         },
     )

@@ -20,7 +20,8 @@ LAYER = "distribution failure files oci/descriptor oci/layer tar"
 FOLDER = "failure folder foreign_text regular tar"
 INDEX = """
     debian/archive debian/control debian/index debian/mirror debian/package debian/release
-    debian/signature debian/suite debian/version download failure files
+    debian/signature debian/suite debian/version download failure files foreign_text numbers
+    schema tar
 """
 
 # The modules of `formats` by program. Whoever adds one says here that its edits may make those
@@ -44,18 +45,18 @@ FORMATS = {
     " python/launchers python/servers python/sources python/standard python/stdlib",
     "compile_programs": "failure files python/bytecode python/module_archive tar",
     "compile_rootfs": "cpython debian/archive debian/control debian/package debian/version failure"
-    " files python/bytecode rootfs/bytecode rootfs/metadata tar",
+    " files foreign_text python/bytecode rootfs/bytecode rootfs/metadata schema tar",
     "compile_stdlib": f"{LAYER} oci/flatten python/base_bytecode python/bytecode",
     "compress": f"{LAYER} compression",
     "data": f"{PYTHON} {LAYER} python/sources",
     "export": STORE,
-    "fetch_archive": "download failure files locked_file",
+    "fetch_archive": "download failure files locked_file numbers",
     "fetch_checkout": "failure foreign_text names python/checkout python/git python/repository"
     " python/source_tree regular tar",
     "fetch_deb": f"{INDEX} debian/fetch debian/sources",
-    "fetch_indexed": "download failure files locked_file python/index_page",
-    "fetch_wheel": "download failure files locked_file",
-    "find_files": "download failure files python/index_page",
+    "fetch_indexed": "download failure files locked_file numbers python/index_page",
+    "fetch_wheel": "download failure files locked_file numbers",
+    "find_files": "download failure files numbers python/index_page",
     "find_packages": f"{INDEX} debian/libraries",
     "install_programs": "failure",
     "install_wheel": f"{PYTHON} distribution elf python/standard python/wheel"
@@ -70,13 +71,14 @@ FORMATS = {
     "pull": f"{IMAGE} cpython oci/base_facts oci/flatten oci/foreign tools/pull tools/registry"
     " foreign_text oci/reference schema",
     "push": f"{STORE} tools/push tools/registry oci/reference",
-    "rebase": f"{STORE} foreign_text oci/assemble oci/foreign oci/rebase schema",
+    "rebase": f"{STORE} foreign_text numbers oci/assemble oci/foreign oci/rebase schema",
     "rootfs": """
         cpython debian/alternatives debian/archive debian/control debian/deb debian/libraries
-        debian/package debian/relations debian/version elf failure files names python/archive
+        debian/package debian/relations debian/version elf failure files foreign_text
+        names numbers python/archive
         rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter
         rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/stdlib
-        rootfs/system_files tar
+        rootfs/system_files schema tar untar
     """,
     "run_image": f"{ENGINES} tools/run",
     "unpack": "failure files",
