@@ -11,6 +11,7 @@ import ast
 import re
 from typing import Iterator, Mapping
 
+_MOST_PARTS = 50  # of a dotted name
 # Functions that return when their server ends, by name, and those whose name says too little.
 _SERVERS = {
     *("run_app", "run_forever", "run_server", "serve", "serve_forever", "start_consuming"),
@@ -111,7 +112,7 @@ def dotted(node: ast.AST, names: Mapping[str, str]) -> str:
     """The dotted name that an expression stands for, with "()" for what is called on the way;
     "" for any other expression."""
     parts: list[str] = []
-    while True:
+    while len(parts) < _MOST_PARTS:
         if isinstance(node, ast.Attribute):
             parts.append(node.attr)
             node = node.value
@@ -122,6 +123,7 @@ def dotted(node: ast.AST, names: Mapping[str, str]) -> str:
             return ".".join([names.get(node.id, node.id), *reversed(parts)]).replace(".()", "()")
         else:
             return ""
+    return ""
 
 
 def _last(name: str) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Iterator, Optional
 
 from inseam.plan.running import dotted, is_command, is_tool, needs_arguments, runs_on
-from inseam.plan.syntax import parse
+from inseam.plan.syntax import Unreadable, parse
 
 # What makes an application, and the server for it.
 _FRAMEWORKS = {
@@ -85,15 +85,20 @@ def is_candidate(path: str) -> bool:
 
 
 def find_start(text: bytes, path: str = "main.py") -> Start | None:
-    """How a module with this text starts a service; None if it does not, or cannot be parsed.
+    """How a module with this text starts a service; None if it does not.
 
-    path: of its file, whose name may be that of a tool.
+    path: of its file, whose name may be that of a tool. Raises Unreadable.
     """
     if text.startswith(b"#!"):
         return None
     module = parse(text)
-    if module is None:
-        return None
+    try:
+        return _start(module, path)
+    except RecursionError:
+        raise Unreadable("it is nested too deeply") from None
+
+
+def _start(module: ast.Module, path: str) -> Start | None:
     names = _imported(module)
     imports = frozenset(names.values())
     app = _application(module, names)
@@ -110,9 +115,8 @@ def find_start(text: bytes, path: str = "main.py") -> Start | None:
 
 
 def find_imports(text: bytes) -> frozenset[str]:
-    """The dotted names that a module with this text imports."""
-    module = parse(text)
-    return frozenset(_imported(module).values()) if module else frozenset()
+    """The dotted names that a module with this text imports; raises Unreadable."""
+    return frozenset(_imported(parse(text)).values())
 
 
 def _imported(module: ast.Module) -> dict[str, str]:

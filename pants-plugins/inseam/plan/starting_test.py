@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from textwrap import dedent
 
 import pytest
 
+from inseam.formats.growth_testing import check_growth
 from inseam.plan.starting import Start, find_imports, find_start, is_candidate
+from inseam.plan.syntax import Unreadable
 
 GUARD = '\nif __name__ == "__main__":\n    '
 MAIN = "def main() -> int:\n    return 0\n"
@@ -108,7 +111,6 @@ def test_a_module_that_starts_a_service(text: str, function: str, server: str | 
             id="a factory",
         ),
         pytest.param("from flask import Flask\na = Flask('a')\nb = Flask('b')", id="two of them"),
-        pytest.param("def main(: ...", id="not Python"),
         pytest.param("'''\nif __name__ == \"__main__\":\n    main()\n'''\n" + MAIN, id="a text"),
         pytest.param("", id="nothing"),
     ],
@@ -126,9 +128,20 @@ def test_the_name_of_a_module_may_be_that_of_work_that_ends() -> None:
 
 
 def test_a_text_that_no_parser_takes_is_no_service() -> None:
-    assert find_start(b"\0") is None
     assert find_start(b"x = " + b"-" * 100_000 + b"1") is None
-    assert find_imports(b"\0") == frozenset()
+    for read in (find_start, find_imports):
+        with pytest.raises(Unreadable):
+            read(b"\xff")
+
+
+@pytest.mark.parametrize("piece", [".a", "()", " + a", "\na.b", "[0]", "\nimport a.b.c"])
+def test_the_time_for_a_module_grows_as_its_size(piece: str) -> None:
+    def read(text: str) -> None:
+        with contextlib.suppress(Unreadable):
+            find_start((MAIN + GUARD + text).encode())
+
+    # Each part of a dotted name was looked at from its start.
+    check_growth(read, lambda size: "main()\na" + piece * size)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import List, Tuple
 
 # What the parser raises, too, for text that is nested deeper than it can take.
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+LARGEST = 500_000  # bytes of a module: what is larger was generated, and takes minutes
 # A token without its place, and those of one statement or of the head of a block.
 _Token = Tuple[int, str]
 _Line = List[_Token]
@@ -21,16 +22,25 @@ _BETWEEN = (tokenize.COMMENT, tokenize.NL)
 _BLOCKS = (tokenize.INDENT, tokenize.DEDENT)
 
 
-def parse(text: bytes) -> ast.Module | None:
-    """A module; None if no Python could read it."""
+class Unreadable(Exception):
+    """Why a module cannot be read."""
+
+
+def parse(text: bytes) -> ast.Module:
+    """A module; raises Unreadable if no Python could read it, or it is larger than LARGEST."""
+    if len(text) > LARGEST:
+        raise Unreadable(f"it has more than {LARGEST} bytes")
     try:
         return ast.parse(text)
-    except _UNREADABLE:
+    except (*_UNREADABLE, LookupError):
         pass
     try:
         return ast.parse(tokenize.untokenize(_older(text)))
-    except (*_UNREADABLE, tokenize.TokenError):
-        return None
+    except (RecursionError, MemoryError):
+        raise Unreadable("it is nested too deeply") from None
+    except (*_UNREADABLE, tokenize.TokenError, LookupError):
+        # An encoding that is none for texts, such as rot13, is a LookupError.
+        raise Unreadable("it is not a module of Python 3") from None
 
 
 def _older(text: bytes) -> list[_Token]:

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from inseam.plan.syntax import parse
+from inseam.plan.syntax import LARGEST, Unreadable, parse
 
 # Python 3.10 to 3.14.
 NEWER = b'''\
@@ -50,7 +50,6 @@ if __name__ == "__main__":
 
 def test_a_module_in_a_newer_syntax_is_read() -> None:
     module = parse(NEWER)
-    assert module is not None
     names = [getattr(node, "name", None) for node in module.body]
     assert [name for name in names if name] == ["Box", "first", "second", "read", "main"]
     assert isinstance(module.body[-1], ast.If)
@@ -67,14 +66,12 @@ def test_a_module_in_a_newer_syntax_is_read() -> None:
 
 def test_text_in_strings_stays_text() -> None:
     module = parse(b"'''\nif x:\n    main()\n'''\nmatch x:\n    case 1:\n        y()\n")
-    assert module is not None
     assert isinstance(module.body[0], ast.Expr)
     assert len(module.body) == 2
 
 
 def test_a_line_that_no_parser_takes_is_left_out() -> None:
     module = parse(b"x = " + b"-" * 100_000 + b"1\nmain()\n")
-    assert module is not None
     assert [type(node) for node in module.body] == [ast.Pass, ast.Expr]
 
 
@@ -88,7 +85,22 @@ def test_a_line_that_no_parser_takes_is_left_out() -> None:
         b"print 'two'",
         "# coding: ascii\nx = 'é'".encode(),
         b"\xff",
+        b"# coding: rot13\nx = 1",
+        b"# coding: hex\nx = 1",
+        b"# coding: zlib_codec\nx = 1",
+        b"# coding: bz2\n" + b"x",
+        b"# coding: idna\nx = '\xff'",
+        b"# coding: undefined\nx = 1",
+        b"\xef\xbb\xbf# coding: latin-1\nx = 1",
+        b"\xff\xfex\0",
     ],
 )
-def test_what_no_python_reads_is_nothing(text: bytes) -> None:
-    assert parse(text) is None
+def test_what_no_python_reads_is_unreadable(text: bytes) -> None:
+    with pytest.raises(Unreadable, match="it is not a module of Python 3"):
+        parse(text)
+
+
+def test_large_modules_are_not_read() -> None:
+    assert parse(b"x = 1\n" * (LARGEST // 6))
+    with pytest.raises(Unreadable, match="it has more than 500000 bytes"):
+        parse(b"x = 1\n" * (LARGEST // 6 + 1))

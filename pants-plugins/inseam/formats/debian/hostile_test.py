@@ -16,10 +16,16 @@ from inseam.formats.debian.control import DebianError, paragraphs
 from inseam.formats.debian.deb import read_deb
 from inseam.formats.debian.deb_testing import Entry, ar_bytes, deb_bytes, tar_bytes
 from inseam.formats.debian.index import parse_packages
-from inseam.formats.debian.lock import dump_lock, parse_lock
-from inseam.formats.debian.lock_test import LOCK  # pants: no-infer-dep
+from inseam.formats.debian.lock import DebianLock, LockedPackage, dump_lock, parse_lock
+from inseam.formats.debian.package import DebianPackage
 from inseam.formats.debian.relations import parse_provides
+from inseam.formats.debian.request import Request
 
+POOL = "pool/main/h/hello/hello_1.0-1_amd64.deb"
+HELLO = DebianPackage("hello", "1.0-1", "amd64", "debian", POOL, 5, "a" * 64)
+LOCK = DebianLock(
+    Request("bookworm", ("amd64",), {"base": ("hello",)}), {"amd64": (LockedPackage(HELLO),)}
+)
 CONTROL = tar_bytes([Entry("./control", b"Package: a\nVersion: 1\nArchitecture: amd64\n")])
 PARTS = (("debian-binary", b"2.0\n"), ("control.tar", CONTROL), ("data.tar", tar_bytes([])))
 

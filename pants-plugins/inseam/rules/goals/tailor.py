@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -9,16 +10,27 @@ from typing import Any, Iterable, Mapping
 
 from pants.backend.python.target_types import PexEntryPointField
 from pants.core.goals.tailor import PutativeTarget, PutativeTargets, PutativeTargetsRequest
+from pants.engine.fs import CreateDigest, FileContent, FileEntry
 from pants.engine.rules import collect_rules
 from pants.engine.target import AllTargets, Target
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
-from inseam.compat import get_digest_contents, path_globs_to_digest, rule
+from inseam.compat import (
+    create_digest,
+    get_digest_contents,
+    get_digest_entries,
+    path_globs_to_digest,
+    rule,
+)
+from inseam.formats.foreign_text import foreign_word
 from inseam.plan.starting import Start, find_imports, find_start, is_candidate
+from inseam.plan.syntax import LARGEST, Unreadable
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.image import OciRepositoryField
 from inseam.targets.service import PythonServiceTarget
+
+logger = logging.getLogger(__name__)
 
 # What a server listens on if nothing else is said.
 _DEFAULT_PORT = 8000
@@ -106,9 +118,35 @@ def _fields(path: str, start: Start, repository: str | None) -> dict[str, Any]:
         "healthcheck_path": start.healthcheck_path,
         "repository": repository,
     }
-    if start.port and (start.server is None or start.port != _DEFAULT_PORT):
+    if (
+        start.port
+        and 0 < start.port < 65536
+        and (start.server is None or start.port != _DEFAULT_PORT)
+    ):
         fields["ports"] = (start.port,)
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _leave_out(path: str, why: str) -> None:
+    logger.warning(f"`tailor` leaves out {foreign_word(path)}: {why}.")
+
+
+def _read(
+    files: Iterable[FileContent], known: frozenset[str]
+) -> tuple[dict[str, Start], dict[str, Start]]:
+    """The modules that start a service, and those of services that there are, by path."""
+    found: dict[str, Start] = {}
+    served: dict[str, Start] = {}
+    for file in files:
+        try:
+            start = find_start(file.content, file.path) if is_candidate(file.path) else None
+            if start is not None:
+                found[file.path] = start
+            if _ends_with(file.path, known):
+                served[file.path] = Start("", imports=find_imports(file.content))
+        except Unreadable as error:
+            _leave_out(file.path, str(error))
+    return found, served
 
 
 @rule(desc="Find services without a target", level=LogLevel.DEBUG)
@@ -117,20 +155,18 @@ async def find_services(
 ) -> PutativeTargets:
     if not inseam.tailor:
         return PutativeTargets()
-    files = await get_digest_contents(await path_globs_to_digest(request.path_globs("*.py")))
-    found = {
-        file.path: start
-        for file in files
-        if is_candidate(file.path)
-        for start in [find_start(file.content, file.path)]
-        if start is not None
-    }
+    digest = await path_globs_to_digest(request.path_globs("*.py"))
+    entries = [entry for entry in await get_digest_entries(digest) if isinstance(entry, FileEntry)]
+    # Large ones are not read: the contents of all files are in memory at once.
+    small = []
+    for entry in entries:
+        if entry.file_digest.serialized_bytes_length <= LARGEST:
+            small.append(entry)
+        elif is_candidate(entry.path):
+            _leave_out(entry.path, f"it has more than {LARGEST} bytes")
+    read = await get_digest_contents(await create_digest(CreateDigest(small)))
     known = _modules(targets)
-    served = {
-        file.path: Start("", imports=find_imports(file.content))
-        for file in files
-        if _ends_with(file.path, known)
-    }
+    found, served = _read(read, known)
     new = {path: start for path, start in _proposed({**found, **served}).items() if path in found}
     new = {path: start for path, start in new.items() if not _ends_with(path, known)}
     a_folder = Counter(os.path.dirname(path) for path in new)

@@ -178,6 +178,24 @@ def main(level):
     assert dict(service.kwargs) == {"entry_point": "server.py:main", "ports": (9000,)}
 
 
+def test_odd_and_large_files_are_left_out_with_a_line_each(
+    runner: RuleRunner, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = {coding: f"# coding: {coding}\n{FASTAPI}" for coding in ("rot13", "hex", "zlib_codec")}
+    files = {
+        **{f"{coding}.py": text for coding, text in odd.items()},
+        "large.py": FASTAPI + "x = 1\n" * 3_000_000,
+        "nested.py": FASTAPI + "(" * 10_000,
+        "main.py": FASTAPI,
+    }
+    runner.write_files({f"src/ten/{name}": text for name, text in files.items()})
+    (service,) = proposed(runner, "src/ten")
+    assert service.kwargs["entry_point"] == "main.py:app"
+    lines = [record.message for record in caplog.records if "`tailor` leaves out" in record.message]
+    assert len(lines) == 5
+    assert "`tailor` leaves out 'src/ten/large.py': it has more than 500000 bytes." in lines
+
+
 def test_it_can_be_switched_off(runner: RuleRunner) -> None:
     runner.write_files({"src/one/main.py": FASTAPI})
     set_options(runner, "--no-inseam-tailor")
