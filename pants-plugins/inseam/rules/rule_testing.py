@@ -185,7 +185,8 @@ def run_mocked(
         if CALL_BY_NAME:
             by_name[name.rule_id] = mock  # type: ignore[attr-defined]
         else:
-            hints = get_type_hints(name)
+            declared = getattr(name, "rule", None)
+            hints = get_type_hints(declared.func if declared else name)
             output = hints.pop("return")
             by_name[output, next(iter(hints.values()))] = mock
 
