@@ -1,4 +1,4 @@
-"""Finds the links of the documentation that lead nowhere."""
+"""Finds links and names of modules in the documentation that lead nowhere."""
 
 from __future__ import annotations
 
@@ -10,6 +10,21 @@ from docs.blocks import pages
 
 # Links to pages; those to other files and sites are left alone.
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]*\.md|)(?:#([^)\s]+))?\)")
+
+# Modules of the rule set, as "`rules/image/dist.py`" or "pants-plugins/inseam/formats/elf.py".
+_RULE_SET = Path("pants-plugins/inseam")
+_MODULE = re.compile(r"(?:`|pants-plugins/inseam/)([a-z_]+/[a-z_0-9/]+\.py)\b")
+
+
+def missing_modules() -> list[str]:
+    """The modules of the rule set that pages name and that do not exist, each as "PAGE: PATH"."""
+    folders = {path.name for path in _RULE_SET.iterdir() if path.is_dir()}
+    return [
+        f"{page}: {name}"
+        for page in pages()
+        for name in _MODULE.findall(page.read_text())
+        if name.split("/")[0] in folders and not (_RULE_SET / name).is_file()
+    ]
 
 
 def broken_links() -> list[str]:
