@@ -61,6 +61,6 @@ def test_a_base_runs_the_python_of_an_archive(tmp_path: Path) -> None:
     options = ("--python", str(tmp_path / "cpython.tar.gz"), sha256, VERSION)
     rootfs = made(tmp_path, interpreter, fetched(packages, tmp_path / "debs"), *options)
     assert (rootfs.python_version, rootfs.interpreter) == (VERSION, interpreter)
-    assert not {"_ssl", "_sqlite3", "zlib"} & set(rootfs.dropped_modules)
+    assert not {"_ssl", "_sqlite3", "zlib"} & set(rootfs.left_out_modules)
     stdlib = f"local/lib/python{MINOR}/os.py"
     assert printed(tmp_path, interpreter, WORKS) == [VERSION, stdlib, []]

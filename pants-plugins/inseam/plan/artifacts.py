@@ -127,7 +127,7 @@ def choose(item: Distribution, rank: Mapping[str, int], platform: PythonPlatform
     Raises Failure if there is neither, or if the Python is not one that the distribution runs on.
     """
     try:
-        runs = platform.python in SpecifierSet(item.requires_python)
+        runs = platform.python_full_version in SpecifierSet(item.requires_python)
     except ValueError:
         raise Failure(
             f"{item} has no usable `requires_python`: it is {foreign_word(item.requires_python)}"
@@ -135,7 +135,7 @@ def choose(item: Distribution, rank: Mapping[str, int], platform: PythonPlatform
     if not runs:
         raise Failure(
             f"{item} requires Python {item.requires_python}, but the base has"
-            f" {platform.python}. Lock another version, or choose another base."
+            f" {platform.python_full_version}. Lock another version, or choose another base."
         )
     wheels: list[tuple[tuple[int, tuple[int, str]], FileName, str, Artifact]] = []
     sources: list[LockedSource] = []
@@ -174,7 +174,7 @@ def choose(item: Distribution, rank: Mapping[str, int], platform: PythonPlatform
     there = f"It has wheels for: {tags_there[1:-1]}." if present else "It has no wheel."
     raise Failure(
         f"{item} has no wheel for linux/{platform.architecture} with CPython"
-        f" {platform.python} and glibc {'.'.join(map(str, platform.glibc))}, and the lock has no"
+        f" {platform.python_full_version} and glibc {platform.glibc}, and the lock has no"
         f" source to build one from. {there} Lock a version that has one, choose another base, or"
         " lock it with sources allowed."
     )

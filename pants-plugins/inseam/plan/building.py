@@ -27,7 +27,7 @@ def describe_sources(
     return "\n".join(
         [
             f"{_count(len(lines))} no wheel for linux/{platform.architecture} with CPython"
-            f" {platform.python} in the lock, only sources:",
+            f" {platform.python_full_version} in the lock, only sources:",
             *lines,
             "Let them be built: take wheels_from_source out of [inseam].without. Or build wheels of"
             " them yourself, put these into a folder of the repository, name it in"

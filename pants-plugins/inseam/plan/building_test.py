@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from inseam.formats.glibc import GlibcVersion
 from inseam.plan.artifacts import LockedArchive, LockedCheckout
 from inseam.plan.building import describe_failures, describe_sources
 from inseam.plan.platform import PythonPlatform
 
-PLATFORM = PythonPlatform("amd64", "3.11.2", (2, 36))
+PLATFORM = PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36))
 HASH = "0" * 64
 
 

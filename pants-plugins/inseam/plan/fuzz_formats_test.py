@@ -15,6 +15,7 @@ from hypothesis import strategies as st  # noqa: E402
 
 from inseam.formats.failure import Failure  # noqa: E402
 from inseam.formats.fuzz_testing import damaged, fuzzed, json_values, mutated  # noqa: E402
+from inseam.formats.glibc import GlibcVersion  # noqa: E402
 from inseam.plan import pylock_test, requirements_lock_test, uv_lock_test  # noqa: E402
 from inseam.plan.artifacts import LockedArchive, LockedWheel  # noqa: E402
 from inseam.plan.lock import chosen, closure, matching  # noqa: E402
@@ -26,7 +27,7 @@ from inseam.plan.python_lock import PythonLock  # noqa: E402
 from inseam.plan.requirements_lock import parse_requirements_lock  # noqa: E402
 from inseam.plan.uv_lock import read_uv_lock  # noqa: E402
 
-PLATFORM = PythonPlatform("amd64", "3.11.2", (2, 36))
+PLATFORM = PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36))
 PLACE = LockPlace("x/x.lock", "x", ("https://index.invalid/simple",))
 LINES = (
     f"a==1.0 ; python_version >= '3.9' \\\n    --hash=sha256:{'a' * 64} # why\n"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st  # noqa: E402
 
 from inseam.formats.failure import Failure  # noqa: E402
 from inseam.formats.fuzz_testing import fuzzed, json_values, mutated  # noqa: E402
+from inseam.formats.glibc import GlibcVersion  # noqa: E402
 from inseam.plan.artifacts import LockedWheel  # noqa: E402
 from inseam.plan.lock import chosen, closure, matching, resolve_url  # noqa: E402
 from inseam.plan.lock_file import parse_lock  # noqa: E402
@@ -23,7 +24,7 @@ from inseam.plan.lock_place import LockPlace  # noqa: E402
 from inseam.plan.pex_lock_test import LOCK  # noqa: E402
 from inseam.plan.platform import PythonPlatform  # noqa: E402
 
-PLATFORM = PythonPlatform("amd64", "3.11.2", (2, 36))
+PLATFORM = PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36))
 PLACE = LockPlace("x.lock", "x")
 
 

@@ -38,7 +38,7 @@ class OutOfDate(Failure):
 
 
 @dataclass(frozen=True)
-class Closure:
+class WheelClosure:
     """What requirements need.
 
     locked: an artifact of each distribution, in order of name; empty as long as there are unread
@@ -64,7 +64,7 @@ def closure(
     roots: Iterable[str],
     platform: PythonPlatform,
     leave_out: Sequence[str] = (),
-) -> Closure:
+) -> WheelClosure:
     """The wheels, and sources where no wheel fits, that the requirement strings `roots` need on
     `platform`.
 
@@ -79,14 +79,14 @@ def closure(
     required_by, skipped = _walk(lock, locked, roots, platform, leave_out)
     unread = tuple(locked[name] for name in sorted(required_by) if locked[name].needs is None)
     if unread:
-        return Closure((), required_by, unread)
+        return WheelClosure((), required_by, unread)
     left_out = skipped
     if skipped:
         with suppress(Failure):  # Distributions that are left out need not resolve.
             left_out = set(_walk(lock, locked, roots, platform, ())[0]) - set(required_by)
     rank = _rank(platform)
     found = tuple(choose(locked[name], rank, platform) for name in sorted(required_by))
-    return Closure(found, required_by, left_out=tuple(sorted(left_out)))
+    return WheelClosure(found, required_by, left_out=tuple(sorted(left_out)))
 
 
 def is_left_out(name: str, patterns: Sequence[str]) -> bool:
@@ -297,8 +297,9 @@ def _part(lock: PythonLock, platform: PythonPlatform) -> Part:
         if _any_applies(part.markers, platform.markers()):
             return part
     raise Failure(
-        f"{lock.name} is not for linux/{platform.architecture} with CPython {platform.python}."
-        " Correct what it was made for and generate it again, or choose another base."
+        f"{lock.name} is not for linux/{platform.architecture} with CPython"
+        f" {platform.python_full_version}. Correct what it was made for and generate it again, or"
+        " choose another base."
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from inseam.formats.failure import Failure
+from inseam.formats.glibc import GlibcVersion
 from inseam.formats.names import FileName
 from inseam.plan.artifacts import (
     Locked,
@@ -18,7 +19,7 @@ from inseam.plan.artifacts import (
     LockedWheel,
 )
 from inseam.plan.lock import (
-    Closure,
+    WheelClosure,
     closure,
     is_index_neutral,
     matching,
@@ -31,8 +32,8 @@ from inseam.plan.pex_lock import read_pex_lock
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import Distribution, Part, PythonLock
 
-PLATFORM = PythonPlatform("amd64", "3.11.2", (2, 36))
-ARM = PythonPlatform("arm64", "3.11.2", (2, 36))
+PLATFORM = PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36))
+ARM = PythonPlatform("arm64", "3.11.2", GlibcVersion(2, 36))
 
 
 def artifact(filename: str, *, algorithm: str = "sha256") -> dict[str, str]:
@@ -480,7 +481,7 @@ def test_who_requires_a_source_is_known() -> None:
         item("b", files=["b-1.0.tar.gz"]),
     )
     found = closure(read_pex_lock(locked, "x.lock", "services"), ["top", "b"], PLATFORM)
-    assert isinstance(found, Closure)
+    assert isinstance(found, WheelClosure)
     assert [source.name for source in found.sources] == ["a", "b"]
     assert found.required_by["a"] == ("the service", "top 1.0", "mid 1.0")
     assert found.required_by["b"] == ("the service",)

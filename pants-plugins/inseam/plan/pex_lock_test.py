@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from inseam.formats.failure import Failure
+from inseam.formats.glibc import GlibcVersion
 from inseam.plan.lock import closure
 from inseam.plan.lock_testing import MISSING, changed
 from inseam.plan.pex_lock import parse_pex_lock, read_pex_lock
@@ -141,7 +142,7 @@ def test_what_is_only_read_where_it_is_needed_is_refused_there(
 ) -> None:
     lock = read_pex_lock(changed(LOCK, place, value), "x.lock", "x")
     with pytest.raises(Failure, match=text):
-        closure(lock, ["demo-app"], PythonPlatform("amd64", "3.11.2", (2, 36)))
+        closure(lock, ["demo-app"], PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36)))
 
 
 def test_the_lock_survives_a_round_of_json() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from packaging import tags
 
 from inseam.formats.elf import MACHINES
+from inseam.formats.glibc import GlibcVersion
 
 # PEP 600: the glibc versions that have an older manylinux name.
 _LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
@@ -15,21 +16,20 @@ _OLDEST_GLIBC = {"x86_64": 5, "aarch64": 17}
 
 @dataclass(frozen=True)
 class PythonPlatform:
-    """A CPython on Linux with glibc.
-
-    architecture: "amd64" or "arm64". python: full version, "3.11.2". glibc: (major, minor).
-    free_threaded: whether it was built without the global lock (PEP 703).
-    """
+    """A CPython on Linux with glibc."""
 
     architecture: str
-    python: str
-    glibc: tuple[int, int]
+    """"amd64" or "arm64"."""
+    python_full_version: str
+    """As in a marker (PEP 508), such as "3.11.2"."""
+    glibc: GlibcVersion
     free_threaded: bool = False
+    """Whether it was built without the global lock (PEP 703)."""
 
     def __str__(self) -> str:
-        major, minor = self.glibc
         free = ", free-threaded" if self.free_threaded else ""
-        return f"linux/{self.architecture}, CPython {self.python}{free}, glibc {major}.{minor}"
+        python = f"CPython {self.python_full_version}{free}"
+        return f"linux/{self.architecture}, {python}, glibc {self.glibc}"
 
     @property
     def machine(self) -> str:
@@ -39,7 +39,7 @@ class PythonPlatform:
     @property
     def python_version(self) -> str:
         """The interpreter's version without the patch release, as "3.11"."""
-        return ".".join(self.python.split(".")[:2])
+        return ".".join(self.python_full_version.split(".")[:2])
 
     @property
     def minor(self) -> tuple[int, int]:
@@ -73,14 +73,14 @@ class PythonPlatform:
         """The environment that markers are evaluated in (PEP 508)."""
         return {
             "implementation_name": "cpython",
-            "implementation_version": self.python,
+            "implementation_version": self.python_full_version,
             "os_name": "posix",
             "platform_machine": self.machine,
             "platform_python_implementation": "CPython",
             "platform_release": "",
             "platform_system": "Linux",
             "platform_version": "",
-            "python_full_version": self.python,
+            "python_full_version": self.python_full_version,
             "python_version": self.python_version,
             "sys_platform": "linux",
         }

@@ -8,16 +8,17 @@ import pytest
 from packaging import tags
 from packaging.markers import default_environment
 
+from inseam.formats.glibc import GlibcVersion
 from inseam.plan.platform import PythonPlatform
 
 
 def test_a_platform_reads_as_people_say_it() -> None:
-    text = str(PythonPlatform("arm64", "3.11.2", (2, 36)))
+    text = str(PythonPlatform("arm64", "3.11.2", GlibcVersion(2, 36)))
     assert text == "linux/arm64, CPython 3.11.2, glibc 2.36"
 
 
 def test_wheels_for_one_interpreter_come_first_and_newer_manylinux_before_older() -> None:
-    found = PythonPlatform("amd64", "3.11.2", (2, 18)).tags()
+    found = PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 18)).tags()
     assert found[:5] == (
         "cp311-cp311-manylinux_2_18_x86_64",
         "cp311-cp311-manylinux_2_17_x86_64",
@@ -44,7 +45,7 @@ def test_wheels_for_one_interpreter_come_first_and_newer_manylinux_before_older(
     ],
 )
 def test_the_order_of_pep_425(earlier: str, later: str) -> None:
-    found = PythonPlatform("amd64", "3.11.2", (2, 36)).tags()
+    found = PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36)).tags()
     assert found.index(earlier) < found.index(later)
 
 
@@ -63,7 +64,7 @@ def test_the_order_of_pep_425(earlier: str, later: str) -> None:
     ],
 )
 def test_what_does_not_run_has_no_tag(tag: str) -> None:
-    assert tag not in PythonPlatform("amd64", "3.11.2", (2, 36)).tags()
+    assert tag not in PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36)).tags()
 
 
 def platforms(platform: PythonPlatform) -> list[str]:
@@ -72,7 +73,7 @@ def platforms(platform: PythonPlatform) -> list[str]:
 
 
 def test_every_glibc_down_to_the_oldest_has_a_tag_and_some_have_two_names() -> None:
-    found = platforms(PythonPlatform("amd64", "3.11.2", (2, 36)))
+    found = platforms(PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36)))
     assert [name for name in found if name.startswith("manylinux_")] == [
         f"manylinux_2_{minor}_x86_64" for minor in range(36, 4, -1)
     ]
@@ -86,7 +87,7 @@ def test_every_glibc_down_to_the_oldest_has_a_tag_and_some_have_two_names() -> N
 
 
 def test_arm_begins_with_glibc_2_17() -> None:
-    assert platforms(PythonPlatform("arm64", "3.11.2", (2, 19))) == [
+    assert platforms(PythonPlatform("arm64", "3.11.2", GlibcVersion(2, 19))) == [
         "manylinux_2_19_aarch64",
         "manylinux_2_18_aarch64",
         "manylinux_2_17_aarch64",
@@ -97,7 +98,7 @@ def test_arm_begins_with_glibc_2_17() -> None:
 
 def test_no_tag_is_there_twice() -> None:
     for architecture in ("amd64", "arm64"):
-        found = PythonPlatform(architecture, "3.13.1", (2, 41)).tags()
+        found = PythonPlatform(architecture, "3.13.1", GlibcVersion(2, 41)).tags()
         assert len(set(found)) == len(found)
 
 
@@ -115,7 +116,7 @@ def here() -> PythonPlatform:
         pytest.skip("needs a 64-bit machine with glibc")
     major, minor = version.split(".")[:2]
     python = ".".join(map(str, sys.version_info[:3]))
-    return PythonPlatform(architecture, python, (int(major), int(minor)))
+    return PythonPlatform(architecture, python, GlibcVersion(int(major), int(minor)))
 
 
 def test_tags_are_those_that_an_interpreter_has_on_such_a_machine() -> None:
@@ -140,7 +141,7 @@ def test_markers_are_those_that_an_interpreter_has_on_such_a_machine() -> None:
 
 
 def test_names_of_machine_and_minor_version() -> None:
-    platform = PythonPlatform("arm64", "3.11.2", (2, 36))
+    platform = PythonPlatform("arm64", "3.11.2", GlibcVersion(2, 36))
     assert (platform.machine, platform.minor) == ("aarch64", (3, 11))
     assert platform.markers()["platform_machine"] == "aarch64"
     assert platform.markers()["python_version"] == "3.11"
@@ -148,13 +149,13 @@ def test_names_of_machine_and_minor_version() -> None:
 
 
 def test_platforms_are_values() -> None:
-    one, other = (PythonPlatform("amd64", "3.11.2", (2, 36)) for _ in range(2))
+    one, other = (PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36)) for _ in range(2))
     assert one == other
     assert hash(one) == hash(other)
 
 
 def test_a_free_threaded_python_has_an_abi_of_its_own_and_no_stable_one() -> None:
-    platform = PythonPlatform("amd64", "3.13.5", (2, 36), free_threaded=True)
+    platform = PythonPlatform("amd64", "3.13.5", GlibcVersion(2, 36), free_threaded=True)
     assert str(platform) == "linux/amd64, CPython 3.13.5, free-threaded, glibc 2.36"
     found = platform.tags()
     assert found[0] == "cp313-cp313t-manylinux_2_36_x86_64"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from inseam.formats.failure import Failure
+from inseam.formats.glibc import GlibcVersion
 from inseam.plan.lock import chosen, closure
 from inseam.plan.lock_place import LockPlace
 from inseam.plan.lock_testing import MISSING, changed
@@ -15,7 +16,7 @@ from inseam.plan.pylock import read_pylock
 from inseam.plan.python_lock import Artifact, Distribution, PythonLock
 from inseam.plan.toml import read_toml
 
-PLATFORM = PythonPlatform("amd64", "3.11.2", (2, 36))
+PLATFORM = PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36))
 INDEX = "https://index.invalid/simple"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 A, B = "a" * 64, "b" * 64

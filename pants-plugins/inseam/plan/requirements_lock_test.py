@@ -3,13 +3,14 @@ from __future__ import annotations
 import pytest
 
 from inseam.formats.failure import Failure
+from inseam.formats.glibc import GlibcVersion
 from inseam.plan.lock import closure
 from inseam.plan.lock_place import LockPlace
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import Artifact, Distribution
 from inseam.plan.requirements_lock import parse_requirements_lock
 
-PLATFORM = PythonPlatform("amd64", "3.11.2", (2, 36))
+PLATFORM = PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36))
 PLACE = LockPlace("app/requirements.txt", "x")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 A, B = "a" * 64, "b" * 64

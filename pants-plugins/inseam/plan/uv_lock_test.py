@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from inseam.formats.failure import Failure
+from inseam.formats.glibc import GlibcVersion
 from inseam.plan.artifacts import LockedArchive, LockedCheckout, LockedDirectory, LockedWheel
 from inseam.plan.lock import closure
 from inseam.plan.lock_place import LockPlace
@@ -16,8 +17,8 @@ from inseam.plan.python_lock import Artifact, PythonLock
 from inseam.plan.toml import read_toml
 from inseam.plan.uv_lock import read_uv_lock
 
-PLATFORM = PythonPlatform("amd64", "3.11.2", (2, 36))
-OLD = PythonPlatform("amd64", "3.9.2", (2, 31))
+PLATFORM = PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36))
+OLD = PythonPlatform("amd64", "3.9.2", GlibcVersion(2, 31))
 INDEX = "https://index.invalid/simple"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 A, B, C = "a" * 64, "b" * 64, "c" * 64

@@ -1,14 +1,14 @@
 """Cuts first-party code into fragments of a tar, from which the layers of services are merged.
 
 Usage: code --sources DIR --folder FOLDER --out OUT [--entry-point NAME=ENTRY_POINT]...
-            [--console-scripts] [--script NAME=MODULE:FUNCTION]... [--absent MODULE]...
+            [--console-scripts] [--script NAME=MODULE:FUNCTION]... [--missing MODULE]...
             [--writable-dir UID:PATH]... [--format gzip|zstd]
 
 DIR holds sources as they are imported; all of them lie below DIR/FOLDER. Each name in that folder
 becomes a fragment. Writes `code.tar`, `code.blob` and `code.json` to the folder OUT, as
 `formats.python.code` says. An entry point must be there if its module is among the sources. With
 --console-scripts there is a fragment with the console scripts of all entry points, and those of
---script, and empty directories that belong to users, too. --absent names standard modules that the
+--script, and empty directories that belong to users, too. --missing names standard modules that the
 base lacks.
 """
 
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--entry-point", action="append", default=[], type=parse_entry_point)
     parser.add_argument("--console-scripts", action="store_true")
     parser.add_argument("--script", action="append", default=[], type=parse_entry_point)
-    parser.add_argument("--absent", action="append", default=[])
+    parser.add_argument("--missing", action="append", default=[])
     parser.add_argument("--writable-dir", action="append", default=[])
     parser.add_argument("--format", choices=sorted(LAYER_TYPES), default="gzip")
     options = parser.parse_args(argv)
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
         entry_points=options.entry_point,
         console_scripts=options.console_scripts,
         scripts=options.script,
-        absent=options.absent,
+        missing=options.missing,
         writable_dirs=options.writable_dir,
         format=options.format,
     )

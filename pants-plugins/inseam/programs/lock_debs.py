@@ -39,13 +39,13 @@ def make_lock(request: Request, index: Index) -> DebianLock:
         candidates = newest(index.packages[architecture])
         providers = providers_of(candidates)
         base = resolve(request.groups[BASE_GROUP], candidates, request.omit, providers)
-        unused -= base.omitted
+        unused -= base.left_out
         entries = dict(base.packages)
         groups = {name: [BASE_GROUP] for name in base.packages}
         for group in sorted(set(request.groups) - {BASE_GROUP}):
             roots = [*request.groups[BASE_GROUP], *request.groups[group]]
             closure = resolve(roots, candidates, request.omit, providers)
-            unused -= closure.omitted
+            unused -= closure.left_out
             for name, entry in closure.packages.items():
                 if name not in base.packages:
                     entries[name] = entry

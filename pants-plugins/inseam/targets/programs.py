@@ -150,7 +150,7 @@ class ServiceHealthcheckPathField(StringField):
         return value
 
 
-class Program(NamedTuple):
+class ServiceProgram(NamedTuple):
     """A program of a service: the name of its console script, and what its fields say."""
 
     name: str
@@ -164,7 +164,7 @@ class Program(NamedTuple):
 class ServiceProgramsField(Field):
     alias = "programs"
     default = ()
-    value: Tuple[Program, ...]
+    value: Tuple[ServiceProgram, ...]
     help = softwrap(
         """
         Programs of the service by name, such as `{"worker": "shop.worker:main"}`. A value is an
@@ -178,7 +178,7 @@ class ServiceProgramsField(Field):
     )
 
     @classmethod
-    def compute_value(cls, raw_value: Any, address: Address) -> Tuple[Program, ...]:
+    def compute_value(cls, raw_value: Any, address: Address) -> Tuple[ServiceProgram, ...]:
         value = super().compute_value(raw_value, address)
         if not isinstance(value, Mapping):
             if value in ((), None):
@@ -189,7 +189,7 @@ class ServiceProgramsField(Field):
         return tuple(cls._program(name, item, address) for name, item in value.items())
 
     @classmethod
-    def _program(cls, name: Any, value: Any, address: Address) -> Program:
+    def _program(cls, name: Any, value: Any, address: Address) -> ServiceProgram:
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name in _TAKEN:
             raise InvalidFieldException(
                 f"The `{cls.alias}` field in target {address} has the name {name!r}. Names may"
@@ -198,11 +198,12 @@ class ServiceProgramsField(Field):
             )
         alias = f"{cls.alias}[{name!r}]"
         fields = dict(value) if isinstance(value, Mapping) else {"entry_point": value}
-        unknown = sorted(set(fields).difference(Program._fields[1:]))
+        unknown = sorted(set(fields).difference(ServiceProgram._fields[1:]))
         if unknown or not isinstance(fields.get("entry_point"), str):
             raise InvalidFieldException(
                 f"`{alias}` in target {address} must be an entry point, or a dictionary with"
-                f" `entry_point` and any of {', '.join(Program._fields[2:])}, but was {value!r}."
+                f" `entry_point` and any of {', '.join(ServiceProgram._fields[2:])}, but was"
+                f" {value!r}."
             )
         fields["args"] = tuple(map(str, fields.get("args") or ()))
         check_entry_point(alias, fields["entry_point"], address)
@@ -213,4 +214,4 @@ class ServiceProgramsField(Field):
                 f"The `server` of `{alias}` in target {address} must be one of"
                 f" {', '.join(SERVERS)}, but was {fields['server']!r}."
             )
-        return Program(name, **fields)
+        return ServiceProgram(name, **fields)

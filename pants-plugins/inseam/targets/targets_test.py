@@ -30,10 +30,10 @@ from inseam.targets.container import (
 )
 from inseam.targets.image import OciEntryPointField, OciHealthcheckField
 from inseam.targets.programs import (
-    Program,
     ServiceEntryPointField,
     ServiceHealthcheckField,
     ServiceHealthcheckPathField,
+    ServiceProgram,
     ServiceProgramsField,
 )
 from inseam.targets.service import ServiceLayersField
@@ -63,11 +63,11 @@ ADDRESS = Address("src/shop", target_name="app")
         (StopSignalField, "SIGRTMIN+3", "SIGRTMIN+3"),
         (ServiceHealthcheckPathField, "/health?full=1", "/health?full=1"),
         (ServiceProgramsField, None, ()),
-        (ServiceProgramsField, {"a": "b:c"}, (Program("a", "b:c"),)),
+        (ServiceProgramsField, {"a": "b:c"}, (ServiceProgram("a", "b:c"),)),
         (
             ServiceProgramsField,
             {"a": {"entry_point": "b:c", "args": ["x", 1], "server": "gunicorn"}},
-            (Program("a", "b:c", args=("x", "1"), server="gunicorn"),),
+            (ServiceProgram("a", "b:c", args=("x", "1"), server="gunicorn"),),
         ),
         (ServiceEntryPointField, None, None),
         (ServiceEntryPointField, "a.b", "a.b"),

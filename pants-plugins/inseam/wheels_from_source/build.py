@@ -47,8 +47,8 @@ from inseam.formats.rootfs.metadata import ROOTFS_TAR
 from inseam.formats.rootfs.start import TOOLS_TAR
 from inseam.plan.artifacts import LockedSource
 from inseam.plan.platform import PythonPlatform
-from inseam.rules.base.base import BasePython, BaseRequest, find_base
-from inseam.rules.base.debian_root import UnpackedRequest, unpacked_root
+from inseam.rules.base.base import BasePython, BaseRequest, DebianRootRequest, find_base
+from inseam.rules.base.debian_root import unpacked_root
 from inseam.rules.base.process import run_on
 from inseam.rules.programs.digests import file_content
 from inseam.rules.programs.host import CACHE_FOLDER, Program, ProgramFailed
@@ -184,13 +184,13 @@ async def _builder(declared: Declaration, python: BasePython) -> Builder:
     if base.python_version != platform.python_version or base.platform.glibc > platform.glibc:
         raise Failure(
             f"{declared.address}: the builder {base.address} has CPython {base.python_version} and"
-            f" glibc {'.'.join(map(str, base.platform.glibc))}, the image's base CPython"
-            f" {platform.python_version} and glibc {'.'.join(map(str, platform.glibc))}. A builder"
+            f" glibc {base.platform.glibc}, the image's base CPython"
+            f" {platform.python_version} and glibc {platform.glibc}. A builder"
             " must have the same CPython and no newer glibc: take one of the base's own release."
         )
     # Without bytecode of its standard library: a build starts its Python a few times only.
     root = await unpacked_root(
-        UnpackedRequest(
+        DebianRootRequest(
             base.address.create_generated("rootfs"), base.oci_platform, declared.groups
         ),
         **implicitly(),

@@ -15,6 +15,7 @@ from pants.engine.addresses import Address
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.formats.distribution import Wheel
+from inseam.formats.glibc import GlibcVersion
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.base.base import BasePython
 from inseam.rules.rule_testing import (
@@ -31,8 +32,8 @@ from inseam.rules.wheels.closures import ClosureRequest, LockedWheels
 from inseam.rules.wheels.wheels import BuiltWheel, FetchRequest, InstalledWheel, InstallRequest
 from inseam.wheels_from_source.build import _this_machine
 
-PLATFORM = PythonPlatform("amd64", PYTHON_VERSION, (2, 36))
-ARM = PythonPlatform("arm64", PYTHON_VERSION, (2, 36))
+PLATFORM = PythonPlatform("amd64", PYTHON_VERSION, GlibcVersion(2, 36))
+ARM = PythonPlatform("arm64", PYTHON_VERSION, GlibcVersion(2, 36))
 
 # A backend that lies in the sources and needs nothing: PEP 517, `backend-path`.
 PYPROJECT = """\

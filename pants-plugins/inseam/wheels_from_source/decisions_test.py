@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from inseam.formats.failure import Failure
+from inseam.formats.glibc import GlibcVersion
 from inseam.plan.artifacts import LockedArchive, LockedCheckout, LockedDirectory, LockedSource
 from inseam.plan.platform import PythonPlatform
 from inseam.wheels_from_source.decisions import (
@@ -14,7 +15,7 @@ from inseam.wheels_from_source.decisions import (
     version_variables,
 )
 
-PLATFORM = PythonPlatform("amd64", "3.11.2", (2, 36))
+PLATFORM = PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36))
 HASH = "0" * 64
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from dataclasses import dataclass
-from typing import Collection, Iterable, Mapping
+from typing import Collection, Iterable, Mapping, Sequence
 
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.index import IndexEntry
@@ -18,11 +18,13 @@ _PYTHON = re.compile(r"(lib)?python3\.\d+-(minimal|stdlib)\Z")
 
 
 @dataclass(frozen=True)
-class Closure:
-    """packages: by name, sorted. omitted: names left out that some package of it wants."""
+class PackageClosure:
+    """Packages with all that they depend on."""
 
     packages: Mapping[str, IndexEntry]
-    omitted: frozenset[str]
+    """By name, sorted."""
+    left_out: frozenset[str]
+    """Names that are left out although a package wants them."""
 
 
 def resolve(
@@ -30,7 +32,7 @@ def resolve(
     candidates: Mapping[str, IndexEntry],
     omit: Collection[str] = (),
     providers: Providers | None = None,
-) -> Closure:
+) -> PackageClosure:
     """The roots and all that they depend on, without the packages named in `omit`.
 
     candidates: by name, the one version of each package that may be taken.
@@ -38,62 +40,89 @@ def resolve(
         renamed. A dependency that one of them satisfies adds nothing, unless that is a library and
         what depends on it is not Python: only the standard library can do without (its modules
         follow the libraries that are there), programs cannot start.
+    providers: those of the candidates, where they are known already.
 
     Of several alternatives, one that is there already is taken, else the first that can be had.
-    providers: those of the candidates, where they are known already.
 
     Roots are taken, and their dependencies walked, in sorted order, so that the result depends on
     the sets only. Raises DebianError, naming the chain of packages, for what cannot be satisfied.
     """
     providers = providers_of(candidates) if providers is None else providers
-    chosen: dict[str, IndexEntry] = {}
-    wanted_by: dict[str, str] = {}
-    omitted: set[str] = set()
-    queue: deque[str] = deque()
-
-    def take(name: str, by: str) -> None:
-        if name not in chosen:
-            chosen[name] = candidates[name]
-            wanted_by[name] = by
-            queue.append(name)
-
+    resolver = _Resolver(candidates, omit, providers)
     for root in sorted(set(roots)):
-        if root not in candidates:
-            raise DebianError(f"this release has no package {root}; correct the list")
-        if root in omit:
+        resolver.take_root(root)
+    resolver.walk()
+    packages = {name: resolver.chosen[name] for name in sorted(resolver.chosen)}
+    return PackageClosure(packages, frozenset(resolver.left_out))
+
+
+class _Resolver:
+    """Takes packages until all that they depend on is there, in breadth-first order."""
+
+    def __init__(
+        self, candidates: Mapping[str, IndexEntry], omit: Collection[str], providers: Providers
+    ) -> None:
+        self.chosen: dict[str, IndexEntry] = {}
+        self.left_out: set[str] = set()
+        self._candidates = candidates
+        self._omit = omit
+        self._providers = providers
+        self._wanted_by: dict[str, str] = {}
+        self._queue: deque[str] = deque()
+
+    def take_root(self, name: str) -> None:
+        if name not in self._candidates:
+            raise DebianError(f"this release has no package {name}; correct the list")
+        if name in self._omit:
             raise DebianError(
-                f"the package {root} is both listed and left out: remove the line `{root} = ...`"
-                f" from [omit] of the list of packages, or {root} from its group"
+                f"the package {name} is both listed and left out: remove the line `{name} = ...`"
+                f" from [omit] of the list of packages, or {name} from its group"
             )
-        take(root, "")
-    while queue:
-        name = queue.popleft()
-        for dependency in parse_relations(candidates[name].depends):
-            satisfying = [
-                _satisfying(alternative, candidates, providers) for alternative in dependency
-            ]
-            if any(found in chosen for group in satisfying for found in group):
-                continue
-            names = {alternative.name for alternative in dependency}
-            names.update(found for group in satisfying for found in group)
-            left_out = {
-                named
-                for found in names
-                for named in [found, *_provided(candidates.get(found))]
-                if named in omit and (_PYTHON.match(name) or not _is_library(found, candidates))
-            }
-            if left_out:
-                omitted |= left_out
-                continue
-            first = next((group[0] for group in satisfying if group), None)
-            if first is None:
-                raise DebianError(
-                    f"{_chain(name, wanted_by)} needs {' | '.join(map(str, dependency))},"
-                    " which this release does not have; correct the list, or leave it out in"
-                    " [omit]"
-                )
-            take(first, name)
-    return Closure({name: chosen[name] for name in sorted(chosen)}, frozenset(omitted))
+        self._take(name, "")
+
+    def walk(self) -> None:
+        """Satisfies each dependency of what was taken, and of what that takes."""
+        while self._queue:
+            name = self._queue.popleft()
+            for dependency in parse_relations(self._candidates[name].depends):
+                self._satisfy(name, dependency)
+
+    def _take(self, name: str, by: str) -> None:
+        if name not in self.chosen:
+            self.chosen[name] = self._candidates[name]
+            self._wanted_by[name] = by
+            self._queue.append(name)
+
+    def _satisfy(self, name: str, dependency: Sequence[Relation]) -> None:
+        """Makes one of the alternatives of a dependency of the package `name` be there."""
+        satisfying = [
+            _satisfying(alternative, self._candidates, self._providers)
+            for alternative in dependency
+        ]
+        usable = [found for group in satisfying for found in group]
+        if any(found in self.chosen for found in usable):
+            return
+        omitted = self._omitted(name, {*(one.name for one in dependency), *usable})
+        if omitted:
+            self.left_out |= omitted
+        elif usable:
+            self._take(usable[0], name)
+        else:
+            raise DebianError(
+                f"{_chain(name, self._wanted_by)} needs {' | '.join(map(str, dependency))}, which"
+                " this release does not have; correct the list, or leave it out in [omit]"
+            )
+
+    def _omitted(self, name: str, alternatives: Iterable[str]) -> set[str]:
+        """Of the alternatives, and the names that they provide, those that the package `name` can
+        do without."""
+        return {
+            named
+            for found in alternatives
+            for named in (found, *_provided(self._candidates.get(found)))
+            if named in self._omit
+            and (_PYTHON.match(name) or not _is_library(found, self._candidates))
+        }
 
 
 def _is_library(name: str, candidates: Mapping[str, IndexEntry]) -> bool:

@@ -66,7 +66,7 @@ def test_closures(
 
 def test_the_closure_tells_which_omissions_were_of_use() -> None:
     closure = resolve(["app"], CHAIN, ["lib", "unrelated"])
-    assert closure.omitted == {"lib"}
+    assert closure.left_out == {"lib"}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Sequence
 
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.package import DebianPackage
+from inseam.formats.glibc import GlibcVersion, parse_glibc
 
 _INTERPRETER_PACKAGE = re.compile(r"(python3\.\d+)-minimal\Z")
 _FULL_VERSION = re.compile(r"(?:\d+:)?(\d+\.\d+\.\d+)")
@@ -16,11 +17,13 @@ _GLIBC_VERSION = re.compile(r"(?:\d+:)?(\d+\.\d+)")
 
 @dataclass(frozen=True)
 class Facts:
-    """interpreter: absolute path in the image. python_version: X.Y.Z. glibc_version: X.Y."""
+    """What runs on a base."""
 
     interpreter: str
+    """Absolute path of its CPython in the image."""
     python_version: str
-    glibc_version: str
+    """Full version of that, such as "3.11.2"."""
+    glibc: GlibcVersion
 
 
 def facts_of(packages: Sequence[DebianPackage], interpreter: str | None = None) -> Facts:
@@ -53,12 +56,12 @@ def facts_of(packages: Sequence[DebianPackage], interpreter: str | None = None) 
     return Facts(interpreter or path, found[path], glibc_of(packages))
 
 
-def glibc_of(packages: Sequence[DebianPackage]) -> str:
-    """The version X.Y of the glibc among the packages; raises DebianError if there is none."""
+def glibc_of(packages: Sequence[DebianPackage]) -> GlibcVersion:
+    """The version of the glibc among the packages; raises DebianError if there is none."""
     glibc = next((package for package in packages if package.name == "libc6"), None)
     if glibc is None:
         raise DebianError("no locked package is libc6: add it to the list of packages")
-    return _version(glibc, _GLIBC_VERSION)
+    return parse_glibc(_version(glibc, _GLIBC_VERSION))
 
 
 def _version(package: DebianPackage, pattern: re.Pattern[str]) -> str:

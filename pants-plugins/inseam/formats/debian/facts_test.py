@@ -5,6 +5,7 @@ import pytest
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.facts import Facts, facts_of
 from inseam.formats.debian.package import DebianPackage
+from inseam.formats.glibc import GlibcVersion
 
 
 def packages(**versions: str) -> list[DebianPackage]:
@@ -27,7 +28,7 @@ GLIBC = {"libc6": "2.41-12"}
 
 
 def test_python_and_glibc_are_those_of_the_lock() -> None:
-    facts = Facts("/usr/bin/python3.14", "3.14.2", "2.41")
+    facts = Facts("/usr/bin/python3.14", "3.14.2", GlibcVersion(2, 41))
     assert facts_of(packages(python3_14_minimal="3.14.2-1", **GLIBC)) == facts
     assert facts_of(packages(python3_14_minimal="1:3.14.2~rc1-1", **GLIBC)) == facts
 

@@ -75,7 +75,7 @@ def write_code(
     entry_points: Iterable[EntryPoint] = (),
     console_scripts: bool = False,
     scripts: Iterable[EntryPoint] = (),
-    absent: Iterable[str] = (),
+    missing: Iterable[str] = (),
     writable_dirs: Iterable[str] = (),
     format: str = "gzip",
 ) -> None:
@@ -84,8 +84,8 @@ def write_code(
 
     entry_points: must be there if their modules are among the sources. console_scripts: whether
     there is a fragment with the console scripts of all entry points, and of `scripts`, which belong
-    to distributions, and `writable_dirs`, each as "<uid>:<path>". absent: standard modules that the
-    base lacks. format: "gzip" or "zstd".
+    to distributions, and `writable_dirs`, each as "<uid>:<path>". missing: modules of
+    the standard library that the base lacks. format: "gzip" or "zstd".
 
     Raises Failure for an entry point that is missing, for a module that the standard library hides
     or lacks, and for a file that no layer can hold.
@@ -95,7 +95,7 @@ def write_code(
     for entry_point in entry_points:
         check_entry_point(entry_point, files)
     check_names(files)
-    check_imports(files, absent)
+    check_imports(files, missing)
     top = f"{APP}/{folder}".rstrip("/")
     try:
         members = with_directories(source_members(files))

@@ -72,7 +72,7 @@ _NOT_RUN = {
 _NAME = re.compile(rb"\b(?:%s)\b" % "|".join(sorted(REMOVED)).encode())
 
 
-def lacking(python_version: str, packages: Iterable[str] | None) -> tuple[str, ...]:
+def missing_modules(python_version: str, packages: Iterable[str] | None) -> tuple[str, ...]:
     """The modules that a base lacks, sorted.
 
     python_version: of its CPython, as "3.11". packages: names of the Debian packages that it is

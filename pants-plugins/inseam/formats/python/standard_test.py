@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from inseam.formats.python.standard import REMOVED, imported, lacking, remedy
+from inseam.formats.python.standard import REMOVED, imported, missing_modules, remedy
 
 STANDARD = ("libpython3.11-stdlib", "python3.11-minimal")
 
@@ -27,7 +27,7 @@ STANDARD = ("libpython3.11-stdlib", "python3.11-minimal")
 def test_what_a_base_lacks_depends_on_its_version_and_packages(
     version: str, packages: tuple[str, ...] | None, expected: str
 ) -> None:
-    assert " ".join(lacking(version, packages)) == expected
+    assert " ".join(missing_modules(version, packages)) == expected
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="there is no list of standard modules")

@@ -46,12 +46,12 @@ def check_names(paths: Iterable[str]) -> None:
         )
 
 
-def check_imports(files: Mapping[str, Path], absent: Iterable[str]) -> None:
+def check_imports(files: Mapping[str, Path], missing: Iterable[str]) -> None:
     """Raises Failure if a first-party file imports a standard module that the base does not have.
 
     Imports in `try`, and those for type checkers, are somebody's to handle.
     """
-    for name in absent:
+    for name in missing:
         text = name.encode()
         for path, file in files.items():
             if not path.endswith(".py") or text not in (source := file.read_bytes()):

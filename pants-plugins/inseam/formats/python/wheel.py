@@ -34,9 +34,9 @@ from inseam.formats.distribution import Wheel
 from inseam.formats.failure import Failure, no_space
 from inseam.formats.files import whole
 from inseam.formats.python.bytecode import compile_module, minor_version
+from inseam.formats.python.checked_wheel import CheckedWheel, urlsafe
 from inseam.formats.python.standard import imported
 from inseam.formats.python.venv import VENV, console_script, site_packages
-from inseam.formats.python.wheel_source import CheckedWheel, urlsafe
 from inseam.formats.python.wheel_tree import (
     TREE_TAR,
     Binary,
@@ -96,7 +96,7 @@ class FragmentDestination(WheelDestination):
         self.binaries: list[tuple[str, str, int, int]] = []  # path, machine, start and size
         self.imports: set[tuple[str, str]] = set()
         self._paths: set[str] = set()
-        self._dropped: list[RecordEntry] = []
+        self._left_out: list[RecordEntry] = []
 
     def write_script(self, name: str, module: str, attr: str, section: str) -> RecordEntry:
         """A console or gui script (PyPA entry points specification)."""
@@ -145,8 +145,8 @@ class FragmentDestination(WheelDestination):
                 return None
             return posixpath.relpath(self._schemes[file_scheme], self._schemes[scheme]) + "/"
 
-        dropped = {id(record) for record in self._dropped}
-        kept = [item for item in records if id(item[1]) not in dropped]
+        left_out = {id(record) for record in self._left_out}
+        kept = [item for item in records if id(item[1]) not in left_out]
         ordered = sorted(kept, key=lambda item: (prefix(item[0]) or "", item[1].path))
         with construct_record_file(ordered, prefix) as stream:
             data = stream.read()
@@ -160,7 +160,7 @@ class FragmentDestination(WheelDestination):
     def _drop(self, name: str, stream: BinaryIO) -> RecordEntry:
         """Leaves a file of the wheel out, once it is checked; it won't be in RECORD."""
         record = RecordEntry(name, None, len(stream.read()))
-        self._dropped.append(record)
+        self._left_out.append(record)
         return record
 
     def _write(

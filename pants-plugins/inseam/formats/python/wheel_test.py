@@ -21,9 +21,9 @@ from installer.sources import WheelFile
 
 from inseam.formats.failure import Failure
 from inseam.formats.python.bytecode import cache_path, compile_source, minor_version
+from inseam.formats.python.checked_wheel import _release
 from inseam.formats.python.venv import console_script, site_packages
 from inseam.formats.python.wheel import install_wheel
-from inseam.formats.python.wheel_source import _release
 from inseam.formats.python.wheel_testing import (
     File,
     Record,

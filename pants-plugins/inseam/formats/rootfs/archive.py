@@ -19,10 +19,11 @@ from pathlib import Path
 from inseam.formats.elf import MACHINES, machine
 from inseam.formats.failure import Failure
 from inseam.formats.foreign_text import foreign_word
+from inseam.formats.glibc import GlibcVersion
 from inseam.formats.numbers import whole_number
 from inseam.formats.python.archive import PREFIX
 from inseam.formats.rootfs.links import by_path, resolve
-from inseam.formats.rootfs.slim import DROPPED_FROM_STDLIB, compile_patterns
+from inseam.formats.rootfs.slim import LEFT_OUT_OF_STDLIB, compile_patterns
 from inseam.formats.schema import shown
 from inseam.formats.tar import EXECUTABLE_MODE, FILE_MODE, Member
 from inseam.formats.untar import UNREADABLE, content, members, opened_tar
@@ -31,7 +32,7 @@ _PROGRAM = re.compile(r"(?:(?P<top>(?:[^/]+/)*))?bin/python(?P<version>3\.\d+t?)
 _VERSION = re.compile(rb'#define\s+PY_VERSION\s+"([0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})')
 _GLIBC = re.compile(rb"\0GLIBC_2\.([0-9]+)(?=\0)")
 # Of the standard library, what only installers and compilers use.
-_DROPPED = ("**/__pycache__", "**/*.pyc", "**/*.a", "config-*", "site-packages", "venv/scripts/nt")
+_LEFT_OUT = ("**/__pycache__", "**/*.pyc", "**/*.a", "config-*", "site-packages", "venv/scripts/nt")
 _LARGEST = 1 << 30  # bytes of all files: the largest archives have a tenth of it
 
 
@@ -45,10 +46,12 @@ class PythonArchive:
     version: str
 
 
-def read_archive(path: Path, sha256: str, architecture: str, glibc: str) -> PythonArchive:
+def read_archive(
+    path: Path, sha256: str, architecture: str, glibc: GlibcVersion | None
+) -> PythonArchive:
     """Reads the archive, a tar that `tarfile` can read.
 
-    architecture: Debian's name of that of the image. glibc: the version that the image has, "2.36".
+    architecture: Debian's name of that of the image. glibc: of the image, None if it has none.
 
     Raises Failure for another file than the one with that sha256, and for what is not a CPython
     that runs in the image.
@@ -124,13 +127,13 @@ def _program(entries: Iterable[str], name: str) -> tuple[str, str]:
 def _members(entries: dict[str, Member], top: str, version: str, owner: str) -> Iterator[Member]:
     """The interpreter, its own shared libraries and its standard library, at their places."""
     stdlib = f"lib/python{version}/"
-    dropped = compile_patterns([*DROPPED_FROM_STDLIB, *_DROPPED])
+    left_out = compile_patterns([*LEFT_OUT_OF_STDLIB, *_LEFT_OUT])
     for path, member in sorted(entries.items()):
         if not path.startswith(top):
             continue
         inner = path[len(top) :]
         if inner.startswith(stdlib):
-            kept = not dropped.match(inner[len(stdlib) :])
+            kept = not left_out.match(inner[len(stdlib) :])
         else:
             library = re.fullmatch(r"lib/[^/]+\.so(\.[0-9.]+)?", inner) is not None
             # The one with the stable ABI is for what embeds CPython.
@@ -150,13 +153,13 @@ def _full_version(entries: dict[str, Member], top: str, version: str) -> str:
     return match[1].decode() if match else ""
 
 
-def _minor(digits: bytes) -> int:
-    """The number that a version of glibc has; of one that is none, a larger one than any has."""
-    number = whole_number(digits)
-    return 10**19 if number is None else number
+def _glibc(digits: bytes) -> GlibcVersion:
+    """The version with these digits; for what is not a number, a later one than any."""
+    minor = whole_number(digits)
+    return GlibcVersion(2, 10**19 if minor is None else minor)
 
 
-def _check_glibc(members: Iterable[Member], name: str, glibc: str) -> None:
+def _check_glibc(members: Iterable[Member], name: str, glibc: GlibcVersion | None) -> None:
     """Raises Failure if a file needs symbols of a newer glibc than the image's."""
     found = {
         minor
@@ -164,9 +167,9 @@ def _check_glibc(members: Iterable[Member], name: str, glibc: str) -> None:
         if isinstance(member.content, bytes) and member.content[:4] == b"\x7fELF"
         for minor in _GLIBC.findall(member.content)
     }
-    newest = max(map(_minor, found), default=0)
-    if glibc and newest > int(glibc.split(".")[1]):
+    newest = max(map(_glibc, found), default=GlibcVersion(0, 0))
+    if glibc is not None and newest > glibc:
         raise Failure(
-            f"The CPython in {name} needs glibc 2.{newest} or newer, but the base has {glibc}: take"
+            f"The CPython in {name} needs glibc {newest} or newer, but the base has {glibc}: take"
             " the Debian packages of a newer release."
         )

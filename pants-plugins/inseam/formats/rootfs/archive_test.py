@@ -10,6 +10,7 @@ import pytest
 
 from inseam.formats.debian.deb_testing import elf_bytes
 from inseam.formats.failure import Failure
+from inseam.formats.glibc import GlibcVersion
 from inseam.formats.python.archive import parse_location
 from inseam.formats.rootfs.archive import PythonArchive, read_archive
 from inseam.formats.rootfs.links import by_path
@@ -23,8 +24,11 @@ def write(folder: Path, files: Mapping[str, object], top: str = "python/") -> tu
     return path, hashlib.sha256(data).hexdigest()
 
 
+GLIBC = GlibcVersion(2, 36)
+
+
 def read(folder: Path, files: Mapping[str, object], top: str = "python/") -> PythonArchive:
-    return read_archive(*write(folder, files, top), "amd64", "2.36")
+    return read_archive(*write(folder, files, top), "amd64", GLIBC)
 
 
 def why(folder: Path, files: Mapping[str, object]) -> str:
@@ -111,7 +115,7 @@ def test_a_glibc_as_old_as_the_base_is_enough(tmp_path: Path) -> None:
 def test_another_file_than_the_named_one_is_refused(tmp_path: Path) -> None:
     path, sha256 = write(tmp_path, archive_files())
     with pytest.raises(Failure, match=f"has the sha256 {sha256}, but the base names {'0' * 64}"):
-        read_archive(path, "0" * 64, "amd64", "2.36")
+        read_archive(path, "0" * 64, "amd64", GLIBC)
 
 
 @pytest.mark.parametrize("data", [b"", b"no tar", b"\x1f\x8b damaged"])
@@ -119,7 +123,7 @@ def test_what_is_not_an_archive_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "cpython.tar.gz"
     path.write_bytes(data)
     with pytest.raises(Failure, match="is not an archive that can be read"):
-        read_archive(path, hashlib.sha256(data).hexdigest(), "amd64", "2.36")
+        read_archive(path, hashlib.sha256(data).hexdigest(), "amd64", GLIBC)
 
 
 def test_a_hard_link_is_a_link_to_the_file_that_it_names(tmp_path: Path) -> None:
@@ -135,7 +139,7 @@ def test_a_hard_link_is_a_link_to_the_file_that_it_names(tmp_path: Path) -> None
         archive.addfile(info)
     file = tmp_path / "cpython.tar"
     file.write_bytes(stream.getvalue())
-    found = read_archive(file, hashlib.sha256(stream.getvalue()).hexdigest(), "amd64", "2.36")
+    found = read_archive(file, hashlib.sha256(stream.getvalue()).hexdigest(), "amd64", GLIBC)
     members = by_path(found.members)
     assert members[f"usr/local/lib/python{MINOR}/json/same.py"].link == "../os.py"
 

@@ -18,7 +18,7 @@ from inseam.formats.rootfs.archive import read_archive
 from inseam.formats.rootfs.checks import check_libraries, depends, without_dead_links
 from inseam.formats.rootfs.interpreter import (
     check_interpreter,
-    glibc_version,
+    glibc_of,
     python_version,
 )
 from inseam.formats.rootfs.loader_cache import found_libraries, loader_members
@@ -53,12 +53,12 @@ SHARED_FROM = 512  # bytes; a smaller file is no larger than its link on disk
 
 @dataclass(frozen=True)
 class Root:
-    """members: of a root filesystem. dropped_modules: of Python's standard library, by name, those
+    """members: of a root filesystem. left_out_modules: of Python's standard library, by name, those
     that were left out because their libraries are not there. libraries: the names of those that the
     loader finds."""
 
     members: list[Member]
-    dropped_modules: tuple[str, ...]
+    left_out_modules: tuple[str, ...]
     libraries: tuple[str, ...]
 
 
@@ -78,7 +78,7 @@ def root_members(
     names: set[str] = set()
     members: list[Member] = []
     directories: list[Member] = []
-    dropped: set[str] = set()
+    left_out: set[str] = set()
     ordered = sorted(debs, key=lambda deb: deb.name)
     for deb in ordered:
         if deb.architecture not in (architecture, "all"):
@@ -95,7 +95,7 @@ def root_members(
             if member.path in MERGED:
                 continue
             if not slimmer.keeps(merged(member.path)):
-                dropped.add(merged(member.path))
+                left_out.add(merged(member.path))
             elif member.directory:
                 directories.append(member)
             else:
@@ -111,7 +111,7 @@ def root_members(
     )
     members += _own_directories(directories, members)
     members, modules = without_useless_modules(members)
-    members = without_dead_links(members, dropped)
+    members = without_dead_links(members, left_out)
     check_libraries(members, debs)
     libraries = found_libraries(members, ordered, architecture)
     members += loader_members(members, libraries, architecture, interpreter)
@@ -157,7 +157,7 @@ def _check_versions(debs: Iterable[Deb]) -> None:
 
 def _unpacked(deb: Deb, slimmer: Slimmer) -> Iterable[Member]:
     """The members of a package, with each hard link as a symbolic link to the file it names, or
-    as the file itself if that one is dropped."""
+    as the file itself if that one is left out."""
     yield from deb.members
     files = {member.path: member for member in deb.members}
     first: dict[str, str] = {}
@@ -238,7 +238,7 @@ def _of_archive(
 
     Raises Failure for one with another interpreter or version.
     """
-    read = read_archive(python.path, python.sha256, architecture, glibc_version(debs))
+    read = read_archive(python.path, python.sha256, architecture, glibc_of(debs))
     if read.interpreter != interpreter or read.version not in ("", python.version):
         raise Failure(
             f"{python.path.name} has CPython {read.version or 'of a version that it does not say'}"
@@ -292,9 +292,9 @@ def build(
         architecture=architecture,
         interpreter=interpreter,
         python_version=version,
-        glibc_version=glibc_version(debs),
+        glibc_version=str(glibc_of(debs) or ""),
         packages=tuple(package for _, package in locked),
-        dropped_modules=root.dropped_modules,
+        left_out_modules=root.left_out_modules,
         libraries=root.libraries,
     )
     write_whole(out / ROOTFS_FILE, dump_rootfs(rootfs).encode())

@@ -269,7 +269,7 @@ def test_an_archive_brings_the_python_of_a_base_whose_packages_have_none(tmp_pat
     python = locked_archive(tmp_path)
     rootfs = built(tmp_path / "plain", without_python(tmp_path), interpreter, python)
     assert (rootfs.interpreter, rootfs.python_version) == (interpreter, f"{MINOR}.5")
-    assert (rootfs.glibc_version, rootfs.dropped_modules) == ("2.36", ())
+    assert (rootfs.glibc_version, rootfs.left_out_modules) == ("2.36", ())
     add_bytecode(tmp_path / "plain/out", tmp_path / "out")
     found = infos(tmp_path)
     tag = MINOR.replace(".", "")

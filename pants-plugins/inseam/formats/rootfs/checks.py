@@ -26,15 +26,15 @@ def _with_parents(paths: Iterable[str]) -> set[str]:
     return found
 
 
-def without_dead_links(members: Sequence[Member], dropped: set[str]) -> list[Member]:
-    """Leaves out links to what was dropped.
+def without_dead_links(members: Sequence[Member], left_out: set[str]) -> list[Member]:
+    """Leaves out links to what was left out.
 
     Links that lead nowhere for another reason stay: packages ship such links, to what another
     package or the administrator may put there.
     """
     files = by_path(members)
     there = _with_parents(files)
-    gone = _with_parents(dropped) - there
+    gone = _with_parents(left_out) - there
     return [
         member
         for member in members
@@ -75,11 +75,11 @@ def libraries(member: Member) -> tuple[str, ...]:
 def _missing(member: Member, library: str, deb: Deb | None, there: set[str]) -> None:
     """Raises the error, if it is one, that the library of a member is not in the image."""
     text = f"/{member.path} of {member.owner} needs {library}"
-    absent: list[str] = []
+    missing: list[str] = []
     for group in depends(deb) if deb else ():
         if not there.intersection(relation.name for relation in group):
-            absent += [relation.name for relation in group]
-    package = likely_package(library, absent)
+            missing += [relation.name for relation in group]
+    package = likely_package(library, missing)
     if package:
         raise DebianError(
             f"{text}, which the package {package} has: remove the line `{package} = ...` from"
@@ -87,8 +87,8 @@ def _missing(member: Member, library: str, deb: Deb | None, there: set[str]) -> 
         )
     is_program = any(needs.startswith("/") for needs in libraries(member))
     is_library = bool(_LOADED.match(posixpath.dirname(member.path)))
-    if is_program or is_library or any(name.startswith("lib") for name in absent):
-        likely = (*absent, *package_names(library))
+    if is_program or is_library or any(name.startswith("lib") for name in missing):
+        likely = (*missing, *package_names(library))
         which = f" (likely: {' or '.join(dict.fromkeys(likely))})" if likely else ""
         raise DebianError(
             f"{text}, which is not in the image: remove the package that has it{which} from [omit]"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from inseam.formats.debian.control import DebianError
 from inseam.formats.debian.deb import Deb
 from inseam.formats.elf import MACHINES, machine
+from inseam.formats.glibc import GlibcVersion, parse_glibc
 from inseam.formats.rootfs.links import by_path, resolve
 from inseam.formats.rootfs.system_files import merged
 from inseam.formats.tar import Member
@@ -51,9 +52,10 @@ def python_version(interpreter: Member, debs: Iterable[Deb]) -> str:
     raise DebianError(f"cannot tell the Python version of /{interpreter.path} from its package")
 
 
-def glibc_version(debs: Iterable[Deb]) -> str:
+def glibc_of(debs: Iterable[Deb]) -> GlibcVersion | None:
+    """The version of the glibc among the packages, if there is one."""
     for deb in debs:
         match = re.match(r"(?:\d+:)?(\d+\.\d+)", deb.version)
         if deb.name == "libc6" and match:
-            return match[1]
-    return ""
+            return parse_glibc(match[1])
+    return None

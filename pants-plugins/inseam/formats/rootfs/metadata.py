@@ -22,7 +22,7 @@ class Rootfs:
     interpreter: absolute path of the Python interpreter. python_version: its X.Y.Z.
     glibc_version: X.Y, which bounds the manylinux wheels that run; empty without libc6.
     packages: by name; what was taken, which is what the lock says unless a newer one was allowed.
-    dropped_modules: of the standard library, those whose shared libraries are not there.
+    left_out_modules: of the standard library, those whose shared libraries are not there.
     libraries: the names of the shared libraries that the loader finds, sorted.
     """
 
@@ -34,7 +34,7 @@ class Rootfs:
     python_version: str
     glibc_version: str
     packages: tuple[DebianPackage, ...]
-    dropped_modules: tuple[str, ...]
+    left_out_modules: tuple[str, ...]
     libraries: tuple[str, ...]
 
 
@@ -47,6 +47,6 @@ def parse_rootfs(text: str) -> Rootfs:
     """Reads the text of rootfs.json."""
     fields = json.loads(text)
     fields["packages"] = tuple(package_of(entry, ROOTFS_FILE) for entry in fields["packages"])
-    for name in ("dropped_modules", "libraries"):
+    for name in ("left_out_modules", "libraries"):
         fields[name] = tuple(fields[name])
     return Rootfs(**fields)

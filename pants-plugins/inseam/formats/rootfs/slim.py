@@ -7,7 +7,7 @@ from typing import Iterable, Mapping
 
 # Package, or "*" for all -> patterns of paths, after the merge of /usr. In a pattern `*` stands
 # for anything within one segment and `**` for anything at all; a directory takes all below with it.
-DROPPED: Mapping[str, tuple[str, ...]] = {
+LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     "*": (
         # Read by people and by packaging tools only.
         "usr/share/bug",
@@ -83,8 +83,8 @@ DROPPED: Mapping[str, tuple[str, ...]] = {
 # What a package needs of that itself.
 KEPT: Mapping[str, tuple[str, ...]] = {"gdb": ("usr/share/gdb",)}
 
-# What is dropped of each `python3.N-*` and `libpython3.N-*`, below usr/lib/python3.N.
-DROPPED_FROM_STDLIB = (
+# What is left out of each `python3.N-*` and `libpython3.N-*`, below usr/lib/python3.N.
+LEFT_OUT_OF_STDLIB = (
     # A copy of what is on the Python path, which hides a service's own module of this name.
     "sitecustomize.py",
     # Tests.
@@ -126,12 +126,15 @@ class Slimmer:
 
     def __init__(self, package: str) -> None:
         self._kept = compile_patterns(KEPT.get(package, ()))
-        self._dropped = [compile_patterns(DROPPED["*"]), compile_patterns(DROPPED.get(package, ()))]
+        self._left_out = [
+            compile_patterns(LEFT_OUT["*"]),
+            compile_patterns(LEFT_OUT.get(package, ())),
+        ]
         python = _PYTHON_PACKAGE.match(package)
         if python:
             stdlib = f"usr/lib/python{python[1]}/"
-            self._dropped.append(compile_patterns(DROPPED_FROM_STDLIB, stdlib))
-            self._dropped.append(compile_patterns([f"etc/python{python[1]}"]))
+            self._left_out.append(compile_patterns(LEFT_OUT_OF_STDLIB, stdlib))
+            self._left_out.append(compile_patterns([f"etc/python{python[1]}"]))
 
     def keeps(self, path: str) -> bool:
         """path: of a file or link, relative to the image's root, after the merge of /usr.
@@ -143,4 +146,4 @@ class Slimmer:
             return below in ([], ["copyright"])
         if self._kept.match(path):
             return True
-        return not any(pattern.match(path) for pattern in self._dropped)
+        return not any(pattern.match(path) for pattern in self._left_out)

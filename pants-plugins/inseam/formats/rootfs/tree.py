@@ -25,7 +25,7 @@ from inseam.formats.oci.flatten import read_entries
 from inseam.formats.python.bytecode import compile_source
 from inseam.formats.python.module_archive import write_archive
 from inseam.formats.rootfs.links import resolve
-from inseam.formats.rootfs.slim import DROPPED_FROM_STDLIB, compile_patterns
+from inseam.formats.rootfs.slim import LEFT_OUT_OF_STDLIB, compile_patterns
 from inseam.formats.rootfs.start import INTERPRETER, LIBRARIES, LOADER, argv
 from inseam.formats.tar import Member
 
@@ -33,15 +33,15 @@ _LANDMARK = "os.pyc"
 # What the programs that run on it import, beside what each CPython has.
 _MODULES = ("argparse", "hashlib", "json", "subprocess", "tarfile", "zipfile", "zlib")
 # Prints the arguments that are no modules which can be imported.
-_LACKING = """\
+_MISSING = """\
 import sys
-lacking = []
+missing = []
 for name in sys.argv[1:]:
     try:
         __import__(name)
     except ImportError:
-        lacking.append(name)
-print(", ".join(lacking))
+        missing.append(name)
+print(", ".join(missing))
 """
 
 _OF_PYTHON = re.compile(rf"(?:.*/)?(?:bin/python[^/]*\Z|lib/{NAME}/)")
@@ -121,11 +121,11 @@ def _file(path: str, files: Mapping[str, Member]) -> Member | None:
 
 def _modules(stdlib: str, files: Mapping[str, Member]) -> Iterator[tuple[str, Member]]:
     """The files of the standard library, by path in it, without those that no image gets."""
-    dropped = compile_patterns(DROPPED_FROM_STDLIB)
+    left_out = compile_patterns(LEFT_OUT_OF_STDLIB)
     start = f"{stdlib}/"
     for path in sorted(files):
         inner = path[len(start) :]
-        if path.startswith(start) and not inner.startswith(_NOT_OURS) and not dropped.match(inner):
+        if path.startswith(start) and not inner.startswith(_NOT_OURS) and not left_out.match(inner):
             member = _file(path, files)
             if member is not None and path.endswith((".py", ".so")):
                 yield inner, member
@@ -185,10 +185,10 @@ def _add_file(folder: Folder, path: str, member: Member, *, executable: bool = F
 
 def _compile(tree: Path, stdlib: Path) -> None:
     """Replaces the modules by their bytecode, which the tree's own interpreter makes."""
-    lacking = _start(tree, _LACKING, *_MODULES)
-    if lacking:
+    missing = _start(tree, _MISSING, *_MODULES)
+    if missing:
         raise Failure(
-            f"the base's CPython lacks modules that make layers: {lacking}. Add its whole standard"
+            f"the base's CPython lacks modules that make layers: {missing}. Add its whole standard"
             " library to the base, as libpython3.11-stdlib of Debian"
         )
     script = "import sys; sys.path.insert(0, sys.argv[1]); from {0} import {1}; {1}(sys.argv[2])"

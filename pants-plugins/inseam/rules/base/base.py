@@ -26,8 +26,9 @@ from inseam.formats.debian.package import DebianPackage
 from inseam.formats.debian.request import parse_request
 from inseam.formats.debian.suite import Suite
 from inseam.formats.failure import Failure, failing_in
+from inseam.formats.glibc import parse_glibc
 from inseam.formats.python.archive import ArchiveLocation, interpreter_path, parse_location
-from inseam.formats.python.standard import ARCHIVE, lacking
+from inseam.formats.python.standard import ARCHIVE, missing_modules
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.base.default_base import how_to_lock, is_ready, shipped_files
 from inseam.targets.base import (
@@ -87,7 +88,7 @@ class Base:
     """What layers have to know of a base: nothing that changes when only its packages do.
 
     has_init: whether tini is in it; None if nobody knows, as for an image of a registry. is_debian:
-    whether it is made of Debian's packages. lacking: standard modules that it does not have, though
+    whether it is made of Debian's packages. missing_modules: of the standard library, though
     some version of CPython has.
     """
 
@@ -96,7 +97,7 @@ class Base:
     interpreter: str
     has_init: bool | None
     is_debian: bool
-    lacking: tuple[str, ...] = ()
+    missing_modules: tuple[str, ...] = ()
 
     @property
     def python(self) -> BasePython:
@@ -119,40 +120,41 @@ class Base:
 
 
 @dataclass(frozen=True)
-class LockedBaseRequest:
-    """The lock of a `debian_base`, or of its `#rootfs`, with this address.
-
-    platform: another one than the base declares; "" for its own. groups: of its list of packages,
-    besides those that the base declares.
-    """
+class DebianRootRequest:
+    """The root filesystem of a `debian_base`: its lock, its files, or a layer with these."""
 
     address: Address
+    """Of the base or of its `#rootfs`."""
     platform: str = ""
+    """Instead of the one that the base declares, as "linux/arm64"; "" for its own."""
     groups: tuple[str, ...] = ()
+    """Of the list of packages, in addition to those that the base declares."""
 
 
 @dataclass(frozen=True)
 class LockedBase:
-    """What the lock of a `debian_base` says about one platform of it.
-
-    packages_path, lock_path: of the list of packages and of its lock, from the repository's root.
-    timestamp: for which a snapshot archive has the packages. omitted: names of packages that the
-    list leaves out. users: its accounts, as "<name>:<uid>" or "<name>:<uid>:<gid>", sorted.
-    archive: where its CPython is, if that is in none of the packages.
-    """
+    """What the lock of a `debian_base` says about one platform of it."""
 
     base: Address
     packages_path: str
+    """The list of packages: from the root of the repository, or as a field names it."""
     lock_path: str
+    """The same of its lock."""
     release: str
+    """Name of Debian's release, such as "bookworm"."""
     suites: tuple[Suite, ...]
     timestamp: str
+    """Of the state of a snapshot archive that has all packages."""
     architecture: str
+    """Debian's name of it, such as "amd64"."""
     packages: tuple[DebianPackage, ...]
-    omitted: tuple[str, ...]
+    left_out: tuple[str, ...]
+    """Names of packages that the list leaves out, sorted."""
     facts: Facts
     users: tuple[str, ...]
+    """The accounts of the base, as "<name>:<uid>" or "<name>:<uid>:<gid>", sorted."""
     archive: ArchiveLocation | None = None
+    """Where its CPython is, if that is in none of the packages."""
 
     @property
     def hint(self) -> str:
@@ -161,7 +163,7 @@ class LockedBase:
 
 
 @rule
-async def locked_base(request: LockedBaseRequest) -> LockedBase:
+async def locked_base(request: DebianRootRequest) -> LockedBase:
     wrapped = await resolve_target(
         WrappedTargetRequest(request.address, description_of_origin="a base"), **implicitly()
     )
@@ -190,22 +192,23 @@ async def locked_base(request: LockedBaseRequest) -> LockedBase:
             facts = facts_of(packages, target[InterpreterField].value)
         for field, found in (
             (PythonVersionField, facts.python_version),
-            (GlibcVersionField, facts.glibc_version),
+            (GlibcVersionField, str(facts.glibc)),
         ):
             check_declared(field.alias, target[field].value, found)
+    installed = {package.name for package in packages}
     return LockedBase(
-        base,
-        listed,
-        path,
-        lock.request.release,
-        lock.suites,
-        lock.timestamp,
-        architecture,
-        packages,
-        tuple(sorted(set(lock.request.omit) - {package.name for package in packages})),
-        facts,
-        tuple(sorted(map(":".join, (target[DebianUsersField].value or {}).items()))),
-        archive,
+        base=base,
+        packages_path=listed,
+        lock_path=path,
+        release=lock.request.release,
+        suites=lock.suites,
+        timestamp=lock.timestamp,
+        architecture=architecture,
+        packages=packages,
+        left_out=tuple(sorted(set(lock.request.omit) - installed)),
+        facts=facts,
+        users=tuple(sorted(map(":".join, (target[DebianUsersField].value or {}).items()))),
+        archive=archive,
     )
 
 
@@ -243,10 +246,12 @@ def _text(path: str, content: bytes) -> str:
 
 def platform_of(facts: Facts, architecture: str) -> PythonPlatform:
     """The platform of a base for an architecture."""
-    major, minor = facts.glibc_version.split(".")
-    free_threaded = is_free_threaded(facts.interpreter)
-    glibc = (int(major), int(minor))
-    return PythonPlatform(architecture, facts.python_version, glibc, free_threaded)
+    return PythonPlatform(
+        architecture,
+        facts.python_version,
+        facts.glibc,
+        free_threaded=is_free_threaded(facts.interpreter),
+    )
 
 
 @rule
@@ -280,21 +285,21 @@ async def find_base(request: BaseRequest) -> Base:
         )
     if base.has_field(DebianLockField):
         locked = await locked_base(
-            LockedBaseRequest(base.address, request.platform), **implicitly()
+            DebianRootRequest(base.address, request.platform), **implicitly()
         )
         facts = locked.facts
         packages = tuple(package.name for package in locked.packages)
         has_init = "tini" in packages
-        lacks = lacking(facts.python_version, ARCHIVE if locked.archive else packages)
+        missing = missing_modules(facts.python_version, ARCHIVE if locked.archive else packages)
     else:
         # Required fields of a `registry_base`.
         facts = Facts(
             base[RegistryInterpreterField].value,
             base[RegistryPythonVersionField].value,
-            base[RegistryGlibcVersionField].value,
+            parse_glibc(base[RegistryGlibcVersionField].value),
         )
         has_init = None
-        lacks = lacking(facts.python_version, None)
+        missing = missing_modules(facts.python_version, None)
     architecture = (request.platform or base[PlatformField].value).split("/")[1]
     return Base(
         base.address,
@@ -302,7 +307,7 @@ async def find_base(request: BaseRequest) -> Base:
         facts.interpreter,
         has_init,
         base.has_field(DebianGroupsField),
-        lacks,
+        missing,
     )
 
 

@@ -10,16 +10,17 @@ from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.formats.debian.lock import lock_name
+from inseam.formats.glibc import GlibcVersion
 from inseam.plan.platform import PythonPlatform
-from inseam.rules.base.base import Base, BaseRequest
+from inseam.rules.base.base import Base, BaseRequest, DebianRootRequest
 from inseam.rules.base.debian_lock import (
     GenerateDebianLock,
     KnownDebianLocksRequest,
     RequestedDebianLocks,
     lock_diff,
 )
-from inseam.rules.base.debian_root import UnpackedRequest, UnpackedRoot
-from inseam.rules.layers.rootfs import Rootfs, RootfsRequest
+from inseam.rules.base.debian_root import UnpackedRoot
+from inseam.rules.layers.rootfs import RootfsLayer
 from inseam.rules.rule_testing import (
     BASE,
     DEBIAN_LIST,
@@ -49,8 +50,8 @@ def debian(
 def module_runner() -> RuleRunner:
     return rule_runner(
         QueryRule(Base, [BaseRequest]),
-        QueryRule(Rootfs, [RootfsRequest]),
-        QueryRule(UnpackedRoot, [UnpackedRequest]),
+        QueryRule(RootfsLayer, [DebianRootRequest]),
+        QueryRule(UnpackedRoot, [DebianRootRequest]),
         QueryRule(KnownUserResolveNames, [KnownDebianLocksRequest]),
         QueryRule(UserGenerateLockfiles, [RequestedDebianLocks]),
         layers=False,
@@ -80,18 +81,18 @@ def find(runner: RuleRunner, spec: str) -> Base:
 def test_a_base_says_its_platform_and_its_interpreter(runner: RuleRunner, spec: str) -> None:
     runner.write_files({"src/shop/BUILD": BASE})
     base = find(runner, spec)
-    assert base.platform == PythonPlatform("amd64", PYTHON_VERSION, (2, 36))
+    assert base.platform == PythonPlatform("amd64", PYTHON_VERSION, GlibcVersion(2, 36))
     assert base.interpreter == f"/usr/local/bin/python{MINOR}"
     assert base.python_version == MINOR
 
 
 def test_a_debian_base_is_what_its_lock_says(runner: RuleRunner) -> None:
     base = find(runner, "docker:debian")
-    assert base.platform == PythonPlatform("arm64", "3.11.2", (2, 36))
+    assert base.platform == PythonPlatform("arm64", "3.11.2", GlibcVersion(2, 36))
     assert base.interpreter == "/usr/bin/python3.11"
     assert base.has_init is False
     runner.write_files({"locks/debian.json": debian_lock_text(python="3.11.9-1")})
-    assert find(runner, "docker:debian").platform.python == "3.11.9"
+    assert find(runner, "docker:debian").platform.python_full_version == "3.11.9"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_an_image_cannot_start_from_a_builder_nor_a_build_from_what_is_none(
     why = failure(runner, Base, BaseRequest("docker:debian", SERVICE))
     assert why.startswith("The base docker:debian of src/shop:app is a `debian_builder`, which")
     found = runner.request(Base, [BaseRequest("docker:debian", SERVICE, builder=True)])
-    assert found.platform == PythonPlatform("arm64", "3.11.2", (2, 36))
+    assert found.platform == PythonPlatform("arm64", "3.11.2", GlibcVersion(2, 36))
     why = failure(runner, Base, BaseRequest("//:base", SERVICE, builder=True))
     assert why.startswith("The `builder` //:base of src/shop:app is a `registry_base`.")
 
@@ -139,7 +140,7 @@ def test_a_base_without_its_lock_is_refused_with_the_command_that_makes_it(
 ) -> None:
     runner.write_files({"docker/BUILD": debian(lock="locks/none.json")})
     address = Address("docker", target_name="debian", generated_name="rootfs")
-    assert failure(runner, Rootfs, RootfsRequest(address)) == (
+    assert failure(runner, RootfsLayer, DebianRootRequest(address)) == (
         "docker:debian: the lock locks/none.json does not exist. Run: ./pants"
         " generate-lockfiles --resolve=none"
     )
@@ -149,7 +150,7 @@ def test_a_base_without_its_lock_is_refused_with_the_command_that_makes_it(
 def test_a_lock_that_is_none_is_refused_by_base_and_path(runner: RuleRunner, text: str) -> None:
     runner.write_files({"docker/BUILD": debian(lock="locks/bad.json"), "locks/bad.json": text})
     address = Address("docker", target_name="debian", generated_name="rootfs")
-    why = failure(runner, Rootfs, RootfsRequest(address))
+    why = failure(runner, RootfsLayer, DebianRootRequest(address))
     assert why.startswith("docker:debian: ")
     assert "locks/bad.json" in why
 
@@ -237,11 +238,11 @@ def archives(runner: RuleRunner, **fields: Any) -> str:
 
 def test_the_python_of_a_base_without_one_is_that_of_an_archive(runner: RuleRunner) -> None:
     base = find(runner, archives(runner))
-    assert base.platform == PythonPlatform("amd64", "3.12.8", (2, 36))
+    assert base.platform == PythonPlatform("amd64", "3.12.8", GlibcVersion(2, 36))
     assert base.interpreter == "/usr/local/bin/python3.12"
     # It has what Debian has in packages of their own, and not what no image gets.
-    assert {"asyncore", "distutils", "tkinter"} <= set(base.lacking)
-    assert not {"curses", "readline"} & set(base.lacking)
+    assert {"asyncore", "distutils", "tkinter"} <= set(base.missing_modules)
+    assert not {"curses", "readline"} & set(base.missing_modules)
 
 
 def test_the_name_of_an_interpreter_says_whether_it_is_free_threaded(runner: RuleRunner) -> None:
@@ -270,7 +271,7 @@ def test_a_base_with_an_archive_says_what_it_has(
 def test_an_archive_that_is_not_in_the_repository_is_named(runner: RuleRunner) -> None:
     archives(runner)
     address = Address("docker", target_name="debian", generated_name="rootfs")
-    why = failure(runner, UnpackedRoot, UnpackedRequest(address, "linux/amd64"))
+    why = failure(runner, UnpackedRoot, DebianRootRequest(address, "linux/amd64"))
     assert "docker:debian: the archive vendor/cpython.tar.gz of `python_archives` does not" in why
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pants.engine.addresses import Address
 from pants.engine.env_vars import EnvironmentVarsRequest
 from pants.engine.fs import EMPTY_DIGEST, Digest, MergeDigests, PathGlobs
 from pants.engine.rules import collect_rules
@@ -21,22 +20,12 @@ from inseam.compat import (
 )
 from inseam.formats.failure import Failure, failing_in
 from inseam.rules.base import debs as deb_rules
-from inseam.rules.base.base import LockedBase, LockedBaseRequest, locked_base
+from inseam.rules.base.base import DebianRootRequest, LockedBase, locked_base
 from inseam.rules.base.debs import DebRequest, deb
 from inseam.rules.programs import warnings
 from inseam.rules.programs.host import NETWORK_ENV, Program, run_on_host
 from inseam.rules.programs.warnings import WarningRequest, warn
 from inseam.subsystem import InseamSubsystem
-
-
-@dataclass(frozen=True)
-class UnpackedRequest:
-    """The packages of the `debian_base` whose `#rootfs` target has this address, for a platform as
-    "linux/amd64". groups: of its list, besides those that the base declares."""
-
-    address: Address
-    platform: str
-    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,10 +75,8 @@ def _archive_args(path: str, locked: LockedBase) -> tuple[str, ...]:
 
 
 @rule(desc="Unpack Debian packages", level=LogLevel.DEBUG)
-async def unpacked_root(request: UnpackedRequest, inseam: InseamSubsystem) -> UnpackedRoot:
-    locked = await locked_base(
-        LockedBaseRequest(request.address, request.platform, request.groups), **implicitly()
-    )
+async def unpacked_root(request: DebianRootRequest, inseam: InseamSubsystem) -> UnpackedRoot:
+    locked = await locked_base(request, **implicitly())
     archive = await _archive(locked) if locked.archive else None
     suites = locked.suites if inseam.debian_allow_newer else ()
     timestamp = locked.timestamp if inseam.debian_snapshot else ""

@@ -10,7 +10,7 @@ from pants.engine.addresses import Address, Addresses
 from pants.engine.target import Targets
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from inseam.rules.base.base import Base, BaseRequest, LockedBase, LockedBaseRequest
+from inseam.rules.base.base import Base, BaseRequest, DebianRootRequest, LockedBase
 from inseam.rules.base.debian_lock import GenerateDebianLock, RequestedDebianLocks
 from inseam.rules.rule_testing import (
     DEBIAN_LIST,
@@ -29,7 +29,7 @@ PLUGIN = Path(__file__).parents[2]
 def runner() -> RuleRunner:
     return rule_runner(
         QueryRule(Base, [BaseRequest]),
-        QueryRule(LockedBase, [LockedBaseRequest]),
+        QueryRule(LockedBase, [DebianRootRequest]),
         QueryRule(UserGenerateLockfiles, [RequestedDebianLocks]),
         QueryRule(Targets, [Addresses]),
     )
@@ -39,7 +39,7 @@ def test_a_repository_without_a_base_has_one(runner: RuleRunner) -> None:
     set_options(runner, base=DEFAULT_BASE)
     base = runner.request(Base, [BaseRequest(DEFAULT_BASE, None)])
     assert (base.python_version, base.has_init, base.is_debian) == ("3.11", True, True)
-    assert "distutils" in base.lacking
+    assert "distutils" in base.missing_modules
     assert base.oci_platform == "linux/amd64"
     arm = runner.request(Base, [BaseRequest(DEFAULT_BASE, None, "linux/arm64")])
     assert arm.oci_platform == "linux/arm64"
@@ -63,10 +63,10 @@ def test_it_makes_no_image_of_an_engine_unless_such_images_are_packaged(runner: 
 
 def test_an_error_of_its_lock_says_how_to_get_an_own_one(runner: RuleRunner) -> None:
     set_options(runner, "--inseam-default-base-lock=own.json", base=DEFAULT_BASE)
-    why = failure(runner, LockedBase, LockedBaseRequest(ROOTFS))
+    why = failure(runner, LockedBase, DebianRootRequest(ROOTFS))
     assert "the lock own.json does not exist. Run: ./pants generate-lockfiles --resolve=own" in why
     runner.write_files({"own.json": debian_lock_text(text=DEBIAN_LIST)})
-    why = failure(runner, LockedBase, LockedBaseRequest(ROOTFS))
+    why = failure(runner, LockedBase, DebianRootRequest(ROOTFS))
     assert "does not match the list of packages" in why
     assert "The list of packages comes with Inseam, its lock own.json" in why
 
@@ -98,12 +98,12 @@ def test_a_base_of_a_ready_list_needs_no_file(runner: RuleRunner, name: str, pla
     assert (base.python_version, base.has_init) == (python, True)
     assert ".".join(map(str, base.platform.glibc)) == glibc
     rootfs = Address("ready", target_name=name, generated_name="rootfs")
-    locked = runner.request(LockedBase, [LockedBaseRequest(rootfs, platform)])
+    locked = runner.request(LockedBase, [DebianRootRequest(rootfs, platform)])
     packages = {package.name for package in locked.packages}
     assert {"libstdc++6", f"libpython{python}-stdlib", "tini", "tzdata"} <= packages
     # What is left out is not there, under its own name or the one that 64-bit times gave it.
-    assert {"awk", "debconf", "openssl", "libreadline8"} <= set(locked.omitted)
-    assert not packages & {name + end for name in locked.omitted for end in ("", "t64")}
+    assert {"awk", "debconf", "openssl", "libreadline8"} <= set(locked.left_out)
+    assert not packages & {name + end for name in locked.left_out for end in ("", "t64")}
     generated = runner.request(Targets, [Addresses([Address("ready", target_name=name)])])
     assert {target.address.generated_name for target in generated} == {"rootfs", "image"}
 
@@ -116,11 +116,11 @@ def test_a_ready_list_is_locked_in_the_repository_if_its_lock_is_there(runner: R
     assert lock.packages == "inseam:trixie.ini"
     assert lock.shipped[0].content == (PLUGIN / "default_base/trixie.ini").read_bytes()
     rootfs = Address("ready", target_name="trixie", generated_name="rootfs")
-    why = failure(runner, LockedBase, LockedBaseRequest(rootfs))
+    why = failure(runner, LockedBase, DebianRootRequest(rootfs))
     assert "generate-lockfiles --resolve=thirteen" in why
     # Another list than that of the lock says which of the two comes with Inseam.
     runner.write_files({"locks/thirteen.json": debian_lock_text()})
-    why = failure(runner, LockedBase, LockedBaseRequest(rootfs))
+    why = failure(runner, LockedBase, DebianRootRequest(rootfs))
     assert "The list of packages comes with Inseam, its lock locks/thirteen.json" in why
 
 
@@ -131,7 +131,7 @@ def test_a_list_that_does_not_come_with_inseam_is_named(
     set_options(runner)
     runner.write_files({"ready/BUILD": ready("trixie", **{field: f"inseam:lenny{suffix}"})})
     rootfs = Address("ready", target_name="trixie", generated_name="rootfs")
-    why = failure(runner, LockedBase, LockedBaseRequest(rootfs))
+    why = failure(runner, LockedBase, DebianRootRequest(rootfs))
     assert f"`{field}` is 'inseam:lenny{suffix}'" in why
     assert f"only inseam:bookworm{suffix}, inseam:trixie{suffix}" in why
 
@@ -141,6 +141,6 @@ def test_the_lock_of_a_ready_list_is_replaced_by_one_in_the_repository(runner: R
     groups = ready("trixie").replace("'init'", "'nope'")
     runner.write_files({"ready/BUILD": groups})
     rootfs = Address("ready", target_name="trixie", generated_name="rootfs")
-    why = failure(runner, LockedBase, LockedBaseRequest(rootfs))
+    why = failure(runner, LockedBase, DebianRootRequest(rootfs))
     assert why.startswith("ready:trixie: ")
     assert "set `lock` of the base to 'lockfiles/debian-trixie.json' and run: ./pants" in why

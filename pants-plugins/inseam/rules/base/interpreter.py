@@ -41,8 +41,8 @@ from inseam.formats.failure import Failure
 from inseam.formats.rootfs.metadata import ROOTFS_TAR
 from inseam.formats.rootfs.start import argv
 from inseam.plan.platform import PythonPlatform
-from inseam.rules.base.base import BasePython
-from inseam.rules.base.debian_root import UnpackedRequest, unpacked_root
+from inseam.rules.base.base import BasePython, DebianRootRequest
+from inseam.rules.base.debian_root import unpacked_root
 from inseam.rules.base.pulled import PulledRequest, pulled_image
 from inseam.rules.programs.host import REMOTE_CACHE_HEAD_START_MILLIS, Program, check, run_on_host
 from inseam.rules.programs.modules import (
@@ -87,7 +87,9 @@ async def _layers(python: BasePython, architecture: str) -> tuple[Digest, list[s
     platform = f"linux/{architecture}"
     if python.is_debian:
         rootfs = python.address.create_generated("rootfs")
-        root = await unpacked_root(UnpackedRequest(rootfs, platform, python.groups), **implicitly())
+        root = await unpacked_root(
+            DebianRootRequest(rootfs, platform, python.groups), **implicitly()
+        )
         return root.digest, [ROOTFS_TAR]
     image = await pulled_image(PulledRequest(python, platform), **implicitly())
     return image.layers, list(image.blobs)
@@ -119,7 +121,7 @@ async def _compiled_programs(
                 *argv(PYTHON_FOLDER),
                 *("-sSB", f"{PROGRAMS}/{MAIN}", "compile_programs", PROGRAMS, _LIST, _COMPILED),
             ],
-            description=f"Compile the programs for CPython {python.platform.python}",
+            description=f"Compile the programs for CPython {python.platform.python_full_version}",
             input_digest=await create_digest(CreateDigest(files)),
             immutable_input_digests={PYTHON_FOLDER: tree},
             output_directories=[_COMPILED],

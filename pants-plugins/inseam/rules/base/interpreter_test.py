@@ -13,6 +13,7 @@ from pants.engine.fs import CreateDigest, Digest, FileContent
 from pants.engine.platform import Platform
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
+from inseam.formats.glibc import GlibcVersion, parse_glibc
 from inseam.formats.python.wheel_testing import build_wheel
 from inseam.formats.rootfs.tree_testing import INTERPRETER, python_layers
 from inseam.plan.platform import PythonPlatform
@@ -63,11 +64,11 @@ def runner() -> RuleRunner:
     )
 
 
-def python(glibc: tuple[int, int] = (2, 36)) -> BasePython:
+def python(glibc: GlibcVersion = GlibcVersion(2, 36)) -> BasePython:
     return BasePython(BASE, PythonPlatform("amd64", PYTHON_VERSION, glibc), INTERPRETER, False)
 
 
-def request(runner: RuleRunner, wheel: Path, libc: tuple[int, int]) -> ProgramRequest:
+def request(runner: RuleRunner, wheel: Path, glibc: GlibcVersion) -> ProgramRequest:
     file = FileContent(wheel.name, wheel.read_bytes())
     program = Program(
         argv=("install_wheel", wheel.name, "trees/demo"),
@@ -75,12 +76,11 @@ def request(runner: RuleRunner, wheel: Path, libc: tuple[int, int]) -> ProgramRe
         output="trees",
         description=f"Install {wheel.name}",
     )
-    return ProgramRequest(python(libc), program)
+    return ProgramRequest(python(glibc), program)
 
 
-def here() -> tuple[int, int]:
-    major, minor = GLIBC.split(".")
-    return int(major), int(minor)
+def here() -> GlibcVersion:
+    return parse_glibc(GLIBC)
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the image is for linux/amd64")

@@ -11,6 +11,7 @@ from pants.engine.fs import EMPTY_DIGEST, Digest
 from pants.util.frozendict import FrozenDict
 
 from inseam.compat import a_worker, execute_in, remove_prefix, this_machine
+from inseam.formats.glibc import GlibcVersion
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.base.base import BasePython
 from inseam.rules.base.interpreter import FoundPython, RunnablePython, found_python
@@ -24,7 +25,7 @@ from inseam.rules.programs.host import (
 )
 from inseam.rules.rule_testing import run_mocked
 
-PLATFORM = PythonPlatform("amd64", "3.11.2", (2, 36))
+PLATFORM = PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36))
 PYTHON = BasePython(Address("", target_name="base"), PLATFORM, "/usr/bin/python3.11", True)
 
 

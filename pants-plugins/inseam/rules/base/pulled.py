@@ -68,8 +68,8 @@ class PulledImage:
 
 def runtime_of(python: BasePython) -> Runtime:
     """What images say of the CPython of a base."""
-    libc = ".".join(map(str, python.platform.glibc))
-    return Runtime(python.platform.python, python.interpreter, f"glibc {libc}")
+    platform = python.platform
+    return Runtime(platform.python_full_version, python.interpreter, f"glibc {platform.glibc}")
 
 
 @rule(desc="Pull the image of a base", level=LogLevel.DEBUG)

@@ -44,10 +44,11 @@ from inseam.compat import (
 from inseam.compat.patches import patch_image_id_parser
 from inseam.formats.failure import Failure
 from inseam.plan.dockerfile import layer_instructions
+from inseam.rules.base.base import DebianRootRequest
 from inseam.rules.generate.base import service_of
 from inseam.rules.image.libraries import LibrariesRequest, check_libraries
 from inseam.rules.layers.layer import StoredLayer, only_file
-from inseam.rules.layers.rootfs import RootfsRequest, rootfs
+from inseam.rules.layers.rootfs import rootfs_layer
 from inseam.rules.layers.service import ServiceRequest, dependency_layers
 from inseam.rules.programs.digests import written
 from inseam.rules.programs.warnings import Warned, say
@@ -160,14 +161,14 @@ async def engine_image(
 
 
 @dataclass(frozen=True)
-class BaseImageRequest:
+class EngineBaseRequest:
     """The image of a base, by the address of either."""
 
     address: Address
 
 
 @rule
-async def base_image(request: BaseImageRequest) -> StartImage:
+async def engine_base(request: EngineBaseRequest) -> StartImage:
     wrapped = await resolve_target(
         WrappedTargetRequest(request.address, description_of_origin="an image"), **implicitly()
     )
@@ -175,7 +176,7 @@ async def base_image(request: BaseImageRequest) -> StartImage:
     if target.has_field(ImageReferenceField):
         return StartImage(target[ImageReferenceField].value)
     owner = service_of(target.address)
-    made = await rootfs(RootfsRequest(owner.create_generated("rootfs")), **implicitly())
+    made = await rootfs_layer(DebianRootRequest(owner.create_generated("rootfs")), **implicitly())
     image: StartImage = await engine_image(
         EngineImageRequest(f"inseam/{owner.target_name}", "scratch", (made.layer,), owner),
         **implicitly(),
@@ -202,14 +203,14 @@ async def deps_image(request: DepsImageRequest) -> StartImage:
         ),
         **implicitly(),
     )
-    start = await base_image(BaseImageRequest(bases[0]), **implicitly())
+    start = await engine_base(EngineBaseRequest(bases[0]), **implicitly())
     layers = await dependency_layers(
         ServiceRequest(service.create_generated("layers")), **implicitly()
     )
     warnings = layers.warnings
     if layers.base.is_debian and layers.wheel_layers:
-        made = await rootfs(
-            RootfsRequest(layers.base.address.create_generated("rootfs")), **implicitly()
+        made = await rootfs_layer(
+            DebianRootRequest(layers.base.address.create_generated("rootfs")), **implicitly()
         )
         checked = await check_libraries(
             LibrariesRequest(service, layers.wheel_layers, layers.base, made.libraries),
@@ -250,7 +251,7 @@ class BaseImageFieldSet(PackageFieldSet):
 
 @rule(desc="Build a base image", level=LogLevel.DEBUG)
 async def package_base_image(field_set: BaseImageFieldSet) -> BuiltPackage:
-    return _built(await base_image(BaseImageRequest(field_set.address), **implicitly()))
+    return _built(await engine_base(EngineBaseRequest(field_set.address), **implicitly()))
 
 
 @dataclass(frozen=True)

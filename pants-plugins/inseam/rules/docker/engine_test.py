@@ -20,6 +20,7 @@ from inseam.compat import (
     resolve_unparsed_address_inputs,
 )
 from inseam.formats.failure import Failure
+from inseam.formats.glibc import GlibcVersion
 from inseam.formats.oci.layer import Layer
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.base.base import Base
@@ -27,8 +28,8 @@ from inseam.rules.docker.engine import (
     DepsImageRequest,
     EngineImageRequest,
     StartImage,
-    base_image,
     deps_image,
+    engine_base,
     engine_image,
 )
 from inseam.rules.image.libraries import (
@@ -37,7 +38,7 @@ from inseam.rules.image.libraries import (
     check_libraries,
 )
 from inseam.rules.layers.layer import StoredLayer
-from inseam.rules.layers.rootfs import rootfs
+from inseam.rules.layers.rootfs import rootfs_layer
 from inseam.rules.layers.service import dependency_layers
 from inseam.rules.rule_testing import run_mocked
 
@@ -224,7 +225,7 @@ def test_libraries_are_checked_if_the_base_is_made_here(is_debian: bool) -> None
         return CheckedLibraries(("no libfoo",))
 
     address = Address("src/shop", target_name="app", generated_name="deps")
-    platform = PythonPlatform("amd64", "3.11.2", (2, 36))
+    platform = PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36))
     base = Base(
         Address("docker", target_name="base"), platform, "/usr/bin/python3.11", None, is_debian
     )
@@ -236,9 +237,9 @@ def test_libraries_are_checked_if_the_base_is_made_here(is_debian: bool) -> None
         [DepsImageRequest(address, "docker:base")],
         {
             resolve_unparsed_address_inputs: lambda _: [base.address],
-            base_image: lambda _: StartImage("inseam/base:1"),
+            engine_base: lambda _: StartImage("inseam/base:1"),
             dependency_layers: lambda _: layers,
-            rootfs: lambda _: SimpleNamespace(libraries=frozenset(["libc.so.6"])),
+            rootfs_layer: lambda _: SimpleNamespace(libraries=frozenset(["libc.so.6"])),
             check_libraries: check,
             engine_image: lambda _: StartImage("inseam/deps:1"),
         },

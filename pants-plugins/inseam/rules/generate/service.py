@@ -80,10 +80,10 @@ from inseam.targets.layer import (
     VenvLayersTarget,
 )
 from inseam.targets.programs import (
-    Program,
     ServiceEntryPointField,
     ServiceHealthcheckField,
     ServiceHealthcheckPathField,
+    ServiceProgram,
     ServiceProgramsField,
     ServiceScriptField,
     ServiceServerField,
@@ -128,9 +128,9 @@ class _Service:
     def fail(self, text: str) -> InvalidFieldException:
         return InvalidFieldException(f"The target {self.address} {text}")
 
-    def programs(self) -> tuple[Program, ...]:
+    def programs(self) -> tuple[ServiceProgram, ...]:
         """Its programs, the one that it starts by default first; with `script`, only the others."""
-        programs: tuple[Program, ...] = self[ServiceProgramsField]
+        programs: tuple[ServiceProgram, ...] = self[ServiceProgramsField]
         entry_point = self[ServiceEntryPointField]
         own = {
             field.alias: self[field]
@@ -139,7 +139,7 @@ class _Service:
         if entry_point and self[ServiceScriptField]:
             raise self.fail("has both an `entry_point` and a `script`. Remove one of them.")
         if entry_point:
-            default = Program(CONSOLE_SCRIPTS["entry_point"], entry_point, **own)
+            default = ServiceProgram(CONSOLE_SCRIPTS["entry_point"], entry_point, **own)
             return (default, *programs)
         if own[ServiceServerField.alias]:
             raise self.fail("has a `server`, but no `entry_point` that names its application.")
@@ -163,7 +163,7 @@ class _Service:
         return "".join(f"-{value.strip('-')}" for value in plain if value.strip("-"))
 
 
-def _check_probes(service: _Service, program: Program) -> None:
+def _check_probes(service: _Service, program: ServiceProgram) -> None:
     if program.healthcheck and program.healthcheck_path:
         raise service.fail("has both a `healthcheck` and a `healthcheck_path`. Remove one of them.")
 
@@ -212,7 +212,7 @@ class _Generator:
         behind = f"[{server}]" if server else ""
         self.entry_points.append(f"{name}={len(self.pexes) - 1}{behind}")
 
-    def add_program(self, program: Program, name: str, dependencies: Any) -> None:
+    def add_program(self, program: ServiceProgram, name: str, dependencies: Any) -> None:
         """Adds the `pex_binary`s of a program and of its probe. name: "" for the default."""
         pex, code = (f"{name}-pex", f"{name}-code") if name else ("pex", "code")
         suffix = f"-{name}" if name else ""
@@ -240,7 +240,7 @@ class _Generator:
             self.add_entry_point(program.name, runs)
         self.add_probe(program, name)
 
-    def add_probe(self, program: Program, name: str) -> None:
+    def add_probe(self, program: ServiceProgram, name: str) -> None:
         _check_probes(self.service, program)
         script_name = _probe_name(name)
         if program.healthcheck_path:
@@ -329,7 +329,7 @@ async def generate_from_python_service(
     dependencies = request.template.get(ServiceDependenciesField.alias)
     if started:
         # The code that it loads is among the dependencies: nothing says so but they.
-        probes = Program(
+        probes = ServiceProgram(
             started,
             "",
             healthcheck=service[ServiceHealthcheckField],
@@ -426,7 +426,7 @@ def _own_env(service: _Service) -> dict[str, str]:
     return env
 
 
-def _config(service: _Service, program: Program, name: str, args: Any) -> ImageConfig:
+def _config(service: _Service, program: ServiceProgram, name: str, args: Any) -> ImageConfig:
     """What the image that starts a program says of itself. name: "" for the default program."""
     probe = program.healthcheck or program.healthcheck_path
     env = _own_env(service)

@@ -22,11 +22,12 @@ from inseam.compat import (
 )
 from inseam.formats.oci.layer import LAYERS_FILE, dump_layers
 from inseam.formats.python.code import LIBRARIES_LAYER, no_code
+from inseam.rules.base.base import DebianRootRequest
 from inseam.rules.generate.base import file_name, layers_folder, rootfs_folder, service_of
 from inseam.rules.image.names import ImageNames, check_image_names
 from inseam.rules.layers.code import CodeLayersRequest, code_layers
 from inseam.rules.layers.layer import StoredLayer, tar_at_root
-from inseam.rules.layers.rootfs import RootfsRequest, rootfs
+from inseam.rules.layers.rootfs import rootfs_layer
 from inseam.rules.layers.service import ServiceRequest, dependency_layers
 from inseam.rules.layers.wheels import SharedLayerRequest, shared_layer
 from inseam.rules.programs.digests import written
@@ -108,7 +109,7 @@ class GenerateRootfs(GenerateSourcesRequest):
 @rule(desc="Export a root filesystem", level=LogLevel.DEBUG)
 async def generate_rootfs(request: GenerateRootfs) -> GeneratedSources:
     address = request.protocol_target.address
-    made = await rootfs(RootfsRequest(address), **implicitly())
+    made = await rootfs_layer(DebianRootRequest(address), **implicitly())
     content = await remove_prefix(RemovePrefix(made.layer.digest, made.layer.folder))
     digest = await add_prefix(AddPrefix(content, rootfs_folder(service_of(address))))
     return GeneratedSources(await digest_to_snapshot(digest))

@@ -27,7 +27,7 @@ from inseam.formats.oci.config import ImageConfig, parse_platform
 from inseam.formats.oci.layout import document_files
 from inseam.formats.oci.metadata import METADATA, ImageMetadata, dump_metadata
 from inseam.formats.python.base_bytecode import BYTECODE_LAYER
-from inseam.rules.base.base import Base
+from inseam.rules.base.base import Base, DebianRootRequest
 from inseam.rules.base.process import run_on
 from inseam.rules.base.pulled import PulledRequest, pulled_image, runtime_of
 from inseam.rules.layers.layer import (
@@ -36,7 +36,7 @@ from inseam.rules.layers.layer import (
     layer_folder,
     stored_layer,
 )
-from inseam.rules.layers.rootfs import RootfsRequest, rootfs
+from inseam.rules.layers.rootfs import rootfs_layer
 from inseam.rules.programs.host import Program
 from inseam.targets.base import RequiredImageReferenceField, StdlibBytecodeField
 
@@ -129,8 +129,9 @@ async def base_oci(request: BaseOciRequest) -> BaseOci:
     )
     if wrapped.target.has_field(RequiredImageReferenceField):
         return await _pulled(base, wrapped.target[StdlibBytecodeField], request.compression)
-    made = await rootfs(
-        RootfsRequest(base.address.create_generated("rootfs"), base.oci_platform), **implicitly()
+    made = await rootfs_layer(
+        DebianRootRequest(base.address.create_generated("rootfs"), base.oci_platform),
+        **implicitly(),
     )
     layer = await compressed(
         CompressRequest(made.layer, request.compression, base.python), **implicitly()
@@ -143,7 +144,7 @@ async def base_oci(request: BaseOciRequest) -> BaseOci:
     platform = parse_platform(base.oci_platform)
     image = assemble(str(base.address), config, [layer.layer], platform=platform)
     metadata = image.metadata._replace(
-        left_out_modules=made.dropped_modules, left_out_packages=made.omitted
+        left_out_modules=made.left_out_modules, left_out_packages=made.left_out_packages
     )
     image = image._replace(metadata=metadata)
     return BaseOci(

@@ -24,7 +24,7 @@ from inseam.formats.failure import Failure
 from inseam.formats.python.libraries import LIBRARIES, load_libraries
 from inseam.plan.libraries import describe_missing, missing_libraries
 from inseam.plan.runtime_libraries import RUNTIME_LIBRARIES
-from inseam.rules.base.base import Base, LockedBaseRequest, locked_base
+from inseam.rules.base.base import Base, DebianRootRequest, locked_base
 from inseam.rules.base.debs import FETCH_ENV, trust_args
 from inseam.rules.base.default_base import how_to_add
 from inseam.rules.layers.layer import StoredLayer, only_file
@@ -54,7 +54,7 @@ class LikelyPackages:
 async def likely_packages(
     request: LikelyPackagesRequest, inseam: InseamSubsystem
 ) -> LikelyPackages:
-    locked = await locked_base(LockedBaseRequest(request.base, request.platform), **implicitly())
+    locked = await locked_base(DebianRootRequest(request.base, request.platform), **implicitly())
     hint = f"{how_to_add(locked.packages_path, locked.lock_path)}\n"
     env = await environment_vars_subset(
         EnvironmentVarsRequest([*FETCH_ENV, "PATH"]), **implicitly()

@@ -124,7 +124,7 @@ async def _compiled_files(
                 *(f"--entry-point={entry_point}" for entry_point in code.entry_points),
                 *(["--console-scripts"] if code.console_scripts else []),
                 *(f"--script={script}" for script in code.scripts),
-                *(f"--absent={name}" for name in code.absent),
+                *(f"--missing={name}" for name in code.missing),
                 *(f"--writable-dir={path}" for path in code.writable_dirs),
             ),
             input=code.sources,
@@ -155,7 +155,7 @@ async def _check_imports(dependencies: DependencyLayers, format: str) -> None:
         for path, line, module in json.loads(files[CODE_IMPORTS])
         if not _holds(dependencies.paths, module)
         # Of these, what no distribution brings was refused when the code was compiled.
-        and first_name(module) not in dependencies.base.lacking
+        and first_name(module) not in dependencies.base.missing_modules
     ]
     if not wanted:
         return

@@ -48,7 +48,7 @@ class DistributionRequest:
 
 
 @dataclass(frozen=True)
-class Distribution:
+class FirstPartyDistribution:
     """What a distribution adds to its code.
 
     folder: name of its .dist-info. digest: that folder. paths: of its modules, as they are
@@ -63,7 +63,9 @@ class Distribution:
 
 
 @rule(desc="Find the metadata of a distribution", level=LogLevel.DEBUG)
-async def distribution(request: DistributionRequest, generation: SetupPyGeneration) -> Distribution:
+async def distribution(
+    request: DistributionRequest, generation: SetupPyGeneration
+) -> FirstPartyDistribution:
     wrapped = await resolve_target(
         WrappedTargetRequest(request.address, description_of_origin="a distribution"),
         **implicitly(),
@@ -97,7 +99,7 @@ async def distribution(request: DistributionRequest, generation: SetupPyGenerati
     digest = await written(
         {f"{info.folder}/{name}": content for name, content in info.files.items()}
     )
-    return Distribution(target.address, info.folder, digest, paths, info.scripts)
+    return FirstPartyDistribution(target.address, info.folder, digest, paths, info.scripts)
 
 
 def _of_wheel(address: Address, contents: Any, paths: tuple[str, ...]) -> DistInfo:

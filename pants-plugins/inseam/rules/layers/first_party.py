@@ -33,7 +33,7 @@ from inseam.formats.python.entry_point import EntryPoint
 from inseam.plan.code import split_code
 from inseam.rules.base.base import Base
 from inseam.rules.base.process import run_on
-from inseam.rules.layers.distributions import Distribution
+from inseam.rules.layers.distributions import FirstPartyDistribution
 from inseam.rules.layers.layer import StoredLayer, layer_folder, stored_layer
 from inseam.rules.programs.host import Program
 
@@ -47,7 +47,7 @@ class CodeSources:
     name, folder: as of `plan.code.CodeUnit`. sources: the files, in the folder SOURCES.
     entry_points: those that it checks. own: whether they belong to the service itself.
     console_scripts: whether it makes those of the entry points, and of `scripts`, which belong to
-    distributions, and the directories that the service may write to, as "<uid>:<path>". absent:
+    distributions, and the directories that the service may write to, as "<uid>:<path>". missing:
     standard modules that it must not import.
     """
 
@@ -58,7 +58,7 @@ class CodeSources:
     own: bool = False
     console_scripts: bool = False
     scripts: tuple[EntryPoint, ...] = ()
-    absent: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     writable_dirs: tuple[str, ...] = ()
 
 
@@ -128,8 +128,8 @@ async def data_layer(data: Digest, base: Base) -> StoredLayer:
 async def code_sources(
     code: Iterable[FileEntry],
     entry_points: tuple[EntryPoint, ...],
-    distributions: Iterable[Distribution],
-    absent: tuple[str, ...],
+    distributions: Iterable[FirstPartyDistribution],
+    missing: tuple[str, ...],
     writable_dirs: tuple[str, ...],
 ) -> tuple[CodeSources, ...]:
     """What becomes a service's code. Sources that have nothing to do with the service's entry
@@ -155,7 +155,7 @@ async def code_sources(
             own=number == main,
             console_scripts=number == main,
             scripts=scripts if number == main else (),
-            absent=absent,
+            missing=missing,
             writable_dirs=writable_dirs if number == main else (),
         )
         for number, (unit, digest) in enumerate(zip(units, digests))

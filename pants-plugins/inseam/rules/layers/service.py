@@ -75,7 +75,7 @@ class ServiceRequest:
 
 
 @dataclass(frozen=True)
-class ServiceClosure:
+class ServiceParts:
     """What a service is made of.
 
     entry_points: of its programs and their probes, that of the service first. scripts: those that
@@ -101,7 +101,7 @@ def _started(declared: EntryPoint, found: Any) -> EntryPoint:
 
 
 @rule(desc="Find what a service is made of", level=LogLevel.DEBUG)
-async def service_closure(request: ServiceRequest, python_setup: PythonSetup) -> ServiceClosure:
+async def service_parts(request: ServiceRequest, python_setup: PythonSetup) -> ServiceParts:
     wrapped = await resolve_target(
         WrappedTargetRequest(request.address, description_of_origin="the layers"), **implicitly()
     )
@@ -127,7 +127,7 @@ async def service_closure(request: ServiceRequest, python_setup: PythonSetup) ->
                 if one.has_field(InterpreterConstraintsField)
             },
             str(base.address),
-            base.platform.python,
+            base.platform.python_full_version,
         )
     declared = [parse_entry_point(text) for text in target[LayersEntryPointsField].value]
     numbers = {int(one.module) for one in declared if not one.is_probe}
@@ -142,7 +142,7 @@ async def service_closure(request: ServiceRequest, python_setup: PythonSetup) ->
     shared = await resolve_unparsed_address_inputs(
         target[LayersSharedField].to_unparsed_address_inputs(), **implicitly()
     )
-    return ServiceClosure(
+    return ServiceParts(
         base,
         tuple(
             one if one.is_probe else _started(one, started[int(one.module)].val) for one in declared
@@ -201,23 +201,23 @@ async def layers_with_names(
 
 async def _check_installed(
     service: Address,
-    closure: ServiceClosure,
+    parts: ServiceParts,
     layers: Iterable[StoredLayer],
     entry_points: Iterable[EntryPoint],
 ) -> None:
     """Raises Failure if a server, or a console script that the service starts, is not installed."""
     layers = list(layers)
     wheels = {wheel.name for layer in layers for wheel in layer.layer.wheels}
-    for one in closure.entry_points:
+    for one in parts.entry_points:
         if one.server and one.server not in wheels:
             raise Failure(
                 f"{service}: `server={one.server!r}` needs the distribution {one.server}, which is"
                 f" not among its requirements. Add {one.server} to the requirements of the resolve"
-                f" {closure.resolve!r}, and run: ./pants generate-lockfiles"
-                f" --resolve={closure.resolve}"
+                f" {parts.resolve!r}, and run: ./pants generate-lockfiles"
+                f" --resolve={parts.resolve}"
             )
     ours = {one.name for one in entry_points}
-    for name in closure.scripts:
+    for name in parts.scripts:
         path = EntryPoint(name, "").console_script
         if name not in ours and not await layers_with_names(layers, frozenset([path])):
             raise Failure(
@@ -241,45 +241,45 @@ def _check_scripts(service: Address, entry_points: Iterable[EntryPoint]) -> None
 @rule(desc="Make the layers below a service's code", level=LogLevel.DEBUG)
 async def dependency_layers(request: ServiceRequest, inseam: InseamSubsystem) -> DependencyLayers:
     service = service_of(request.address)
-    closure = await service_closure(request, **implicitly())
+    parts = await service_parts(request, **implicitly())
     wheels = await service_wheels(
         ServiceWheelsRequest(
             service,
-            closure.requirements,
-            closure.resolve,
-            closure.base,
-            closure.shared,
+            parts.requirements,
+            parts.resolve,
+            parts.base,
+            parts.shared,
             request.platform,
         ),
         **implicitly(),
     )
     distributions = await concurrently(
         distribution(DistributionRequest(address), **implicitly())
-        for address in closure.distributions
+        for address in parts.distributions
     )
     layers = wheels.layers
     with failing_in(service):
-        sources = await first_party(closure.targets, inseam.large_wheel)
+        sources = await first_party(parts.targets, inseam.large_wheel)
         if sources.data is not None:
-            layers = (*layers, await data_layer(sources.data, closure.base))
+            layers = (*layers, await data_layer(sources.data, parts.base))
     paths = frozenset(entry.path for entry in sources.code)
     entry_points = (
-        *closure.entry_points,
+        *parts.entry_points,
         *(script for one in distributions for script in one.scripts),
     )
     _check_scripts(service, entry_points)
-    await _check_installed(service, closure, wheels.layers, entry_points)
+    await _check_installed(service, parts, wheels.layers, entry_points)
     return DependencyLayers(
         layers,
         wheels.layers,
-        closure.base,
+        parts.base,
         entry_points,
         await code_sources(
             sources.code,
-            closure.entry_points,
+            parts.entry_points,
             distributions,
             tuple(name for name in wheels.lacking if name not in map(first_name, paths)),
-            closure.writable_dirs,
+            parts.writable_dirs,
         ),
         tuple(one for one in entry_points if one.files and not paths.intersection(one.files)),
         frozenset(

@@ -23,7 +23,7 @@ async def lacking_modules(base: Base, layers: Iterable[StoredLayer]) -> tuple[st
     brought = {name for text in texts for name in load_names(text)}
     if any(wheel.name == "setuptools" for layer in layers for wheel in layer.layer.wheels):
         brought.add("distutils")
-    return tuple(name for name in base.lacking if name not in brought)
+    return tuple(name for name in base.missing_modules if name not in brought)
 
 
 async def lacking_imports(

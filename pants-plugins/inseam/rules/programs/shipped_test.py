@@ -29,7 +29,7 @@ INDEX = """
 FORMATS = {
     "build_tools": """
         debian/alternatives debian/archive debian/control debian/deb debian/libraries
-        debian/package debian/relations debian/version elf failure files names python/archive
+        debian/package debian/relations debian/version elf failure files glibc names python/archive
         rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter
         rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/start rootfs/stdlib
         rootfs/system_files cpython tar
@@ -60,7 +60,7 @@ FORMATS = {
     "find_packages": f"{INDEX} debian/libraries",
     "install_programs": "failure",
     "install_wheel": f"{PYTHON} distribution elf python/standard python/wheel"
-    " python/wheel_source python/wheel_tree records",
+    " python/checked_wheel python/wheel_tree records",
     "interpreter": f"{FOLDER} cpython elf files oci/flatten python/bytecode python/module_archive"
     " rootfs/links rootfs/slim rootfs/start rootfs/tree",
     "load": ENGINES,
@@ -75,7 +75,7 @@ FORMATS = {
     "rootfs": """
         cpython debian/alternatives debian/archive debian/control debian/deb debian/libraries
         debian/package debian/relations debian/version elf failure files foreign_text
-        names numbers python/archive
+        glibc names numbers python/archive
         rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter
         rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/stdlib
         rootfs/system_files schema tar untar

@@ -18,7 +18,7 @@ from inseam.formats.failure import Failure
 from inseam.plan.agreement import check_lock_python
 from inseam.plan.artifacts import Locked, LockedSource, LockedWheel
 from inseam.plan.building import describe_failures, describe_sources
-from inseam.plan.lock import Closure, chosen, closure, matching
+from inseam.plan.lock import WheelClosure, chosen, closure, matching
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import Distribution, PythonLock
 from inseam.rules.base.base import BasePython
@@ -55,7 +55,7 @@ class LockedWheels:
     left_out: tuple[str, ...] = ()
 
 
-def _unread(lock: PythonLock, request: ClosureRequest) -> tuple[list[Distribution], Closure]:
+def _unread(lock: PythonLock, request: ClosureRequest) -> tuple[list[Distribution], WheelClosure]:
     """The needed distributions of which the lock does not say all, and what is needed if there are
     none."""
     globbed = {
@@ -122,7 +122,7 @@ async def closure_of(
     else:
         wanted = ResolveRequest(request.requirements, platform.python_version)
         lock = (await unlocked(wanted, **implicitly())).content
-    check_lock_python(lock.requires_python, request.resolve, platform.python)
+    check_lock_python(lock.requires_python, request.resolve, platform.python_full_version)
     builder = next(iter(inseam.enabled(membership[BuildWheelRequest])), None)
     unread, needed = _unread(lock, request)
     while unread:
