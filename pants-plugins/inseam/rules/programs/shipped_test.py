@@ -29,10 +29,11 @@ INDEX = """
 FORMATS = {
     "build_tools": """
         debian/alternatives debian/archive debian/control debian/deb debian/libraries
-        debian/package debian/relations debian/version elf failure files glibc names python/archive
+        debian/package debian/relations debian/version elf failure files foreign_text
+        glibc names numbers python/archive
         rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter
         rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/start rootfs/stdlib
-        rootfs/system_files cpython tar
+        rootfs/system_files cpython schema tar untar
     """,
     "build_wheel": f"{FOLDER} elf files limits tools/bubblewrap tools/confined tools/processes"
     " tools/root tools/supervised tools/system_calls tools/unconfined python/build_environment"
