@@ -35,14 +35,6 @@ class PublishedImage(Enum):
     image = "image"
 
 
-class MissingLibraries(Enum):
-    """What happens when an image lacks a shared library that a wheel needs."""
-
-    warn = "warn"
-    error = "error"
-    ignore = "ignore"
-
-
 class BuildPython(Enum):
     """Which CPython runs the programs that make layers."""
 
@@ -189,13 +181,14 @@ class InseamSubsystem(Subsystem):
             """
         ),
     )
-    missing_libraries = EnumOption(
-        default=MissingLibraries.warn,
+    finding_severities = DictOption[str](
+        default={},
         help=softwrap(
             """
-            What to do when an image is packaged and one of its wheels needs a shared library that
-            is neither in the wheels nor in the base: `warn`, `error` or `ignore`. The message names
-            the Debian package to add.
+            What happens when `package` finds something about an image, by the ID of the finding:
+            `ignore`, `warning` or `error`. For example, `{"missing-library": "error"}` makes
+            packages fail whose image lacks a library. docs/findings.md lists the IDs; the field
+            `allowed_findings` of a target allows what is fine there.
             """
         ),
     )

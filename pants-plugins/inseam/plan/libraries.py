@@ -71,21 +71,11 @@ def _bundled(library: str, wheels: Iterable[str]) -> bool:
     return any(name.fullmatch(wheel) for wheel in wheels)
 
 
-def describe_missing(
-    missing: Iterable[MissingLibrary], base: str, packages: Mapping[str, str], hint: str
-) -> str:
-    """What a person should know and do.
+def describe_missing(missing: MissingLibrary, base: str, packages: Mapping[str, str]) -> str:
+    """A library that an image lacks, as a sentence.
 
-    base: its address. packages: names of Debian packages, by library. hint: how packages are added
-    to the base, in lines.
+    base: its address. packages: names of Debian packages, by library.
     """
-    lines = []
-    for one in missing:
-        likely = list(dict.fromkeys(packages[name] for name in one.names if name in packages))
-        add = f": add the Debian package {' or '.join(likely)}" if likely else ""
-        lines.append(f"  {one}{add}")
-    return (
-        f"neither the wheels nor the base {base} have libraries that are needed:\n"
-        + "\n".join(lines)
-        + f"\n{hint}What can do without a library: add its name to [inseam].ignored_libraries."
-    )
+    likely = list(dict.fromkeys(packages[name] for name in missing.names if name in packages))
+    add = f": add the Debian package {' or '.join(likely)}" if likely else ""
+    return f"{missing}, which neither the wheels nor the base {base} have{add}."

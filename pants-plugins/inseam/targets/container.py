@@ -202,6 +202,18 @@ class ServiceWorkingDirField(WorkingDirField):
     help = "Absolute path of the directory in which the service runs."
 
 
+class AllowedFindingsField(DictStringToStringField):
+    alias = "allowed_findings"
+    help = softwrap(
+        """
+        What `package` may find about the image without a warning or an error: a reason for each ID
+        of a finding, or ID and place, such as `{"missing-library:libtbb.so.*": "numba has another
+        threading layer"}`. docs/findings.md lists the IDs. What is allowed here and was not found
+        is itself reported.
+        """
+    )
+
+
 class WritableDirsField(StringSequenceField):
     alias = "writable_dirs"
     default = ()

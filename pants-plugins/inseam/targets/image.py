@@ -21,6 +21,7 @@ from pants.engine.target import (
 from pants.util.strutil import softwrap
 
 from inseam.targets.container import (
+    AllowedFindingsField,
     CommandField,
     EnvField,
     OciCompressionField,
@@ -144,6 +145,7 @@ class OciImageTarget(Target):
         OciWritableDirsField,
         StopSignalField,
         OciHealthcheckField,
+        AllowedFindingsField,
         OciPlatformsField,
         OciCompressionField,
         OciRepositoryField,

@@ -18,7 +18,7 @@ from pants.engine.target import (
 from pants.util.strutil import softwrap
 
 from inseam.targets.base import GeneratedFilesField
-from inseam.targets.container import InitField
+from inseam.targets.container import AllowedFindingsField, InitField
 
 
 class LayersSourcesField(GeneratedFilesField):
@@ -90,6 +90,7 @@ class VenvLayersTarget(Target):
         LayersSharedField,
         LayersBaseField,
         InitField,
+        AllowedFindingsField,
         LayersSkipPackageField,
         Dependencies,
     )

@@ -24,6 +24,7 @@ from pants.util.strutil import softwrap
 
 from inseam.plan.packaging import Artifact
 from inseam.targets.container import (
+    AllowedFindingsField,
     EnvField,
     InitField,
     OciCompressionField,
@@ -144,6 +145,7 @@ class PythonServiceTarget(TargetGenerator):
         ServiceLabelsField,
         OciPlatformsField,
         OciCompressionField,
+        AllowedFindingsField,
         ServicePackageField,
         ServiceDependenciesField,
         PythonResolveField,

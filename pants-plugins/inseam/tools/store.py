@@ -24,8 +24,8 @@ from typing import BinaryIO, Iterable, Mapping, Sequence
 
 from inseam.formats.failure import Failure, no_space
 from inseam.formats.files import temporary_name, write_whole
-from inseam.formats.oci.container import CONTAINER
 from inseam.formats.oci.descriptor import BLOBS, blob_path
+from inseam.formats.oci.documents import referrers
 from inseam.formats.oci.layout import INDEX, LAYOUT, LAYOUT_TEXT
 from inseam.formats.oci.metadata import METADATA, ImageMetadata, load_metadata, read_metadata
 from inseam.formats.tar import COPY_SIZE
@@ -45,6 +45,11 @@ def blobs_of(image: ImageMetadata) -> dict[str, int | None]:
         found[image.config_digest] = None
     for layer in image.layers:
         found[layer.descriptor.digest] = layer.descriptor.size
+    for entry in image.documents:
+        found.update(entry.blobs)
+    if any(entry.attachment for entry in image.documents):
+        listed = referrers(image.documents)
+        found[listed.digest] = listed.size
     return found
 
 
@@ -181,7 +186,7 @@ def _export(
                 with source:
                     _copy(source, blob_path(store, digest), digest, image.target)
                 copied.append(digest)
-            _write_layout(inputs, store, layout)
+            _write_layout(image, inputs, store, layout)
             remember(store, layout)
     except OSError as error:
         if no_space(error):
@@ -218,6 +223,9 @@ def _megabytes(sizes: Iterable[int | None]) -> int:
 
 def _role(image: ImageMetadata, digest: str) -> str:
     for one in (image, *image.images):
+        for entry in one.documents:
+            if digest in entry.blobs:
+                return f"the attachment {entry.path or entry.media_type}"
         for layer in one.layers:
             if layer.descriptor.digest == digest:
                 return f"the layer {layer.name!r}"
@@ -268,17 +276,31 @@ def _copy(source: BinaryIO, target: Path, digest: str, owner: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _write_layout(inputs: _Folders | _Contents, store: Path, layout: Path) -> None:
+def _write_layout(
+    image: ImageMetadata, inputs: _Folders | _Contents, store: Path, layout: Path
+) -> None:
     """Writes the small files, the index, which makes the others matter, last."""
     _link(layout / "blobs", os.path.relpath(store / "blobs", layout))
+    documents = {entry.path for entry in image.every_document if entry.path}
+    for path in sorted(_documents_there(layout) - documents):
+        (layout / path).unlink(missing_ok=True)
     _update(layout / LAYOUT, LAYOUT_TEXT)
-    for name in (CONTAINER, METADATA, INDEX):
+    for name in (*sorted(documents), METADATA, INDEX):
         content = inputs.document(name)
-        if content is not None:
-            _update(layout / name, content)
-        else:
-            (layout / name).unlink(missing_ok=True)
-    (layout / "probes.yaml").unlink(missing_ok=True)  # which container.yaml replaced
+        if content is None:
+            raise Failure(f"{image.target}: {name} is not among the inputs. Package it again.")
+        _check_no_links((layout / name).parent, store.parent)
+        (layout / name).parent.mkdir(exist_ok=True)
+        _update(layout / name, content)
+
+
+def _documents_there(layout: Path) -> set[str]:
+    """The documents that a layout has from before."""
+    try:
+        found = {entry.path for entry in read_metadata(layout).every_document}
+    except Failure:
+        found = set()
+    return {path for path in found if path and not (layout / path).parent.is_symlink()}
 
 
 def _link(path: Path, target: str) -> None:

@@ -52,7 +52,6 @@ from inseam.rules.base.debian_root import unpacked_root
 from inseam.rules.base.process import run_on
 from inseam.rules.programs.digests import file_content
 from inseam.rules.programs.host import CACHE_FOLDER, Program, ProgramFailed
-from inseam.rules.programs.warnings import WarningRequest, warn
 from inseam.rules.wheels.building import BuildResult, BuildWheelRequest
 from inseam.rules.wheels.wheels import BuiltWheel
 from inseam.subsystem import InseamSubsystem
@@ -283,9 +282,7 @@ async def _build(
                 keeps=bool(builder.shared),
             ),
         )
-        if result.messages.strip():
-            text = f"{source.name} {source.version}: {result.messages.strip()}"
-            await warn(WarningRequest(text), **implicitly())
+        messages = result.messages.strip()
         files = (await digest_to_snapshot(result.digest)).files
         if REQUIRES not in files:
             built = json.loads(await file_content(result.digest, _BUILT))
@@ -293,7 +290,7 @@ async def _build(
                 DigestSubset(result.digest, PathGlobs(["wheel/*"]))
             )
             wheel = await remove_prefix(RemovePrefix(only, "wheel"))
-            return built, wheel
+            return {**built, "messages": messages}, wheel
         requirements = tuple(json.loads(await file_content(result.digest, REQUIRES)))
     raise Failure(
         f"its backend asks for other requirements each time: {', '.join(requirements)}. Name them"
@@ -332,6 +329,7 @@ async def build_from_source(request: BuildFromSource, inseam: InseamSubsystem) -
             source.origin,
             digest,
             built["size"],
+            built["messages"],
         )
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pants.engine.target import Target
 
-from inseam.wheels_from_source import build, dependencies, requirements, sources, tools
+from inseam.wheels_from_source import build, checks, dependencies, requirements, sources, tools
 from inseam.wheels_from_source.targets import WheelFromSourceTarget
 
 
@@ -15,5 +15,5 @@ def target_types() -> list[type[Target]]:
 
 
 def rules() -> list[Any]:
-    modules: tuple[Any, ...] = (build, dependencies, requirements, sources, tools)
+    modules: tuple[Any, ...] = (build, checks, dependencies, requirements, sources, tools)
     return [rule for module in modules for rule in module.rules()]

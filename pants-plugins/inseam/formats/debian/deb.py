@@ -28,6 +28,8 @@ LARGEST_UNPACKED = 2 << 30
 """Bytes of one of the two tars in a package."""
 _FORMAT = re.compile(rb"2\.[0-9]{1,3}(\n|\Z)")
 _AR_NAME = re.compile(r"[A-Za-z0-9_.+-]+")
+# How the owner of a package's members starts; its name and version follow.
+PACKAGE_OWNER = "Debian package "
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def read_deb(path: str) -> Deb:
     for field in ("Package", "Version", "Architecture"):
         if not control.get(field):
             raise DebianError(f"{owner} is damaged: its control file has no {field} field")
-    owner = f"Debian package {shown(control['Package'])[1:-1]} {shown(control['Version'])[1:-1]}"
+    owner = f"{PACKAGE_OWNER}{shown(control['Package'])[1:-1]} {shown(control['Version'])[1:-1]}"
     members, hard_links = _members(parts, owner)
     md5sums = control_files.get("md5sums", b"").decode("utf-8", "surrogateescape")
     postinst = control_files.get("postinst", b"").decode("utf-8", "replace")

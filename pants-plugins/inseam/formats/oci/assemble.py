@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from inseam.formats.failure import Failure
 from inseam.formats.files import write_files
@@ -22,7 +22,13 @@ from inseam.formats.oci.config import (
     parse_platform,
     parse_runtime,
 )
-from inseam.formats.oci.container import CONTAINER, container
+from inseam.formats.oci.documents import (
+    ImageDocument,
+    attachment_blobs,
+    entry_of,
+    referrers,
+    referrers_tag,
+)
 from inseam.formats.oci.foreign import read_configuration
 from inseam.formats.oci.layer import Layer
 from inseam.formats.oci.layout import (
@@ -207,23 +213,37 @@ def _annotations(
     return {**found, **config.annotations}
 
 
-def image_files(image: Assembled, config: ImageConfig) -> dict[str, bytes]:
+def with_documents(image: Assembled, documents: Iterable[ImageDocument]) -> Assembled:
+    """An image whose `image.json` lists these documents; its digest stays."""
+    entries = tuple(entry_of(document, image.metadata.descriptor) for document in documents)
+    return image._replace(metadata=image.metadata._replace(documents=entries))
+
+
+def image_files(image: Assembled, documents: Iterable[ImageDocument] = ()) -> dict[str, bytes]:
     """What an image is beside its layers' blobs: content by path.
 
     These are `oci-layout`, `index.json`, the manifest and the configuration below `blobs/sha256`,
-    `image.json` (`ImageMetadata`), and `container.yaml`. Together with the layers' blobs that is an
-    OCI image layout.
+    `image.json` (`ImageMetadata`), and the documents: beside the image, and as blobs of artifacts.
+    Together with the layers' blobs that is an OCI image layout.
     """
+    documents = tuple(documents)
+    image = with_documents(image, documents)
     metadata = image.metadata
-    files = {
-        **document_files([image.configuration, image.manifest]),
-        **entry_files(metadata.descriptor, metadata.references),
+    blobs = [image.configuration, image.manifest]
+    more = []
+    attached = attachment_blobs(documents, metadata.descriptor)
+    if attached:
+        listed = referrers(metadata.documents)
+        blobs += [*attached, listed]
+        more.append((listed.descriptor, referrers_tag(metadata.digest)))
+    return {
+        **document_files(blobs),
+        **entry_files(metadata.descriptor, metadata.references, more),
         METADATA: dump_metadata(metadata),
-        CONTAINER: container(metadata.target, metadata.run, config.healthcheck).encode(),
+        **{document.path: document.content for document in documents if document.path},
     }
-    return files
 
 
-def write_image(image: Assembled, config: ImageConfig, out: Path) -> None:
+def write_image(image: Assembled, documents: Iterable[ImageDocument], out: Path) -> None:
     """Writes the files of an image to the folder `out`."""
-    write_files(out, image_files(image, config))
+    write_files(out, image_files(image, documents))

@@ -160,5 +160,5 @@ def test_the_files_of_an_image_do_not_depend_on_orders(tmp_path: Path) -> None:
             annotations=dict(sorted({"b": "1", "a": "2"}.items(), reverse=reverse)),
         )
         image = assemble("x", config, [LAYER], base=read_base(tmp_path), references=["a:1"])
-        seen.append(image_files(image, config))
+        seen.append(image_files(image))
     assert seen[0] == seen[1]

@@ -8,11 +8,21 @@ import re
 from typing import Sequence
 
 from inseam.formats.oci.config import Healthcheck
+from inseam.formats.oci.documents import ImageDocument
 from inseam.formats.oci.metadata import RunHints
 
 CONTAINER = "container.yaml"
+MEDIA_TYPE = "application/yaml"  # RFC 9512
 
 STARTUP_SECONDS = 60  # after which a container that never got healthy is restarted
+
+
+def container_document(
+    target: str, hints: RunHints, healthcheck: Healthcheck | None
+) -> ImageDocument:
+    """`container.yaml`, as a document of an image."""
+    content = container(target, hints, healthcheck).encode()
+    return ImageDocument(MEDIA_TYPE, content, CONTAINER, describes_base=False)
 
 
 def container(target: str, hints: RunHints, healthcheck: Healthcheck | None) -> str:

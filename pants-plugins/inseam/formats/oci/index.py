@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from inseam.formats.failure import Failure
 from inseam.formats.oci.config import parse_platform
-from inseam.formats.oci.container import CONTAINER
 from inseam.formats.oci.descriptor import BLOBS
+from inseam.formats.oci.documents import referrers, referrers_tag
 from inseam.formats.oci.layout import document_files, entry_files, index
 from inseam.formats.oci.metadata import METADATA, ImageMetadata, dump_metadata, load_metadata
+
+_Image = tuple[Mapping[str, bytes], ImageMetadata]
 
 
 def index_files(
@@ -18,13 +20,14 @@ def index_files(
     """The index of the images whose files, as of `assemble.image_files`, are given.
 
     Returns content by path: `oci-layout`, `index.json`, the blobs of the index and of the images'
-    manifests and configurations, `image.json` (`ImageMetadata`), and the first one's
-    `container.yaml`. The order in the index is that of the platforms' names, whatever that of the
-    images.
+    manifests, configurations and attachments, `image.json` (`ImageMetadata`), and their documents.
+    A document that is the same for all platforms keeps its path; otherwise that of each platform
+    lies in a folder of the platform's name, as `linux-arm64/container.yaml`. The order in the index
+    is that of the platforms' names, whatever that of the images.
 
     Raises Failure for two images of one platform, and for an image that is an index itself.
     """
-    by_platform: dict[str, tuple[Mapping[str, bytes], ImageMetadata]] = {}
+    by_platform: dict[str, _Image] = {}
     for files in images:
         image = load_metadata(files[METADATA])
         if image.images:
@@ -38,14 +41,21 @@ def index_files(
             )
         by_platform[image.platform] = files, image
     chosen = [by_platform[platform] for platform in sorted(by_platform)]
-    blob = index([(image.descriptor, parse_platform(image.platform)) for _, image in chosen], {})
+    placed, documents = _place_documents(chosen)
+    blob = index(
+        (
+            {**image.descriptor.value(), "platform": parse_platform(image.platform).fields()}
+            for image in placed
+        ),
+        {},
+    )
     metadata = ImageMetadata(
         target=target,
         references=tuple(references),
         digest=blob.digest,
         media_type=blob.media_type,
         size=blob.size,
-        images=tuple(image for _, image in chosen),
+        images=tuple(placed),
     )
     found = {
         path: content
@@ -54,7 +64,38 @@ def index_files(
         if path.startswith(f"{BLOBS}/")
     }
     found.update(document_files([blob]))
-    found.update(entry_files(metadata.descriptor, metadata.references))
+    attachments = [
+        (referrers(image.documents).descriptor, referrers_tag(image.digest))
+        for image in placed
+        if any(entry.attachment for entry in image.documents)
+    ]
+    found.update(entry_files(metadata.descriptor, metadata.references, attachments))
     found[METADATA] = dump_metadata(metadata)
-    found[CONTAINER] = chosen[0][0][CONTAINER]
-    return found
+    return {**found, **documents}
+
+
+def _place_documents(chosen: Sequence[_Image]) -> tuple[list[ImageMetadata], dict[str, bytes]]:
+    """The images, with the paths that their documents have beside the index, and the documents by
+    these paths."""
+    held: dict[str, list[bytes]] = {}
+    for files, image in chosen:
+        for entry in image.documents:
+            if entry.path:
+                held.setdefault(entry.path, []).append(files[entry.path])
+    common = {
+        path
+        for path, contents in held.items()
+        if len(contents) == len(chosen) and len(set(contents)) == 1
+    }
+    placed, documents = [], {}
+    for files, image in chosen:
+        entries = []
+        for entry in image.documents:
+            path = entry.path
+            if path and path not in common:
+                path = f"{image.platform.replace('/', '-')}/{path}"
+            if path:
+                documents[path] = files[entry.path]
+            entries.append(entry._replace(path=path))
+        placed.append(image._replace(documents=tuple(entries)))
+    return placed, documents

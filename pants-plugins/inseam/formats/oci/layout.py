@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from inseam.formats.failure import Failure
-from inseam.formats.oci.config import Platform
 from inseam.formats.oci.descriptor import Descriptor, blob_path, check_digest, parse_descriptor
 from inseam.formats.oci.layer import Layer
 
@@ -28,6 +27,11 @@ LAYER_NAME = "org.inseam.layer"
 LAYER_SIZE = "org.inseam.uncompressed-size"
 
 
+def digest_of(content: bytes) -> str:
+    """The digest of some bytes, as "sha256:<hex>"."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
 class Document(NamedTuple):
     """A JSON document of an image: a manifest, an index or a configuration."""
 
@@ -36,7 +40,7 @@ class Document(NamedTuple):
 
     @property
     def digest(self) -> str:
-        return f"sha256:{hashlib.sha256(self.content).hexdigest()}"
+        return digest_of(self.content)
 
     @property
     def size(self) -> int:
@@ -69,16 +73,12 @@ def manifest(
     return json_document(MANIFEST_TYPE, value)
 
 
-def index(
-    images: Iterable[tuple[Descriptor, Platform]], annotations: Mapping[str, str]
-) -> Document:
-    """An image index (image-index.md) of the images with these descriptors and platforms."""
+def index(manifests: Iterable[Mapping[str, Any]], annotations: Mapping[str, str]) -> Document:
+    """An image index (image-index.md) of manifests given by their descriptors."""
     value: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": INDEX_TYPE,
-        "manifests": [
-            {**descriptor.value(), "platform": platform.fields()} for descriptor, platform in images
-        ],
+        "manifests": list(manifests),
     }
     if annotations:
         value["annotations"] = annotations
@@ -90,10 +90,13 @@ def document_files(documents: Iterable[Document]) -> dict[str, bytes]:
     return {blob_path(Path(), one.digest).as_posix(): one.content for one in documents}
 
 
-def entry_files(descriptor: Descriptor, references: Sequence[str]) -> dict[str, bytes]:
+def entry_files(
+    descriptor: Descriptor, references: Sequence[str], more: Iterable[tuple[Descriptor, str]] = ()
+) -> dict[str, bytes]:
     """What makes a folder the layout of the image with this descriptor, by path.
 
-    references: the image's names; the layout tells the first one.
+    references: the image's names; the layout tells the first one. more: what else is in the layout,
+    each with its tag.
     """
     entry = descriptor.value()
     if references:
@@ -101,9 +104,8 @@ def entry_files(descriptor: Descriptor, references: Sequence[str]) -> dict[str, 
         tag = name.rpartition("/")[2].partition("@")[0].partition(":")[2]
         annotations = {CONTAINERD_NAME: name, REF_NAME: tag or "latest"}
         entry = {**entry, "annotations": annotations}
-    top = json_document(
-        INDEX_TYPE, {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [entry]}
-    )
+    others = [{**other.value(), "annotations": {REF_NAME: tag}} for other, tag in more]
+    top = index([entry, *others], {})
     return {LAYOUT: LAYOUT_TEXT, INDEX: top.content}
 
 
@@ -121,7 +123,7 @@ def read_blob(folder: Path, digest: str) -> bytes:
             f"The image in {folder} is incomplete: {path} cannot be read ({error.strerror})."
             " Package it again."
         ) from None
-    if f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
+    if digest_of(content) != digest:
         raise Failure(
             f"The image in {folder} is damaged: the content of {path} does not match its digest."
             " Remove that file and package the image again."

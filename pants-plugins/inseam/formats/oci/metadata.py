@@ -10,6 +10,7 @@ from inseam.formats.failure import Failure
 from inseam.formats.files import parse_json, read_json
 from inseam.formats.oci.config import Runtime, parse_runtime
 from inseam.formats.oci.descriptor import Descriptor, check_digest
+from inseam.formats.oci.documents import DocumentEntry, document_value, parse_document
 from inseam.formats.oci.layer import Layer, layer_value, parse_layer
 
 METADATA = "image.json"
@@ -46,7 +47,8 @@ class ImageMetadata(NamedTuple):
     base_layers: how many of the layers are the base's. runtime: what it offers to layers on it.
     left_out_modules, left_out_packages: of Python's standard library, and of Debian, what its base
     does without.
-    run: how a container of it runs.
+    run: how a container of it runs. documents: those about it; those of the images of an index are
+    in these, but for where they lie beside the index.
     """
 
     target: str
@@ -64,11 +66,18 @@ class ImageMetadata(NamedTuple):
     images: tuple[ImageMetadata, ...] = ()
     left_out_modules: tuple[str, ...] = ()
     left_out_packages: tuple[str, ...] = ()
+    documents: tuple[DocumentEntry, ...] = ()
 
     @property
     def own_layers(self) -> tuple[Layer, ...]:
         """The layers on top of the base's."""
         return self.layers[self.base_layers :]
+
+    @property
+    def every_document(self) -> tuple[DocumentEntry, ...]:
+        """Its documents and, of an index, those of its images."""
+        inner = (entry for image in self.images for entry in image.every_document)
+        return (*self.documents, *inner)
 
     @property
     def compressed_size(self) -> int:
@@ -98,6 +107,7 @@ def _value(image: ImageMetadata) -> dict[str, Any]:
         "digest": image.digest,
         "media_type": image.media_type,
         "size": image.size,
+        "documents": [document_value(entry) for entry in image.documents],
     }
     if image.images:
         return {**value, "images": [_value(inner) for inner in image.images]}
@@ -140,6 +150,9 @@ def _parse(data: Any, what: str) -> ImageMetadata:
         fields.pop("uncompressed_size", None)
         for name in ("references", "left_out_modules", "left_out_packages"):
             fields[name] = tuple(fields.get(name, ()))
+        fields["documents"] = tuple(
+            parse_document(one, what) for one in fields.get("documents", ())
+        )
         fields["layers"] = tuple(parse_layer(layer, what) for layer in fields.get("layers", ()))
         fields["images"] = tuple(_parse(image, what) for image in fields.get("images", ()))
         if fields.get("base"):

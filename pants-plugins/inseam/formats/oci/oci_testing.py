@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Iterable, Mapping, Sequence
 
 from inseam.formats.files import write_files, write_whole
-from inseam.formats.oci.assemble import Assembled, assemble, read_base, write_image
+from inseam.formats.oci.assemble import Assembled, assemble, read_base, with_documents, write_image
 from inseam.formats.oci.config import Healthcheck, ImageConfig, Runtime, parse_platform
+from inseam.formats.oci.container import container_document
 from inseam.formats.oci.descriptor import GZIP_LAYER, Descriptor, blob_path
+from inseam.formats.oci.documents import ImageDocument
 from inseam.formats.oci.index import index_files
 from inseam.formats.oci.layer import Layer, write_layer
 from inseam.formats.oci.metadata import ImageMetadata, read_metadata
@@ -75,8 +77,10 @@ def make_image(
     platform: str = "linux/amd64",
     references: Sequence[str] = (),
     target: str = "src/python/service:app",
+    documents: Sequence[ImageDocument] = (),
 ) -> Assembled:
-    """Writes an image to the folder; its layers' blobs have to be put there otherwise."""
+    """Writes an image to the folder, with `container.yaml` and more documents; the blobs of its
+    layers must be put there otherwise."""
     image = assemble(
         target,
         config,
@@ -85,8 +89,9 @@ def make_image(
         base=read_base(base) if base else None,
         platform=None if base else parse_platform(platform),
     )
-    write_image(image, config, folder)
-    return image
+    own = container_document(target, image.metadata.run, config.healthcheck)
+    write_image(image, [own, *documents], folder)
+    return with_documents(image, [own, *documents])
 
 
 def make_base(
@@ -118,14 +123,21 @@ def make_index(
     return read_metadata(out)
 
 
-def make_service(folder: Path, *, references: Sequence[str] = ("registry.example/app:1",)) -> Path:
+def make_service(
+    folder: Path,
+    *,
+    references: Sequence[str] = ("registry.example/app:1",),
+    documents: Sequence[ImageDocument] = (),
+) -> Path:
     """Writes a complete layout: a service with two layers on a base."""
     make_base(folder / "base")
     layers = [
         make_layer(folder / "deps", "deps", {"opt/venv/pyvenv.cfg": b"home = /usr/bin\n"}),
         make_layer(folder / "app", "app", {"app/main.py": b"print()\n"}),
     ]
-    make_image(folder, base=folder / "base", layers=layers, references=references)
+    make_image(
+        folder, base=folder / "base", layers=layers, references=references, documents=documents
+    )
     for part in ("base", "deps", "app"):
         for blob in (folder / part / "blobs/sha256").iterdir():
             write_whole(folder / "blobs/sha256" / blob.name, blob.read_bytes())

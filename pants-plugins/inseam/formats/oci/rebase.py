@@ -29,9 +29,10 @@ from inseam.formats.oci.config import (
     ImageConfig,
     parse_config,
 )
+from inseam.formats.oci.documents import DocumentEntry, ImageDocument
 from inseam.formats.oci.foreign import read_configuration, read_manifest
 from inseam.formats.oci.layer import Layer
-from inseam.formats.oci.layout import parse_layer_entry, read_blob
+from inseam.formats.oci.layout import digest_of, parse_layer_entry, read_blob
 from inseam.formats.oci.metadata import ImageMetadata, read_metadata
 
 # In the order of Runtime.
@@ -49,6 +50,8 @@ def rebase(
 
     references: None stands for those of the image.
 
+    Documents that describe the base are left out: `package` makes them.
+
     Raises Failure if it is not an image that Inseam put on a base, or if its layers cannot run on
     the new one: other platform, other Python version or path of the interpreter, other libc or an
     older one.
@@ -64,8 +67,38 @@ def rebase(
         references=image.references if references is None else references,
         base=below,
     )
-    write_image(assembled, config, out)
+    write_image(assembled, _kept_documents(layout, image), out)
     return assembled
+
+
+def _kept_documents(layout: Path, image: ImageMetadata) -> list[ImageDocument]:
+    """The documents of an image that are as true of its layers on another base."""
+    return [
+        ImageDocument(
+            entry.media_type,
+            _content(layout, entry),
+            entry.path,
+            entry.attachment is not None,
+            entry.describes_base,
+        )
+        for entry in image.documents
+        if not entry.describes_base
+    ]
+
+
+def _content(layout: Path, entry: DocumentEntry) -> bytes:
+    if entry.attachment is not None:
+        return read_blob(layout, entry.digest)
+    path = layout / entry.path
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Failure(
+            f"{path} cannot be read: {error.strerror}. Package the image again."
+        ) from None
+    if digest_of(content) != entry.digest:
+        raise Failure(f"{path} was changed since it was written. Package the image again.")
+    return content
 
 
 def own_part(layout: Path, image: ImageMetadata) -> tuple[ImageConfig, list[Layer]]:

@@ -32,11 +32,12 @@ from installer.utils import (
 from inseam.formats import elf
 from inseam.formats.distribution import Wheel
 from inseam.formats.failure import Failure, no_space
-from inseam.formats.files import whole
+from inseam.formats.files import whole, write_whole
 from inseam.formats.python.bytecode import compile_module, minor_version
 from inseam.formats.python.checked_wheel import CheckedWheel, urlsafe
 from inseam.formats.python.standard import imported
 from inseam.formats.python.venv import VENV, console_script, site_packages
+from inseam.formats.python.wheel_facts import WHEEL_FACTS, dump_facts, facts_of
 from inseam.formats.python.wheel_tree import (
     TREE_TAR,
     Binary,
@@ -93,6 +94,7 @@ class FragmentDestination(WheelDestination):
             "headers": f"{VENV}/include/site/python{major}.{minor}/{distribution}",
         }
         self.files: list[TreeFile] = []
+        self.sizes: list[tuple[str, int]] = []  # path and bytes of content
         self.binaries: list[tuple[str, str, int, int]] = []  # path, machine, start and size
         self.imports: set[tuple[str, str]] = set()
         self._paths: set[str] = set()
@@ -187,6 +189,7 @@ class FragmentDestination(WheelDestination):
             raise ValueError(f"{path} has {written} bytes where {size} were announced")
         self._append(padding(size))
         self.files.append(TreeFile(path, start, self._offset, content.hexdigest()))
+        self.sizes.append((path, size))
         return RecordEntry(name, Hash("sha256", urlsafe(content.digest())), size)
 
     def _append(self, data: bytes) -> None:
@@ -221,6 +224,7 @@ def install_wheel(
                 )
             name = canonicalize_name(opened.distribution)
             wheel = Wheel(name, opened.version, sha256_of(path), source)
+            facts = facts_of(_metadata(opened), destination.sizes)
     except AssertionError as error:
         raise Failure(
             f"{path.name} is not a usable wheel: its entry_points.txt has a script that is not of"
@@ -234,7 +238,16 @@ def install_wheel(
     imports = tuple(sorted(destination.imports))
     tree = WheelTree(wheel, path.name, binaries, tuple(destination.files), imports)
     write_tree(tree, out)
+    write_whole(out / WHEEL_FACTS, dump_facts(facts))
     return tree
+
+
+def _metadata(wheel: CheckedWheel) -> bytes:
+    """Its METADATA, empty if it has none: some wheels do without."""
+    try:
+        return wheel.read_dist_info("METADATA").encode()
+    except (KeyError, InstallerError):
+        return b""
 
 
 def _binaries(fragment: Path, places: Iterable[tuple[str, str, int, int]]) -> tuple[Binary, ...]:

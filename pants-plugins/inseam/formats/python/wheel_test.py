@@ -311,7 +311,7 @@ def test_neither_surroundings_nor_place_nor_time_change_a_byte(tmp_path: Path) -
         result = run_program("install_wheel", wheel.name, "out", cwd=cwd, env=env, umask=umask)
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
         results.append(tree(cwd / "out"))
-    assert results[0].keys() == {"tree.tar", "tree.json"}
+    assert results[0].keys() == {"tree.tar", "tree.json", "wheel.json"}
     assert results[0] == results[1] == results[2]
 
 

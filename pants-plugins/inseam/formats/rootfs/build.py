@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from inseam.formats.debian.control import DebianError
-from inseam.formats.debian.deb import Deb, read_deb
+from inseam.formats.debian.deb import PACKAGE_OWNER, Deb, read_deb
 from inseam.formats.debian.package import DebianPackage, load_package
 from inseam.formats.failure import Failure
 from inseam.formats.files import whole, write_whole
+from inseam.formats.python.installed import PATHS, Installed, write_paths
 from inseam.formats.rootfs.alternatives import with_alternatives
 from inseam.formats.rootfs.archive import read_archive
 from inseam.formats.rootfs.checks import check_libraries, depends, without_dead_links
@@ -22,7 +24,13 @@ from inseam.formats.rootfs.interpreter import (
     python_version,
 )
 from inseam.formats.rootfs.loader_cache import found_libraries, loader_members
-from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_TAR, Rootfs, dump_rootfs
+from inseam.formats.rootfs.metadata import (
+    ROOTFS_FILE,
+    ROOTFS_TAR,
+    PackageFacts,
+    Rootfs,
+    dump_rootfs,
+)
 from inseam.formats.rootfs.slim import Slimmer
 from inseam.formats.rootfs.stdlib import without_useless_modules
 from inseam.formats.rootfs.system_files import (
@@ -42,6 +50,7 @@ from inseam.formats.tar import (
     Member,
     TarError,
     parents,
+    read,
     with_directories,
     write_tar,
 )
@@ -223,6 +232,34 @@ def read_locked(path: str) -> tuple[Deb, DebianPackage]:
     return deb, package
 
 
+def _files(members: Iterable[Member]) -> Iterable[Member]:
+    return (member for member in members if not member.directory)
+
+
+def _installed(member: Member) -> Installed:
+    """The owner of a file is a package's name, or what else puts it there."""
+    content = (member.link or "").encode() if member.link else b"".join(read(member.content))
+    owner = member.owner
+    if owner.startswith(PACKAGE_OWNER):
+        owner = owner[len(PACKAGE_OWNER) :].partition(" ")[0]
+    return Installed(hashlib.sha256(content).hexdigest(), owner or OWNER)
+
+
+def _facts(deb: Deb, members: Mapping[str, list[Member]]) -> PackageFacts:
+    """members: files and links by owner."""
+    own = members.get(f"{PACKAGE_OWNER}{deb.name} {deb.version}", [])
+    source, _, version = deb.control.get("Source", "").partition(" ")
+    needs = (deb.control.get(field, "") for field in ("Pre-Depends", "Depends"))
+    return PackageFacts(
+        deb.name,
+        source or deb.name,
+        version.strip("()") or deb.version,
+        ", ".join(" ".join(need.split()) for need in needs if need),
+        sum(len(one.link or "") or one.size for one in own),
+        len(own),
+    )
+
+
 class LockedPython(NamedTuple):
     """An archive with CPython. version: X.Y.Z that it must have."""
 
@@ -262,8 +299,9 @@ def build(
     accounts: Iterable[Account] = (),
     python: LockedPython | None = None,
 ) -> Rootfs:
-    """Writes rootfs.tar and rootfs.json of the .deb files at `paths` to the folder `out`, without
-    bytecode: `formats.rootfs.bytecode` adds that.
+    """Unpacks the .deb files at `paths` to the folder `out`, without bytecode, which
+    `formats.rootfs.bytecode` adds: rootfs.tar, rootfs.json, and paths.txt with the package of each
+    file.
 
     paths: each has a file beside it that says what it is, see `read_locked`. python: an archive
     that has the interpreter, if no package does.
@@ -285,6 +323,9 @@ def build(
             info = write_tar(members, file)
     except TarError as error:
         raise DebianError(f"{error}; remove one of the two packages from the list") from None
+    by_owner: dict[str, list[Member]] = {}
+    for member in _files(members):
+        by_owner.setdefault(member.owner, []).append(member)
     rootfs = Rootfs(
         diff_id=info.diff_id,
         size=info.size,
@@ -296,6 +337,8 @@ def build(
         packages=tuple(package for _, package in locked),
         left_out_modules=root.left_out_modules,
         libraries=root.libraries,
+        facts=tuple(_facts(deb, by_owner) for deb in sorted(debs, key=lambda deb: deb.name)),
     )
+    write_paths({member.path: _installed(member) for member in _files(members)}, out / PATHS)
     write_whole(out / ROOTFS_FILE, dump_rootfs(rootfs).encode())
     return rootfs

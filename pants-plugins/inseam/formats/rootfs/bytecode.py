@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,12 @@ from pathlib import Path
 from inseam.formats.cpython import is_free_threaded
 from inseam.formats.failure import Failure
 from inseam.formats.files import whole, write_whole
-from inseam.formats.python.bytecode import cache_path, compile_source, minor_version
+from inseam.formats.python.bytecode import (
+    cache_path,
+    compile_source,
+    minor_version,
+)
+from inseam.formats.python.installed import PATHS, Installed, read_paths, write_paths
 from inseam.formats.rootfs.metadata import (
     ROOTFS_FILE,
     ROOTFS_TAR,
@@ -33,6 +39,12 @@ def add_bytecode(root: Path, out: Path) -> Rootfs:
     made = bytecode_members(members, rootfs.python_version, rootfs.interpreter)
     with whole(out / ROOTFS_TAR) as file:
         info = write_tar(with_directories([*members, *made]), file)
+    files = read_paths(root / PATHS)
+    for member in made:
+        content = b"".join(read(member.content))
+        owner = files[member.owner].owner
+        files[member.path] = Installed(hashlib.sha256(content).hexdigest(), owner)
+    write_paths(files, out / PATHS)
     content_size = rootfs.content_size + sum(member.size for member in made)
     rootfs = replace(rootfs, diff_id=info.diff_id, size=info.size, content_size=content_size)
     write_whole(out / ROOTFS_FILE, dump_rootfs(rootfs).encode())
@@ -55,7 +67,8 @@ def _members(tar: Path) -> Iterator[Member]:
 def bytecode_members(
     members: Iterable[Member], version: str, interpreter: str = "/usr/bin/python3"
 ) -> list[Member]:
-    """Bytecode for the standard library of Python `version` (X.Y.Z).
+    """Bytecode for the standard library of Python `version` (X.Y.Z); each member's owner is the
+    path of its source.
 
     interpreter: absolute path in the image, in whose prefix the library lies.
     """
@@ -78,5 +91,5 @@ def bytecode_members(
             continue
         code = compile_source(b"".join(read(member.content)), f"/{member.path}")
         if code is not None:
-            found.append(Member(cache_path(member.path, running), code))
+            found.append(Member(cache_path(member.path, running), code, owner=member.path))
     return found

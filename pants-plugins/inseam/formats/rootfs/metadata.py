@@ -14,6 +14,22 @@ ROOTFS_TAR = f"{ROOTFS_LAYER}.tar"
 
 
 @dataclass(frozen=True)
+class PackageFacts:
+    """What an unpacked package is, by its control file (Debian policy 5.3)."""
+
+    name: str
+    source: str
+    """Name of the source package that it was built from."""
+    source_version: str
+    depends: str
+    """Pre-Depends and Depends, as relations of one field."""
+    size: int
+    """Bytes of its files in the image."""
+    files: int
+    """How many files and links that are."""
+
+
+@dataclass(frozen=True)
 class Rootfs:
     """What a root filesystem is.
 
@@ -24,6 +40,7 @@ class Rootfs:
     packages: by name; what was taken, which is what the lock says unless a newer one was allowed.
     left_out_modules: of the standard library, those whose shared libraries are not there.
     libraries: the names of the shared libraries that the loader finds, sorted.
+    facts: of each package, by name.
     """
 
     diff_id: str
@@ -36,6 +53,7 @@ class Rootfs:
     packages: tuple[DebianPackage, ...]
     left_out_modules: tuple[str, ...]
     libraries: tuple[str, ...]
+    facts: tuple[PackageFacts, ...] = ()
 
 
 def dump_rootfs(rootfs: Rootfs) -> str:
@@ -47,6 +65,7 @@ def parse_rootfs(text: str) -> Rootfs:
     """Reads the text of rootfs.json."""
     fields = json.loads(text)
     fields["packages"] = tuple(package_of(entry, ROOTFS_FILE) for entry in fields["packages"])
+    fields["facts"] = tuple(PackageFacts(**entry) for entry in fields.get("facts", ()))
     for name in ("left_out_modules", "libraries"):
         fields[name] = tuple(fields[name])
     return Rootfs(**fields)

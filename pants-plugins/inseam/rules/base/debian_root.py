@@ -19,20 +19,20 @@ from inseam.compat import (
     rule,
 )
 from inseam.formats.failure import Failure, failing_in
-from inseam.rules.base import debs as deb_rules
 from inseam.rules.base.base import DebianRootRequest, LockedBase, locked_base
 from inseam.rules.base.debs import DebRequest, deb
-from inseam.rules.programs import warnings
 from inseam.rules.programs.host import NETWORK_ENV, Program, run_on_host
-from inseam.rules.programs.warnings import WarningRequest, warn
 from inseam.subsystem import InseamSubsystem
 
 
 @dataclass(frozen=True)
 class UnpackedRoot:
-    """A digest with `rootfs.tar` and `rootfs.json`."""
+    """A root filesystem without bytecode."""
 
     digest: Digest
+    """With `rootfs.tar`, `rootfs.json` and `paths.txt`."""
+    messages: tuple[str, ...] = ()
+    """What was said of packages that are newer than the lock has them."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,6 @@ async def unpacked_root(request: DebianRootRequest, inseam: InseamSubsystem) -> 
             deb(DebRequest(locked.release, suites, package, timestamp), **implicitly())
             for package in locked.packages
         )
-        for fetched in debs:
-            if fetched.messages.strip():
-                text = f"{locked.base}: {fetched.messages.strip()}"
-                await warn(WarningRequest(text), **implicitly())
         result = await run_on_host(
             Program(
                 argv=(
@@ -112,8 +108,9 @@ async def unpacked_root(request: DebianRootRequest, inseam: InseamSubsystem) -> 
                 description=f"Unpack {len(locked.packages)} Debian packages for {locked.base}",
             )
         )
-    return UnpackedRoot(result.digest)
+    messages = (fetched.messages.strip() for fetched in debs)
+    return UnpackedRoot(result.digest, tuple(message for message in messages if message))
 
 
 def rules() -> list[Any]:
-    return [*collect_rules(), *warnings.rules(), *deb_rules.rules()]
+    return [*collect_rules()]

@@ -52,7 +52,6 @@ from inseam.rules.programs.modules import (
     program_names,
     program_sources,
 )
-from inseam.rules.programs.warnings import WarningRequest, warn
 from inseam.subsystem import BuildPython, InseamSubsystem
 
 # Folders of a sandbox: the interpreter, and the program that it runs.
@@ -77,9 +76,12 @@ class RunnablePython:
 
 @dataclass(frozen=True)
 class FoundPython:
-    """The CPython of a base; None if an installed one of its minor version stands for it."""
+    """The CPython of a base, if this machine can run it."""
 
     python: RunnablePython | None
+    """None if an installed one of its minor version stands for it."""
+    cannot_run: bool = False
+    """Whether that is because this machine is of another system or architecture."""
 
 
 async def _layers(python: BasePython, architecture: str) -> tuple[Digest, list[str]]:
@@ -162,12 +164,7 @@ async def found_python(
     architecture = _ARCHITECTURES.get(platform)
     version = python.platform.python_version
     if architecture is None:
-        text = (
-            f"This machine cannot run the CPython of {python.address}. An installed CPython"
-            f" {version} makes its layers, and decides a few bytes of them."
-        )
-        await warn(WarningRequest(text), **implicitly())
-        return FoundPython(None)
+        return FoundPython(None, cannot_run=True)
     try:
         tree = await _tree(python, architecture)
     except Failure as error:

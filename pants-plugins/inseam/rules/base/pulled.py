@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +28,6 @@ from inseam.rules.base.base import BasePython
 from inseam.rules.programs.digests import file_content
 from inseam.rules.programs.host import NETWORK_ENV, Program, run_on_host
 from inseam.targets.base import RequiredImageReferenceField
-
-logger = logging.getLogger(__name__)
 
 # Programs that talk to registries, Docker and podman find them, and credentials, by these.
 CLIENT_ENV = (
@@ -64,6 +61,8 @@ class PulledImage:
     layers: Digest
     blobs: tuple[str, ...]
     facts: BaseFacts
+    messages: tuple[str, ...] = ()
+    """What was said while it was pulled."""
 
 
 def runtime_of(python: BasePython) -> Runtime:
@@ -98,8 +97,6 @@ async def pulled_image(request: PulledRequest) -> PulledImage:
                 env=tuple(sorted(env.items())),
             )
         )
-    if result.messages.strip():
-        logger.warning("%s: %s", address, result.messages.strip())
     metadata = load_metadata(await file_content(result.digest, METADATA))
     metadata = metadata._replace(target=str(address))
     facts = load_facts(await file_content(result.digest, FACTS_FILE))
@@ -109,7 +106,8 @@ async def pulled_image(request: PulledRequest) -> PulledImage:
         blob_path(Path(), layer.descriptor.digest).as_posix() for layer in metadata.layers
     )
     layers = await digest_subset_to_digest(DigestSubset(result.digest, PathGlobs(blobs)))
-    return PulledImage(metadata, config, configuration, layers, blobs, facts)
+    messages = tuple(filter(None, [result.messages.strip()]))
+    return PulledImage(metadata, config, configuration, layers, blobs, facts, messages)
 
 
 def rules() -> list[Any]:

@@ -27,7 +27,7 @@ from pants.engine.internals.session import RunId
 from pants.engine.process import Process, ProcessCacheScope
 from pants.engine.rules import collect_rules
 from pants.engine.target import WrappedTargetRequest
-from pants.engine.unions import UnionRule
+from pants.engine.unions import UnionMembership, UnionRule
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
@@ -44,25 +44,28 @@ from inseam.compat import (
 from inseam.compat.patches import patch_image_id_parser
 from inseam.formats.failure import Failure
 from inseam.plan.dockerfile import layer_instructions
+from inseam.plan.findings import Finding
 from inseam.rules.base.base import DebianRootRequest
 from inseam.rules.generate.base import service_of
-from inseam.rules.image.libraries import LibrariesRequest, check_libraries
+from inseam.rules.image.checks import findings_of, say, shown_findings
+from inseam.rules.image.contents import contents_of_layers
 from inseam.rules.layers.layer import StoredLayer, only_file
 from inseam.rules.layers.rootfs import rootfs_layer
 from inseam.rules.layers.service import ServiceRequest, dependency_layers
 from inseam.rules.programs.digests import written
-from inseam.rules.programs.warnings import Warned, say
+from inseam.subsystem import InseamSubsystem
 from inseam.targets.base import BaseImageField, ImageReferenceField
 from inseam.targets.layer import DepsImageField
 
 
 @dataclass(frozen=True)
 class StartImage:
-    """The name of an image that another can start from: in the engine, or in a registry. warnings:
-    what whoever packages one on it has to know."""
+    """An image that another can start from."""
 
     name: str
-    warnings: tuple[str, ...] = ()
+    """In the engine, or in a registry."""
+    findings: tuple[Finding, ...] = ()
+    """What is to be shown when an image on it is packaged."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,9 @@ class DepsImageRequest:
 
 
 @rule
-async def deps_image(request: DepsImageRequest) -> StartImage:
+async def deps_image(
+    request: DepsImageRequest, inseam: InseamSubsystem, membership: UnionMembership
+) -> StartImage:
     service = service_of(request.address)
     bases = await resolve_unparsed_address_inputs(
         UnparsedAddressInputs(
@@ -204,36 +209,41 @@ async def deps_image(request: DepsImageRequest) -> StartImage:
         **implicitly(),
     )
     start = await engine_base(EngineBaseRequest(bases[0]), **implicitly())
-    layers = await dependency_layers(
-        ServiceRequest(service.create_generated("layers")), **implicitly()
+    wanted = ServiceRequest(service.create_generated("layers"))
+    layers = await dependency_layers(wanted, **implicitly())
+    wrapped = await resolve_target(
+        WrappedTargetRequest(wanted.address, description_of_origin="layers"), **implicitly()
     )
-    warnings = layers.warnings
+    below = None
     if layers.base.is_debian and layers.wheel_layers:
-        made = await rootfs_layer(
+        below = await rootfs_layer(
             DebianRootRequest(layers.base.address.create_generated("rootfs")), **implicitly()
         )
-        checked = await check_libraries(
-            LibrariesRequest(service, layers.wheel_layers, layers.base, made.libraries),
-            **implicitly(),
-        )
-        warnings += checked.warnings
+    contents = contents_of_layers(wanted, layers, below)
+    found = await findings_of(contents, membership, inseam)
+    findings = shown_findings(found, wrapped.target, membership, inseam, complete=below is not None)
     image: StartImage = await engine_image(
         EngineImageRequest("inseam/deps", start.name, layers.layers, service), **implicitly()
     )
-    return replace(image, warnings=warnings)
+    return replace(image, findings=findings)
 
 
 @dataclass(frozen=True)
-class DepsWarningsRequest:
-    """Asks for the warnings of a `#deps` to be said in this session."""
+class SayFindingsRequest:
+    """Asks for the findings about a `#deps` to be shown in this session."""
 
     deps: DepsImageRequest
 
 
-@rule(desc="Warn of a dependencies image", level=LogLevel.DEBUG)
-async def deps_warned(request: DepsWarningsRequest, run_id: RunId) -> Warned:
-    say((await deps_image(request.deps, **implicitly())).warnings, run_id)
-    return Warned()
+@dataclass(frozen=True)
+class SaidFindings:
+    """They were shown."""
+
+
+@rule(desc="Show findings about a dependencies image", level=LogLevel.DEBUG)
+async def said_findings(request: SayFindingsRequest, run_id: RunId) -> SaidFindings:
+    say((await deps_image(request.deps, **implicitly())).findings, run_id)
+    return SaidFindings()
 
 
 def _built(image: StartImage) -> BuiltPackage:
@@ -265,7 +275,7 @@ class DepsImageFieldSet(PackageFieldSet):
 async def package_deps_image(field_set: DepsImageFieldSet) -> BuiltPackage:
     request = DepsImageRequest(field_set.address, field_set.base.value)
     image = await deps_image(request, **implicitly())
-    await deps_warned(DepsWarningsRequest(request), **implicitly())
+    await said_findings(SayFindingsRequest(request), **implicitly())
     return _built(image)
 
 

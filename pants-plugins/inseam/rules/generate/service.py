@@ -39,6 +39,7 @@ from inseam.rules.generate.base import common_fields, dist_path, layers_folder
 from inseam.subsystem import InseamSubsystem, PublishedImage
 from inseam.targets.code import ServiceCodeTarget
 from inseam.targets.container import (
+    AllowedFindingsField,
     EnvField,
     InitField,
     OciCompressionField,
@@ -358,6 +359,7 @@ async def generate_from_python_service(
             LayersSharedField.alias: service[ServiceLayersField],
             LayersBaseField.alias: [base],
             InitField.alias: service[InitField],
+            AllowedFindingsField.alias: service[AllowedFindingsField],
             LayersSkipPackageField.alias: Artifact.layers not in artifacts,
         },
     )
@@ -394,6 +396,7 @@ async def generate_from_python_service(
                 VolumesField.alias: config.volumes,
                 WritableDirsField.alias: service[WritableDirsField],
                 StopSignalField.alias: config.stop_signal,
+                AllowedFindingsField.alias: service[AllowedFindingsField],
                 OciPlatformsField.alias: service[OciPlatformsField],
                 OciCompressionField.alias: service[OciCompressionField],
                 OciRepositoryField.alias: repository,

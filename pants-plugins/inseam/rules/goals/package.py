@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from pants.engine.addresses import Address
 from pants.engine.fs import AddPrefix, MergeDigests
 from pants.engine.rules import collect_rules
 from pants.engine.target import Target, WrappedTargetRequest
-from pants.engine.unions import UnionRule
+from pants.engine.unions import UnionMembership, UnionRule
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
@@ -31,23 +32,17 @@ from inseam.formats.failure import Failure
 from inseam.formats.names import relative_path
 from inseam.formats.oci.layer import LAYERS_FILE, Layer, dump_layers
 from inseam.formats.oci.metadata import METADATA
+from inseam.plan.findings import Finding
 from inseam.rules.generate.base import dist_path, service_of
-from inseam.rules.image.build import (
-    ImageWarningsRequest,
-    PackagedRequest,
-    image_warned,
-    packaged_image,
-)
+from inseam.rules.image.build import PackagedRequest, packaged_image
+from inseam.rules.image.checks import findings_of, shown_findings
+from inseam.rules.image.contents import contents_of_layers
 from inseam.rules.image.dist import STORE, in_dist
 from inseam.rules.layers.code import CodeLayersRequest, code_layers
-from inseam.rules.layers.service import (
-    LayersWarningsRequest,
-    ServiceRequest,
-    dependency_layers,
-    layers_warned,
-)
+from inseam.rules.layers.service import ServiceRequest, dependency_layers
 from inseam.rules.layers.wheels import SharedLayerRequest, shared_layer
 from inseam.rules.programs.digests import written
+from inseam.subsystem import InseamSubsystem
 from inseam.targets.container import OciPlatformsField
 from inseam.targets.image import LayoutImageField, OciLayersField, OciRepositoryField
 from inseam.targets.layer import (
@@ -156,12 +151,16 @@ async def package_layout(field_set: LayoutFieldSet) -> BuiltPackage:
         )
     request = packaged_request(target.address, target[OciPlatformsField], target[OutputPathField])
     image = await packaged_image(request, **implicitly())
-    await image_warned(ImageWarningsRequest(request), **implicitly())
     blobs = [digest for one in image.images for digest in (one.code, *one.blobs)]
     everything = await merge_digests(MergeDigests([await written(image.files), *blobs]))
     path = layout_path(field_set.output_path, ending="oci-layout")
     digest = await add_prefix(AddPrefix(everything, path))
-    return BuiltPackage(digest, (BuiltPackageArtifact(path),))
+    return BuiltPackage(digest, (BuiltPackageArtifact(path, _lines(image.findings)),))
+
+
+def _lines(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """What Pants shows below the path of an artifact."""
+    return tuple(f"warning: {finding}" for finding in findings)
 
 
 async def _layers_package(
@@ -183,18 +182,26 @@ class LayersFieldSet(PackageFieldSet):
 
 
 @rule(desc="Package layers", level=LogLevel.DEBUG)
-async def package_layers(field_set: LayersFieldSet) -> BuiltPackage:
+async def package_layers(
+    field_set: LayersFieldSet, inseam: InseamSubsystem, membership: UnionMembership
+) -> BuiltPackage:
     service = service_of(field_set.address)
     request = ServiceRequest(field_set.address)
     dependencies = await dependency_layers(request, **implicitly())
     code = await code_layers(CodeLayersRequest(request), **implicitly())
-    await layers_warned(LayersWarningsRequest(request), **implicitly())
-    lines = tuple(
+    wrapped = await resolve_target(
+        WrappedTargetRequest(field_set.address, description_of_origin="layers"), **implicitly()
+    )
+    contents = contents_of_layers(request, dependencies)
+    found = await findings_of(contents, membership, inseam)
+    findings = shown_findings(found, wrapped.target, membership, inseam, complete=False)
+    unneeded = tuple(
         f"{item.layer} contains {item.distribution} ({item.size:,} bytes), which {service} does"
         " not need"
         for item in dependencies.unneeded
     )
     layers = [layer.layer for layer in (*dependencies.layers, *code.layers)]
+    lines = (*_lines(findings), *unneeded)
     return await _layers_package(layers, dist_path(service, f".layers/{LAYERS_FILE}"), lines)
 
 

@@ -36,7 +36,7 @@ from inseam.rules.layers.layer import (
     layer_folder,
     stored_layer,
 )
-from inseam.rules.layers.rootfs import rootfs_layer
+from inseam.rules.layers.rootfs import RootfsLayer, rootfs_layer
 from inseam.rules.programs.host import Program
 from inseam.targets.base import RequiredImageReferenceField, StdlibBytecodeField
 
@@ -57,7 +57,8 @@ class BaseOci:
 
     configuration: text of its OCI configuration. blobs: a digest with the blobs of its layers.
     files: by path, what `read_base` needs besides. libraries: the names of the shared libraries in
-    it, None if nobody knows.
+    it, None if they are not known. rootfs: of a `debian_base`. messages: what was said when it was
+    pulled.
     """
 
     metadata: ImageMetadata
@@ -65,6 +66,8 @@ class BaseOci:
     blobs: Digest
     files: FrozenDict[str, bytes]
     libraries: frozenset[str] | None
+    rootfs: RootfsLayer | None = None
+    messages: tuple[str, ...] = ()
 
     @property
     def image(self) -> BaseImage:
@@ -102,6 +105,7 @@ async def _with_bytecode(pulled: BaseOci, base: Base, stdlib: str, compression: 
         await merge_digests(MergeDigests([pulled.blobs, layer.digest])),
         FrozenDict({METADATA: dump_metadata(image.metadata), **document_files([document])}),
         pulled.libraries,
+        messages=pulled.messages,
     )
 
 
@@ -115,6 +119,7 @@ async def _pulled(base: Base, field: StdlibBytecodeField, compression: str) -> B
         image.layers,
         FrozenDict(documents),
         facts.libraries if facts.complete else None,
+        messages=image.messages,
     )
     if facts.bytecode or not facts.complete or not facts.stdlib or not field.value:
         return pulled
@@ -151,8 +156,9 @@ async def base_oci(request: BaseOciRequest) -> BaseOci:
         metadata,
         image.configuration.content,
         layer.digest,
-        FrozenDict(image_files(image, config)),
+        FrozenDict(image_files(image)),
         made.libraries,
+        made,
     )
 
 

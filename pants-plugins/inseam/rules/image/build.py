@@ -5,7 +5,8 @@ They are one chain, from a target's fields to the manifest, which is why they ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pants.backend.docker.subsystems.docker_options import DockerOptions
@@ -14,9 +15,9 @@ from pants.engine.fs import (
     Digest,
     MergeDigests,
 )
-from pants.engine.internals.session import RunId
 from pants.engine.rules import collect_rules
 from pants.engine.target import Target, WrappedTargetRequest
+from pants.engine.unions import UnionMembership
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
@@ -29,16 +30,19 @@ from inseam.compat import (
     rule,
 )
 from inseam.formats.failure import Failure, failing_in
-from inseam.formats.oci.assemble import assemble, image_files
+from inseam.formats.oci.assemble import assemble, image_files, with_documents
 from inseam.formats.oci.config import Healthcheck, ImageConfig
 from inseam.formats.oci.index import index_files
 from inseam.formats.oci.metadata import METADATA, ImageMetadata, load_metadata
 from inseam.plan.container import USER, environment
+from inseam.plan.findings import Finding
 from inseam.plan.layering import check_names, check_shared
 from inseam.rules.base.base import Base, BaseRequest, find_base
 from inseam.rules.generate.base import service_of
-from inseam.rules.image.base import BaseOciRequest, base_oci
-from inseam.rules.image.libraries import LibrariesRequest, check_libraries
+from inseam.rules.image.base import BaseOci, BaseOciRequest, base_oci
+from inseam.rules.image.checks import findings_of, shown_findings
+from inseam.rules.image.contents import BaseContents, ImageContents, LayerContents
+from inseam.rules.image.documents import documents_of
 from inseam.rules.image.names import ImageNames, check_image_names, image_references, label
 from inseam.rules.layers.code import CodeLayersRequest, check_code, code_layers
 from inseam.rules.layers.layer import CompressRequest, StoredLayer, compressed
@@ -50,7 +54,6 @@ from inseam.rules.layers.wheels import (
     check_layers,
     shared_layer,
 )
-from inseam.rules.programs.warnings import Warned, say
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.container import (
     EnvField,
@@ -83,19 +86,16 @@ class OciImageRequest:
 
 @dataclass(frozen=True)
 class OciImage:
-    """An image for one platform.
-
-    files: its layout without the blobs of layers, by path: documents, `image.json`,
-    `container.yaml`.
-    code: a digest with the blobs of its code. blobs: digests with those of its other layers.
-    warnings: what whoever packages it has to know.
-    """
+    """An image for one platform."""
 
     metadata: ImageMetadata
     files: FrozenDict[str, bytes]
+    """Its layout without the blobs of layers, by path: manifest, configuration, documents."""
     code: Digest
+    """With the blobs of its code."""
     blobs: tuple[Digest, ...]
-    warnings: tuple[str, ...]
+    """With the blobs of its other layers."""
+    contents: ImageContents
 
 
 def _config(target: Target, service: Target | None) -> ImageConfig:
@@ -214,7 +214,10 @@ async def _check(layers: _Layers, base: Base) -> None:
 
 @rule(desc="Make an image", level=LogLevel.DEBUG)
 async def oci_image(
-    request: OciImageRequest, inseam: InseamSubsystem, docker_options: DockerOptions
+    request: OciImageRequest,
+    inseam: InseamSubsystem,
+    docker_options: DockerOptions,
+    membership: UnionMembership,
 ) -> OciImage:
     wrapped = await resolve_target(
         WrappedTargetRequest(request.address, description_of_origin="an image"), **implicitly()
@@ -230,13 +233,6 @@ async def oci_image(
     layers = await _layers(target, request.platform)
     with failing_in(label(address)):
         await _check(layers, base)
-    warnings = layers.dependencies.warnings if layers.dependencies else ()
-    if layers.wheel_layers and start.libraries is not None:
-        checked = await check_libraries(
-            LibrariesRequest(service_of(address), layers.wheel_layers, base, start.libraries),
-            **implicitly(),
-        )
-        warnings += checked.warnings
     below = await concurrently(
         compressed(CompressRequest(layer, compression, base.python), **implicitly())
         for layer in layers.below_code
@@ -245,20 +241,61 @@ async def oci_image(
     if layers.service is not None:
         made = await code_layers(CodeLayersRequest(layers.service, compression), **implicitly())
         code = made.layers
+    above = [*zip(below, layers.below_code), *zip(code, code)]
     config = _config(target, await _service_image(layers, address))
     image = assemble(
         label(address),
         config,
-        [layer.layer for layer in (*below, *code)],
+        [layer.layer for layer, _ in above],
         references=image_references(target, docker_options),
         base=start.image,
     )
+    contents = _contents(address, base, start, layers, above)
+    contents = replace(contents, config=_frozen(config), run=image.metadata.run)
+    documents = await documents_of(contents, image.metadata, membership, inseam)
     return OciImage(
-        image.metadata,
-        FrozenDict(image_files(image, config)),
+        with_documents(image, documents).metadata,
+        FrozenDict(image_files(image, documents)),
         await merge_digests(MergeDigests(layer.digest for layer in code)),
         (start.blobs, *(layer.digest for layer in below)),
-        warnings,
+        contents,
+    )
+
+
+def _frozen(config: ImageConfig) -> ImageConfig:
+    """The same configuration, as a value that rules can be asked by."""
+    return config._replace(
+        env=FrozenDict(config.env),
+        labels=FrozenDict(config.labels),
+        annotations=FrozenDict(config.annotations),
+    )
+
+
+def _contents(
+    address: Address,
+    base: Base,
+    start: BaseOci,
+    layers: _Layers,
+    above: Iterable[tuple[StoredLayer, StoredLayer]],
+) -> ImageContents:
+    """What is in an image. above: its layers as they are in it, and as they were made."""
+    service, dependencies = layers.service, layers.dependencies
+    reference = start.metadata.references[0] if start.metadata.references else ""
+    return ImageContents(
+        target=service_of(address),
+        base=BaseContents(
+            base,
+            start.libraries,
+            start.rootfs,
+            "" if start.rootfs else reference,
+            start.metadata.digest,
+            start.messages,
+        ),
+        layers=tuple(LayerContents(layer.layer, source) for layer, source in above),
+        service=service,
+        first_party=dependencies.first_party if dependencies else (),
+        entry_points=dependencies.entry_points if dependencies else (),
+        missing_modules=dependencies.missing_modules if dependencies else (),
     )
 
 
@@ -274,56 +311,47 @@ class PackagedRequest:
 
 @dataclass(frozen=True)
 class Packaged:
-    """An image as it is to be written to the folder of artifacts.
-
-    files: its layout without the blobs of layers, by path, of one platform or an index of several.
-    images: of each platform.
-    """
+    """An image as it is to be written to the folder of artifacts."""
 
     metadata: ImageMetadata
     files: FrozenDict[str, bytes]
+    """Its layout without the blobs of layers, by path, of one platform or an index of several."""
     images: tuple[OciImage, ...]
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What whoever packages it has to know."""
-        return tuple(text for image in self.images for text in image.warnings)
+    """Of each platform."""
+    findings: tuple[Finding, ...]
+    """What is to be shown when it is packaged; what is an error fails."""
 
 
 @rule(desc="Package an image", level=LogLevel.DEBUG)
 async def packaged_image(
-    request: PackagedRequest, names: ImageNames, docker_options: DockerOptions
+    request: PackagedRequest,
+    names: ImageNames,
+    docker_options: DockerOptions,
+    inseam: InseamSubsystem,
+    membership: UnionMembership,
 ) -> Packaged:
     check_image_names(request.address, names)
+    wrapped = await resolve_target(
+        WrappedTargetRequest(request.address, description_of_origin="an image"), **implicitly()
+    )
     platforms = request.platforms or ("",)
     images = await concurrently(
         oci_image(OciImageRequest(request.address, platform), **implicitly())
         for platform in platforms
     )
-    if len(images) == 1:
-        return Packaged(images[0].metadata, images[0].files, tuple(images))
-    wrapped = await resolve_target(
-        WrappedTargetRequest(request.address, description_of_origin="an image"), **implicitly()
+    found = await concurrently(findings_of(image.contents, membership, inseam) for image in images)
+    findings = shown_findings(
+        (finding for one in found for finding in one), wrapped.target, membership, inseam
     )
+    if len(images) == 1:
+        return Packaged(images[0].metadata, images[0].files, tuple(images), findings)
     files = index_files(
         label(request.address),
         [image.files for image in images],
         references=image_references(wrapped.target, docker_options),
     )
-    return Packaged(load_metadata(files[METADATA]), FrozenDict(files), tuple(images))
-
-
-@dataclass(frozen=True)
-class ImageWarningsRequest:
-    """Asks for the warnings of an image to be said in this session."""
-
-    packaged: PackagedRequest
-
-
-@rule(desc="Warn of an image", level=LogLevel.DEBUG)
-async def image_warned(request: ImageWarningsRequest, run_id: RunId) -> Warned:
-    say((await packaged_image(request.packaged, **implicitly())).warnings, run_id)
-    return Warned()
+    metadata = load_metadata(files[METADATA])
+    return Packaged(metadata, FrozenDict(files), tuple(images), findings)
 
 
 def rules() -> list[Any]:

@@ -43,9 +43,9 @@ from inseam.formats.oci.metadata import ImageMetadata
 from inseam.rules.base.base import Base
 from inseam.rules.image.base import BaseOciRequest, base_oci
 from inseam.rules.image.build import Packaged, PackagedRequest, packaged_image
+from inseam.rules.image.checks import say
 from inseam.rules.programs.digests import written
 from inseam.rules.programs.host import Program, run_on_host
-from inseam.rules.programs.warnings import say
 from inseam.subsystem import InseamSubsystem
 from inseam.tools.prune import Pruned, prune, using
 from inseam.tools.store import blobs_of, export_contents, missing
@@ -120,7 +120,7 @@ async def exported_image(request: ExportRequest, dist_dir: DistDir, run_id: RunI
     # The parameter `run_id` makes this rule run once in each session. See `in_dist` for what that
     # must not do.
     image = await packaged_image(request.packaged, **implicitly())
-    say(image.warnings, run_id)
+    say(image.findings, run_id)
     await pruned(PruneRequest(), **implicitly())
     dist = dist_folder(dist_dir)
     layout, store = dist / request.packaged.layout, dist / STORE

@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from inseam.rules.image import base, build, dist, libraries, names
+from inseam.rules.image import (
+    base,
+    build,
+    check_base,
+    check_libraries,
+    check_modules,
+    check_records,
+    dist,
+    documents,
+    names,
+)
 
 
 def rules() -> list[Any]:
-    modules: tuple[Any, ...] = (base, build, dist, libraries, names)
+    modules: tuple[Any, ...] = (
+        base,
+        build,
+        check_base,
+        check_libraries,
+        check_modules,
+        check_records,
+        dist,
+        documents,
+        names,
+    )
     return [rule for module in modules for rule in module.rules()]

@@ -22,6 +22,7 @@ from inseam.rules.base.process import run_on
 from inseam.rules.layers.compressors import CompressorsRequest, compressors
 from inseam.rules.programs.digests import file_content
 from inseam.rules.programs.host import Program
+from inseam.rules.wheels.wheels import InstalledWheel
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class StoredLayer:
 
     layer: Layer
     digest: Digest
+    members: tuple[InstalledWheel, ...] = ()
+    """The distributions in it, in order of name, if it is a layer of wheels."""
 
     @property
     def name(self) -> str:
@@ -113,7 +116,7 @@ async def compressed(request: CompressRequest) -> StoredLayer:
     )
     layer = load_layer(await file_content(result.digest, LAYER_FILE))
     blobs = await digest_subset_to_digest(DigestSubset(result.digest, PathGlobs([f"{BLOBS}/*"])))
-    return StoredLayer(layer._replace(wheels=source.layer.wheels), blobs)
+    return StoredLayer(layer._replace(wheels=source.layer.wheels), blobs, source.members)
 
 
 def rules() -> list[Any]:

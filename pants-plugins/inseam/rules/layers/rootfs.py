@@ -9,9 +9,16 @@ from pants.engine.rules import collect_rules
 from pants.util.logging import LogLevel
 
 from inseam.compat import implicitly, rule
+from inseam.formats.debian.package import DebianPackage
 from inseam.formats.failure import failing_in
 from inseam.formats.oci.layer import Layer
-from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_LAYER, parse_rootfs
+from inseam.formats.python.archive import ArchiveLocation
+from inseam.formats.rootfs.metadata import (
+    ROOTFS_FILE,
+    ROOTFS_LAYER,
+    PackageFacts,
+    parse_rootfs,
+)
 from inseam.rules.base.base import BasePython, DebianRootRequest, locked_base, platform_of
 from inseam.rules.base.debian_root import unpacked_root
 from inseam.rules.base.process import run_on
@@ -22,15 +29,28 @@ from inseam.rules.programs.host import Program
 
 @dataclass(frozen=True)
 class RootfsLayer:
-    """The layer of a root filesystem; `rootfs.json` is beside its tar."""
+    """The layer of a root filesystem."""
 
     layer: StoredLayer
+    """`rootfs.json`, and `paths.txt` with the package of each file, lie beside its tar."""
     libraries: frozenset[str]
-    """The names of the shared libraries that the loader finds."""
+    """Names of the shared libraries that the loader finds."""
     left_out_modules: tuple[str, ...]
     """Modules of the standard library."""
     left_out_packages: tuple[str, ...]
     """Names of Debian packages that the list leaves out."""
+    release: str
+    """Of Debian, as "bookworm"."""
+    timestamp: str
+    """For which a snapshot archive has the packages, as "20261101T000000Z"."""
+    packages: tuple[DebianPackage, ...]
+    """What was unpacked, by name."""
+    facts: tuple[PackageFacts, ...]
+    """Source, relations and size of each package, by name."""
+    archive: ArchiveLocation | None = None
+    """Where its CPython comes from, if that is in no package."""
+    messages: tuple[str, ...] = ()
+    """What was said of packages that are newer than the lock has them."""
 
 
 @rule(desc="Make a root filesystem", level=LogLevel.DEBUG)
@@ -54,7 +74,18 @@ async def rootfs_layer(request: DebianRootRequest) -> RootfsLayer:
     content = await file_content(result.digest, f"{layer_folder(ROOTFS_LAYER)}/{ROOTFS_FILE}")
     made = parse_rootfs(content.decode())
     layer = StoredLayer(Layer(ROOTFS_LAYER, made.diff_id, made.size), result.digest)
-    return RootfsLayer(layer, frozenset(made.libraries), made.left_out_modules, locked.left_out)
+    return RootfsLayer(
+        layer=layer,
+        libraries=frozenset(made.libraries),
+        left_out_modules=made.left_out_modules,
+        left_out_packages=locked.left_out,
+        release=locked.release,
+        timestamp=locked.timestamp,
+        packages=made.packages,
+        facts=made.facts,
+        archive=locked.archive,
+        messages=unpacked.messages,
+    )
 
 
 def rules() -> list[Any]:

@@ -9,13 +9,13 @@ from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import (
     InterpreterConstraintsField,
     PexEntryPointField,
+    PythonRequirementsField,
     PythonResolveField,
     ResolvePexEntryPointRequest,
 )
 from pants.engine.addresses import Address
-from pants.engine.internals.session import RunId
 from pants.engine.rules import collect_rules
-from pants.engine.target import Target, TransitiveTargetsRequest, WrappedTargetRequest
+from pants.engine.target import SourcesField, Target, TransitiveTargetsRequest, WrappedTargetRequest
 from pants.util.logging import LogLevel
 from pants.util.ordered_set import FrozenOrderedSet
 
@@ -49,7 +49,6 @@ from inseam.rules.layers.first_party import (
 )
 from inseam.rules.layers.layer import StoredLayer, only_file
 from inseam.rules.layers.wheels import ServiceWheelsRequest, Unneeded, service_wheels
-from inseam.rules.programs.warnings import Warned, say
 from inseam.rules.wheels.wheels import requirement_strings
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.container import InitField
@@ -93,6 +92,8 @@ class ServiceParts:
     resolve: str
     shared: tuple[Address, ...]
     distributions: tuple[Address, ...]
+    first_party: tuple[Address, ...]
+    """The targets that have source files, sorted."""
 
 
 def _started(declared: EntryPoint, found: Any) -> EntryPoint:
@@ -154,6 +155,13 @@ async def service_parts(request: ServiceRequest, python_setup: PythonSetup) -> S
         pex_targets.roots[0][PythonResolveField].normalized_value(python_setup),
         tuple(shared),
         tuple(sorted(one.address for one in pex_targets.closure if is_distribution(one))),
+        tuple(
+            sorted(
+                one.address
+                for one in pex_targets.closure
+                if one.has_field(SourcesField) and not one.has_field(PythonRequirementsField)
+            )
+        ),
     )
 
 
@@ -165,8 +173,8 @@ class DependencyLayers:
     healthcheck, then those that distributions have as console scripts. code: the first-party files
     that are not in the layer `data`, and metadata of distributions. outside: those of the entry
     points whose modules are not among them. names: by which `import` finds the code, or looks for
-    it. paths: of the code, as it is imported. warnings: what whoever packages the service has to
-    know.
+    it. paths: of the code, as it is imported. first_party: the targets whose files these are.
+    missing_modules: standard modules that neither the base nor the wheels have.
     """
 
     layers: tuple[StoredLayer, ...]
@@ -178,7 +186,8 @@ class DependencyLayers:
     names: frozenset[str]
     unneeded: tuple[Unneeded, ...]
     paths: frozenset[str]
-    warnings: tuple[str, ...]
+    first_party: tuple[Address, ...]
+    missing_modules: tuple[str, ...]
 
 
 async def layers_with_names(
@@ -278,7 +287,7 @@ async def dependency_layers(request: ServiceRequest, inseam: InseamSubsystem) ->
             sources.code,
             parts.entry_points,
             distributions,
-            tuple(name for name in wheels.lacking if name not in map(first_name, paths)),
+            tuple(name for name in wheels.missing_modules if name not in map(first_name, paths)),
             parts.writable_dirs,
         ),
         tuple(one for one in entry_points if one.files and not paths.intersection(one.files)),
@@ -291,21 +300,9 @@ async def dependency_layers(request: ServiceRequest, inseam: InseamSubsystem) ->
         ),
         wheels.unneeded,
         paths,
-        wheels.warnings,
+        parts.first_party,
+        wheels.missing_modules,
     )
-
-
-@dataclass(frozen=True)
-class LayersWarningsRequest:
-    """Asks for the warnings of a service's layers to be said in this session."""
-
-    service: ServiceRequest
-
-
-@rule(desc="Warn of layers", level=LogLevel.DEBUG)
-async def layers_warned(request: LayersWarningsRequest, run_id: RunId) -> Warned:
-    say((await dependency_layers(request.service, **implicitly())).warnings, run_id)
-    return Warned()
 
 
 def rules() -> list[Any]:

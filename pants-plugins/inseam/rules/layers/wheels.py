@@ -6,7 +6,7 @@ They are one plan: what one kind of layer takes, the next ones leave out.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Iterable
 
 from packaging.requirements import Requirement
@@ -37,7 +37,7 @@ from inseam.plan.layering import check_names, check_shared, split
 from inseam.rules.base.base import Base, BasePython, BaseRequest, find_base
 from inseam.rules.base.process import run_on
 from inseam.rules.layers.layer import StoredLayer, layer_folder, only_file, stored_layer
-from inseam.rules.layers.standard import lacking_imports, lacking_modules
+from inseam.rules.layers.standard import missing_modules
 from inseam.rules.programs.host import Program
 from inseam.rules.wheels.closures import ClosureRequest, closure_of
 from inseam.rules.wheels.wheels import (
@@ -95,7 +95,8 @@ async def wheel_layer(request: WheelLayerRequest) -> StoredLayer:
             description=f"Merge {len(request.wheels)} wheels into the layer {name}",
         ),
     )
-    return await stored_layer(name, merged.digest)
+    layer = await stored_layer(name, merged.digest)
+    return replace(layer, members=tuple(sorted(trees, key=lambda tree: tree.wheel.name)))
 
 
 @dataclass(frozen=True)
@@ -219,14 +220,12 @@ class Unneeded:
 class ServiceWheels:
     """The layers of a service's wheels, lowest first, the shared ones included.
 
-    lacking: standard modules that neither the base nor the wheels have. warnings: what whoever
-    packages the service has to know.
+    missing_modules: standard modules that neither the base nor the wheels have.
     """
 
     layers: tuple[StoredLayer, ...]
     unneeded: tuple[Unneeded, ...]
-    lacking: tuple[str, ...]
-    warnings: tuple[str, ...]
+    missing_modules: tuple[str, ...]
 
 
 def check_base(shared: Iterable[SharedLayer], base: Base) -> None:
@@ -308,7 +307,7 @@ async def service_wheels(request: ServiceWheelsRequest, inseam: InseamSubsystem)
         check_names([layer.name for layer in layers])
         if len(layers) > 1:
             await check_layers(layers, base.python)
-    lacking = await lacking_modules(base, layers)
+    missing = await missing_modules(base, layers)
     needed = {wheel.name for wheel in locked.wheels}
     extra = [
         (layer, wheel) for layer in shared for wheel in layer.wheels if wheel.name not in needed
@@ -322,8 +321,7 @@ async def service_wheels(request: ServiceWheelsRequest, inseam: InseamSubsystem)
             Unneeded(f"{wheel.name} {wheel.version}", file.size, layer.address)
             for (layer, wheel), file in zip(extra, extra_files)
         ),
-        lacking,
-        await lacking_imports(service, base, layers, lacking),
+        missing,
     )
 
 

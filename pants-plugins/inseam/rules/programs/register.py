@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from inseam.rules.programs import host, warnings
+from inseam.rules.programs import host
 
 
 def rules() -> list[Any]:
-    modules: tuple[Any, ...] = (host, warnings)
+    modules: tuple[Any, ...] = (host,)
     return [rule for module in modules for rule in module.rules()]

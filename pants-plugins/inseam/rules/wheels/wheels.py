@@ -27,6 +27,7 @@ from inseam.compat import (
     rule,
 )
 from inseam.formats.failure import Failure
+from inseam.formats.python.wheel_facts import WHEEL_FACTS, WheelFacts, load_facts
 from inseam.plan.artifacts import LockedWheel
 from inseam.plan.lock_file import parse_lock, project_name
 from inseam.plan.lock_place import LockPlace
@@ -34,6 +35,7 @@ from inseam.plan.pex_lock import parse_pex_lock
 from inseam.plan.python_lock import Distribution, PythonLock, with_hashes
 from inseam.rules.base.base import BasePython
 from inseam.rules.base.process import run_on
+from inseam.rules.programs.digests import file_content
 from inseam.rules.programs.host import Program
 from inseam.rules.wheels.files import FileRequest, fetched_file, index_urls, local_path
 from inseam.subsystem import InseamSubsystem
@@ -52,6 +54,8 @@ class BuiltWheel(LockedWheel):
     source: str
     digest: Digest
     size: int
+    messages: str = ""
+    """What was said while it was built, such as that nothing confined the build."""
 
 
 @dataclass(frozen=True)
@@ -228,9 +232,16 @@ class InstallRequest:
 
 @dataclass(frozen=True)
 class InstalledWheel:
-    """A digest with a wheel tree in a folder with the wheel's file name."""
+    """A wheel that is installed."""
 
+    wheel: LockedWheel
+    """As the lock has it, or as it was built."""
+    facts: WheelFacts
+    """Its size, licence and requirements."""
     digest: Digest
+    """A wheel tree in a folder with the wheel's file name."""
+    amended: str = ""
+    """What was wrong with its RECORD."""
 
 
 @rule(desc="Install a wheel", level=LogLevel.DEBUG)
@@ -248,9 +259,8 @@ async def installed_wheel(request: InstallRequest) -> InstalledWheel:
             description=f"Install {filename}",
         ),
     )
-    if result.messages:
-        logger.warning(result.messages.strip())
-    return InstalledWheel(result.digest)
+    facts = load_facts(await file_content(result.digest, f"{filename}/{WHEEL_FACTS}"))
+    return InstalledWheel(wheel, facts, result.digest, result.messages.strip())
 
 
 def requirement_strings(targets: Iterable[Any]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pants.engine.addresses import Address
 from pants.engine.env_vars import EnvironmentVarsRequest
 from pants.engine.fs import EMPTY_DIGEST
 from pants.engine.rules import collect_rules
+from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
@@ -22,15 +23,18 @@ from inseam.compat import (
 from inseam.formats.debian.libraries import PACKAGES_FILE, package_names
 from inseam.formats.failure import Failure
 from inseam.formats.python.libraries import LIBRARIES, load_libraries
-from inseam.plan.libraries import describe_missing, missing_libraries
+from inseam.plan.findings import Finding, FindingKind, Severity
+from inseam.plan.libraries import describe_missing
+from inseam.plan.libraries import missing_libraries as find_missing
 from inseam.plan.runtime_libraries import RUNTIME_LIBRARIES
 from inseam.rules.base.base import Base, DebianRootRequest, locked_base
 from inseam.rules.base.debs import FETCH_ENV, trust_args
 from inseam.rules.base.default_base import how_to_add
+from inseam.rules.image.checks import ImageCheckRequest, ImageFindings
 from inseam.rules.layers.layer import StoredLayer, only_file
 from inseam.rules.programs.digests import file_content
 from inseam.rules.programs.host import Program, run_on_host
-from inseam.subsystem import InseamSubsystem, MissingLibraries
+from inseam.subsystem import InseamSubsystem
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ async def likely_packages(
     request: LikelyPackagesRequest, inseam: InseamSubsystem
 ) -> LikelyPackages:
     locked = await locked_base(DebianRootRequest(request.base, request.platform), **implicitly())
-    hint = f"{how_to_add(locked.packages_path, locked.lock_path)}\n"
+    hint = how_to_add(locked.packages_path, locked.lock_path)
     env = await environment_vars_subset(
         EnvironmentVarsRequest([*FETCH_ENV, "PATH"]), **implicitly()
     )
@@ -85,35 +89,33 @@ async def likely_packages(
     return LikelyPackages(tuple(sorted(found.items())), hint)
 
 
+MISSING_LIBRARY = FindingKind(
+    "missing-library",
+    Severity.warning,
+    "A wheel needs a shared library that neither the wheels nor the base have.",
+)
+
+
 @dataclass(frozen=True)
 class LibrariesRequest:
-    """Asks whether an image has the libraries that its wheels need.
+    """Asks which libraries an image lacks that its wheels need."""
 
-    of: what is packaged. layers: of wheels. libraries: the names of those that the base has.
-    """
-
-    of: Address
+    target: Address
+    """Of the image."""
     layers: tuple[StoredLayer, ...]
+    """Of wheels."""
     base: Base
     libraries: frozenset[str]
+    """Names of those that the base has."""
 
 
-@dataclass(frozen=True)
-class CheckedLibraries:
-    """They are there, or the warnings, at most one, say what is missing."""
-
-    warnings: tuple[str, ...] = ()
-
-
-# Separate from the rule that makes an image, so that an edit of code does not ask this again.
+# Separate from the check of an image, so that an edit of code does not ask this again.
 @rule(desc="Check the libraries of wheels", level=LogLevel.DEBUG)
-async def check_libraries(request: LibrariesRequest, inseam: InseamSubsystem) -> CheckedLibraries:
-    if inseam.missing_libraries is MissingLibraries.ignore:
-        return CheckedLibraries()
+async def missing_libraries(request: LibrariesRequest, inseam: InseamSubsystem) -> ImageFindings:
     base = request.base
     digests = await concurrently(only_file(layer, LIBRARIES) for layer in request.layers)
     files = await concurrently(get_digest_contents(digest) for digest in digests)
-    missing = missing_libraries(
+    missing = find_missing(
         [load_libraries(file.content) for contents in files for file in contents],
         [wheel.name for layer in request.layers for wheel in layer.layer.wheels],
         request.libraries,
@@ -121,18 +123,45 @@ async def check_libraries(request: LibrariesRequest, inseam: InseamSubsystem) ->
         ignored=inseam.ignored_libraries,
     )
     if not missing:
-        return CheckedLibraries()
+        return ImageFindings()
     names = tuple(sorted({name for one in missing for name in one.names}))
-    likely = LikelyPackages((), "Add the packages that have them to the base's image.\n")
+    likely = LikelyPackages((), "Add the packages that have them to the base's image.")
     if base.is_debian:
         likely = await likely_packages(
             LikelyPackagesRequest(base.address, base.oci_platform, names), **implicitly()
         )
-    text = describe_missing(missing, str(base.address), dict(likely.packages), likely.hint)
-    if inseam.missing_libraries is MissingLibraries.error:
-        raise Failure(f"{request.of}: {text}")
-    return CheckedLibraries((f"{request.of}: {text}",))
+    packages = dict(likely.packages)
+    return ImageFindings(
+        tuple(
+            Finding(
+                MISSING_LIBRARY,
+                str(request.target),
+                " or ".join(one.names),
+                describe_missing(one, str(base.address), packages),
+                likely.hint,
+            )
+            for one in missing
+        )
+    )
+
+
+class LibraryCheck(ImageCheckRequest):
+    """Asks which libraries an image lacks, if those of its base are known."""
+
+    kinds = (MISSING_LIBRARY,)
+
+
+@rule(desc="Check the libraries of an image", level=LogLevel.DEBUG)
+async def check_libraries(request: LibraryCheck) -> ImageFindings:
+    contents = request.contents
+    if contents.base.libraries is None or not contents.wheel_layers:
+        return ImageFindings()
+    wanted = LibrariesRequest(
+        contents.target, contents.wheel_layers, contents.base.base, contents.base.libraries
+    )
+    found: ImageFindings = await missing_libraries(wanted, **implicitly())
+    return found
 
 
 def rules() -> list[Any]:
-    return [*collect_rules()]
+    return [*collect_rules(), UnionRule(ImageCheckRequest, LibraryCheck)]
