@@ -56,12 +56,13 @@ class Finding:
         return self.kind.id
 
     def __str__(self) -> str:
-        fix = f"{self._joint}{self.fix}" if self.fix else ""
-        return f"{self.address}: {self.text}{fix} [{self.id}]"
+        fix = f" {self.fix}" if self.fix else ""
+        return f"{self.address}: {self.text}{fix} [{self.key}]"
 
     @property
-    def _joint(self) -> str:
-        return "" if self.text.endswith("\n") else " "
+    def key(self) -> str:
+        """By which an allowance names it."""
+        return f"{self.id}:{self.place}" if self.place else self.id
 
 
 UNUSED_ALLOWANCE = FindingKind(

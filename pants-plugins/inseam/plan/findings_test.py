@@ -30,7 +30,9 @@ def judged(
 
 
 def test_a_finding_is_shown_with_target_fix_and_id() -> None:
-    assert str(finding()) == "src/shop:app: libx.so.1 is missing. Add it. [missing-library]"
+    assert (
+        str(finding()) == "src/shop:app: libx.so.1 is missing. Add it. [missing-library:libx.so.1]"
+    )
 
 
 def test_the_kind_decides_unless_an_option_does() -> None:

@@ -36,10 +36,11 @@ def write_paths(files: Mapping[str, Installed], path: Path) -> None:
 
 def read_paths(path: Path) -> dict[str, Installed]:
     """Reads what `write_paths` wrote: files by path."""
-    return _parse(path.read_bytes())
+    return load_paths(path.read_bytes())
 
 
-def _parse(text: bytes) -> dict[str, Installed]:
+def load_paths(text: bytes) -> dict[str, Installed]:
+    """Reads the text of a `paths.txt`."""
     files: dict[str, Installed] = {}
     owner = ""
     for line in text.decode("utf-8", "surrogateescape").split("\n"):
@@ -112,7 +113,7 @@ class InstalledFiles:
     @cached_property
     def files(self) -> dict[str, Installed]:
         """All of them, by path."""
-        return {path: file for text in self._texts for path, file in _parse(text).items()}
+        return {path: file for text in self._texts for path, file in load_paths(text).items()}
 
     @cached_property
     def modules(self) -> dict[str, str]:

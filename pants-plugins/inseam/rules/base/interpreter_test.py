@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from pants.engine.addresses import Address
@@ -18,11 +17,10 @@ from inseam.formats.python.wheel_testing import build_wheel
 from inseam.formats.rootfs.tree_testing import INTERPRETER, python_layers
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.base.base import BasePython
-from inseam.rules.base.interpreter import found_python
+from inseam.rules.base.interpreter import FoundPython, found_python
 from inseam.rules.base.process import ProgramRequest
 from inseam.rules.image_testing import client_env
 from inseam.rules.programs.host import Program, ProgramResult
-from inseam.rules.programs.warnings import warn
 from inseam.rules.rule_testing import (
     MINOR,
     PYTHON_VERSION,
@@ -112,23 +110,17 @@ def test_an_image_without_a_python_that_starts_is_named_with_the_way_out(
     assert f"an installed CPython {MINOR} may: set [inseam].build_python to 'installed'." in why
 
 
-def found(on: Platform, build_python: BuildPython = BuildPython.base) -> tuple[Any, list[str]]:
-    """What stands for a base's CPython on that machine, and what is said of it."""
-    said: list[str] = []
+def found(on: Platform, build_python: BuildPython = BuildPython.base) -> FoundPython:
+    """The CPython of a base on that machine."""
     options = SimpleNamespace(build_python=build_python)
-    mocks = {warn: lambda request: said.append(request.text)}
-    return run_mocked(found_python, [python(), on, options, None], mocks).python, said
+    result: FoundPython = run_mocked(found_python, [python(), on, options, None], {})
+    return result
 
 
-def test_on_macos_an_installed_one_stands_for_it_and_a_line_says_so() -> None:
+def test_on_macos_an_installed_one_stands_for_it() -> None:
     for machine in (Platform.macos_arm64, Platform.macos_x86_64):
-        instead, said = found(machine)
-        assert instead is None
-        (line,) = said
-        assert line.startswith(
-            f"This machine cannot run the CPython of //:base. An installed CPython {MINOR} makes"
-        )
+        assert found(machine) == FoundPython(None, cannot_run=True)
 
 
 def test_an_option_asks_for_an_installed_one() -> None:
-    assert found(Platform.linux_x86_64, BuildPython.installed) == (None, [])
+    assert found(Platform.linux_x86_64, BuildPython.installed) == FoundPython(None)

@@ -9,6 +9,7 @@ from pants.engine.addresses import Address
 from pants.engine.env_vars import EnvironmentVars
 from pants.engine.fs import AddPrefix, CreateDigest, Digest
 from pants.engine.process import Process
+from pants.engine.unions import UnionMembership
 
 from inseam.compat import (
     add_prefix,
@@ -17,11 +18,13 @@ from inseam.compat import (
     environment_vars_subset,
     execute_process,
     merge_digests,
+    resolve_target,
     resolve_unparsed_address_inputs,
 )
 from inseam.formats.failure import Failure
 from inseam.formats.glibc import GlibcVersion
 from inseam.formats.oci.layer import Layer
+from inseam.plan.findings import Finding
 from inseam.plan.platform import PythonPlatform
 from inseam.rules.base.base import Base
 from inseam.rules.docker.engine import (
@@ -32,15 +35,15 @@ from inseam.rules.docker.engine import (
     engine_base,
     engine_image,
 )
-from inseam.rules.image.libraries import (
-    CheckedLibraries,
-    LibrariesRequest,
-    check_libraries,
-)
+from inseam.rules.generate.base import service_of
+from inseam.rules.image.check_libraries import MISSING_LIBRARY, LibraryCheck
+from inseam.rules.image.checks import ImageCheckRequest, ImageFindings, check_image
+from inseam.rules.image.contents import ImageContents
 from inseam.rules.layers.layer import StoredLayer
-from inseam.rules.layers.rootfs import rootfs_layer
+from inseam.rules.layers.rootfs import RootfsLayer, rootfs_layer
 from inseam.rules.layers.service import dependency_layers
 from inseam.rules.rule_testing import run_mocked
+from inseam.targets.layer import VenvLayersTarget
 
 
 def layer(name: str, content: str) -> StoredLayer:
@@ -218,11 +221,12 @@ def test_without_an_engine_the_error_names_the_service_and_the_next_step() -> No
 @pytest.mark.parametrize("is_debian", [True, False])
 def test_libraries_are_checked_if_the_base_is_made_here(is_debian: bool) -> None:
     """What a base of a registry has, Docker alone knows."""
-    asked: list[LibrariesRequest] = []
+    asked: list[ImageContents] = []
+    finding = Finding(MISSING_LIBRARY, "src/shop:app", "libfoo.so.1", "it is missing.", "Add it.")
 
-    def check(request: LibrariesRequest) -> CheckedLibraries:
-        asked.append(request)
-        return CheckedLibraries(("no libfoo",))
+    def check(request: ImageCheckRequest, _: Any = None) -> ImageFindings:
+        asked.append(request.contents)
+        return ImageFindings((finding,))
 
     address = Address("src/shop", target_name="app", generated_name="deps")
     platform = PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36))
@@ -230,22 +234,32 @@ def test_libraries_are_checked_if_the_base_is_made_here(is_debian: bool) -> None
         Address("docker", target_name="base"), platform, "/usr/bin/python3.11", None, is_debian
     )
     layers = SimpleNamespace(
-        base=base, layers=REQUEST.layers, wheel_layers=REQUEST.layers[:1], warnings=("no tty",)
+        base=base, layers=REQUEST.layers, wheel_layers=REQUEST.layers[:1], first_party=(),
+        entry_points=(), missing_modules=(),
+    )  # fmt: skip
+    libraries = frozenset(["libc.so.6"])
+    below = RootfsLayer(layer("rootfs", "3"), libraries, (), (), "bookworm", "", (), ())
+    target = VenvLayersTarget(
+        {"_service": [], "_entry_points": []}, service_of(address).create_generated("layers")
     )
     image = run_mocked(
         deps_image,
-        [DepsImageRequest(address, "docker:base")],
+        [
+            DepsImageRequest(address, "docker:base"),
+            SimpleNamespace(enabled=tuple, finding_severities={}),
+            UnionMembership({ImageCheckRequest: [LibraryCheck]}),
+        ],
         {
             resolve_unparsed_address_inputs: lambda _: [base.address],
             engine_base: lambda _: StartImage("inseam/base:1"),
             dependency_layers: lambda _: layers,
-            rootfs_layer: lambda _: SimpleNamespace(libraries=frozenset(["libc.so.6"])),
-            check_libraries: check,
+            rootfs_layer: lambda _: below,
+            resolve_target: lambda _: SimpleNamespace(target=target),
+            check_image: check,
             engine_image: lambda _: StartImage("inseam/deps:1"),
         },
     )
-    expected_warnings = ("no tty", "no libfoo") if is_debian else ("no tty",)
-    assert image == StartImage("inseam/deps:1", expected_warnings)
-    libraries = frozenset(["libc.so.6"])
-    expected = LibrariesRequest(REQUEST.of, REQUEST.layers[:1], base, libraries)
-    assert asked == ([expected] if is_debian else [])
+    assert image == StartImage("inseam/deps:1", (finding,))
+    (contents,) = asked
+    assert contents.base.libraries == (libraries if is_debian else None)
+    assert [layer.source for layer in contents.layers] == list(REQUEST.layers)

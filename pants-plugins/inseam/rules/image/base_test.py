@@ -18,7 +18,8 @@ from inseam.formats.oci.layer import Layer
 from inseam.formats.rootfs.rootfs_testing import MINOR, PYTHON, STDLIB, debs
 from inseam.rules.base.base import Base, BaseRequest
 from inseam.rules.image.base import BaseOci, BaseOciRequest
-from inseam.rules.image.libraries import CheckedLibraries, LibrariesRequest
+from inseam.rules.image.check_libraries import LibrariesRequest
+from inseam.rules.image.checks import ImageFindings
 from inseam.rules.layers.layer import StoredLayer
 from inseam.rules.rule_testing import rule_runner, set_options
 
@@ -66,7 +67,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> RuleRunner:
     made = rule_runner(
         QueryRule(Base, [BaseRequest]),
         QueryRule(BaseOci, [BaseOciRequest]),
-        QueryRule(CheckedLibraries, [LibrariesRequest]),
+        QueryRule(ImageFindings, [LibrariesRequest]),
     )
     set_options(
         made,
@@ -110,11 +111,10 @@ def test_a_missing_library_names_the_package_that_the_index_has(runner: RuleRunn
     layer = StoredLayer(Layer("deps", "sha256:" + "0" * 64, 1), digest)
     of = Address("src/shop", target_name="app")
     asked = LibrariesRequest(of, (layer,), base, made.libraries)
-    (warning,) = runner.request(CheckedLibraries, [asked]).warnings
-    assert (
-        f"{BOOST} needs libgomp.so.1 (for /opt/_boost.so): add the Debian package libgomp1\n"
-        in warning
-    )
+    findings = runner.request(ImageFindings, [asked]).findings
+    shown = {one.place: str(one) for one in findings}
+    assert "have: add the Debian package libgomp1. " in shown["libgomp.so.1"]
     # The index is asked, not only Debian's rules for names.
-    assert f"{BOOST} needs libnobody.so.1 (for /opt/_boost.so)\n" in warning
-    assert "docker/packages.ini, then run: ./pants generate-lockfiles --resolve=debian" in warning
+    assert "nor the base docker:debian have. " in shown["libnobody.so.1"]
+    for text in shown.values():
+        assert "docker/packages.ini, then run: ./pants generate-lockfiles --resolve=debian" in text

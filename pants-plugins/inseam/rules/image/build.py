@@ -41,7 +41,12 @@ from inseam.rules.base.base import Base, BaseRequest, find_base
 from inseam.rules.generate.base import service_of
 from inseam.rules.image.base import BaseOci, BaseOciRequest, base_oci
 from inseam.rules.image.checks import findings_of, shown_findings
-from inseam.rules.image.contents import BaseContents, ImageContents, LayerContents
+from inseam.rules.image.contents import (
+    BaseContents,
+    ImageContents,
+    LayerContents,
+    frozen_config,
+)
 from inseam.rules.image.documents import documents_of
 from inseam.rules.image.names import ImageNames, check_image_names, image_references, label
 from inseam.rules.layers.code import CodeLayersRequest, check_code, code_layers
@@ -251,7 +256,7 @@ async def oci_image(
         base=start.image,
     )
     contents = _contents(address, base, start, layers, above)
-    contents = replace(contents, config=_frozen(config), run=image.metadata.run)
+    contents = replace(contents, config=frozen_config(config), run=image.metadata.run)
     documents = await documents_of(contents, image.metadata, membership, inseam)
     return OciImage(
         with_documents(image, documents).metadata,
@@ -259,15 +264,6 @@ async def oci_image(
         await merge_digests(MergeDigests(layer.digest for layer in code)),
         (start.blobs, *(layer.digest for layer in below)),
         contents,
-    )
-
-
-def _frozen(config: ImageConfig) -> ImageConfig:
-    """The same configuration, as a value that rules can be asked by."""
-    return config._replace(
-        env=FrozenDict(config.env),
-        labels=FrozenDict(config.labels),
-        annotations=FrozenDict(config.annotations),
     )
 
 

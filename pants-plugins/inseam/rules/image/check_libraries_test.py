@@ -14,20 +14,14 @@ from inseam.formats.debian.deb_testing import elf_bytes
 from inseam.formats.failure import Failure
 from inseam.formats.python.wheel_testing import build_wheel
 from inseam.rules.base.base import locked_base
-from inseam.rules.image.build import (
-    ImageWarningsRequest,
-    OciImage,
-    OciImageRequest,
-    PackagedRequest,
-)
-from inseam.rules.image.libraries import (
+from inseam.rules.image.build import Packaged, PackagedRequest
+from inseam.rules.image.check_libraries import (
     LikelyPackages,
     LikelyPackagesRequest,
     likely_packages,
 )
 from inseam.rules.image_testing import OCI, add_base, base, client_env, service, write_repository
 from inseam.rules.programs.host import executed_on_host
-from inseam.rules.programs.warnings import Warned
 from inseam.rules.rule_testing import (
     failure,
     lock_text,
@@ -49,9 +43,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 @pytest.fixture(scope="module")
 def module_runner(registry: Registry) -> RuleRunner:
     """A repository whose service needs a wheel that needs libgomp, and psycopg."""
-    runner = rule_runner(
-        QueryRule(OciImage, [OciImageRequest]), QueryRule(Warned, [ImageWarningsRequest])
-    )
+    runner = rule_runner(QueryRule(Packaged, [PackagedRequest]))
     write_repository(runner, registry)
     wheels = Path(runner.build_root, "wheels")
     library = elf_bytes(needed=["libc.so.6", "libgomp.so.1"])
@@ -82,65 +74,76 @@ def runner(module_runner: RuleRunner, registry: Registry) -> RuleRunner:
     return module_runner
 
 
-def made(runner: RuleRunner) -> None:
-    runner.request(Warned, [ImageWarningsRequest(PackagedRequest(OCI, (), "shop.oci"))])
+REQUEST = PackagedRequest(OCI, (), "shop.oci")
+ERROR = "--inseam-finding-severities={'missing-library': 'error'}"
 
 
-def test_a_missing_library_is_a_warning_that_names_wheel_and_library(
-    runner: RuleRunner, caplog: pytest.LogCaptureFixture
-) -> None:
-    made(runner)
-    assert "src/shop:app: neither the wheels nor the base //:base have" in caplog.text
-    assert f"{BOOST} needs libgomp.so.1 (for /opt/venv/" in caplog.text
-    assert "boost/_boost.so)" in caplog.text
-    assert "psycopg loads libpq.so.5 at run time" in caplog.text
-    assert "libc.so.6" not in caplog.text
+def found(runner: RuleRunner) -> dict[str, str]:
+    """The texts of what is shown about the image, by library."""
+    findings = runner.request(Packaged, [REQUEST]).findings
+    ours = [one for one in findings if one.address == "src/shop:app"]
+    assert {one.id for one in ours} <= {"missing-library"}
+    return {one.place: str(one) for one in ours}
 
 
-def test_a_warning_is_said_in_each_session_until_it_is_mended(
-    runner: RuleRunner, registry: Registry, caplog: pytest.LogCaptureFixture
-) -> None:
-    for _ in range(2):
-        caplog.clear()
-        set_options(runner, env=client_env(registry))
-        made(runner)
-        made(runner)
-        assert caplog.text.count("libgomp.so.1") == 1
-    caplog.clear()
-    runner.write_files({"src/shop/BUILD": service(base="//:whole")})
-    made(runner)
-    assert "libgomp" not in caplog.text
+def test_a_missing_library_is_a_warning_that_names_wheel_and_library(runner: RuleRunner) -> None:
+    shown = found(runner)
+    assert set(shown) == {"libgomp.so.1", "libpq.so.5"}
+    assert f"{BOOST} needs libgomp.so.1 (for /opt/venv/" in shown["libgomp.so.1"]
+    assert "boost/_boost.so)" in shown["libgomp.so.1"]
+    assert "which neither the wheels nor the base //:base have." in shown["libgomp.so.1"]
+    assert "psycopg loads libpq.so.5 at run time" in shown["libpq.so.5"]
 
 
 def test_an_option_makes_it_an_error(runner: RuleRunner, registry: Registry) -> None:
-    set_options(runner, "--inseam-missing-libraries=error", env=client_env(registry))
-    why = failure(runner, OciImage, OciImageRequest(OCI, ""))
+    set_options(runner, ERROR, env=client_env(registry))
+    why = failure(runner, Packaged, REQUEST)
     assert f"{BOOST} needs libgomp.so.1" in why
+    assert "[missing-library:libgomp.so.1]" in why
 
 
-def test_a_base_that_has_the_libraries_serves(
-    runner: RuleRunner, registry: Registry, caplog: pytest.LogCaptureFixture
+def test_an_unknown_severity_or_finding_is_an_error(runner: RuleRunner, registry: Registry) -> None:
+    for value in ("{'missing-lib': 'error'}", "{'missing-library': 'fatal'}"):
+        set_options(runner, f"--inseam-finding-severities={value}", env=client_env(registry))
+        assert "[inseam].finding_severities" in failure(runner, Packaged, REQUEST)
+
+
+def test_a_target_allows_a_library_with_a_reason(runner: RuleRunner, registry: Registry) -> None:
+    set_options(runner, ERROR, env=client_env(registry))
+    allowed = {"missing-library:libgomp.so.*": "not used", "missing-library:libpq.so.5": "tested"}
+    runner.write_files({"src/shop/BUILD": service(allowed_findings=allowed)})
+    assert found(runner) == {}
+
+
+def test_an_allowance_that_matches_nothing_is_reported(
+    runner: RuleRunner, registry: Registry
 ) -> None:
-    set_options(runner, "--inseam-missing-libraries=error", env=client_env(registry))
+    allowed = {"missing-library": "not used", "missing-module:imp": "guarded"}
+    runner.write_files({"src/shop/BUILD": service(allowed_findings=allowed)})
+    findings = runner.request(Packaged, [REQUEST]).findings
+    (finding,) = (one for one in findings if one.address == "src/shop:app")
+    assert (finding.id, finding.place) == ("unused-allowance", "missing-module:imp")
+    assert "(guarded)" in str(finding)
+
+
+def test_a_base_that_has_the_libraries_is_enough(runner: RuleRunner, registry: Registry) -> None:
+    set_options(runner, ERROR, env=client_env(registry))
     runner.write_files({"src/shop/BUILD": service(base="//:whole")})
-    made(runner)
-    assert "libgomp" not in caplog.text
+    assert found(runner) == {}
 
 
-def test_options_say_what_is_not_needed(
-    runner: RuleRunner, registry: Registry, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_options_say_what_is_not_needed(runner: RuleRunner, registry: Registry) -> None:
     set_options(
         runner,
-        "--inseam-missing-libraries=error",
+        ERROR,
         "--inseam-ignored-libraries=+['libgomp.so.*']",
         "--inseam-runtime-libraries={'psycopg': []}",
         env=client_env(registry),
     )
-    made(runner)
-    set_options(runner, "--inseam-missing-libraries=ignore", env=client_env(registry))
-    made(runner)
-    assert "libgomp" not in caplog.text
+    assert found(runner) == {}
+    ignored = "--inseam-finding-severities={'missing-library': 'ignore'}"
+    set_options(runner, ignored, env=client_env(registry))
+    assert found(runner) == {}
 
 
 def likely(run: Any) -> LikelyPackages:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pants.engine.addresses import Address
+from pants.util.frozendict import FrozenDict
 
 from inseam.formats.oci.config import ImageConfig
 from inseam.formats.oci.layer import Layer
@@ -16,6 +17,15 @@ from inseam.rules.layers.layer import StoredLayer
 from inseam.rules.layers.rootfs import RootfsLayer
 from inseam.rules.layers.service import DependencyLayers, ServiceRequest
 from inseam.rules.wheels.wheels import InstalledWheel
+
+
+def frozen_config(config: ImageConfig) -> ImageConfig:
+    """The same configuration, as a value that rules can be asked by."""
+    return config._replace(
+        env=FrozenDict(config.env),
+        labels=FrozenDict(config.labels),
+        annotations=FrozenDict(config.annotations),
+    )
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ class ImageContents:
     """Of its programs and probes, that of the service first."""
     missing_modules: tuple[str, ...] = ()
     """Standard modules that neither the base nor the wheels have."""
-    config: ImageConfig = field(default_factory=ImageConfig)
+    config: ImageConfig = field(default_factory=lambda: frozen_config(ImageConfig()))
     """What the image says of itself: user, environment, command, health check."""
     run: RunHints = field(default_factory=RunHints)
     """How a container of it runs, with what it inherits from the base."""

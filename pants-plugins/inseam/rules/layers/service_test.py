@@ -26,6 +26,8 @@ from inseam.rules.docker.dockerfiles import DockerfileFieldSet, InferDockerfileD
 from inseam.rules.goals.export_codegen import GenerateAppLayer, GenerateLayers
 from inseam.rules.goals.package import LayersFieldSet
 from inseam.rules.image import build as image
+from inseam.rules.image.check_modules import ModulesRequest
+from inseam.rules.image.checks import ImageFindings
 from inseam.rules.layers.code import CodeLayers, CodeLayersRequest
 from inseam.rules.layers.layer import StoredLayer
 from inseam.rules.layers.service import DependencyLayers, ServiceRequest
@@ -63,6 +65,7 @@ def queries() -> list[QueryRule]:
         QueryRule(DependencyLayers, [ServiceRequest]),
         QueryRule(CodeLayers, [CodeLayersRequest]),
         QueryRule(SharedLayer, [SharedLayerRequest]),
+        QueryRule(ImageFindings, [ModulesRequest]),
         QueryRule(GeneratedSources, [GenerateLayers]),
         QueryRule(GeneratedSources, [GenerateAppLayer]),
         QueryRule(BuiltPackage, [LayersFieldSet]),
@@ -605,16 +608,22 @@ def test_a_module_that_the_base_lacks_is_an_error_in_code_and_a_warning_in_wheel
     runner.write_files(
         {"3rdparty/tools/BUILD": "python_requirement(requirements=['setuptools==1.0'])"}
     )
-    (warning,) = dependencies(runner).warnings
+    made = dependencies(runner)
+    assert "distutils" in made.missing_modules
+    wanted = ModulesRequest(
+        Address("src/shop", target_name="app"), made.wheel_layers, made.missing_modules, MINOR
+    )
+    (finding,) = runner.request(ImageFindings, [wanted]).findings
+    assert finding.place == "distutils"
     assert (
         f"src/shop:app: the base's Python {MINOR} does not have distutils, which words/__init__.py"
-        " of words-1.1-py3-none-any.whl imports. Add the distribution setuptools" in warning
+        " of words-1.1-py3-none-any.whl imports. Add the distribution setuptools" in str(finding)
     )
     runner.write_files({"src/shop/server.py": "import greet, distutils.util\ndef main(): ...\n"})
     refused(runner, "shop/server.py, line 1, imports distutils.util", "setuptools")
     more = 'probe.py:main", dependencies=["3rdparty/tools"]'
     runner.write_files({"src/shop/BUILD": SERVICE.replace('probe.py:main"', more)})
-    assert dependencies(runner).warnings == ()
+    assert "distutils" not in dependencies(runner).missing_modules
     app(runner)
 
 

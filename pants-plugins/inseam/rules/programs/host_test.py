@@ -42,7 +42,11 @@ def request(runner: RuleRunner, wheel: Path, minor: str = MINOR) -> HostProgramR
 def test_the_result_is_the_content_of_the_output_folder(runner: RuleRunner, tmp_path: Path) -> None:
     wheel = build_wheel(tmp_path, files={"a.py": b""})
     result = runner.request(ProgramResult, [request(runner, wheel)])
-    assert set(files_of(runner, result.digest)) == {"demo/tree.json", "demo/tree.tar"}
+    assert set(files_of(runner, result.digest)) == {
+        "demo/tree.json",
+        "demo/tree.tar",
+        "demo/wheel.json",
+    }
     assert result.messages == ""
 
 

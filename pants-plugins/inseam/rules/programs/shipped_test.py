@@ -10,9 +10,10 @@ from inseam.rules.programs import modules as rules_programs
 from inseam.rules.programs.modules import program_names, program_sources
 
 IMAGE = """
-    distribution failure files records oci/config oci/descriptor oci/layer oci/layout oci/metadata
+    distribution failure files records oci/config oci/descriptor oci/documents oci/layer oci/layout
+    oci/metadata
 """
-STORE = f"{IMAGE} oci/container tools/prune tools/store tar"
+STORE = f"{IMAGE} tools/prune tools/store tar"
 ENGINES = f"{STORE} tools/client tools/docker tools/load tools/podman oci/reference"
 PYTHON = "cpython failure files python/bytecode python/venv tar"
 CONFLICTS = f"{PYTHON} python/conflicts python/entry_point python/installed python/sources"
@@ -30,7 +31,7 @@ FORMATS = {
     "build_tools": """
         debian/alternatives debian/archive debian/control debian/deb debian/libraries
         debian/package debian/relations debian/version elf failure files foreign_text
-        glibc names numbers python/archive
+        glibc names numbers python/archive python/installed
         rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter
         rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/start rootfs/stdlib
         rootfs/system_files cpython schema tar untar
@@ -46,7 +47,8 @@ FORMATS = {
     " python/launchers python/servers python/sources python/standard python/stdlib",
     "compile_programs": "failure files python/bytecode python/module_archive tar",
     "compile_rootfs": "cpython debian/archive debian/control debian/package debian/version failure"
-    " files foreign_text python/bytecode rootfs/bytecode rootfs/metadata schema tar",
+    " files foreign_text python/bytecode python/installed rootfs/bytecode rootfs/metadata schema"
+    " tar",
     "compile_stdlib": f"{LAYER} oci/flatten python/base_bytecode python/bytecode",
     "compress": f"{LAYER} compression",
     "data": f"{PYTHON} {LAYER} python/sources",
@@ -61,7 +63,7 @@ FORMATS = {
     "find_packages": f"{INDEX} debian/libraries",
     "install_programs": "failure",
     "install_wheel": f"{PYTHON} distribution elf python/standard python/wheel"
-    " python/checked_wheel python/wheel_tree records",
+    " python/wheel_facts python/checked_wheel python/wheel_tree records",
     "interpreter": f"{FOLDER} cpython elf files oci/flatten python/bytecode python/module_archive"
     " rootfs/links rootfs/slim rootfs/start rootfs/tree",
     "load": ENGINES,
@@ -76,7 +78,7 @@ FORMATS = {
     "rootfs": """
         cpython debian/alternatives debian/archive debian/control debian/deb debian/libraries
         debian/package debian/relations debian/version elf failure files foreign_text
-        glibc names numbers python/archive
+        glibc names numbers python/archive python/installed
         rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter
         rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/stdlib
         rootfs/system_files schema tar untar
