@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import subprocess
 from functools import cache
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import Callable, Mapping
 
+from inseam.tools.nobody import viewed
 from inseam.tools.root import Root
 
 # Where the command sees its folder, whatever that is called outside.
@@ -34,12 +34,22 @@ def installed() -> tuple[str, ...]:
 
 
 @cache
-def why_not(bubblewrap: tuple[str, ...], root: Root) -> str:
-    """Why it cannot confine a command here; "" if it can."""
-    argv = [*bubblewrap, *_NAMESPACES, *_mounts(root), "--", "/bin/sh", "-c", ":"]
+def why_not(bubblewrap: tuple[str, ...], tools: Root) -> str:
+    """Why it cannot confine a command here; "" if it can. tools: a root with a shell."""
     try:
-        result = subprocess.run(argv, env={}, capture_output=True, check=False, timeout=60)
-    except (OSError, subprocess.TimeoutExpired) as error:
+        with viewed(tools.paths) as view:
+            argv = [*map(view.see, bubblewrap), *_NAMESPACES, *_mounts(tools, view.see)]
+            result = subprocess.run(
+                [*argv, "--", "/bin/sh", "-c", ":"],
+                env={},
+                capture_output=True,
+                check=False,
+                timeout=60,
+                preexec_fn=view.enter,
+            )
+    except subprocess.SubprocessError as error:
+        return f"bubblewrap does not start: {error} (as root, it needs the right to make mounts)"
+    except OSError as error:
         return f"bubblewrap does not start: {error}"
     if result.returncode == 0:
         return ""
@@ -47,61 +57,37 @@ def why_not(bubblewrap: tuple[str, ...], root: Root) -> str:
     return text or f"bubblewrap ended with exit code {result.returncode}"
 
 
+def write_users(path: Path) -> None:
+    """Writes the names of users that a command sees."""
+    path.write_text(_PASSWD)
+    path.chmod(0o644)
+
+
 def argv(
-    bubblewrap: Sequence[str],
-    root: Root,
-    folder: Path,
-    env: Mapping[str, str],
-    filter_file: int,
+    root: Root, folder: Path, users: Path, env: Mapping[str, str], see: Callable[[Path], str]
 ) -> list[str]:
-    """What stands before a command. folder: what it may write to, and where it starts. filter_file:
-    a descriptor from which the filter of system calls is read."""
-    users = folder.parent / "passwd"
-    users.write_text(_PASSWD)
+    """What stands behind the name of bubblewrap. folder: what the command may write to, and where
+    it starts. users: a file by `write_users`. see: where the user who starts it sees a path."""
     return [
-        *bubblewrap,
         *_NAMESPACES,
-        *_mounts(root),
-        *("--ro-bind", str(users), "/etc/passwd"),
-        *("--bind", str(folder), PLACE, "--chdir", PLACE),
+        *_mounts(root, see),
+        *("--ro-bind", see(users), "/etc/passwd"),
+        *("--bind", see(folder), PLACE, "--chdir", PLACE),
         *(part for name, value in env.items() for part in ("--setenv", name, value)),
         *("--remount-ro", "/"),
-        *("--seccomp", str(filter_file), "--"),
     ]
 
 
-def _mounts(root: Root) -> list[str]:
-    arguments = ["--ro-bind", str(root.folder), "/"] if root.folder else []
+def _mounts(root: Root, see: Callable[[Path], str]) -> list[str]:
+    arguments = ["--ro-bind", see(root.folder), "/"] if root.folder else []
     for path in root.shown:
-        arguments += _shown(path)
+        if path.is_symlink():
+            arguments += ["--symlink", os.readlink(path), str(path)]
+        else:
+            arguments += ["--ro-bind", see(path), str(path)]
     return [
         *arguments,
-        *("--proc", "/proc", *_covers()),
+        *("--proc", "/proc"),
         *("--dev", "/dev", "--size", _IN_MEMORY, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
         *("--size", _IN_MEMORY, "--tmpfs", "/tmp"),
     ]
-
-
-def _shown(path: Path) -> list[str]:
-    """What shows a path of this machine, or a link to one, as it is."""
-    if path.is_symlink():
-        return ["--symlink", os.readlink(path), str(path)]
-    return ["--ro-bind", str(path), str(path)]
-
-
-def _covers() -> list[str]:
-    """What hides files of /proc that belong to root, whose kernel must be neither read nor set by
-    them: in its namespace root has no rights, but it owns these files still."""
-    if os.geteuid() != 0:
-        return []
-    covers = []
-    for name in sorted(os.listdir("/proc")):
-        path = f"/proc/{name}"
-        if name.isdecimal() or os.path.islink(path):
-            continue
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode) or mode & 0o222:
-            covers += ["--ro-bind", path, path]
-        if not stat.S_ISDIR(mode) and not mode & 0o004:
-            covers += ["--ro-bind", "/dev/null", path]
-    return covers

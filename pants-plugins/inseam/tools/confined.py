@@ -16,6 +16,7 @@ from inseam.formats.failure import Failure
 from inseam.formats.foreign_text import foreign_text
 from inseam.formats.limits import Limits
 from inseam.tools import bubblewrap, unconfined
+from inseam.tools.nobody import give_to_nobody, viewed
 from inseam.tools.root import Root, machine_root
 from inseam.tools.supervised import Stopped, Supervised, supervise
 from inseam.tools.system_calls import filter_program
@@ -31,8 +32,8 @@ _SETTINGS = (
     ("user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=10000"),
 )
 _CONTAINER = (
-    "in a container, `docker run --security-opt seccomp=unconfined --security-opt"
-    " apparmor=unconfined --security-opt systempaths=unconfined`"
+    "in a container, `docker run --cap-add=SYS_ADMIN --security-opt=apparmor=unconfined"
+    " --security-opt=systempaths=unconfined`"
 )
 
 
@@ -40,10 +41,12 @@ _CONTAINER = (
 class Place:
     """Where commands run.
 
-    bubblewrap: how it is started; empty to run without namespaces. why: there are none.
+    tools: a root with a shell, and perhaps bubblewrap. bubblewrap: how that is started; empty to
+    run without namespaces. why: there are none.
     """
 
     root: Root
+    tools: Root
     bubblewrap: tuple[str, ...]
     why: str = ""
 
@@ -66,7 +69,7 @@ def find_place(root: Root, tools: Root, given: tuple[str, ...], *, allow_unconfi
         if found and sys.platform == "linux":
             reason = bubblewrap.why_not(found, tools)
             if not reason:
-                return Place(root, found)
+                return Place(root, tools, found)
             why = why or reason
     if sys.platform != "linux":
         why = f"bubblewrap needs Linux, and this is {sys.platform}"
@@ -80,7 +83,7 @@ def find_place(root: Root, tools: Root, given: tuple[str, ...], *, allow_unconfi
     if root == tools and os.geteuid() != 0:
         # Only root enters another root then.
         root = machine_root()
-    return Place(root, (), why)
+    return Place(root, tools, (), why)
 
 
 def _how_to_allow() -> str:
@@ -121,12 +124,24 @@ def run(command: Command, place: Place) -> tuple[int, bytes]:
     supervised = Supervised(argv, env, command.folder, command.limits, command.timeout)
     if not place.bubblewrap:
         return unconfined.run_unconfined(supervised, place.root, program)
+    users = command.folder.parent / "passwd"
+    bubblewrap.write_users(users)
+    if os.geteuid() == 0:
+        give_to_nobody(command.folder)
     file = os.memfd_create("filter")
+    paths = (*place.tools.paths, *place.root.paths, command.folder, users)
     try:
         os.write(file, program)
         os.lseek(file, 0, os.SEEK_SET)
-        start = bubblewrap.argv(place.bubblewrap, place.root, command.folder, env, file)
-        return supervise(replace(supervised, argv=[*start, *argv], env={}, files=(file,)))
+        with viewed(paths) as view:
+            start = [
+                *map(view.see, place.bubblewrap),
+                *bubblewrap.argv(place.root, command.folder, users, env, view.see),
+                *("--seccomp", str(file), "--"),
+            ]
+            return supervise(
+                replace(supervised, argv=[*start, *argv], env={}, files=(file,), enter=view.enter)
+            )
     finally:
         os.close(file)
 

@@ -13,6 +13,12 @@ class Root(NamedTuple):
     folder: Path | None
     shown: tuple[Path, ...] = ()
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All paths of this machine that are in it."""
+        own = (self.folder,) if self.folder else ()
+        return (*own, *(path for path in self.shown if not path.is_symlink()))
+
 
 # Programs and libraries, and what the loader reads.
 _SYSTEM = (

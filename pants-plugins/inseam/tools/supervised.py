@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
 from inseam.formats.limits import Limits, named
+from inseam.tools.nobody import NOBODY
 from inseam.tools.processes import all_processes, descendants, end_all
 
 # Bytes of what it printed last, which are kept.
@@ -204,8 +205,9 @@ def _size_of(folder: Path, enough: int) -> int:
 
 
 def _tasks_of_user() -> int:
-    """How many processes and threads this user has."""
-    user, tasks = os.getuid(), 0
+    """How many processes and threads the user has who runs the command."""
+    # What root starts runs as nobody.
+    user, tasks = os.getuid() or NOBODY, 0
     for process in all_processes().values():
         with contextlib.suppress(OSError):
             if os.stat(f"/proc/{process.pid}").st_uid == user:
@@ -221,8 +223,8 @@ def _limit(limits: Limits, tasks: int) -> None:
         resource.RLIMIT_DATA: limits.memory,
         resource.RLIMIT_FSIZE: limits.disk,
         resource.RLIMIT_NOFILE: limits.open_files,
-        # The kernel counts all of this user's. It does not bind root.
-        resource.RLIMIT_NPROC: tasks + limits.processes,
+        # The kernel counts all of the user's. Twice, so that what is too much is seen and named.
+        resource.RLIMIT_NPROC: tasks + 2 * limits.processes,
     }
     for kind, most in wanted.items():
         hard = resource.getrlimit(kind)[1]

@@ -15,11 +15,11 @@ from typing import Iterator
 
 from inseam.formats.failure import Failure
 from inseam.tools.bubblewrap import PLACE
+from inseam.tools.nobody import become_nobody, give_to_nobody
 from inseam.tools.root import Root
 from inseam.tools.supervised import Supervised, supervise
 from inseam.tools.system_calls import apply
 
-_NOBODY = 65534
 _DEVICE_NUMBERS = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}  # minor ones of 1
 _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 _DETACH = 2  # MNT_DETACH
@@ -61,9 +61,7 @@ def _in_other_root(command: Supervised, root: Path, filter_program: bytes) -> tu
     def enter() -> None:
         os.chroot(root)
         os.chdir(PLACE)
-        os.setgroups([])
-        os.setgid(_NOBODY)
-        os.setuid(_NOBODY)
+        become_nobody()
         apply(filter_program)
 
     with _moved_into(root, command.folder) as inside, _prepared(root):
@@ -81,10 +79,7 @@ def _moved_into(root: Path, folder: Path) -> Iterator[Path]:
         fcntl.flock(here, fcntl.LOCK_EX)
         shutil.rmtree(inside, ignore_errors=True)
         shutil.move(str(folder), str(inside))
-        os.chown(inside, _NOBODY, _NOBODY)
-        for at, folders, files in os.walk(inside):
-            for name in (*folders, *files):
-                os.chown(os.path.join(at, name), _NOBODY, _NOBODY, follow_symlinks=False)
+        give_to_nobody(inside)
         try:
             yield inside
         finally:
@@ -102,11 +97,17 @@ def _prepared(root: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             os.mknod(root / "dev" / name, stat.S_IFCHR | 0o666, os.makedev(1, minor))
             (root / "dev" / name).chmod(0o666)
+    # Semaphores are in there (sem_overview(7)).
+    shared = root / "dev/shm"
+    shutil.rmtree(shared, ignore_errors=True)
+    shared.mkdir()
+    give_to_nobody(shared)
     proc = str(root / "proc").encode()
     flags = ctypes.c_ulong(_NOSUID | _NODEV | _NOEXEC)
     mounted = _libc.mount(b"proc", proc, b"proc", flags, b"") == 0
     try:
         yield
     finally:
+        shutil.rmtree(shared, ignore_errors=True)
         if mounted:
             _libc.umount2(proc, _DETACH)

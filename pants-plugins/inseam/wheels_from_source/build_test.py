@@ -208,6 +208,35 @@ def test_a_directory_of_the_repository_is_built_as_it_is_now(runner: RuleRunner)
         assert f"WHO = '{who}'".encode() in content
 
 
+def test_the_root_of_the_repository_may_be_a_project(runner: RuleRunner) -> None:
+    """As uv writes it for a repository that is a project itself."""
+    files = project("top")
+    runner.write_files(dict(files))
+    try:
+        write_lock(runner, {**from_url(f"file://{runner.build_root}"), "project_name": "top"})
+        assert built(runner, closure("top")).filename == "top-1.0-py3-none-any.whl"
+    finally:
+        for path in files:
+            (Path(runner.build_root) / path).unlink()
+
+
+@pytest.mark.parametrize("target", [".", "..", "/dev/zero", "/etc"])
+def test_links_that_lead_out_of_a_directory_or_in_a_circle_are_named(
+    runner: RuleRunner, target: str
+) -> None:
+    runner.write_files({f"lib/odd/{path}": text for path, text in project("odd").items()})
+    link = Path(runner.build_root, "lib/odd/link")
+    link.symlink_to(target)
+    write_lock(runner, {**from_url(f"file://{runner.build_root}/lib/odd"), "project_name": "odd"})
+    try:
+        text = failure(runner, LockedWheels, closure("odd"))
+    finally:
+        link.unlink()
+    assert "the directory lib/odd cannot be read. Remove links in it" in text
+    write_lock(runner, {**from_url(f"file://{runner.build_root}/lib/no"), "project_name": "odd"})
+    assert "the directory lib/no has no files" in failure(runner, LockedWheels, closure("odd"))
+
+
 def test_a_folder_of_an_archive_at_a_url_is_built(runner: RuleRunner, tmp_path: Path) -> None:
     path = tmp_path / "v1.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -217,8 +246,9 @@ def test_a_folder_of_an_archive_at_a_url_is_built(runner: RuleRunner, tmp_path: 
     write_lock(runner, from_url(f"{path.as_uri()}#subdirectory=sub", sha256))
     wheel = built(runner, closure("checked"))
     assert wheel.source == f"v1.zip#sha256={sha256}"
-    write_lock(runner, from_url(f"{path.as_uri()}#subdirectory=gone", sha256))
-    assert "no folder 'gone'" in failure(runner, LockedWheels, closure("checked"))
+    for gone in ("gone", "/usr", "..", "sub/../..", "/etc/passwd"):
+        write_lock(runner, from_url(f"{path.as_uri()}#subdirectory={gone}", sha256))
+        assert f"no folder '{gone}'" in failure(runner, LockedWheels, closure("checked"))
 
 
 def git(folder: Path, *argv: str) -> str:

@@ -9,12 +9,19 @@ from typing import Any
 from pants.backend.python.subsystems.repos import PythonRepos
 from pants.base.build_environment import get_buildroot
 from pants.engine.env_vars import EnvironmentVarsRequest
-from pants.engine.fs import EMPTY_DIGEST, Digest, PathGlobs
+from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest, PathGlobs
 from pants.engine.rules import collect_rules
 from pants.util.logging import LogLevel
 
-from inseam.compat import environment_vars_subset, implicitly, path_globs_to_digest, rule
+from inseam.compat import (
+    add_prefix,
+    environment_vars_subset,
+    implicitly,
+    path_globs_to_digest,
+    rule,
+)
 from inseam.formats.failure import Failure
+from inseam.formats.foreign_text import foreign_text
 from inseam.plan.artifacts import LockedArchive, LockedCheckout, LockedDirectory, LockedSource
 from inseam.plan.lock import resolve_url
 from inseam.rules.programs.host import NETWORK_ENV, Program, run_on_host
@@ -80,6 +87,25 @@ async def _checkout(source: LockedCheckout, allow_files: bool) -> FetchedSource:
     return FetchedSource(result.digest, path, revision.subdirectory)
 
 
+async def _files_of(directory: str) -> Digest:
+    """The files of a directory of the repository, but for those that Pants ignores."""
+    inside = "" if directory == "." else f"{directory}/"
+    globs = (f"{inside}**", f"!{inside}**/__pycache__/**", f"!{inside}.git/**")
+    try:
+        files = await path_globs_to_digest(PathGlobs(globs))
+    except Exception as error:
+        raise Failure(
+            f"the directory {directory} cannot be read. Remove links in it that are absolute, or"
+            f" that lead to a directory which they are in:\n{foreign_text(str(error), lines=1)}"
+        ) from error
+    if files == EMPTY_DIGEST:
+        raise Failure(
+            f"the directory {directory} has no files, or Pants ignores them"
+            " ([GLOBAL].pants_ignore)"
+        )
+    return files
+
+
 async def _directory(source: LockedDirectory, url: str) -> FetchedSource:
     root = get_buildroot()
     directory = os.path.join(root, source.located(url))
@@ -89,12 +115,14 @@ async def _directory(source: LockedDirectory, url: str) -> FetchedSource:
             f"it is locked from the directory {directory}, which is outside of the repository, so"
             " nobody else has it. Move it into the repository, or lock a wheel or an sdist of it."
         )
-    files = await path_globs_to_digest(PathGlobs([f"{inside}/**", f"!{inside}/**/__pycache__/**"]))
+    files = await _files_of(inside)
     path = f"{source.name}.tar"
     result = await run_on_host(
         Program(
-            argv=("pack_source", inside, f"{_FOLDER}/{path}"),
-            input=files,
+            # In a folder of its own: the directory may be the root of the repository, and what a
+            # sandbox has besides its input is no source.
+            argv=("pack_source", os.path.normpath(f"directory/{inside}"), f"{_FOLDER}/{path}"),
+            input=await add_prefix(AddPrefix(files, "directory")),
             output=_FOLDER,
             description=f"Pack {inside}",
         )

@@ -36,10 +36,10 @@ FORMATS = {
         rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/start rootfs/stdlib
         rootfs/system_files cpython schema tar untar
     """,
-    "build_wheel": f"{FOLDER} elf files limits tools/bubblewrap tools/confined tools/processes"
-    " tools/root tools/supervised tools/system_calls tools/unconfined python/build_environment"
-    " python/build_result python/frontend python/repack python/requires python/source rootfs/start"
-    " rootfs/unpacked untar",
+    "build_wheel": f"{FOLDER} elf files limits tools/bubblewrap tools/confined tools/nobody"
+    " tools/processes tools/root tools/supervised tools/system_calls tools/unconfined"
+    " python/build_environment python/build_result python/frontend python/repack python/requires"
+    " python/source rootfs/start rootfs/unpacked untar",
     "check_code": CONFLICTS,
     "check_debs": f"{INDEX} debian/lock debian/request debian/sources debian/updates",
     "check_layers": CONFLICTS,
