@@ -94,7 +94,9 @@ def rule(function: Any = None, **options: Any) -> Any:
 def polymorphic(function: _Function[_Result]) -> _Function[_Result]:
     """Declares a rule that stands for those of a union's members: its first parameter is the
     union's base."""
-    return _called(function)
+    call = _called(function)
+    call.declares = function  # type: ignore[attr-defined]
+    return call
 
 
 def implicitly(*given: Any) -> dict[str, Any]:

@@ -186,7 +186,8 @@ def run_mocked(
             by_name[name.rule_id] = mock  # type: ignore[attr-defined]
         else:
             declared = getattr(name, "rule", None)
-            hints = get_type_hints(declared.func if declared else name)
+            function = declared.func if declared else getattr(name, "declares", name)
+            hints = get_type_hints(function)
             output = hints.pop("return")
             by_name[output, next(iter(hints.values()))] = mock
 

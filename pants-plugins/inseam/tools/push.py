@@ -1,10 +1,10 @@
 """Pushes an image from its layout to a registry.
 
 A name that the registry already has with this very digest costs one request. Otherwise the
-registry gets what it lacks, then the manifest by its digest, which is read back; the tag is set
-only if it matches. So an interrupted push leaves no tag on an incomplete image, and the next one
-sends what is still missing. Blobs that another repository of the registry is known to have are
-mounted from there.
+registry gets what it lacks, then the manifest by its digest, which is read back, then the image's
+attachments; the tag is set only if all of that succeeds. So an interrupted push leaves no tag on an
+incomplete image, and the next one sends what is still missing. Blobs that another repository of the
+registry is known to have are mounted from there.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from inseam.formats.oci.descriptor import blob_path
 from inseam.formats.oci.layout import INDEX
 from inseam.formats.oci.metadata import ImageMetadata, read_metadata
 from inseam.formats.oci.reference import parse_reference
+from inseam.tools.attachments import missing_attachments, push_attachments
 from inseam.tools.registry import STALL, Repository, Unanswered, authentication, digest_of
 from inseam.tools.store import blobs_of, missing, unmark_damaged
 
@@ -76,13 +77,16 @@ def push(layout: Path, *, timeout: float = STALL) -> list[Pushed]:
 def _push(layout: Path, image: ImageMetadata, repository: Repository) -> Pushed:
     result = repository.reference.by_digest(image.digest)
     tagged = repository.reference.by_tag()
-    if _remote_digest(tagged, repository) == image.digest:
+    there = _remote_digest(tagged, repository) == image.digest
+    if there and not missing_attachments(image, repository):
         return Pushed(result, True, {})
     _check_complete(layout, image)
     log: tuple[str, ...] = ()
-    for name in (result, tagged):
-        log += _copy(layout, image, name, repository)
-        _verify(image, name, repository)
+    log += _copy(layout, image, result, repository)
+    _verify(image, result, repository)
+    push_attachments(layout, image, repository)
+    log += _copy(layout, image, tagged, repository)
+    _verify(image, tagged, repository)
     sent = [match[1] for match in map(_UPLOADED.match, log) if match]
     blobs = {digest: blob_path(layout, digest).stat().st_size for digest in sent}
     return Pushed(result, False, blobs, tuple(_mounted(log)))
@@ -121,6 +125,9 @@ def _check_complete(layout: Path, image: ImageMetadata) -> None:
 
 def _copy(layout: Path, image: ImageMetadata, name: str, repository: Repository) -> tuple[str, ...]:
     sizes = [size for size in blobs_of(image).values() if size is not None]
+    # A layout with attachments has several entries: the image is the one with the name.
+    first = parse_reference(image.references[0])
+    source = f"oci:.:{first.tag or 'latest'}" if _has_attachments(image) else "oci:."
     return repository.run(
         [
             "copy",
@@ -129,12 +136,16 @@ def _copy(layout: Path, image: ImageMetadata, name: str, repository: Repository)
             *(["--all"] if image.images else []),
             *repository.tls("dest-"),
             *authentication(),
-            "oci:.",
+            source,
             f"docker://{name}",
         ],
         largest=max(sizes),
         folder=layout,
     ).log
+
+
+def _has_attachments(image: ImageMetadata) -> bool:
+    return any(entry.attachment for entry in image.every_document)
 
 
 def _verify(image: ImageMetadata, name: str, repository: Repository) -> None:

@@ -73,7 +73,7 @@ FORMATS = {
     "pack_source": "failure foreign_text python/source_tree regular",
     "pull": f"{IMAGE} cpython oci/base_facts oci/flatten oci/foreign tools/pull tools/registry"
     " foreign_text oci/reference schema",
-    "push": f"{STORE} tools/push tools/registry oci/reference",
+    "push": f"{STORE} tools/attachments tools/push tools/registry oci/reference",
     "rebase": f"{STORE} foreign_text numbers oci/assemble oci/foreign oci/rebase schema",
     "rootfs": """
         cpython debian/alternatives debian/archive debian/control debian/deb debian/libraries
