@@ -185,10 +185,10 @@ class InseamSubsystem(Subsystem):
         default={},
         help=softwrap(
             """
-            What happens when `package` finds something about an image, by the ID of the finding:
-            `ignore`, `warning` or `error`. For example, `{"missing-library": "error"}` makes
-            packages fail whose image lacks a library. docs/findings.md lists the IDs; the field
-            `allowed_findings` of a target allows what is fine there.
+            Severities of findings about images, by ID: `ignore`, `warning` or `error`. For example,
+            with `{"missing-library": "error"}`, `package` fails if a library is missing from an
+            image. docs/findings.md lists the IDs. The field `allowed_findings` of a target allows
+            single findings.
             """
         ),
     )

@@ -206,9 +206,9 @@ class AllowedFindingsField(DictStringToStringField):
     alias = "allowed_findings"
     help = softwrap(
         """
-        What `package` may find about the image without a warning or an error: a reason for each ID
-        of a finding, or ID and place, such as `{"missing-library:libtbb.so.*": "numba has another
-        threading layer"}`. docs/findings.md lists the IDs. What is allowed here and was not found
+        Findings about the image that `package` does not report, each with a reason. A key is the ID
+        of a finding, or its ID and place, such as `{"missing-library:libtbb.so.*": "numba has
+        another threading layer"}`. docs/findings.md lists the IDs. An entry that matches no finding
         is itself reported.
         """
     )

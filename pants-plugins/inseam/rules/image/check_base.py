@@ -26,7 +26,7 @@ INSTALLED_PYTHON = FindingKind(
 REGISTRY_BASE = FindingKind(
     "registry-base",
     Severity.warning,
-    "The image of a `registry_base` differs from what its target declares, or says too little.",
+    "The image of a `registry_base` differs from what its target declares, or does not say enough.",
 )
 
 

@@ -92,7 +92,7 @@ async def likely_packages(
 MISSING_LIBRARY = FindingKind(
     "missing-library",
     Severity.warning,
-    "A wheel needs a shared library that neither the wheels nor the base have.",
+    "A wheel needs a shared library that is neither in the wheels nor in the base.",
 )
 
 

@@ -15,7 +15,7 @@ from inseam.rules.image.checks import ImageCheckRequest, ImageFindings
 AMENDED_RECORD = FindingKind(
     "amended-record",
     Severity.warning,
-    "The RECORD of a wheel lists other files than the wheel has; the image has a correct one.",
+    "The RECORD of a wheel does not match its files; the image contains a corrected one.",
 )
 
 
