@@ -91,33 +91,18 @@ else:
 
 def this_machine(global_options: GlobalOptions) -> ProcessExecutionEnvironment:
     """Where `execute_in` runs a process: on this machine, in no container, whatever is said of
-    remote execution."""
-    return _execution_environment(global_options, remote=False)
-
-
-def a_worker(global_options: GlobalOptions) -> ProcessExecutionEnvironment:
-    """Where `execute_in` runs a process: on a worker of [GLOBAL].remote_execution_address; without
-    [GLOBAL].remote_execution on this machine."""
-    return _execution_environment(global_options, remote=global_options.remote_execution)
-
-
-def _execution_environment(
-    global_options: GlobalOptions, remote: bool
-) -> ProcessExecutionEnvironment:
+    remote execution. No environment of Pants says that while [GLOBAL].remote_execution is set."""
     # Pants 2.17 reads keep_sandboxes itself.
     more: dict[str, Any] = {}
     if CALL_BY_NAME:
         keep_sandboxes = global_options.keep_sandboxes.value
         more = {"execute_in_workspace": False, "keep_sandboxes": keep_sandboxes}
-    properties = global_options.remote_execution_extra_platform_properties if remote else ()
     return ProcessExecutionEnvironment(
         environment_name=None,
         platform=Platform.create_for_localhost().value,
         docker_image=None,
-        remote_execution=remote,
-        remote_execution_extra_platform_properties=[
-            (name, value) for name, value in (pair.split("=", 1) for pair in properties)
-        ],
+        remote_execution=False,
+        remote_execution_extra_platform_properties=[],
         **more,
     )
 
@@ -144,7 +129,6 @@ __all__ = [
     "CALL_BY_NAME",
     "EnvironmentTarget",
     "PUBLISH_ASKS_FIRST",
-    "a_worker",
     "add_prefix",
     "build_package",
     "build_runtime_package_dependencies",

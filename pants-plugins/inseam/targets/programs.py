@@ -23,11 +23,13 @@ _MODULE = re.compile(r"[\w/-]([\w./-]*[\w-])?")
 # Characters of a path and a query (RFC 3986) that need no care in a script or a shell.
 _PATH = re.compile(r"/[A-Za-z0-9/._~!*+,;=:@?&%-]*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-# Names of generated targets, and of what a venv has in its `bin`.
+# Names of generated targets, those that later versions generate included, and of what a venv has in
+# its `bin`.
 _TAKEN = {
     "app",
     "code",
     "deps",
+    "dev",
     "healthcheck",
     "image",
     "layers",
@@ -35,6 +37,9 @@ _TAKEN = {
     "pex",
     "python",
     "python3",
+    "report",
+    "sbom",
+    "shell",
 }
 
 

@@ -23,16 +23,14 @@ from pants.engine.fs import (
 from pants.engine.platform import Platform
 from pants.engine.process import Process
 from pants.engine.rules import collect_rules
-from pants.option.global_options import GlobalOptions
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
-    a_worker,
     concurrently,
     create_digest,
     digest_subset_to_digest,
-    execute_in,
+    execute_process,
     implicitly,
     remove_prefix,
     rule,
@@ -110,14 +108,12 @@ async def _tree(python: BasePython, architecture: str) -> Digest:
     return made.digest
 
 
-async def _compiled_programs(
-    python: BasePython, tree: Digest, global_options: GlobalOptions
-) -> FrozenDict[str, Digest]:
+async def _compiled_programs(python: BasePython, tree: Digest) -> FrozenDict[str, Digest]:
     """The programs with the bytecode that a tree makes of them."""
     names = program_names()
     listed = {name: [_inner(file.path) for file in program_sources(name)] for name in names}
     files = [*all_sources(), FileContent(_LIST, json.dumps(listed).encode())]
-    result = await execute_in(
+    result = await execute_process(
         Process(
             [
                 *argv(PYTHON_FOLDER),
@@ -131,7 +127,7 @@ async def _compiled_programs(
             level=LogLevel.DEBUG,
             remote_cache_speculation_delay_millis=REMOTE_CACHE_HEAD_START_MILLIS,
         ),
-        a_worker(global_options),
+        **implicitly(),
     )
     check(result, "Compiling the programs failed")
     if result.output_digest == EMPTY_DIGEST:
@@ -157,7 +153,7 @@ def _inner(path: str) -> str:
 
 @rule(desc="Find the interpreter of a base", level=LogLevel.DEBUG)
 async def found_python(
-    python: BasePython, platform: Platform, inseam: InseamSubsystem, global_options: GlobalOptions
+    python: BasePython, platform: Platform, inseam: InseamSubsystem
 ) -> FoundPython:
     if inseam.build_python == BuildPython.installed:
         return FoundPython(None)
@@ -173,7 +169,7 @@ async def found_python(
             f" CPython {version} may: set [inseam].build_python to 'installed'."
         ) from error
     here = replace(python.platform, architecture=architecture)
-    programs = await _compiled_programs(python, tree, global_options)
+    programs = await _compiled_programs(python, tree)
     return FoundPython(RunnablePython(here, tree, programs))
 
 

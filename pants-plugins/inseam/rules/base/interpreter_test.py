@@ -113,7 +113,7 @@ def test_an_image_without_a_python_that_starts_is_named_with_the_way_out(
 def found(on: Platform, build_python: BuildPython = BuildPython.base) -> FoundPython:
     """The CPython of a base on that machine."""
     options = SimpleNamespace(build_python=build_python)
-    result: FoundPython = run_mocked(found_python, [python(), on, options, None], {})
+    result: FoundPython = run_mocked(found_python, [python(), on, options], {})
     return result
 
 

@@ -13,7 +13,7 @@ from pants.engine.rules import collect_rules
 from pants.option.global_options import GlobalOptions
 from pants.util.logging import LogLevel
 
-from inseam.compat import a_worker, execute_in, implicitly, rule, this_machine
+from inseam.compat import execute_in, execute_process, implicitly, rule, this_machine
 from inseam.formats.rootfs.start import argv
 from inseam.rules.base.base import BasePython
 from inseam.rules.base.interpreter import (
@@ -52,26 +52,27 @@ async def executed_program(request: ProgramRequest, global_options: GlobalOption
             HostProgramRequest(program, version), **implicitly()
         )
         return installed
-    result = await execute_in(
-        Process(
-            [*argv(PYTHON_FOLDER), "-sSB", f"{PROGRAM_FOLDER}/{MAIN}", *program.argv],
-            description=program.description,
-            level=program.level,
-            input_digest=program.input,
-            immutable_input_digests={
-                PYTHON_FOLDER: found.python.tree,
-                PROGRAM_FOLDER: found.python.programs[program.argv[0]],
-                **program.inputs,
-            },
-            output_directories=[program.output],
-            append_only_caches=CACHES if program.keeps else {},
-            env={**ENVIRONMENT, **program.environment},
-            remote_cache_speculation_delay_millis=REMOTE_CACHE_HEAD_START_MILLIS,
-            cache_scope=program.cache_scope,
-        ),
-        # What a program keeps is in a named cache of this machine.
-        (this_machine if program.keeps else a_worker)(global_options),
+    process = Process(
+        [*argv(PYTHON_FOLDER), "-sSB", f"{PROGRAM_FOLDER}/{MAIN}", *program.argv],
+        description=program.description,
+        level=program.level,
+        input_digest=program.input,
+        immutable_input_digests={
+            PYTHON_FOLDER: found.python.tree,
+            PROGRAM_FOLDER: found.python.programs[program.argv[0]],
+            **program.inputs,
+        },
+        output_directories=[program.output],
+        append_only_caches=CACHES if program.keeps else {},
+        env={**ENVIRONMENT, **program.environment},
+        remote_cache_speculation_delay_millis=REMOTE_CACHE_HEAD_START_MILLIS,
+        cache_scope=program.cache_scope,
     )
+    if program.keeps:
+        # What it keeps is in a named cache of this machine.
+        result = await execute_in(process, this_machine(global_options))
+    else:
+        result = await execute_process(process, **implicitly())
     return await program_result(program, result)
 
 
