@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Iterator, Mapping
 
 from inseam.formats.failure import Failure
+from inseam.formats.regular import read_regular
 
+LARGEST_JSON = 256 << 20  # bytes; the largest that Inseam writes have some MB
 _MOST_DIGITS = 20  # of a whole number of 64 bits with its sign
 
 
@@ -54,9 +56,9 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Reads a JSON file; raises Failure if it is missing or is not JSON."""
+    """Reads a JSON file; raises Failure if it is missing, is not JSON or is not a file."""
     try:
-        text = path.read_bytes()
+        text = read_regular(path, LARGEST_JSON, follow=True)
     except OSError as error:
         raise Failure(f"{path} cannot be read: {error.strerror}") from None
     return parse_json(text, str(path))

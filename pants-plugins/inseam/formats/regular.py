@@ -12,13 +12,14 @@ from inseam.formats.failure import Failure
 from inseam.formats.foreign_text import foreign_word
 
 
-def open_regular(path: str | Path, *, dir_fd: int | None = None) -> BinaryIO:
+def open_regular(path: str | Path, *, dir_fd: int | None = None, follow: bool = False) -> BinaryIO:
     """Opens for reading what others wrote: a regular file, not a link to one, and without waiting.
 
-    Raises Failure for anything else, and OSError as `open` does.
+    follow: whether it may be a link to one. Raises Failure for anything else, and OSError as `open`
+    does.
     """
     shown = foreign_word(os.path.basename(path))
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     try:
         file = os.open(path, flags, dir_fd=dir_fd)
     except OSError as error:
@@ -30,3 +31,12 @@ def open_regular(path: str | Path, *, dir_fd: int | None = None) -> BinaryIO:
         os.close(file)
         raise Failure(f"{shown} is not a regular file")
     return os.fdopen(file, "rb")
+
+
+def read_regular(path: str | Path, largest: int, *, follow: bool = False) -> bytes:
+    """The content of such a file; raises Failure as `open_regular` does, and for a larger one."""
+    with open_regular(path, follow=follow) as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise Failure(f"{foreign_word(str(path))} has more than {largest} bytes")
+    return content

@@ -17,6 +17,7 @@ from inseam.formats.arguments import ArgumentParser
 from inseam.formats.failure import Failure
 from inseam.formats.oci.metadata import ImageMetadata, read_metadata
 from inseam.formats.oci.rebase import rebase
+from inseam.tools.own import is_ours
 from inseam.tools.store import export
 
 
@@ -53,6 +54,11 @@ def main(argv: list[str]) -> None:
             " ./pants package TARGET#oci"
         )
     store = blobs.resolve().parent
+    if not is_ours(store):
+        raise Failure(
+            f"{store}, which the blobs of {options.image} are in, was not made by Inseam, so"
+            " nothing is written to it. Package the image first: ./pants package TARGET#oci"
+        )
     out = options.out or options.image
     before = read_metadata(options.image)
     with tempfile.TemporaryDirectory() as folder:

@@ -15,19 +15,22 @@ import os
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple
+from typing import Iterator, NamedTuple
 
 from inseam.formats.failure import Failure
-from inseam.formats.files import parse_json, read_json, write_whole
-from inseam.formats.oci.descriptor import BLOBS, blob_path
+from inseam.formats.files import read_json, write_whole
+from inseam.formats.oci.descriptor import blob_path
 from inseam.formats.oci.layout import INDEX
+from inseam.formats.schema import Entry, is_digest, is_string, list_of
+from inseam.tools.own import claim, is_ours, locked, opened_blobs
 
 # Seconds between two looks at all layouts, and how much one of them does at most.
 _PAUSE = 3600
 _MOST_FOLDERS = 20_000
 _MOST_REMOVED = 1_000
+# Manifests and indexes of one layout.
+_MOST_DOCUMENTS = 1_000
 
-LOCK = ".lock"
 _UNUSED = "unused.json"
 # The paths of layouts that are not in the folder that the store is in.
 _ELSEWHERE = "elsewhere.json"
@@ -42,10 +45,10 @@ class Pruned(NamedTuple):
 
 @contextmanager
 def using(store: Path) -> Iterator[None]:
-    """Holds the lock of a store together with others that use its blobs."""
-    store.mkdir(parents=True, exist_ok=True)
-    with (store / LOCK).open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    """Holds the lock of a store, which is made if it is not there, together with others that use
+    its blobs."""
+    claim(store)
+    with locked(store, fcntl.LOCK_SH):
         yield
 
 
@@ -53,63 +56,83 @@ def remember(store: Path, layout: Path) -> None:
     """Lets `prune` know of a layout that is not in the folder that the store is in."""
     if store.parent in layout.parents:
         return
-    known = _elsewhere(store)
+    try:
+        known = _elsewhere(store)
+    except Failure:
+        known = []  # It is written again.
     if str(layout) not in known:
         write_whole(store / _ELSEWHERE, json.dumps([*known, str(layout)]).encode())
 
 
 def _elsewhere(store: Path) -> list[str]:
+    """The paths in the list; raises Failure if it is damaged."""
     path = store / _ELSEWHERE
-    found = read_json(path) if path.exists() else []
-    if not isinstance(found, list):
-        raise Failure(f"{path} is damaged: it is not a list. Remove it.")
-    return [str(one) for one in found]
+    found = read_json(path) if os.path.lexists(path) else []
+    if not list_of(is_string)(found):
+        raise Failure(f"{path} is damaged: it is not a list of paths. Remove it.")
+    paths: list[str] = found
+    return paths
 
 
 def prune(store: Path, after: float, now: float | None = None) -> Pruned:
     """Removes the blobs that no layout has referred to for `after` seconds.
 
-    Looks for layouts in the folder that the store is in, at most once an hour. Removes nothing if
-    somebody uses the store, or if a layout cannot be read.
+    Looks for layouts in the folder that the store is in, at most once an hour. Only files whose
+    names are digests are removed, and only out of a store of ours. Removes nothing if the store is
+    in use, or if a layout cannot be read.
     """
     now = time.time() if now is None else now
     unused = store / _UNUSED
     try:
-        if not (store / BLOBS).is_dir() or _is_new(unused, now):
+        if not is_ours(store) or _is_new(unused, now):
             return Pruned(0, 0)
-        with (store / LOCK).open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return _prune(store, unused, after, now)
+        with opened_blobs(store) as blobs, locked(store, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            return _prune(store, blobs, after, now)
     except (OSError, Failure):
-        # Somebody uses the store, or what is in it is not for us to judge.
+        # The store is in use or unreadable: skip pruning.
         return Pruned(0, 0)
 
 
 def _is_new(path: Path, now: float) -> bool:
-    return path.exists() and 0 <= now - path.stat().st_mtime < _PAUSE
+    return os.path.lexists(path) and 0 <= now - path.lstat().st_mtime < _PAUSE
 
 
-def _prune(store: Path, unused: Path, after: float, now: float) -> Pruned:
+def _prune(store: Path, blobs: int, after: float, now: float) -> Pruned:
+    """blobs: descriptor of the folder of the blobs."""
     used = {
         digest for layout in [*_layouts(store), *_others(store)] for digest in _blobs(store, layout)
     }
-    before = read_json(unused) if unused.exists() else {}
-    since = {
-        entry.name: float(before.get(entry.name, now))
-        for entry in os.scandir(store / BLOBS)
-        if not entry.name.startswith(".") and f"sha256:{entry.name}" not in used
-    }
+    before = _known(store / _UNUSED)
+    with os.scandir(blobs) as entries:
+        sizes = {
+            entry.name: entry.stat(follow_symlinks=False).st_size
+            for entry in entries
+            if is_digest(f"sha256:{entry.name}") and entry.is_file(follow_symlinks=False)
+        }
+    since = {name: before.get(name, now) for name in sizes if f"sha256:{name}" not in used}
     oldest = sorted(since, key=lambda name: (since[name], name))[:_MOST_REMOVED]
     removed = [name for name in oldest if now - since[name] >= after]
-    size = 0
     for name in removed:
-        path = store / BLOBS / name
-        size += path.lstat().st_size
-        path.unlink()
+        os.unlink(name, dir_fd=blobs)
         del since[name]
-    write_whole(unused, json.dumps(since, indent=2, sort_keys=True).encode())
-    os.utime(unused, (now, now))
-    return Pruned(len(removed), size)
+    write_whole(store / _UNUSED, json.dumps(since, indent=2, sort_keys=True).encode())
+    os.utime(store / _UNUSED, (now, now))
+    return Pruned(len(removed), sum(sizes[name] for name in removed))
+
+
+def _known(unused: Path) -> dict[str, float]:
+    """Since when each blob is known to be unused; what cannot be read counts as not known."""
+    try:
+        found = read_json(unused)
+    except Failure:
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {
+        name: float(time)
+        for name, time in found.items()
+        if isinstance(time, (int, float)) and not isinstance(time, bool)
+    }
 
 
 def _layouts(store: Path) -> Iterator[Path]:
@@ -142,30 +165,29 @@ def _is_layout(folder: Path, store: Path) -> bool:
 
 
 def _blobs(store: Path, layout: Path) -> Iterator[str]:
-    """The digests of all blobs of the images in a layout."""
+    """The digests of all blobs of the images in a layout; raises Failure for one that cannot be
+    read, or that refers to more documents than an image has."""
     index = layout / INDEX
-    # One without an index is about to be written, by nobody who lives: it refers to nothing.
-    documents = [read_json(index)] if index.exists() else []
+    # A layout without an index comes from an interrupted run: it refers to nothing.
+    documents = [Entry.of(read_json(index), str(index))] if os.path.lexists(index) else []
+    seen: set[str] = set()
     while documents:
         for descriptor in _descriptors(documents.pop()):
-            digest = str(descriptor.get("digest"))
+            digest = descriptor.get("digest", is_digest, "a sha256 digest")
             yield digest
-            if "manifest" in str(descriptor.get("mediaType")) or "index" in str(
-                descriptor.get("mediaType")
-            ):
-                path = blob_path(store, digest)
-                documents.append(parse_json(path.read_bytes(), str(path)))
+            kind = descriptor.optional_text("mediaType", "a media type")
+            if digest in seen or not ("manifest" in kind or "index" in kind):
+                continue
+            seen.add(digest)
+            if len(seen) > _MOST_DOCUMENTS:
+                raise Failure(f"{layout} refers to more than {_MOST_DOCUMENTS} documents")
+            path = blob_path(store, digest)
+            documents.append(Entry.of(read_json(path), str(path)))
 
 
-def _descriptors(document: Any) -> Iterator[dict[str, Any]]:
+def _descriptors(document: Entry) -> Iterator[Entry]:
     """What an image index or a manifest refers to (OCI image-spec 1.1)."""
-    if not isinstance(document, dict):
-        raise Failure("a document of a layout is not an object")
-    for one in [
-        *document.get("manifests", []),
-        *document.get("layers", []),
-        *([document["config"]] if "config" in document else []),
-    ]:
-        if not isinstance(one, dict):
-            raise Failure("a descriptor of a layout is not an object")
-        yield one
+    yield from document.tables("manifests", "a list of descriptors")
+    yield from document.tables("layers", "a list of descriptors")
+    if document.has("config"):
+        yield document.table("config")

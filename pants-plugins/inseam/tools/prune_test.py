@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from inseam.formats.failure import Failure
+from inseam.tools import own
 from inseam.tools import prune as pruning
+from inseam.tools.own import claim
 from inseam.tools.prune import Pruned, prune, remember, using
 
 DAY = 24 * 3600.0
@@ -27,6 +29,7 @@ class Dist:
         self.root = root
         self.store = root / "oci"
         self.blobs = self.store / "blobs/sha256"
+        claim(self.store)
         self.blobs.mkdir(parents=True)
 
     def blob(self, content: str) -> dict[str, str]:
@@ -145,7 +148,148 @@ def test_a_store_that_is_not_there_is_no_error(tmp_path: Path) -> None:
     assert prune(tmp_path / "oci", 0, NOW) == Pruned(0, 0)
 
 
-def test_a_damaged_list_of_other_layouts_is_named(dist: Dist) -> None:
-    (dist.store / "elsewhere.json").write_text("{}")
-    with pytest.raises(Failure, match="elsewhere.json is damaged"):
-        remember(dist.store, Path("/x"))
+@pytest.mark.parametrize("text", ["{}", "[1]", "null", "[", '["a", null]'])
+def test_a_damaged_list_of_other_layouts_is_replaced(dist: Dist, text: str) -> None:
+    dist.layout("app.oci", dist.manifest("old"))
+    (dist.store / "elsewhere.json").write_text(text)
+    assert prune(dist.store, 0, NOW) == Pruned(0, 0)
+    remember(dist.store, Path("/srv/app.oci"))
+    assert json.loads((dist.store / "elsewhere.json").read_text()) == ["/srv/app.oci"]
+
+
+# --- What anyone may have put there -------------------------------------------------------------
+
+HEX = "a" * 64
+DIGEST = f"sha256:{HEX}"
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    """A folder of somebody else, with what must stay."""
+    folder = tmp_path / "foreign"
+    (folder / "sha256").mkdir(parents=True)
+    for name in ("thesis.txt", HEX, f"sha256/{HEX}", "sha256/thesis.txt"):
+        (folder / name).write_text("mine")
+    return folder
+
+
+def unchanged(folder: Path) -> bool:
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return files == {"thesis.txt", HEX, f"sha256/{HEX}", "sha256/thesis.txt"}
+
+
+@pytest.mark.parametrize("link", ["oci", "oci/blobs", "oci/blobs/sha256"])
+def test_nothing_is_removed_through_a_link(tmp_path: Path, foreign: Path, link: str) -> None:
+    path = tmp_path / "dist" / link
+    if link == "oci":
+        (foreign / "blobs").symlink_to(".")
+    path.parent.mkdir(parents=True)
+    path.symlink_to(foreign / "sha256" if link.endswith("sha256") else foreign)
+    store = tmp_path / "dist/oci"
+    (store / ".inseam").write_bytes(own._OURS)
+    (store / "unused.json").write_text(json.dumps({"thesis.txt": 0, HEX: 0}))
+    os.utime(store / "unused.json", (0, 0))
+    assert prune(store, 0, NOW) == Pruned(0, 0)
+    with pytest.raises(Failure, match="is a link to .* nothing is written through links"):
+        with using(store):
+            pass
+    for name in (".inseam", "unused.json", "blobs"):
+        if (foreign / name).is_symlink() or (foreign / name).is_file():
+            (foreign / name).unlink()
+    assert unchanged(foreign)
+
+
+def test_only_files_with_the_names_of_digests_are_removed(dist: Dist, foreign: Path) -> None:
+    names = ("thesis.txt", "A" * 64, "a" * 63, f"{'a' * 64}.txt", "..a", "b" * 64)
+    for name in names[:-1]:
+        (dist.blobs / name).write_text("x")
+    (dist.blobs / names[-1]).symlink_to(foreign / "thesis.txt")
+    (dist.blobs / ("c" * 64)).mkdir()
+    os.mkfifo(dist.blobs / ("d" * 64))
+    (dist.blobs / ("e" * 64)).write_text("x")
+    before = {path.name for path in dist.blobs.iterdir()}
+    (dist.store / "unused.json").write_text(json.dumps(dict.fromkeys([*before, "../x"], 0)))
+    os.utime(dist.store / "unused.json", (0, 0))
+    assert prune(dist.store, 0, NOW) == Pruned(1, 1)
+    assert before - {path.name for path in dist.blobs.iterdir()} == {"e" * 64}
+
+
+def test_a_store_of_somebody_else_is_not_pruned(tmp_path: Path) -> None:
+    store = tmp_path / "dist/oci"
+    (store / "blobs/sha256").mkdir(parents=True)
+    (store / "blobs/sha256" / HEX).write_text("mine")
+    for _ in range(2):
+        with using(store):
+            pass
+        assert prune(store, -1, NOW) == Pruned(0, 0)
+    # One that an older version made has a lock, and gets its marker.
+    (store / ".inseam").unlink()
+    with using(store):
+        pass
+    assert prune(store, -1, NOW) == Pruned(1, 4)
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "null", "3", '{"x": null}', f'{{"{HEX}": []}}', "{", "\xff"]
+)
+def test_a_damaged_list_of_unused_blobs_is_written_again(dist: Dist, text: str) -> None:
+    (dist.blobs / HEX).write_text("x")
+    (dist.store / "unused.json").write_text(text)
+    os.utime(dist.store / "unused.json", (0, 0))
+    assert prune(dist.store, DAY, NOW) == Pruned(0, 0)
+    assert json.loads((dist.store / "unused.json").read_text()) == {HEX: NOW}
+
+
+@pytest.mark.parametrize("name", ["unused.json", "elsewhere.json", ".lock", ".inseam"])
+@pytest.mark.parametrize("kind", ["pipe", "link", "device"])
+def test_what_is_not_a_file_holds_nothing_up(
+    dist: Dist, foreign: Path, name: str, kind: str
+) -> None:
+    path = dist.store / name
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(foreign / "thesis.txt" if kind == "link" else "/dev/zero")
+    prune(dist.store, 0, NOW)
+    with using(dist.store):
+        remember(dist.store, Path("/srv/app.oci"))
+    assert (foreign / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        '{"manifests": null}',
+        '{"manifests": {}}',
+        '{"manifests": [null]}',
+        '{"manifests": [{"digest": "sha256:../../x", "mediaType": "manifest"}]}',
+        '{"manifests": [{"digest": 1}]}',
+        '{"layers": 1, "config": 1}',
+        "[]",
+        "null",
+        "[" * 100_000,
+    ],
+)
+def test_nothing_goes_if_an_index_is_damaged(dist: Dist, index: str) -> None:
+    (dist.blobs / HEX).write_text("x")
+    (dist.layout("app.oci") / "index.json").write_text(index)
+    if index == '{"manifests": null}':
+        assert prune(dist.store, -1, NOW).blobs == 1  # it refers to nothing
+        return
+    assert prune(dist.store, -1, NOW) == Pruned(0, 0)
+
+
+def test_an_index_that_refers_to_itself_ends(dist: Dist) -> None:
+    entry = {"digest": DIGEST, "mediaType": INDEX}
+    (dist.blobs / HEX).write_text(json.dumps({"manifests": [entry, entry]}))
+    dist.layout("app.oci", entry)
+    assert prune(dist.store, -1, NOW) == Pruned(0, 0)
+
+
+def test_an_index_that_is_a_pipe_is_not_waited_for(dist: Dist) -> None:
+    (dist.blobs / HEX).write_text("x")
+    folder = dist.layout("app.oci")
+    (folder / "index.json").unlink()
+    os.mkfifo(folder / "index.json")
+    assert prune(dist.store, -1, NOW) == Pruned(0, 0)

@@ -29,6 +29,7 @@ from inseam.formats.oci.documents import referrers
 from inseam.formats.oci.layout import INDEX, LAYOUT, LAYOUT_TEXT
 from inseam.formats.oci.metadata import METADATA, ImageMetadata, load_metadata, read_metadata
 from inseam.formats.tar import COPY_SIZE
+from inseam.tools.own import check_no_links, claim
 from inseam.tools.prune import remember, using
 
 _TURN = threading.Lock()
@@ -81,8 +82,9 @@ def unmark_damaged(store: Path, digests: Iterable[str]) -> list[str]:
     for digest in digests:
         path = blob_path(store, digest)
         with suppress(OSError):
-            time_ns = path.stat().st_mtime_ns
-            if _digest(path) != digest:
+            known = path.lstat()
+            time_ns = known.st_mtime_ns
+            if stat.S_ISREG(known.st_mode) and _digest(path) != digest:
                 damaged.append(digest)
                 _set_time(path, time_ns - time_ns % _SECOND + (_mark(digest) + 1) % _SECOND)
     return damaged
@@ -171,8 +173,9 @@ def _export(
     wanted = blobs_of(image)
     copied = []
     try:
+        claim(store)
         for folder in (store / BLOBS, layout):
-            _check_no_links(folder, store.parent)
+            check_no_links(folder, store.parent)
             folder.mkdir(parents=True, exist_ok=True)
             _remove_leftovers(folder)
         with using(store):
@@ -201,20 +204,6 @@ def _export(
             " remove it."
         ) from error
     return copied
-
-
-def _check_no_links(folder: Path, dist: Path) -> None:
-    """Raises Failure if a link below `dist` would make `folder` lie elsewhere."""
-    for path in (folder, *folder.parents):
-        if path == dist:
-            return
-        if path.is_symlink():
-            raise Failure(
-                f"{path} is a link to {os.readlink(path)}, and nothing is written through links."
-                f" Remove {path}."
-            )
-        if dist not in path.parents:
-            return
 
 
 def _megabytes(sizes: Iterable[int | None]) -> int:
@@ -289,7 +278,7 @@ def _write_layout(
         content = inputs.document(name)
         if content is None:
             raise Failure(f"{image.target}: {name} is not among the inputs. Package it again.")
-        _check_no_links((layout / name).parent, store.parent)
+        check_no_links((layout / name).parent, store.parent)
         (layout / name).parent.mkdir(exist_ok=True)
         _update(layout / name, content)
 

@@ -7,6 +7,7 @@ import math
 import re
 from typing import Sequence
 
+from inseam.formats.numbers import whole_number
 from inseam.formats.oci.config import Healthcheck
 from inseam.formats.oci.documents import ImageDocument
 from inseam.formats.oci.metadata import RunHints
@@ -76,12 +77,13 @@ def _security(user: str) -> str:
     uid, _, gid = user.partition(":")
     lines = ["allowPrivilegeEscalation: false", "capabilities: {drop: [ALL]}"]
     lines.append("readOnlyRootFilesystem: true")
-    if uid.isdigit():
+    number, group = whole_number(uid), whole_number(gid)
+    if number is not None:
         # On OpenShift, leave both out: it chooses a user, in group 0.
-        lines.append(f"runAsNonRoot: {str(int(uid) > 0).lower()}")
-        lines.append(f"runAsUser: {int(uid)}")
-    if gid.isdigit():
-        lines.append(f"runAsGroup: {int(gid)}")
+        lines.append(f"runAsNonRoot: {str(number > 0).lower()}")
+        lines.append(f"runAsUser: {number}")
+    if group is not None:
+        lines.append(f"runAsGroup: {group}")
     return "securityContext:\n" + "".join(f"  {line}\n" for line in lines)
 
 

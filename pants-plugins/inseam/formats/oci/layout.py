@@ -10,6 +10,7 @@ from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 from inseam.formats.failure import Failure
 from inseam.formats.oci.descriptor import Descriptor, blob_path, check_digest, parse_descriptor
 from inseam.formats.oci.layer import Layer
+from inseam.formats.regular import read_regular
 
 INDEX = "index.json"
 LAYOUT = "oci-layout"
@@ -25,6 +26,9 @@ CONTAINERD_NAME = "io.containerd.image.name"
 # Annotations of a layer's descriptor.
 LAYER_NAME = "org.inseam.layer"
 LAYER_SIZE = "org.inseam.uncompressed-size"
+
+
+LARGEST_DOCUMENT = 64 << 20  # bytes of a manifest, an index or a configuration
 
 
 def digest_of(content: bytes) -> str:
@@ -117,7 +121,7 @@ def read_blob(folder: Path, digest: str) -> bytes:
     check_digest(digest, f"a digest in {folder}")
     path = blob_path(folder, digest)
     try:
-        content = path.read_bytes()
+        content = read_regular(path, LARGEST_DOCUMENT, follow=True)
     except OSError as error:
         raise Failure(
             f"The image in {folder} is incomplete: {path} cannot be read ({error.strerror})."

@@ -12,6 +12,7 @@ from inseam.formats.oci.config import Runtime, parse_runtime
 from inseam.formats.oci.descriptor import Descriptor, check_digest
 from inseam.formats.oci.documents import DocumentEntry, document_value, parse_document
 from inseam.formats.oci.layer import Layer, layer_value, parse_layer
+from inseam.formats.schema import is_string, list_of
 
 METADATA = "image.json"
 
@@ -149,6 +150,9 @@ def _parse(data: Any, what: str) -> ImageMetadata:
         fields.pop("compressed_size", None)
         fields.pop("uncompressed_size", None)
         for name in ("references", "left_out_modules", "left_out_packages"):
+            # A text would be a tuple of its letters.
+            if not list_of(is_string)(fields.get(name, [])):
+                raise Failure(f"{what} does not describe an image: `{name}` is not a list of texts")
             fields[name] = tuple(fields.get(name, ()))
         fields["documents"] = tuple(
             parse_document(one, what) for one in fields.get("documents", ())

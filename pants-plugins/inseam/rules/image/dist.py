@@ -40,6 +40,7 @@ from inseam.compat import (
 from inseam.formats.failure import Failure
 from inseam.formats.oci.descriptor import BLOBS, blob_path
 from inseam.formats.oci.metadata import ImageMetadata
+from inseam.formats.regular import read_regular
 from inseam.rules.base.base import Base
 from inseam.rules.image.base import BaseOciRequest, base_oci
 from inseam.rules.image.build import Packaged, PackagedRequest, packaged_image
@@ -82,7 +83,7 @@ def _is_exported(layout: Path, store: Path, image: Packaged) -> bool:
     """Whether a layout already says what these files say, and has all its blobs."""
     try:
         if any(
-            (layout / path).read_bytes() != content
+            read_regular(layout / path, len(content)) != content
             for path, content in image.files.items()
             if not path.startswith(f"{BLOBS}/")
         ):

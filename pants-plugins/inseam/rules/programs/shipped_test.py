@@ -9,34 +9,34 @@ from pants.engine.fs import FileContent
 from inseam.rules.programs import modules as rules_programs
 from inseam.rules.programs.modules import program_names, program_sources
 
-IMAGE = """
-    distribution failure files records oci/config oci/descriptor oci/documents oci/layer oci/layout
-    oci/metadata
+FILES = "files foreign_text regular"
+IMAGE = f"""
+    distribution failure {FILES} records oci/config oci/descriptor oci/documents oci/layer
+    oci/layout oci/metadata schema
 """
-STORE = f"{IMAGE} tools/prune tools/store tar"
+STORE = f"{IMAGE} tools/own tools/prune tools/store tar"
 ENGINES = f"{STORE} tools/client tools/docker tools/load tools/podman oci/reference"
-PYTHON = "cpython failure files python/bytecode python/venv tar"
+PYTHON = f"cpython failure {FILES} python/bytecode python/venv tar"
 CONFLICTS = f"{PYTHON} python/conflicts python/entry_point python/installed python/sources"
-LAYER = "distribution failure files oci/descriptor oci/layer tar"
+LAYER = f"distribution failure {FILES} oci/descriptor oci/layer tar"
 FOLDER = "failure folder foreign_text regular tar"
-INDEX = """
+INDEX = f"""
     debian/archive debian/control debian/index debian/mirror debian/package debian/release
-    debian/signature debian/suite debian/version download failure files foreign_text numbers
-    schema tar
+    debian/signature debian/suite debian/version download failure {FILES} numbers schema tar
 """
 
 # The modules of `formats` by program. Whoever adds one says here that its edits may make those
 # results again: of `rootfs` for every base, of `install_wheel` for every wheel.
 FORMATS = {
-    "build_tools": """
+    "build_tools": f"""
         debian/alternatives debian/archive debian/control debian/deb debian/libraries
-        debian/package debian/relations debian/version elf failure files foreign_text
+        debian/package debian/relations debian/version elf failure {FILES}
         glibc names numbers python/archive python/installed
         rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter
         rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/start rootfs/stdlib
         rootfs/system_files cpython schema tar untar
     """,
-    "build_wheel": f"{FOLDER} elf files limits tools/bubblewrap tools/confined tools/nobody"
+    "build_wheel": f"{FOLDER} elf {FILES} limits tools/bubblewrap tools/confined tools/nobody"
     " tools/processes tools/root tools/supervised tools/system_calls tools/unconfined"
     " python/build_environment python/build_result python/frontend python/repack python/requires"
     " python/source rootfs/start rootfs/unpacked untar",
@@ -45,26 +45,26 @@ FORMATS = {
     "check_layers": CONFLICTS,
     "code": f"{PYTHON} {LAYER} compression python/code python/entry_point python/installed"
     " python/launchers python/servers python/sources python/standard python/stdlib",
-    "compile_programs": "failure files python/bytecode python/module_archive tar",
+    "compile_programs": f"failure {FILES} python/bytecode python/module_archive tar",
     "compile_rootfs": "cpython debian/archive debian/control debian/package debian/version failure"
-    " files foreign_text python/bytecode python/installed rootfs/bytecode rootfs/metadata schema"
+    f" {FILES} python/bytecode python/installed rootfs/bytecode rootfs/metadata schema"
     " tar",
     "compile_stdlib": f"{LAYER} oci/flatten python/base_bytecode python/bytecode",
     "compress": f"{LAYER} compression",
     "data": f"{PYTHON} {LAYER} python/sources",
     "export": STORE,
-    "fetch_archive": "download failure files locked_file numbers",
+    "fetch_archive": f"download failure {FILES} locked_file numbers",
     "fetch_checkout": "failure foreign_text names python/checkout python/git python/repository"
     " python/source_tree regular tar",
     "fetch_deb": f"{INDEX} debian/fetch debian/sources",
-    "fetch_indexed": "download failure files locked_file numbers python/index_page",
-    "fetch_wheel": "download failure files locked_file numbers",
-    "find_files": "download failure files numbers python/index_page",
+    "fetch_indexed": f"download failure {FILES} locked_file numbers python/index_page",
+    "fetch_wheel": f"download failure {FILES} locked_file numbers",
+    "find_files": f"download failure {FILES} numbers python/index_page",
     "find_packages": f"{INDEX} debian/libraries",
     "install_programs": "failure",
     "install_wheel": f"{PYTHON} distribution elf python/standard python/wheel"
     " python/wheel_facts python/checked_wheel python/wheel_tree records",
-    "interpreter": f"{FOLDER} cpython elf files oci/flatten python/bytecode python/module_archive"
+    "interpreter": f"{FOLDER} cpython elf {FILES} oci/flatten python/bytecode python/module_archive"
     " rootfs/links rootfs/slim rootfs/start rootfs/tree",
     "load": ENGINES,
     "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
@@ -75,17 +75,17 @@ FORMATS = {
     " foreign_text oci/reference schema",
     "push": f"{STORE} tools/attachments tools/push tools/registry oci/reference",
     "rebase": f"{STORE} foreign_text numbers oci/assemble oci/foreign oci/rebase schema",
-    "rootfs": """
+    "rootfs": f"""
         cpython debian/alternatives debian/archive debian/control debian/deb debian/libraries
-        debian/package debian/relations debian/version elf failure files foreign_text
+        debian/package debian/relations debian/version elf failure {FILES}
         glibc names numbers python/archive python/installed
         rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter
         rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/stdlib
         rootfs/system_files schema tar untar
     """,
     "run_image": f"{ENGINES} tools/run",
-    "unpack": "failure files",
-    "wheel_requires": "failure files python/requires",
+    "unpack": f"failure {FILES}",
+    "wheel_requires": f"failure {FILES} python/requires",
 }
 # Those whose arguments are all positional; the others read theirs with `arguments`.
 WITHOUT_OPTIONS = (

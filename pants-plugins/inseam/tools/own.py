@@ -1,0 +1,98 @@
+"""Says what in a folder of artifacts is Inseam's own: nothing else is written to or removed there.
+
+Anyone may have been in that folder. So links are not followed, and a store from which blobs are
+removed has a marker, which it got when it was made.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator
+
+from inseam.formats.failure import Failure
+from inseam.formats.files import write_whole
+from inseam.formats.oci.descriptor import BLOBS
+from inseam.formats.regular import read_regular
+
+LOCK = ".lock"
+MARKER = ".inseam"
+_OURS = b"Blobs of images; `./pants package` removes those that no image refers to any more.\n"
+_FOREIGN = b"Blobs of images; some of them were here before Inseam, so none is ever removed.\n"
+_OPEN = os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def check_no_links(folder: Path, dist: Path) -> None:
+    """Raises Failure if a link below `dist` would make `folder` lie elsewhere."""
+    for path in (folder, *folder.parents):
+        if path == dist:
+            return
+        if path.is_symlink():
+            raise Failure(
+                f"{path} is a link to {os.readlink(path)}, and nothing is written through links."
+                f" Remove {path}."
+            )
+        if dist not in path.parents:
+            return
+
+
+def claim(store: Path) -> None:
+    """Makes a store, and marks it as one of ours unless it is somebody else's."""
+    check_no_links(store / BLOBS, store.parent)
+    marker = store / MARKER
+    if _is_regular(marker):
+        return
+    # One of an older version has a lock, but no marker.
+    ours = not os.path.lexists(store / "blobs") or _is_regular(store / LOCK)
+    store.mkdir(parents=True, exist_ok=True)
+    write_whole(marker, _OURS if ours else _FOREIGN)
+
+
+def is_ours(store: Path) -> bool:
+    """Whether a store has our marker, which this user wrote."""
+    marker = store / MARKER
+    try:
+        return read_regular(marker, 1000) == _OURS and marker.lstat().st_uid == os.geteuid()
+    except (OSError, Failure):
+        return False
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+@contextmanager
+def locked(store: Path, operation: int) -> Iterator[None]:
+    """Holds the lock of a store; operation: as of `fcntl.flock`.
+
+    What is not a file in its place, such as a link or a pipe, is replaced.
+    """
+    path = store / LOCK
+    if os.path.lexists(path) and not _is_regular(path):
+        path.unlink()
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | _OPEN, 0o644)
+    try:
+        fcntl.flock(file, operation)
+        yield
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def opened_blobs(store: Path) -> Iterator[int]:
+    """The descriptor of the folder of a store's blobs; raises OSError if a link leads to it."""
+    at = os.open(store, os.O_RDONLY | os.O_DIRECTORY | _OPEN)
+    try:
+        for part in BLOBS.split("/"):
+            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | _OPEN, dir_fd=at)
+            os.close(at)
+            at = below
+        yield at
+    finally:
+        os.close(at)
