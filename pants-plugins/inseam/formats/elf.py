@@ -8,6 +8,7 @@ from typing import Union
 # Bytes of a file, or a view of a file that is mapped into memory.
 Data = Union[bytes, memoryview]
 
+_MOST_TEXTS = 4000  # the largest programs need some hundreds of libraries
 _LONGEST = 4096  # bytes of a text that is read, with the zero at its end: PATH_MAX
 
 PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
@@ -86,10 +87,14 @@ def _texts(data: Data, wanted: int, interpreter: bool) -> tuple[str, ...]:
             break
         tags.append((tag, value))
     strings = [value for tag, value in tags if tag == DT_STRTAB]
+    values = [value for tag, value in tags if tag == wanted]
+    if len(values) > _MOST_TEXTS:
+        raise ValueError(f"an ELF file with more than {_MOST_TEXTS} names")
     for address, size, offset in loads:
         if strings and address <= strings[0] < address + size:
             start = strings[0] - address + offset
-            found += [_text(data, start + value) for tag, value in tags if tag == wanted]
+            found += [_text(data, start + value) for value in values]
+            break
     return tuple(found)
 
 

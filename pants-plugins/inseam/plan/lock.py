@@ -230,7 +230,8 @@ def reachable(
         seen.add(name)
         for item in items.get(name, ()):
             if item.needs is None:
-                queue, items_left = [*queue, *items_left], ()
+                queue += items_left
+                items_left = ()
             else:
                 queue += [canonicalize_name(_requirement(text).name) for text in item.needs]
     return tuple(item for name in sorted(seen) for item in items.get(name, ()))
