@@ -18,7 +18,7 @@ from pathlib import Path
 
 from inseam.formats.arguments import ArgumentParser
 from inseam.formats.compression import LAYER_TYPES
-from inseam.formats.python.code import write_code
+from inseam.formats.python.code import CodeRequest, write_code
 from inseam.formats.python.entry_point import parse_entry_point
 
 
@@ -37,12 +37,14 @@ def main(argv: list[str]) -> None:
     options = parser.parse_args(argv)
     write_code(
         options.sources,
-        options.folder,
         options.out,
-        entry_points=options.entry_point,
-        console_scripts=options.console_scripts,
-        scripts=options.script,
-        missing=options.missing,
-        writable_dirs=options.writable_dir,
-        format=options.format,
+        CodeRequest(
+            folder=options.folder,
+            entry_points=tuple(options.entry_point),
+            console_scripts=options.console_scripts,
+            scripts=tuple(options.script),
+            missing=tuple(options.missing),
+            writable_dirs=tuple(options.writable_dir),
+            format=options.format,
+        ),
     )

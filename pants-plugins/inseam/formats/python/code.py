@@ -10,7 +10,7 @@ of an archive. Three files hold them: `code.tar` has all fragments in the order 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,62 +67,83 @@ class Code(NamedTuple):
     blob: bytes
 
 
-def write_code(
-    sources: Path,
-    folder: str,
-    out: Path,
-    *,
-    entry_points: Iterable[EntryPoint] = (),
-    console_scripts: bool = False,
-    scripts: Iterable[EntryPoint] = (),
-    missing: Iterable[str] = (),
-    writable_dirs: Iterable[str] = (),
-    format: str = "gzip",
-) -> None:
-    """Writes the fragments of the files below `sources`, all of which are in its `folder`, to the
-    folder `out`.
+class CodeRequest(NamedTuple):
+    """What to make of some first-party files."""
 
-    entry_points: must be there if their modules are among the sources. console_scripts: whether
-    there is a fragment with the console scripts of all entry points, and of `scripts`, which belong
-    to distributions, and `writable_dirs`, each as "<uid>:<path>". missing: modules of
-    the standard library that the base lacks. format: "gzip" or "zstd".
+    folder: str = ""
+    """The one that all of them are in, "" for the top; its entries become fragments."""
+    entry_points: tuple[EntryPoint, ...] = ()
+    """They must be there if their modules are among the files."""
+    console_scripts: bool = False
+    """Whether to make console scripts of all entry points, and of `scripts`, and the directories
+    in `writable_dirs`."""
+    scripts: tuple[EntryPoint, ...] = ()
+    """Those of distributions."""
+    missing: tuple[str, ...] = ()
+    """Modules of the standard library that the base does not have."""
+    writable_dirs: tuple[str, ...] = ()
+    """Directories that the service may write to, as "<uid>:<path>"."""
+    format: str = "gzip"
+    """How the blob is compressed: "gzip" or "zstd"."""
+
+
+def write_code(sources: Path, out: Path, request: CodeRequest) -> None:
+    """Writes the fragments of the files below `sources` to the folder `out`.
 
     Raises Failure for an entry point that is missing, for a module that the standard library hides
     or lacks, and for a file that no layer can hold.
     """
     files = dict(files_below(sources))
-    entry_points = tuple(entry_points)
-    for entry_point in entry_points:
+    for entry_point in request.entry_points:
         check_entry_point(entry_point, files)
     check_names(files)
-    check_imports(files, missing)
-    top = f"{APP}/{folder}".rstrip("/")
+    check_imports(files, request.missing)
     try:
-        members = with_directories(source_members(files))
-        extras = with_directories(
-            [
-                *(
-                    script_member(one.console_script, script_of(one))
-                    for one in (*entry_points, *scripts)
-                ),
-                *map(_writable, writable_dirs),
-            ]
-        )
+        groups = _grouped(with_directories(source_members(files)), request.folder)
+        if request.console_scripts:
+            _add_scripts(groups, with_directories(_script_members(request)))
     except TarError as error:
         raise Failure(str(error)) from error
+    texts = {path: [text for one in group for text in entry(one)] for path, group in groups.items()}
+    texts[_END] = [END_OF_ARCHIVE]
+    fragments = _write_fragments(texts, out, request.format)
+    write_whole(out / CODE_IMPORTS, json.dumps(several_at_once(files)).encode())
+    write_whole(out / CODE_INDEX, json.dumps(fragments, separators=(",", ":")).encode())
+
+
+def _grouped(members: Iterable[Member], folder: str) -> dict[str, list[Member]]:
+    """The members of each fragment, by the path that it begins with."""
+    top = f"{APP}/{folder}".rstrip("/")
     groups: dict[str, list[Member]] = {APP: []}
     for member in members:
         inner = member.path[len(top) + 1 :]
         path = f"{top}/{inner.partition('/')[0]}" if inner else member.path
         groups.setdefault(path, []).append(member)
     groups[APP] = groups[APP] or [_FOLDER]
-    for member in extras if console_scripts else ():
+    return groups
+
+
+def _script_members(request: CodeRequest) -> list[Member]:
+    """Console scripts, and directories that the service may write to."""
+    scripts = (*request.entry_points, *request.scripts)
+    return [
+        *(script_member(one.console_script, script_of(one)) for one in scripts),
+        *map(_writable, request.writable_dirs),
+    ]
+
+
+def _add_scripts(groups: dict[str, list[Member]], members: Iterable[Member]) -> None:
+    for member in members:
         if member.path != APP:
             first, _, rest = member.path.partition("/")
             path = f"{APP}/{rest.partition('/')[0]}" if first == APP else first
             groups.setdefault(path, []).append(member)
-    texts = {path: [text for one in group for text in entry(one)] for path, group in groups.items()}
-    texts[_END] = [END_OF_ARCHIVE]
+
+
+def _write_fragments(
+    texts: Mapping[str, Iterable[bytes]], out: Path, format: str
+) -> list[CodeFragment]:
+    """Writes the tar and the blob; returns which bytes of both each fragment is."""
     fragments = []
     with whole(out / CODE_TAR) as tar_file, whole(out / CODE_BLOB) as blob_file:
         tar, blob = HashingWriter(tar_file), HashingWriter(blob_file)
@@ -134,8 +155,7 @@ def write_code(
                 compressor.write(part)
             compressor.end()
             fragments.append(CodeFragment(path, start, tar.size, blob_start, blob.size))
-    write_whole(out / CODE_IMPORTS, json.dumps(several_at_once(files)).encode())
-    write_whole(out / CODE_INDEX, json.dumps(fragments, separators=(",", ":")).encode())
+    return fragments
 
 
 def _writable(text: str) -> Member:

@@ -22,6 +22,7 @@ from inseam.formats.python.code import (
     CODE_INDEX,
     CODE_TAR,
     Code,
+    CodeRequest,
     merge_code,
     no_code,
     write_code,
@@ -64,11 +65,12 @@ def merged(
         for name in paths:
             (part / "sources" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(sources / name, part / "sources" / name)
-        write_code(part / "sources", below, part / "out", entry_points=entry_points)
+        write_code(
+            part / "sources", part / "out", CodeRequest(below, entry_points=tuple(entry_points))
+        )
         codes.append(read_code(part / "out"))
-    write_code(
-        folder / "none", "", folder / "scripts", entry_points=entry_points, console_scripts=True
-    )
+    scripts = CodeRequest(entry_points=tuple(entry_points), console_scripts=True)
+    write_code(folder / "none", folder / "scripts", scripts)
     return merge_code([*codes, read_code(folder / "scripts")])
 
 
@@ -213,7 +215,7 @@ def test_the_fragments_make_the_layer_that_is_written_at_once(
 
 
 def test_where_there_is_no_code_there_is_its_folder(tmp_path: Path) -> None:
-    write_code(tmp_path / "none", "", tmp_path / "out")
+    write_code(tmp_path / "none", tmp_path / "out", CodeRequest())
     tar, blob = merge_code([read_code(tmp_path / "out")])
     assert tar == no_code() == gzip.decompress(blob)
     assert set(read_layer(tar)) == {"app"}
@@ -222,8 +224,8 @@ def test_where_there_is_no_code_there_is_its_folder(tmp_path: Path) -> None:
 def test_fragments_without_console_scripts_do_not_depend_on_entry_points(tmp_path: Path) -> None:
     write_sources(tmp_path / "sources", {"kit/http.py": b"x = 1\n"})
     entry_point = EntryPoint("entrypoint", "shop.server", "main")
-    write_code(tmp_path / "sources", "", tmp_path / "one")
-    write_code(tmp_path / "sources", "", tmp_path / "other", entry_points=[entry_point])
+    write_code(tmp_path / "sources", tmp_path / "one", CodeRequest())
+    write_code(tmp_path / "sources", tmp_path / "other", CodeRequest(entry_points=(entry_point,)))
     assert tree(tmp_path / "one") == tree(tmp_path / "other")
 
 
@@ -234,7 +236,7 @@ def test_zstd_makes_the_same_layer(tmp_path: Path) -> None:
     codes = {}
     for format in ("gzip", "zstd"):
         out = tmp_path / format
-        write_code(tmp_path / "sources", "", out, console_scripts=True, format=format)
+        write_code(tmp_path / "sources", out, CodeRequest(console_scripts=True, format=format))
         codes[format] = read_code(out)
     assert codes["gzip"].tar == codes["zstd"].tar
     decompressor = import_module("zstandard").ZstdDecompressor()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,6 +95,28 @@ def _build_command(options: DockerOptions) -> list[str]:
     return command
 
 
+async def _environment(docker: DockerBinary, names: Iterable[str]) -> dict[str, str]:
+    """The environment of the engine's client."""
+    variables = await environment_vars_subset(EnvironmentVarsRequest(names), **implicitly())
+    env = {**docker.extra_env, **variables}
+    paths = [found["PATH"] for found in (docker.extra_env, variables) if "PATH" in found]
+    if paths:
+        env["PATH"] = os.pathsep.join(paths)
+    return env
+
+
+def _process(docker: DockerBinary, env: Mapping[str, str], arguments: Iterable[str]) -> Process:
+    """A run of the engine's client, whose result holds for one session."""
+    arguments = list(arguments)
+    return Process(
+        [docker.path, *arguments],
+        description=f"Run docker {arguments[0]}",
+        env=env,
+        immutable_input_digests=docker.extra_input_digests,
+        cache_scope=ProcessCacheScope.PER_SESSION,
+    )
+
+
 @rule(desc="Put layers into the Docker engine", level=LogLevel.DEBUG)
 async def engine_image(
     request: EngineImageRequest,
@@ -101,13 +124,7 @@ async def engine_image(
     options: DockerOptions,
     options_env_aware: DockerOptions.EnvironmentAware,
 ) -> StartImage:
-    variables = await environment_vars_subset(
-        EnvironmentVarsRequest(options_env_aware.env_vars), **implicitly()
-    )
-    env = {**docker.extra_env, **variables}
-    paths = [found["PATH"] for found in (docker.extra_env, variables) if "PATH" in found]
-    if paths:
-        env["PATH"] = os.pathsep.join(paths)
+    env = await _environment(docker, options_env_aware.env_vars)
     tars = [layer.tar for layer in request.layers]
     dockerfile = "\n".join([f"FROM {request.start}", *layer_instructions(tars), ""])
     diff_ids = [layer.layer.diff_id for layer in request.layers]
@@ -116,44 +133,23 @@ async def engine_image(
     # Podman would keep it by that name anyway, and looks for a shorter one in registries, too.
     host = "localhost/" if getattr(docker, "is_podman", False) else ""
     tag = f"{host}{request.name}:{version}"
-    found = await execute_process(
-        Process(
-            [docker.path, "image", "inspect", "--format={{.Id}}", tag],
-            description=f"Look for {tag} in the Docker engine",
-            env=env,
-            immutable_input_digests=docker.extra_input_digests,
-            cache_scope=ProcessCacheScope.PER_SESSION,
-            level=LogLevel.DEBUG,
-        ),
-        **implicitly(),
-    )
-    if found.exit_code == 0:
+    look = _process(docker, env, ["image", "inspect", "--format={{.Id}}", tag])
+    look = replace(look, description=f"Look for {tag} in the Docker engine", level=LogLevel.DEBUG)
+    if (await execute_process(look, **implicitly())).exit_code == 0:
         return StartImage(tag)
     file = await written({"Dockerfile": dockerfile.encode()})
     layers = await concurrently(only_file(layer, f"{layer.name}.tar") for layer in request.layers)
     context = await merge_digests(MergeDigests([*layers, file]))
     # A folder's name of its own, for the reason that is given for the `context_root` of `#image`.
     folder = await add_prefix(AddPrefix(context, version))
-    built = await execute_process(
-        # Not DockerBinary.build_image, whose parameters are others in each version of Pants.
-        Process(
-            [
-                docker.path,
-                *_build_command(options),
-                "--tag",
-                tag,
-                "--file",
-                f"{version}/Dockerfile",
-                version,
-            ],
-            description=f"Build {tag} in the Docker engine",
-            env=env,
-            input_digest=folder,
-            immutable_input_digests=docker.extra_input_digests,
-            cache_scope=ProcessCacheScope.PER_SESSION,
-        ),
-        **implicitly(),
+    # Not DockerBinary.build_image, whose parameters are others in each version of Pants.
+    build = [*_build_command(options), "--tag", tag, "--file", f"{version}/Dockerfile", version]
+    process = replace(
+        _process(docker, env, build),
+        description=f"Build {tag} in the Docker engine",
+        input_digest=folder,
     )
+    built = await execute_process(process, **implicitly())
     if built.exit_code != 0:
         raise Failure(
             f"{request.of}: `docker build` of {tag} failed. Check that the Docker Engine is running"

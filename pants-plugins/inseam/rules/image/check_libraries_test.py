@@ -153,7 +153,7 @@ def likely(run: Any) -> LikelyPackages:
     )  # fmt: skip
     request = LikelyPackagesRequest(Address("base"), "linux/amd64", ("libgomp.so.1", "odd.so"))
     options = SimpleNamespace(debian_allow_expired=False)
-    mocks = {
+    mocks: dict[Any, Any] = {
         locked_base: lambda *_: base,
         environment_vars_subset: lambda *_: EnvironmentVars(),
         executed_on_host: run,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Iterable
 
 import pytest
-from pants.engine.fs import Digest, DigestContents
+from pants.engine.fs import DigestContents
 from pants.engine.rules import collect_rules
 from pants.engine.unions import UnionRule
 from pants.testutil.rule_runner import QueryRule, RuleRunner
@@ -94,12 +95,11 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     return Registry(tmp_path_factory.mktemp("seam") / "registry")
 
 
-def repository(registry: Registry, *more: object) -> RuleRunner:
+def repository(registry: Registry, more: Iterable[object] = ()) -> RuleRunner:
     runner = rule_runner(
-        *more,
         QueryRule(Packaged, [PackagedRequest]),
         QueryRule(Exported, [ExportRequest]),
-        QueryRule(DigestContents, [Digest]),
+        more=more,
     )
     set_options(runner, env=client_env(registry))
     write_repository(runner, registry)
@@ -120,7 +120,7 @@ def repository(registry: Registry, *more: object) -> RuleRunner:
 
 @pytest.fixture(scope="module")
 def runner(registry: Registry) -> RuleRunner:
-    return repository(registry, *backend())
+    return repository(registry, backend())
 
 
 def test_a_document_of_a_backend_is_written_attached_and_kept(

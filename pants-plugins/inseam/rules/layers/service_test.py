@@ -476,7 +476,7 @@ def test_what_is_no_lock_is_refused(runner: RuleRunner) -> None:
     runner.write_files({"services.lock": "greet==1.0\n"})
     refused(
         runner,
-        "services.lock is not a usable requirements file with hashes: line 1 (greet==1.0) has no",
+        "services.lock is not a usable requirements file with hashes: line 1 ('greet==1.0') has no",
         "generate-lockfiles --resolve=services",
     )
     runner.write_files({"services.lock": "{}\n"})
