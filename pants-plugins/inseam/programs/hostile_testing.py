@@ -222,7 +222,12 @@ class Host:
             "system": {
                 path: _shallow(path) for path in ("/", "/etc", "/usr", "/dev", "/dev/shm", "/root")
             },
-            "mounts": _lines("/proc/self/mountinfo"),
+            # Containers of other tests come and go beside this one.
+            "mounts": [
+                line
+                for line in _lines("/proc/self/mountinfo")
+                if not {"/var/lib/docker", "/run/docker"}.intersection(_folders(line.split()[4]))
+            ],
             "kernel": {
                 name: _lines(f"/proc/sys/{name}")
                 for name in ("kernel/panic", "kernel/core_pattern", "kernel/hostname")
@@ -259,6 +264,11 @@ def _tree(folder: Path) -> dict[str, object]:
         digest = hashlib.sha256(content).hexdigest()
         found[str(path)] = (known.st_mode, known.st_uid, known.st_mtime_ns, link, digest)
     return found
+
+
+def _folders(path: str) -> set[str]:
+    """A path, and the folders that it is in."""
+    return {path, *map(str, Path(path).parents)}
 
 
 def _shallow(path: str) -> list[tuple[str, int, int]]:
