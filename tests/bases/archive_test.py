@@ -14,6 +14,7 @@ import pytest
 
 from bases.roots import fetched, locked, made, printed
 from inseam.formats.debian.facts import glibc_of
+from inseam.formats.glibc import parse_glibc
 from inseam.formats.python.archive import interpreter_path
 
 VERSION = ".".join(map(str, sys.version_info[:3]))
@@ -54,7 +55,7 @@ def test_a_base_runs_the_python_of_an_archive(tmp_path: Path) -> None:
     # It has the shared libraries that a CPython from sources needs.
     packages = tuple(package for package in locked("trixie") if "python" not in package.name)
     here = platform.libc_ver()[1]
-    if tuple(map(int, here.split("."))) > tuple(map(int, glibc_of(packages).split("."))):
+    if parse_glibc(here) > glibc_of(packages):
         pytest.skip(f"this machine's CPython was built for glibc {here}")
     sha256 = archive(tmp_path / "cpython.tar.gz")
     interpreter = interpreter_path(VERSION)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
-
-T = TypeVar("T")
+from typing import Any
 
 WITHIN = 60  # seconds; on an idle machine it is milliseconds
 
 
-def eventually(value: Callable[[], T], wanted: T) -> None:
+def eventually(value: Callable[[], Any], wanted: Any) -> None:
     """Returns when a value is the wanted one; fails if it has not been for a minute.
 
     Asserting it at one instant would see what is about to end: the engine's own health probe, a

@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from inseam.formats.oci.metadata import read_metadata
-from inseam.tools.prune import LOCK
+from inseam.tools.own import LOCK
 from inseam.tools.store import blobs_of, missing
 from oci import tiny
 from oci.programs import call, command, environment, run_program

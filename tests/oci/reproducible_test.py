@@ -12,7 +12,7 @@ from typing import Mapping
 import pytest
 
 from inseam.programs.program_testing import SURROUNDINGS
-from inseam.tools.prune import LOCK
+from inseam.tools.own import LOCK
 from oci.programs import environment, run_program, search_path
 
 MINOR = "3.11"

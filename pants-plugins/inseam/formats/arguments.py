@@ -11,7 +11,7 @@ from inseam.formats.failure import Failure
 class ArgumentParser(argparse.ArgumentParser):
     """argparse's, which raises Failure where that prints its usage and exits.
 
-    Rules call the programs, so whoever reads the message did not write the arguments.
+    Rules call the programs, so the reader of the message did not write the arguments.
     """
 
     def error(self, message: str) -> NoReturn:

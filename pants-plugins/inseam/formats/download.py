@@ -28,7 +28,7 @@ from inseam.formats.numbers import whole_number
 SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 TIMEOUT = 60.0  # seconds without a byte
 SLOWEST = 10_000  # bytes a second at which, on the whole, a server has to send
-LARGEST = 8 << 30  # bytes of a file whose size nobody knows
+LARGEST = 8 << 30  # bytes of a file whose size is not known
 ATTEMPTS = 4  # per URL
 FIRST_DELAY = 0.5  # seconds before the second attempt; doubled for each further one
 LONGEST_DELAY = 60.0  # seconds that a server may ask to wait before the next attempt

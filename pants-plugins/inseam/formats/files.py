@@ -18,7 +18,7 @@ _MOST_DIGITS = 20  # of a whole number of 64 bits with its sign
 def temporary_name(path: Path) -> Path:
     """A new name beside `path`, for what will be moved there.
 
-    Nobody can guess it, and it says which process uses it (`store` removes what a dead one left).
+    It cannot be guessed, and it says which process uses it (`store` removes what a dead one left).
     """
     return path.with_name(f".{path.name[:50]}.{os.getpid()}.{os.urandom(8).hex()}")
 

@@ -169,7 +169,7 @@ def _pax(records: Iterable[tuple[str, str]]) -> bytes:
 
 
 def _with_charset(records: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The records, after one that says so if a value is no UTF-8."""
+    """The records, after one that says so if a value is not UTF-8."""
     found = list(records)
     if any("\udc80" <= letter <= "\udcff" for _, value in found for letter in value):
         found.insert(0, ("hdrcharset", "BINARY"))

@@ -9,6 +9,7 @@ from typing import Any, Callable
 import pytest
 
 from inseam.formats.failure import Failure, without_credentials
+from inseam.formats.glibc import GlibcVersion
 from inseam.formats.growth_testing import check_growth
 from inseam.formats.python.repository import parse_revision
 from inseam.plan.lock import _marker, _requirement, closure, reachable
@@ -19,7 +20,7 @@ from inseam.plan.python_lock import Artifact, Distribution, Part, PythonLock
 from inseam.plan.toml import read_toml
 
 PLACE = LockPlace("x/x.lock", "x", ("https://index.invalid/simple",))
-PLATFORM = PythonPlatform("amd64", "3.11.2", (2, 36))
+PLATFORM = PythonPlatform("amd64", "3.11.2", GlibcVersion(2, 36))
 HASH = "a" * 64
 PINNED = f"a==1.0 --hash=sha256:{HASH}"
 
@@ -111,7 +112,12 @@ def test_locks_in_toml(shape: Callable[[int], str]) -> None:
 
 
 def pex(**fields: Any) -> str:
-    item = {"project_name": "a", "version": "1", "requires_dists": [], "requires_python": None}
+    item: dict[str, Any] = {
+        "project_name": "a",
+        "version": "1",
+        "requires_dists": [],
+        "requires_python": None,
+    }
     item["artifacts"] = [{"url": "https://h.invalid/a-1.zip", "algorithm": "sha256", "hash": HASH}]
     return json.dumps({"locked_resolves": [{"locked_requirements": [{**item, **fields}]}]})
 

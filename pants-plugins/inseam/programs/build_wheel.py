@@ -60,7 +60,7 @@ _ENV = {
     "TZ": "UTC",
 }
 # Debian's links `cc` and `c++` are made by scripts that do not run here. Debug information would
-# double what is built, and nobody debugs it.
+# double what is built, and are not used.
 _COMPILERS = {"CC": "gcc", "CXX": "g++", "CFLAGS": "-g0", "CXXFLAGS": "-g0"}
 
 
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> None:
     limits = parse_limits(item.partition("=")[::2] for item in options.limit)
     tree = None if options.root else tree_of(os.path.realpath(sys.executable))
     place = _place(options, tree)
-    # Nobody else may reach what the build makes: it could be executed as this user.
+    # Other users must not reach what the build makes: it could be executed as this user.
     outer = Path("work").absolute()
     outer.mkdir(mode=0o700)
     work = outer / "build"

@@ -11,7 +11,7 @@ CLIENTS = ("docker", "podman")
 
 
 class ClientFailed(Failure):
-    """The client said no; the text has its words."""
+    """The client failed; the text is from its stderr."""
 
 
 def run_client(*argv: str) -> str:

@@ -107,7 +107,7 @@ def _send(layout: Path, image: ImageMetadata, names: Sequence[str], known: int) 
             for piece in archive(layout, image, names, known):
                 stream.write(piece)
     except BrokenPipeError:
-        pass  # Docker has had enough; its words say why.
+        pass  # Docker closed the pipe; its stderr has the reason.
     except BaseException:
         process.kill()
         raise
@@ -123,7 +123,7 @@ def _send(layout: Path, image: ImageMetadata, names: Sequence[str], known: int) 
 def _hint(image: ImageMetadata) -> str:
     if all(layer.descriptor.media_type != ZSTD_LAYER for layer in image.layers):
         return ""
-    return "\nThe image has zstd layers. Docker reads zstd from 23.0 on; gzip it always could."
+    return "\nThe image has zstd layers. Docker reads zstd layers since 23.0. Use gzip."
 
 
 def archive(

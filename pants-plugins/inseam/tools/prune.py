@@ -2,7 +2,7 @@
 
 What writes an image to the store holds the store's lock together with others, from its look at
 which blobs are there until its layout refers to them; pruning holds the lock alone, and does not
-wait for it. So no blob goes that somebody relies on. The time counts from when a blob was first
+wait for it. So no blob goes that is in use. The time counts from when a blob was first
 seen without a layout, which is kept in the store, and not from when it was written: what a running
 push reads stays, although the next build has replaced its layout.
 """

@@ -27,7 +27,7 @@ _REQUEST = re.compile(r"(GET|HEAD|POST|PATCH|PUT) (\w+://[^?\s]+)")
 _WAITS = re.compile(r"Too many requests to .*: sleeping for")  # for as long as the server asks
 LONGEST_WAIT = 60.0  # seconds that skopeo waits at most when a registry asks it to
 _TRANSFER = re.compile(r"PATCH |GET [^?\s]+/blobs/sha256:")  # after which it is silent for long
-_QUERY = re.compile(r"\?[^\s\"]*")  # which may hold what is nobody's business
+_QUERY = re.compile(r"\?[^\s\"]*")  # which may contain tokens
 _MESSAGE = re.compile(r'level=(\w+) msg="((?:[^"\\]|\\.)*)"')
 
 
@@ -191,8 +191,8 @@ _ADVICE = (
     (_UNREACHABLE, "Is {registry} the right registry, and does it run?"),
     (
         "unauthorized|authentication required|denied|invalid username|forbidden",
-        "Log in with `docker login {registry}` or `skopeo login {registry}` as somebody who may do"
-        " that.",
+        "Log in with `docker login {registry}` or `skopeo login {registry}` with an account that"
+        " has access.",
     ),
     (
         "HTTP response to HTTPS client",

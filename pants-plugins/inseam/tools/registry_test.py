@@ -46,8 +46,8 @@ def test_a_failure_has_skopeo_s_words_and_advice(skopeo: Path) -> None:
         REPOSITORY.run(["copy"])
     assert str(failure.value) == (
         "127.0.0.1:5000/app: writing blob: unauthorized\n"
-        "Log in with `docker login 127.0.0.1:5000` or `skopeo login 127.0.0.1:5000` as somebody"
-        " who may do that."
+        "Log in with `docker login 127.0.0.1:5000` or `skopeo login 127.0.0.1:5000` with an"
+        " account that has access."
     )
 
 

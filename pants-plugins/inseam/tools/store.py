@@ -77,7 +77,7 @@ def _has(store: Path, digest: str, size: int | None) -> bool:
 
 def unmark_damaged(store: Path, digests: Iterable[str]) -> list[str]:
     """The digests of those blobs whose content is not theirs although they have a mark, which they
-    lose: a disk, or somebody who kept the time of change, has damaged them."""
+    lose: a disk, or a writer that kept the time of change, has damaged them."""
     damaged = []
     for digest in digests:
         path = blob_path(store, digest)

@@ -172,7 +172,7 @@ def _this_machine() -> str:
 async def _builder(declared: Declaration, python: BasePython) -> Builder:
     platform = python.platform
     if not declared.builder:
-        # Any platform will do for what runs on all; this is where the requirements have to run.
+        # Pure wheels run anywhere; build for this machine.
         return Builder(replace(platform, architecture=_this_machine()), python)
     base = await find_base(
         BaseRequest(

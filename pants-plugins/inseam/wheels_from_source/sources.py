@@ -113,14 +113,15 @@ async def _directory(source: LockedDirectory, url: str) -> FetchedSource:
     if inside.split("/")[0] == "..":
         raise Failure(
             f"it is locked from the directory {directory}, which is outside of the repository, so"
-            " nobody else has it. Move it into the repository, or lock a wheel or an sdist of it."
+            " it is only on this machine. Move it into the repository, or lock a wheel or an sdist"
+            " of it."
         )
     files = await _files_of(inside)
     path = f"{source.name}.tar"
     result = await run_on_host(
         Program(
             # In a folder of its own: the directory may be the root of the repository, and what a
-            # sandbox has besides its input is no source.
+            # sandbox has besides its input is not a source.
             argv=("pack_source", os.path.normpath(f"directory/{inside}"), f"{_FOLDER}/{path}"),
             input=await add_prefix(AddPrefix(files, "directory")),
             output=_FOLDER,

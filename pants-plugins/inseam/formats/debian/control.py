@@ -18,7 +18,7 @@ def paragraphs(text: str) -> Iterator[Paragraph]:
     """Yields each paragraph as a mapping from field name to value.
 
     A value that goes on over several lines keeps its newlines, without the leading space of each
-    line. Lines that start with `#` are comments. Raises DebianError for a line that is no field.
+    line. Lines that start with `#` are comments. Raises DebianError for a line that is not a field.
     """
     fields: dict[str, list[str]] = {}
     name = ""

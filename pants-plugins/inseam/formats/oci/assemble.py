@@ -57,7 +57,7 @@ TEMPORARY = "/tmp"
 
 BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
-# What `rebase` has to know: the ImageConfig, and how many of the layers are the base's.
+# What `rebase` reads: the ImageConfig, and how many of the layers are the base's.
 OWN_CONFIG = "org.inseam.config"
 BASE_LAYERS = "org.inseam.base.layers"
 

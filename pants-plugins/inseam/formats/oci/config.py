@@ -59,7 +59,7 @@ class Healthcheck(NamedTuple):
 
 
 class ImageConfig(NamedTuple):
-    """What an image says of itself beside its layers; where it is silent, its base has the word.
+    """What an image says of itself beside its layers. Unset fields are inherited from the base.
 
     user: "UID" or "UID:GID". ports: "8000" or "53/udp". entrypoint, cmd: in exec form; an image
     with its own entrypoint does not inherit `cmd`. annotations: of the manifest; labels whose names

@@ -136,7 +136,7 @@ def read_blob(folder: Path, digest: str) -> bytes:
 
 
 def layer_entry(layer: Layer) -> dict[str, Any]:
-    """The descriptor of a layer, with annotations for what else `parse_layer_entry` has to know."""
+    """The descriptor of a layer, with annotations for what else `parse_layer_entry` reads."""
     annotations = {LAYER_NAME: layer.name}
     if layer.size is not None:
         annotations[LAYER_SIZE] = str(layer.size)

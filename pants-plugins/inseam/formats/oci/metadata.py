@@ -25,7 +25,7 @@ class BaseReference(NamedTuple):
 
 
 class RunHints(NamedTuple):
-    """What somebody who runs an image has to know; () or "" for what it does not say.
+    """How to run an image; () or "" for what it does not say.
 
     user: "UID" or "UID:GID". ports: as "8000/tcp". stop_signal: as "SIGTERM". volumes: paths that
     the image declares as such. writable: paths at which a container with a read-only root

@@ -53,7 +53,7 @@ def compile_source(source: bytes, path: str) -> bytes | None:
 
     path: absolute path that the source has in the image; tracebacks show it.
 
-    None for source that is no Python of this version (templates, Python 2 leftovers): the file
+    None for source that this Python cannot parse (templates, Python 2 leftovers): the file
     then stays without bytecode, as `compileall` would leave it.
     """
     with warnings.catch_warnings():

@@ -159,7 +159,7 @@ def _write_fragments(
 
 
 def _writable(text: str) -> Member:
-    """The member that "<uid>:<path>" stands for: anybody in group 0 may write to it, as OpenShift's
+    """The member that "<uid>:<path>" stands for: group 0 may write to it, as OpenShift's
     arbitrary users want it."""
     uid, _, path = text.partition(":")
     if int(uid) > LARGEST_UID:

@@ -101,7 +101,7 @@ class InstalledFiles:
     """The files of several layers, which agree on each path.
 
     There may be ten thousand of them, and most code has no name in common with any. So they are
-    read only as far as somebody asks.
+    read only as far as they are needed.
 
     site: the folder of site-packages, as a relative path in the image.
     """
@@ -131,7 +131,7 @@ class InstalledFiles:
         return self.files[path] if any(wanted in text for text in self._texts) else None
 
     def top_level(self) -> frozenset[str]:
-        """The names that site-packages gives to `import`, and some that nobody could import."""
+        """The names that site-packages gives to `import`, and some that cannot be imported."""
         name = re.compile(
             b"^[0-9a-f]+ " + re.escape(f"{self._site}/").encode() + b"([^/.\n]*)", re.M
         )

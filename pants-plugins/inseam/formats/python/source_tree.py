@@ -11,7 +11,7 @@ from inseam.formats.failure import Failure
 from inseam.formats.foreign_text import foreign_word
 from inseam.formats.regular import open_regular
 
-# What is no part of the sources: a checkout's own files, and bytecode.
+# What is not part of the sources: a checkout's own files, and bytecode.
 _CONTROL = (".git", ".hg", ".svn", ".bzr")
 
 

@@ -54,7 +54,7 @@ _DEBIAN = {
 }
 # Those of them that an archive with CPython has by itself, as names of such packages.
 ARCHIVE = (_DEBIAN["curses"], _DEBIAN["distutils"], _DEBIAN["readline"])
-# Parts of the paths of files that nobody imports in a running service.
+# Parts of the paths of files that a running service does not import.
 _NOT_RUN = {
     "_build_utils",
     "_distutils",

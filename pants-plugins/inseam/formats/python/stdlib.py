@@ -49,7 +49,7 @@ def check_names(paths: Iterable[str]) -> None:
 def check_imports(files: Mapping[str, Path], missing: Iterable[str]) -> None:
     """Raises Failure if a first-party file imports a standard module that the base does not have.
 
-    Imports in `try`, and those for type checkers, are somebody's to handle.
+    Imports in `try`, and those for type checkers, are ignored.
     """
     for name in missing:
         text = name.encode()

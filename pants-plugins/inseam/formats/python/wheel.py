@@ -129,7 +129,7 @@ class FragmentDestination(WheelDestination):
                 self._write(scheme, cached, BytesIO(content), len(content), executable=False)
             return record
         if name.endswith(".pyc") and "__pycache__/" in name:
-            # Bytecode that somebody's build left in the wheel: its time stamp is stale here.
+            # Bytecode that a build left in the wheel: its time stamp is stale here.
             return self._drop(name, stream)
         size = getattr(stream, "size", None)
         if size is None:

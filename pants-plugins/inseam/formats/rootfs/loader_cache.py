@@ -111,7 +111,7 @@ def _folders(debs: Iterable[Deb], architecture: str) -> list[str]:
 
 
 def _library(path: str, files: Mapping[str, Member], architecture: str) -> str | None:
-    """The name by which others need the library at `path`; None if it is no such library."""
+    """The name by which others need the library at `path`; None if it is not a shared library."""
     member = files.get(resolve(path, files) or "")
     if member is None or member.directory or not isinstance(member.content, bytes):
         return None

@@ -75,7 +75,7 @@ def write_tree(blobs: Sequence[Path], interpreter: str, out: Path) -> None:
     found: dict[str, Member] = {}
     loader, *names = _needed(program) or ("",)
     if not loader.startswith("/"):
-        raise Failure(f"{interpreter} of the base is no program that a dynamic loader starts")
+        raise Failure(f"{interpreter} of the base is not a dynamically linked executable")
     # A module of which the base lacks a library cannot be imported there, either.
     useless = [
         path

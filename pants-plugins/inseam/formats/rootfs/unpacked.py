@@ -24,7 +24,7 @@ def unpacked(tar: Path, cache: Path) -> Path:
     """The folder below `cache` with what is in `tar`, unpacked if it is not there yet.
 
     It is whole or not there, and belongs to the user who runs this. When one is unpacked, those
-    that nobody has used for 30 days are removed. Raises Failure for what is not a tar.
+    that were not used for 30 days are removed. Raises Failure for what is not a tar.
     """
     folder = cache.absolute() / _sha256(tar)
     with suppress(FileNotFoundError):

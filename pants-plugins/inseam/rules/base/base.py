@@ -87,9 +87,9 @@ class BasePython:
 class Base:
     """What layers have to know of a base: nothing that changes when only its packages do.
 
-    has_init: whether tini is in it; None if nobody knows, as for an image of a registry. is_debian:
-    whether it is made of Debian's packages. missing_modules: of the standard library, though
-    some version of CPython has.
+    has_init: whether tini is in it; None if that is not known, as for an image of a registry.
+    is_debian: whether it is made of Debian's packages. missing_modules: those of the standard
+    library that it does not have, though some version of CPython has.
     """
 
     address: Address

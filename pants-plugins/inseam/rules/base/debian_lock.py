@@ -199,7 +199,7 @@ async def generate_debian_lock(
         request.resolve_name,
         request.lockfile_dest,
         # Said whether or not `--generate-lockfiles-diff` asks for it: what a base is made of
-        # changes, and nobody reads that in a file of sizes and hashes.
+        # changes, which is hard to see in a file of sizes and hashes.
         lock_diff(request, before_files.get(before), made),
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,7 +95,7 @@ def _build_command(options: DockerOptions) -> list[str]:
     return command
 
 
-async def _environment(docker: DockerBinary, names: Iterable[str]) -> dict[str, str]:
+async def _environment(docker: DockerBinary, names: Sequence[str]) -> dict[str, str]:
     """The environment of the engine's client."""
     variables = await environment_vars_subset(EnvironmentVarsRequest(names), **implicitly())
     env = {**docker.extra_env, **variables}

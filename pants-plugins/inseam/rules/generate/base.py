@@ -115,7 +115,7 @@ def _debian_targets(
 
     targets = []
     files = _archives_below(base)
-    # A list that comes with Inseam is no file of the repository.
+    # A list that comes with Inseam is not a file of the repository.
     if str(address) != DEFAULT_BASE and not is_ready(base[DebianPackagesField].value):
         files.append(base[DebianPackagesField].value)
     if files:

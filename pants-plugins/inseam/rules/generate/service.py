@@ -329,7 +329,7 @@ async def generate_from_python_service(
     started = service[ServiceScriptField]
     dependencies = request.template.get(ServiceDependenciesField.alias)
     if started:
-        # The code that it loads is among the dependencies: nothing says so but they.
+        # The code that it loads is only known from `dependencies`.
         probes = ServiceProgram(
             started,
             "",

@@ -82,7 +82,7 @@ async def generate_app_layer(request: GenerateAppLayer, names: ImageNames) -> Ge
         request.protocol_target[AppLayersField].to_unparsed_address_inputs(), **implicitly()
     )
     code = await code_layers(CodeLayersRequest(ServiceRequest(addresses[0])), **implicitly())
-    # The Dockerfile, which is written before anybody knows of this, adds both layers.
+    # The Dockerfile, which is written before this is known, adds both layers.
     files = {f"{LIBRARIES_LAYER}.tar": no_code()} if len(code.layers) == 1 else {}
     return await _in_folder(layers_folder(service_of(address)), code.layers, files)
 

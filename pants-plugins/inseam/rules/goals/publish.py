@@ -1,7 +1,7 @@
 """Rules of the goal `publish`: an OCI image to registries.
 
 The `#image` of a service whose `#oci` is pushed is skipped, which is said here: Pants would name
-the field `skip_push`, which nobody has set.
+the field `skip_push`, which is not set.
 """
 
 from __future__ import annotations

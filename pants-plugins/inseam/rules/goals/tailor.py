@@ -72,7 +72,7 @@ def _imported(starts: Mapping[str, Start], path: str) -> bool:
         beside = os.path.dirname(other) == os.path.dirname(path)
         for name in start.imports if other != path else ():
             imported = name if name in dotted else name.removesuffix(application)
-            # A name without a dot may be anybody's, but beside the module.
+            # A name without a dot may belong to any module but the one beside it.
             if imported in dotted and (beside or "." in imported):
                 return True
     return False

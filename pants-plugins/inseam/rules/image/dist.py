@@ -6,7 +6,7 @@ Pants knows nothing of what is written here, so this is the contract:
   are written. Blobs are added; those that no layout has referred to for `[inseam].prune_after` days
   are removed, as `tools.prune` says. A layout has its old content or its new one, however a
   run ends, and its index is written last (`tools.store`).
-- What is there is compared first, in each session, since anybody may have removed files. What is
+- What is there is compared first, in each session, since files may have been removed. What is
   already there is not written again.
 - A few kilobytes of an edit are written by the rule itself; more by the program `export`, in an
   uncached process.
@@ -151,7 +151,7 @@ async def exported_image(request: ExportRequest, dist_dir: DistDir, run_id: RunI
             output="nothing",
             description=f"Write {request.packaged.layout}",
             cacheable=False,
-            # A rule that is run again, since its inputs changed, cancels this: no news for anybody.
+            # A rule that is run again because its inputs changed cancels this, which is not news.
             level=LogLevel.DEBUG,
         )
     )

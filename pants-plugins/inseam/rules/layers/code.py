@@ -145,7 +145,7 @@ async def _check_imports(dependencies: DependencyLayers, format: str) -> None:
     """Raises Failure for a module that an `import a, b` names, and the service lacks.
 
     The Rust parser of Pants sees only the first of several modules in such a statement, so
-    that the others are nobody's dependency.
+    that the others are not dependencies of any target.
     """
     python = dependencies.base.python
     found = await concurrently(_compiled_files(code, format, python) for code in dependencies.code)

@@ -101,7 +101,7 @@ async def _installable_wheels(
             subcommand=(),
             extra_args=(
                 # Not the lock itself, whose URLs may need a path mapping: any index that has the
-                # files will do, and the hashes say whether it does.
+                # files is enough, and the hashes say whether it has them.
                 f"--requirement={_REQUIREMENTS}",
                 "--no-pypi",
                 *(f"--index={index}" for index in python_repos.indexes),
