@@ -17,7 +17,7 @@ class Limits:
 
     memory: int = 8_000_000_000
     """Bytes, of each process and of all together."""
-    processes: int = 4000
+    processes: int = 2000
     """Processes and their threads, at once."""
     disk: int = 20_000_000_000
     """Bytes in the folder of the build."""

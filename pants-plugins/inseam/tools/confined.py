@@ -32,8 +32,8 @@ _SETTINGS = (
     ("user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=10000"),
 )
 _CONTAINER = (
-    "in a container, `docker run --cap-add=SYS_ADMIN --security-opt=apparmor=unconfined"
-    " --security-opt=systempaths=unconfined`"
+    "in a container, `docker run --cap-add=SYS_ADMIN --security-opt=seccomp=unconfined"
+    " --security-opt=apparmor=unconfined --security-opt=systempaths=unconfined`"
 )
 
 

@@ -56,7 +56,7 @@ def descendants(of: int, but: Iterable[int] = ()) -> list[Process]:
     return found
 
 
-def end_all(of: int, but: Iterable[int] = (), *, seconds: float = 30) -> None:
+def end_all(of: int, but: Iterable[int] = (), *, seconds: float = 300) -> None:
     """Ends all that a process has started. What has lost its parent must belong to the process
     (PR_SET_CHILD_SUBREAPER of prctl(2)), or it is not found."""
     until = time.monotonic() + seconds

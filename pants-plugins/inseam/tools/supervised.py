@@ -21,6 +21,7 @@ from inseam.tools.processes import all_processes, descendants, end_all
 _KEPT = 200_000
 # Seconds between two looks at its processes, and how much of the time these may take at most.
 _INTERVAL, _SHARE = 0.2, 0.04
+_NICE = 10
 # Seconds until its last process must have closed its output, once all are ended.
 _PATIENCE = 30
 
@@ -152,16 +153,21 @@ class _Usage:
     def __init__(self, root: int, folder: Path, limits: Limits) -> None:
         self._root, self._folder, self._limits = root, folder, limits
         self._used_before = self._used_on_disk()
+        self._tasks_before = _tasks()
         self._next = self._next_walk = 0.0
 
     def passed(self) -> str:
         """Says which limit is passed, "" for none."""
-        start = time.monotonic()
-        if start < self._next:
+        now, tasks = time.monotonic(), _tasks()
+        if tasks - self._tasks_before > self._limits.processes:
+            # Perhaps of others: then this is how many there are.
+            self._tasks_before = tasks
+        elif now < self._next:
             return ""
+        # Not how long it takes: what takes all of the machine would be looked at less often.
+        start = time.process_time()
         why = self._by_processes() or self._by_disk()
-        took = time.monotonic() - start
-        self._next = start + max(_INTERVAL, took / _SHARE)
+        self._next = now + max(_INTERVAL, (time.process_time() - start) / _SHARE)
         return why
 
     def _by_processes(self) -> str:
@@ -175,12 +181,12 @@ class _Usage:
     def _by_disk(self) -> str:
         """Others use the disk, too: so its folder is measured, but only if the disk became fuller
         meanwhile."""
-        start = time.monotonic()
         grown = self._used_on_disk() - self._used_before
-        if grown < self._limits.disk // 2 or start < self._next_walk:
+        if grown < self._limits.disk // 2 or time.monotonic() < self._next_walk:
             return ""
+        start = time.process_time()
         size = _size_of(self._folder, self._limits.disk)
-        self._next_walk = time.monotonic() + (time.monotonic() - start) / _SHARE
+        self._next_walk = time.monotonic() + (time.process_time() - start) / _SHARE
         if size > self._limits.disk:
             return f"wrote more than {self._limits.disk} bytes {named('disk')}"
         return ""
@@ -204,6 +210,15 @@ def _size_of(folder: Path, enough: int) -> int:
     return size
 
 
+def _tasks() -> int:
+    """How many processes and threads the machine has; 0 where it does not say."""
+    try:
+        with open("/proc/loadavg") as file:
+            return int(file.read().split()[3].partition("/")[2])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
 def _tasks_of_user() -> int:
     """How many processes and threads the user has who runs the command."""
     # What root starts runs as nobody.
@@ -223,13 +238,15 @@ def _limit(limits: Limits, tasks: int) -> None:
         resource.RLIMIT_DATA: limits.memory,
         resource.RLIMIT_FSIZE: limits.disk,
         resource.RLIMIT_NOFILE: limits.open_files,
-        # The kernel counts all of the user's. Twice, so that what is too much is seen and named.
-        resource.RLIMIT_NPROC: tasks + 2 * limits.processes,
+        # The kernel counts all of the user's. More, so that what is too much is seen and named.
+        resource.RLIMIT_NPROC: tasks + limits.processes * 5 // 4 + 10,
     }
     for kind, most in wanted.items():
         hard = resource.getrlimit(kind)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (most, most))
+    # Whatever takes all cores, this program must see it and end it.
+    os.nice(_NICE)
     # If the machine runs out of memory before, this is what the kernel ends.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("500")

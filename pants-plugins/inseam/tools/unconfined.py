@@ -46,7 +46,12 @@ def run_unconfined(command: Supervised, root: Root, filter_program: bytes) -> tu
                     "the builder's root file system cannot be entered: without namespaces, only"
                     " root can do that"
                 )
-            return supervise(replace(command, enter=lambda: apply(filter_program), reaps=True))
+            try:
+                return supervise(replace(command, enter=lambda: apply(filter_program), reaps=True))
+            except FileNotFoundError as error:
+                raise Failure(
+                    f"the build does not start, since this machine lacks a shell: {error}"
+                ) from error
         if root.folder is None:
             raise Failure(
                 "as root, a build without namespaces needs a root of its own: it does not run on"
