@@ -197,7 +197,7 @@ def test_a_build_that_takes_too_much_is_ended(machine: Machine, form: Form, use:
     built = build(machine, form, code, arguments)
     assert built.code != 0
     assert re.search(said, built.text), built.text
-    assert time.monotonic() - start < 50
+    assert time.monotonic() - start < 100
 
 
 @pytest.mark.parametrize("left", LEFT)
@@ -210,7 +210,7 @@ def test_what_a_build_leaves_is_not_trusted(machine: Machine, left: str) -> None
     built = build(machine, CONFINED, f"{prepared}\n{code}", arguments)
     assert re.search(said, built.text), built.text
     assert (built.code == 0) == (said == "")
-    assert time.monotonic() - start < 50
+    assert time.monotonic() - start < 100
 
 
 def test_what_a_build_prints_is_escaped_cut_and_marked(machine: Machine) -> None:

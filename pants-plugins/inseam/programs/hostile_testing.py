@@ -136,7 +136,7 @@ class Machine:
                 tar.addfile(info, io.BytesIO(text.encode()))
         argv = [
             *("build_wheel", "--source=x-1.tar", f"--frontend={self.frontend}", "--out=out"),
-            *(f"--tools={self.tools}", "--timeout=60", *arguments),
+            *(f"--tools={self.tools}", "--timeout=120", *arguments),
         ]
         if form.builder:
             python = f"/opt/python/bin/python{MINOR}"
