@@ -93,7 +93,7 @@ def files_prefix(page_url: str, page: str) -> str | None:
 class Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects; sends credentials only to the server that they are configured for."""
 
-    def redirect_request(
+    def redirect_request(  # noqa: PLR0913
         self,
         req: urllib.request.Request,
         fp: IO[bytes],

@@ -261,7 +261,7 @@ def _retry_after(text: str) -> float:
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects; credentials are for the server that they were made for."""
 
-    def redirect_request(
+    def redirect_request(  # noqa: PLR0913
         self,
         req: urllib.request.Request,
         fp: IO[bytes],

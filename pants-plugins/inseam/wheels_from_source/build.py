@@ -55,7 +55,7 @@ from inseam.rules.programs.host import CACHE_FOLDER, Program, ProgramFailed
 from inseam.rules.wheels.building import BuildResult, BuildWheelRequest
 from inseam.rules.wheels.wheels import BuiltWheel
 from inseam.subsystem import InseamSubsystem
-from inseam.wheels_from_source.decisions import check_built, declare_hint, version_variables
+from inseam.wheels_from_source.decisions import Built, check_built, declare_hint, version_variables
 from inseam.wheels_from_source.requirements import (
     BuildRequirementsRequest,
     FrontendRequest,
@@ -306,15 +306,8 @@ async def build_from_source(request: BuildFromSource, inseam: InseamSubsystem) -
     try:
         declared = await _declaration(source, inseam.build_resolve or "")
         built, digest = await _build(request, declared, _limits(inseam))
-        check_built(
-            source,
-            filename=built["filename"],
-            name=built["name"],
-            version=built["version"],
-            requires=built["requires"],
-            platform=request.python.platform,
-            native=bool(declared.builder),
-        )
+        says = Built(*(built[name] for name in Built._fields))
+        check_built(source, says, request.python.platform, native=bool(declared.builder))
     except Failure as error:
         failed = isinstance(error, ProgramFailed) and error.code == BuildFailed.exit_code
         hint = f"\n{declare_hint(source)}" if failed and not declared.builder else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
@@ -32,21 +32,24 @@ def version_variables(source: LockedSource) -> dict[str, str]:
     }
 
 
+class Built(NamedTuple):
+    """What a built wheel says of itself."""
+
+    filename: str
+    name: str
+    """Of its METADATA, as the two below."""
+    version: str
+    requires: tuple[str, ...]
+
+
 def check_built(
-    source: LockedSource,
-    *,
-    filename: str,
-    name: str,
-    version: str,
-    requires: Iterable[str],
-    platform: PythonPlatform,
-    native: bool,
+    source: LockedSource, built: Built, platform: PythonPlatform, *, native: bool
 ) -> None:
     """Raises Failure unless a built wheel is what the lock says of its source.
 
-    filename: of the wheel. name, version, requires: of its METADATA. native: whether it was built
-    with compilers; otherwise it must run on every platform.
+    native: whether it was built with compilers; otherwise it must run on every platform.
     """
+    filename, name, version, requires = built
     what = f"{source.origin} was built to {filename}"
     try:
         same = not source.version or Version(version) == Version(source.version)

@@ -10,6 +10,7 @@ from inseam.formats.glibc import GlibcVersion
 from inseam.plan.artifacts import LockedArchive, LockedCheckout, LockedDirectory, LockedSource
 from inseam.plan.platform import PythonPlatform
 from inseam.wheels_from_source.decisions import (
+    Built,
     check_built,
     missing_requirement,
     version_variables,
@@ -26,7 +27,7 @@ def archive(name: str = "rope", *requires: str, version: str = "1.0") -> LockedA
 
 def check(source: LockedSource, filename: str, *, native: bool = False, **more: Any) -> None:
     says = {"name": source.name, "version": source.version, "requires": (), **more}
-    check_built(source, filename=filename, platform=PLATFORM, native=native, **says)
+    check_built(source, Built(filename, **says), PLATFORM, native=native)
 
 
 @pytest.mark.parametrize(
