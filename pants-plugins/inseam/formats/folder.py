@@ -152,10 +152,10 @@ class Folder:
         try:
             for part in parts:
                 try:
+                    below = os.open(part, _STEP, dir_fd=at)
+                except FileNotFoundError:
                     os.mkdir(part, 0o755, dir_fd=at)
-                except FileExistsError:
-                    pass
-                below = os.open(part, _STEP, dir_fd=at)
+                    below = os.open(part, _STEP, dir_fd=at)
                 os.close(at)
                 at = below
         except OSError as error:

@@ -16,6 +16,8 @@ from inseam.formats.rootfs.build import read_locked, root_members
 from inseam.formats.rootfs.start import TOOLS_TAR
 from inseam.formats.tar import write_tar
 
+_NOT_NEEDED = ("usr/share/", "usr/src", "usr/games", "var/")
+
 
 def main(argv: list[str]) -> None:
     """See the module's text."""
@@ -27,5 +29,7 @@ def main(argv: list[str]) -> None:
     debs = [read_locked(path)[0] for path in sorted(options.debs)]
     # No CPython is in there.
     root = root_members(debs, options.architecture, "/bin/false")
+    # Nothing of it reaches an image, and each build unpacks it.
+    members = [member for member in root.members if not member.path.startswith(_NOT_NEEDED)]
     with whole(options.out / TOOLS_TAR) as file:
-        write_tar(root.members, file)
+        write_tar(members, file)

@@ -20,7 +20,7 @@ from inseam.tools.processes import all_processes, descendants, end_all
 # Bytes of what it printed last, which are kept.
 _KEPT = 200_000
 # Seconds between two looks at its processes, and how much of the time these may take at most.
-_INTERVAL, _SHARE = 0.2, 0.04
+_INTERVAL, _SHARE = 0.2, 0.02
 _NICE = 10
 # Seconds until its last process must have closed its output, once all are ended.
 _PATIENCE = 30
