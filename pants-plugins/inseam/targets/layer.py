@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import NamedTuple, Tuple
 
 from pants.backend.python.target_types import PythonResolveField
 from pants.engine.target import (
@@ -10,6 +10,7 @@ from pants.engine.target import (
     AsyncFieldMixin,
     BoolField,
     Dependencies,
+    Field,
     SpecialCasedDependencies,
     StringField,
     StringSequenceField,
@@ -36,16 +37,23 @@ class LayersServiceField(SpecialCasedDependencies):
     )
 
 
-class LayersEntryPointsField(StringSequenceField):
-    alias = "_entry_points"
+class ConsoleScript(NamedTuple):
+    """A console script of a service, of one of its programs or of a probe."""
+
+    name: str
+    code: str = ""
+    """Address of the target whose `entry_point` it starts; "" for a probe over HTTP."""
+    server: str = ""
+    """The server of the application that the entry point then is; "" for a function."""
+    probed_path: str = ""
+    """The path that a probe over HTTP asks for."""
+
+
+class LayersConsoleScriptsField(Field):
+    alias = "_console_scripts"
     default = ()
-    value: Tuple[str, ...]
-    help = softwrap(
-        """
-        The console scripts of the service: `<name>=<number of its pex_binary>`, with the server
-        behind it in brackets, or `<name>=<path of an HTTP probe>`.
-        """
-    )
+    value: Tuple[ConsoleScript, ...]
+    help = "The console scripts of the service."
 
 
 class LayersScriptsField(StringSequenceField):
@@ -84,7 +92,7 @@ class VenvLayersTarget(Target):
         *COMMON_TARGET_FIELDS,
         LayersSourcesField,
         LayersServiceField,
-        LayersEntryPointsField,
+        LayersConsoleScriptsField,
         LayersScriptsField,
         LayersWritableDirsField,
         LayersSharedField,

@@ -1,7 +1,4 @@
-"""Turns a `python_service` into the targets that it stands for.
-
-It is long because each field of the declaration is given on here, to each target that needs it.
-"""
+"""Turns a `python_service` into the targets that it stands for."""
 
 from __future__ import annotations
 
@@ -15,27 +12,17 @@ from pants.backend.docker.target_types import (
 )
 from pants.backend.python.goals.package_pex_binary import PexBinaryFieldSet
 from pants.backend.python.target_types import PexBinary
-from pants.engine.addresses import Address
 from pants.engine.rules import collect_rules
-from pants.engine.target import (
-    Dependencies,
-    Field,
-    GeneratedTargets,
-    GenerateTargetsRequest,
-    InvalidFieldException,
-    Target,
-)
+from pants.engine.target import Dependencies, GeneratedTargets, GenerateTargetsRequest, Target
 from pants.engine.unions import UnionMembership, UnionRule
 
 from inseam.compat import rule
 from inseam.compat.patches import leave_to_inseam
-from inseam.formats.oci.config import Healthcheck, ImageConfig
 from inseam.formats.python.code import APP_LAYER, LIBRARIES_LAYER
-from inseam.formats.python.entry_point import CONSOLE_SCRIPTS
-from inseam.plan.container import PORT, command, environment, script
 from inseam.plan.dockerfile import divided, instructions
 from inseam.plan.packaging import Artifact
 from inseam.rules.generate.base import common_fields, dist_path, layers_folder
+from inseam.rules.generate.declared_service import DeclaredService
 from inseam.subsystem import InseamSubsystem, PublishedImage
 from inseam.targets.code import ServiceCodeTarget
 from inseam.targets.container import (
@@ -47,7 +34,6 @@ from inseam.targets.container import (
     PortsField,
     ServiceArgsField,
     ServiceBaseField,
-    ServiceWorkingDirField,
     StopSignalField,
     UserField,
     VolumesField,
@@ -68,11 +54,12 @@ from inseam.targets.image import (
 from inseam.targets.layer import (
     AppLayersField,
     AppLayerTarget,
+    ConsoleScript,
     DepsImageField,
     DepsImageLayersField,
     DepsImageTarget,
     LayersBaseField,
-    LayersEntryPointsField,
+    LayersConsoleScriptsField,
     LayersScriptsField,
     LayersServiceField,
     LayersSharedField,
@@ -80,16 +67,7 @@ from inseam.targets.layer import (
     LayersWritableDirsField,
     VenvLayersTarget,
 )
-from inseam.targets.programs import (
-    ServiceEntryPointField,
-    ServiceHealthcheckField,
-    ServiceHealthcheckPathField,
-    ServiceProgram,
-    ServiceProgramsField,
-    ServiceScriptField,
-    ServiceServerField,
-    ServiceWorkersField,
-)
+from inseam.targets.programs import ServiceProgram, ServiceScriptField
 from inseam.targets.service import (
     PublishedInsteadField,
     PythonServiceTarget,
@@ -97,7 +75,6 @@ from inseam.targets.service import (
     ServiceImageTarget,
     ServiceLabelsField,
     ServiceLayersField,
-    ServicePackageField,
     ServiceRepositoryField,
 )
 
@@ -112,79 +89,26 @@ class GenerateFromPythonService(GenerateTargetsRequest[PythonServiceTarget]):
     generate_from = PythonServiceTarget
 
 
-class _Service:
-    """The fields of a `python_service`, with its parameters, if it has any."""
-
-    def __init__(self, address: Address, template: Mapping[str, Any]) -> None:
-        self.address = address
-        self._template = template
-
-    def __getitem__(self, field: type[Field]) -> Any:
-        constructor: Any = field
-        return constructor(self._template.get(field.alias), self.address).value
-
-    def raw(self, *aliases: str) -> dict[str, Any]:
-        return {alias: self._template[alias] for alias in aliases if alias in self._template}
-
-    def fail(self, text: str) -> InvalidFieldException:
-        return InvalidFieldException(f"The target {self.address} {text}")
-
-    def programs(self) -> tuple[ServiceProgram, ...]:
-        """Its programs, the one that it starts by default first; with `script`, only the others."""
-        programs: tuple[ServiceProgram, ...] = self[ServiceProgramsField]
-        entry_point = self[ServiceEntryPointField]
-        own = {
-            field.alias: self[field]
-            for field in (ServiceServerField, ServiceHealthcheckField, ServiceHealthcheckPathField)
-        }
-        if entry_point and self[ServiceScriptField]:
-            raise self.fail("has both an `entry_point` and a `script`. Remove one of them.")
-        if entry_point:
-            default = ServiceProgram(CONSOLE_SCRIPTS["entry_point"], entry_point, **own)
-            return (default, *programs)
-        if own[ServiceServerField.alias]:
-            raise self.fail("has a `server`, but no `entry_point` that names its application.")
-        if not programs and not self[ServiceScriptField]:
-            raise self.fail(
-                "starts nothing. Set its `entry_point`, such as 'shop.server:main', or `programs`."
-            )
-        if programs and not self[ServiceScriptField]:
-            first = programs[0]
-            probes = {name: own[name] or getattr(first, name) for name in own if name != "server"}
-            return (first._replace(**probes), *programs[1:])
-        return programs
-
-    def suffix(self) -> str:
-        """What the names of images have at their end: its parameters, unless they name images."""
-        parameters = self.address.parameters
-        naming = {ServiceRepositoryField, DockerImageTagsField, DockerImageRegistriesField}
-        if {field.alias for field in naming}.intersection(parameters):
-            return ""
-        plain = ("".join(c if c.isalnum() else "-" for c in v.lower()) for v in parameters.values())
-        return "".join(f"-{value.strip('-')}" for value in plain if value.strip("-"))
-
-
-def _check_probes(service: _Service, program: ServiceProgram) -> None:
-    if program.healthcheck and program.healthcheck_path:
-        raise service.fail("has both a `healthcheck` and a `healthcheck_path`. Remove one of them.")
-
-
 class _Generator:
     """Collects the targets that a service stands for."""
 
     def __init__(
         self,
-        service: _Service,
+        service: DeclaredService,
         artifacts: Collection[Artifact],
         fields: Mapping[str, Any],
-        membership: Any,
+        membership: UnionMembership,
     ) -> None:
         self.service = service
         self.artifacts = artifacts
         self.targets: list[Target] = []
-        # The console scripts, and the `pex_binary`s whose code they are.
-        self.pexes: list[str] = []
-        self.entry_points: list[str] = []
+        self.scripts: list[ConsoleScript] = []
+        """The console scripts of its programs and their probes."""
+        self.code: list[str] = []
+        """The addresses of the targets whose code the layers have."""
+        self._dependencies = service.raw(ServiceDependenciesField.alias).get(
+            ServiceDependenciesField.alias
+        )
         self._fields = fields
         self._membership = membership
 
@@ -200,57 +124,55 @@ class _Generator:
         self.targets.append(target)
         return address.spec
 
-    def add_pex(self, name: str, suffix: str, fields: Mapping[str, Any]) -> str:
+    def add_script(self) -> None:
+        """Adds the console script of a distribution that the service starts, and its probe."""
+        # Which code it loads is only known from `dependencies`.
+        fields = {
+            "script": self.service[ServiceScriptField],
+            Dependencies.alias: self._dependencies,
+        }
+        self.code.append(self._add_pex("pex", "", fields))
+        self._add_probe(self.service.default)
+
+    def add_program(self, program: ServiceProgram) -> None:
+        """Adds the code of a program, and its probe."""
+        name = self.service.name_of(program)
+        pex, suffix = (f"{name}-pex", f"-{name}") if name else ("pex", "")
+        needs = {Dependencies.alias: self._dependencies}
+        if program.server:
+            # The PEX runs the server, as the image does; the application's code is a target of its
+            # own, for Pants to find what that imports.
+            fields = {**needs, "entry_point": program.entry_point}
+            code = self._add_pex(f"{name}-code" if name else "code", f"{suffix}-code", fields)
+            runs = {
+                "entry_point": program.server,
+                "args": [_application(program.entry_point), *program.args],
+                Dependencies.alias: [*(self._dependencies or ()), code],
+            }
+            self.code.append(self._add_pex(pex, suffix, runs))
+        else:
+            code = self._add_pex(pex, suffix, {**needs, "entry_point": program.entry_point})
+        self.code.append(code)
+        self.scripts.append(ConsoleScript(program.name, code, server=program.server or ""))
+        self._add_probe(program)
+
+    def _add_probe(self, program: ServiceProgram) -> None:
+        self.service.check_probes(program)
+        name = self.service.probe_name(program)
+        if program.healthcheck_path:
+            self.scripts.append(ConsoleScript(name, probed_path=program.healthcheck_path))
+        elif program.healthcheck:
+            code = self._add_pex(name, f"-{name}", {"entry_point": program.healthcheck})
+            self.code.append(code)
+            self.scripts.append(ConsoleScript(name, code))
+
+    def _add_pex(self, name: str, suffix: str, fields: Mapping[str, Any]) -> str:
         """Adds what stands for the code of a program: a `pex_binary`, if those are packaged."""
         fields = {**self.service.raw(*_OF_PEXES), **fields}
         if Artifact.pex not in self.artifacts:
             return self.add(ServiceCodeTarget, f"{name}-sources", fields)
         output = dist_path(self.service.address, f"{suffix}.pex")
         return self.add(PexBinary, name, {**fields, "output_path": output})
-
-    def add_entry_point(self, name: str, pex: str, server: str | None = None) -> None:
-        self.pexes.append(pex)
-        behind = f"[{server}]" if server else ""
-        self.entry_points.append(f"{name}={len(self.pexes) - 1}{behind}")
-
-    def add_program(self, program: ServiceProgram, name: str, dependencies: Any) -> None:
-        """Adds the `pex_binary`s of a program and of its probe. name: "" for the default."""
-        pex, code = (f"{name}-pex", f"{name}-code") if name else ("pex", "code")
-        suffix = f"-{name}" if name else ""
-        needs = {Dependencies.alias: dependencies}
-        if program.server:
-            # The PEX runs the server, as the image does; the application's code is a target of its
-            # own, for Pants to find what that imports.
-            app = self.add_pex(
-                code, f"{suffix}-code", {**needs, "entry_point": program.entry_point}
-            )
-            argument = program.entry_point
-            runs = self.add_pex(
-                pex,
-                suffix,
-                {
-                    "entry_point": program.server,
-                    "args": [_application(argument), *program.args],
-                    Dependencies.alias: [*(dependencies or ()), app],
-                },
-            )
-            self.pexes.append(runs)
-            self.add_entry_point(program.name, app, program.server)
-        else:
-            runs = self.add_pex(pex, suffix, {**needs, "entry_point": program.entry_point})
-            self.add_entry_point(program.name, runs)
-        self.add_probe(program, name)
-
-    def add_probe(self, program: ServiceProgram, name: str) -> None:
-        _check_probes(self.service, program)
-        script_name = _probe_name(name)
-        if program.healthcheck_path:
-            self.entry_points.append(f"{script_name}={program.healthcheck_path}")
-        elif program.healthcheck:
-            probe = self.add_pex(
-                script_name, f"-{script_name}", {"entry_point": program.healthcheck}
-            )
-            self.add_entry_point(script_name, probe)
 
 
 def _application(entry_point: str) -> str:
@@ -259,17 +181,32 @@ def _application(entry_point: str) -> str:
     return f"{module[:-3] if module.endswith('.py') else module}:{attribute}".replace("/", ".")
 
 
-def _probe_name(name: str) -> str:
-    return f"{name}-healthcheck" if name else CONSOLE_SCRIPTS["healthcheck"]
+def _add_layers(generator: _Generator, base: str) -> str:
+    """Adds the layers of a service; returns their address."""
+    service = generator.service
+    user = service[UserField].partition(":")[0]
+    script = service[ServiceScriptField]
+    return generator.add(
+        VenvLayersTarget,
+        "layers",
+        {
+            LayersServiceField.alias: generator.code,
+            LayersConsoleScriptsField.alias: tuple(generator.scripts),
+            LayersScriptsField.alias: [script] if script else [],
+            LayersWritableDirsField.alias: [
+                f"{user}:{path}" for path in service[WritableDirsField]
+            ],
+            LayersSharedField.alias: service[ServiceLayersField],
+            LayersBaseField.alias: [base],
+            InitField.alias: service[InitField],
+            AllowedFindingsField.alias: service[AllowedFindingsField],
+            LayersSkipPackageField.alias: Artifact.layers not in generator.artifacts,
+        },
+    )
 
 
-def _add_image(
-    generator: _Generator,
-    base: str,
-    layers: str,
-    repository: str,
-    config: ImageConfig,
-    published: PublishedImage,
+def _add_engine_image(
+    generator: _Generator, base: str, layers: str, published: PublishedImage
 ) -> None:
     """Adds the image of a Docker Engine, and what it is built from."""
     service = generator.service
@@ -293,10 +230,13 @@ def _add_image(
             # path, size and time of change are equal; and these Dockerfiles have one name.
             DockerImageContextRootField.alias: layers_folder(service.address),
             "instructions": instructions(
-                deps, [f"{name}.tar" for name in CODE_LAYERS], config, written
+                deps,
+                [f"{name}.tar" for name in CODE_LAYERS],
+                service.config(service.default),
+                written,
             ),
             DockerImageTagsField.alias: service[DockerImageTagsField],
-            ServiceRepositoryField.alias: repository,
+            ServiceRepositoryField.alias: service.repository,
             DockerImageRegistriesField.alias: service[DockerImageRegistriesField],
             DockerImageSkipPushField.alias: skip_push or skipped,
             PublishedInsteadField.alias: (
@@ -308,145 +248,69 @@ def _add_image(
     )
 
 
+def _add_oci_image(
+    generator: _Generator,
+    base: str,
+    layers: str,
+    published: PublishedImage,
+    program: ServiceProgram,
+) -> None:
+    """Adds the image that starts a program, built without an engine."""
+    service = generator.service
+    name = service.name_of(program)
+    suffix = f"-{name}" if name else ""
+    config = service.config(program)
+    skipped = published != PublishedImage.oci and Artifact.image in generator.artifacts
+    generator.add(
+        OciImageTarget,
+        name or "oci",
+        {
+            ServiceBaseField.alias: base,
+            OciLayersField.alias: [layers],
+            OciEntryPointField.alias: config.entrypoint,
+            WorkingDirField.alias: config.working_dir,
+            OciHealthcheckField.alias: config.healthcheck and config.healthcheck.command,
+            ServiceArgsField.alias: config.cmd,
+            EnvField.alias: service.env,
+            UserField.alias: service[UserField],
+            PortsField.alias: config.ports,
+            VolumesField.alias: config.volumes,
+            WritableDirsField.alias: service[WritableDirsField],
+            StopSignalField.alias: config.stop_signal,
+            AllowedFindingsField.alias: service[AllowedFindingsField],
+            OciPlatformsField.alias: service[OciPlatformsField],
+            OciCompressionField.alias: service[OciCompressionField],
+            OciRepositoryField.alias: service.repository + suffix,
+            OciRegistriesField.alias: service[DockerImageRegistriesField],
+            OciTagsField.alias: service[DockerImageTagsField],
+            OciLabelsField.alias: service[ServiceLabelsField],
+            OciSkipPushField.alias: service[DockerImageSkipPushField] or skipped,
+            "output_path": dist_path(service.address, f"{suffix}.oci"),
+        },
+    )
+
+
 @rule
 async def generate_from_python_service(
     request: GenerateFromPythonService, union_membership: UnionMembership, inseam: InseamSubsystem
 ) -> GeneratedTargets:
-    address = request.template_address
-    service = _Service(address, request.template)
-    base = service[ServiceBaseField] or inseam.base
-    if not base:
-        raise InvalidFieldException(
-            f"The target {address} has no `{ServiceBaseField.alias}`, and the option [inseam].base"
-            " is not set. Set one of them to the address of a `debian_base` or a"
-            " `registry_base`."
-        )
-    base = f"//{address.spec_path}{base}" if base.startswith(":") else base
-    named = service[ServicePackageField]
-    artifacts = inseam.package if named is None else [Artifact(name) for name in named]
+    service = DeclaredService(request.template_address, request.template)
+    base = service.base(inseam)
+    artifacts = service.artifacts(inseam)
     generator = _Generator(service, artifacts, common_fields(request.generator), union_membership)
-    programs = service.programs()
-    started = service[ServiceScriptField]
-    dependencies = request.template.get(ServiceDependenciesField.alias)
-    if started:
-        # The code that it loads is only known from `dependencies`.
-        probes = ServiceProgram(
-            started,
-            "",
-            healthcheck=service[ServiceHealthcheckField],
-            healthcheck_path=service[ServiceHealthcheckPathField],
-        )
-        fields = {"script": started, Dependencies.alias: dependencies}
-        generator.pexes.append(generator.add_pex("pex", "", fields))
-        generator.add_probe(probes, "")
-        default, others = probes, programs
+    if service[ServiceScriptField]:
+        generator.add_script()
     else:
-        default, others = programs[0], programs[1:]
-        generator.add_program(default, "", dependencies)
-    for program in others:
-        generator.add_program(program, program.name, dependencies)
-    user = service[UserField]
-    layers = generator.add(
-        VenvLayersTarget,
-        "layers",
-        {
-            LayersServiceField.alias: generator.pexes,
-            LayersEntryPointsField.alias: generator.entry_points,
-            LayersScriptsField.alias: [started] if started else [],
-            LayersWritableDirsField.alias: [
-                f"{user.partition(':')[0]}:{path}" for path in service[WritableDirsField]
-            ],
-            LayersSharedField.alias: service[ServiceLayersField],
-            LayersBaseField.alias: [base],
-            InitField.alias: service[InitField],
-            AllowedFindingsField.alias: service[AllowedFindingsField],
-            LayersSkipPackageField.alias: Artifact.layers not in artifacts,
-        },
-    )
-    repository = service[ServiceRepositoryField] + service.suffix()
-    if not address.spec_path:
-        # The root has no name, which Pants' docker backend would take for one.
-        repository = repository.replace("{directory}", "{name}")
-    config = _config(service, default, "", service[ServiceArgsField] or default.args)
+        generator.add_program(service.default)
+    for program in service.others:
+        generator.add_program(program)
+    layers = _add_layers(generator, base)
     if Artifact.image in artifacts:
-        _add_image(generator, base, layers, repository, config, inseam.publish)
-    if Artifact.oci not in artifacts:
-        return GeneratedTargets(request.generator, generator.targets)
-    images = {"oci": (config, repository, "")}
-    for program in others:
-        images[program.name] = (
-            _config(service, program, program.name, program.args),
-            f"{repository}-{program.name}",
-            f"-{program.name}",
-        )
-    for name, (config, repository, suffix) in images.items():
-        generator.add(
-            OciImageTarget,
-            name,
-            {
-                ServiceBaseField.alias: base,
-                OciLayersField.alias: [layers],
-                OciEntryPointField.alias: config.entrypoint,
-                WorkingDirField.alias: config.working_dir,
-                OciHealthcheckField.alias: config.healthcheck and config.healthcheck.command,
-                ServiceArgsField.alias: config.cmd,
-                EnvField.alias: _own_env(service),
-                UserField.alias: user,
-                PortsField.alias: config.ports,
-                VolumesField.alias: config.volumes,
-                WritableDirsField.alias: service[WritableDirsField],
-                StopSignalField.alias: config.stop_signal,
-                AllowedFindingsField.alias: service[AllowedFindingsField],
-                OciPlatformsField.alias: service[OciPlatformsField],
-                OciCompressionField.alias: service[OciCompressionField],
-                OciRepositoryField.alias: repository,
-                OciRegistriesField.alias: service[DockerImageRegistriesField],
-                OciTagsField.alias: service[DockerImageTagsField],
-                OciLabelsField.alias: service[ServiceLabelsField],
-                OciSkipPushField.alias: service[DockerImageSkipPushField]
-                or (inseam.publish != PublishedImage.oci and Artifact.image in artifacts),
-                "output_path": dist_path(address, f"{suffix}.oci"),
-            },
-        )
+        _add_engine_image(generator, base, layers, inseam.publish)
+    if Artifact.oci in artifacts:
+        for program in (service.default, *service.others):
+            _add_oci_image(generator, base, layers, inseam.publish, program)
     return GeneratedTargets(request.generator, generator.targets)
-
-
-def _own_env(service: _Service) -> dict[str, str]:
-    """The environment that a service declares, with what its server and probes need."""
-    env = dict(service[EnvField] or {})
-    served = [one for one in service.programs() if one.server]
-    probed = service[ServiceHealthcheckPathField] or any(
-        one.healthcheck_path for one in service.programs()
-    )
-    if served or probed:
-        ports = service[PortsField]
-        env.setdefault("PORT", ports[0].partition("/")[0] if ports else PORT)
-    workers = service[ServiceWorkersField]
-    if workers is not None:
-        if not served or workers < 1:
-            raise service.fail("has `workers`, which must be a positive number, for a `server`.")
-        env.setdefault("WEB_CONCURRENCY", str(workers))
-    return env
-
-
-def _config(service: _Service, program: ServiceProgram, name: str, args: Any) -> ImageConfig:
-    """What the image that starts a program says of itself. name: "" for the default program."""
-    probe = program.healthcheck or program.healthcheck_path
-    env = _own_env(service)
-    ports = service[PortsField]
-    if not ports and program.server:
-        ports = (env["PORT"],)
-    return ImageConfig(
-        env=environment(env),
-        user=service[UserField],
-        ports=ports,
-        entrypoint=command(program.name, service[InitField]),
-        cmd=tuple(args or ()),
-        working_dir=service[ServiceWorkingDirField],
-        stop_signal=service[StopSignalField],
-        healthcheck=Healthcheck((script(_probe_name(name)),)) if probe else None,
-        volumes=tuple(service[VolumesField]),
-    )
 
 
 def rules() -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Iterable
+from typing import Any, Iterable, Mapping
 
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import (
@@ -31,7 +31,7 @@ from inseam.compat import (
     transitive_targets,
 )
 from inseam.formats.failure import Failure, failing_in
-from inseam.formats.python.entry_point import EntryPoint, parse_entry_point
+from inseam.formats.python.entry_point import EntryPoint
 from inseam.formats.python.installed import NAMES, first_name, load_names
 from inseam.plan.agreement import check_constraints
 from inseam.rules.base.base import Base, BaseRequest, find_base
@@ -53,8 +53,9 @@ from inseam.rules.wheels.wheels import requirement_strings
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.container import InitField
 from inseam.targets.layer import (
+    ConsoleScript,
     LayersBaseField,
-    LayersEntryPointsField,
+    LayersConsoleScriptsField,
     LayersScriptsField,
     LayersServiceField,
     LayersSharedField,
@@ -96,9 +97,12 @@ class ServiceParts:
     """The targets that have source files, sorted."""
 
 
-def _started(declared: EntryPoint, found: Any) -> EntryPoint:
-    """The entry point of a program, whose module Pants found."""
-    return declared._replace(module=found.module, attribute=found.function or "")
+def _entry_point(script: ConsoleScript, started: Mapping[str, Any]) -> EntryPoint:
+    """What a console script runs. started: what Pants found for targets, by address."""
+    if script.probed_path:
+        return EntryPoint(script.name, script.probed_path)
+    found = started[script.code]
+    return EntryPoint(script.name, found.module, found.function or "", script.server)
 
 
 @rule(desc="Find what a service is made of", level=LogLevel.DEBUG)
@@ -130,24 +134,22 @@ async def service_parts(request: ServiceRequest, python_setup: PythonSetup) -> S
             str(base.address),
             base.platform.python_full_version,
         )
-    declared = [parse_entry_point(text) for text in target[LayersEntryPointsField].value]
-    numbers = {int(one.module) for one in declared if not one.is_probe}
+    scripts = target[LayersConsoleScriptsField].value
+    code = {one.address.spec: one for one in pex_targets.roots}
+    addresses = sorted({script.code for script in scripts if script.code})
     resolved = await concurrently(
         resolve_pex_entry_point(
-            ResolvePexEntryPointRequest(pex_targets.roots[number][PexEntryPointField]),
-            **implicitly(),
+            ResolvePexEntryPointRequest(code[address][PexEntryPointField]), **implicitly()
         )
-        for number in sorted(numbers)
+        for address in addresses
     )
-    started = dict(zip(sorted(numbers), resolved))
+    started = {address: found.val for address, found in zip(addresses, resolved)}
     shared = await resolve_unparsed_address_inputs(
         target[LayersSharedField].to_unparsed_address_inputs(), **implicitly()
     )
     return ServiceParts(
         base,
-        tuple(
-            one if one.is_probe else _started(one, started[int(one.module)].val) for one in declared
-        ),
+        tuple(_entry_point(script, started) for script in scripts),
         target[LayersScriptsField].value,
         target[LayersWritableDirsField].value,
         pex_targets.closure,

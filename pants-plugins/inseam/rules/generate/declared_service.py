@@ -1,0 +1,189 @@
+"""Reads what a `python_service` declares, and what follows from it for its programs and images."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Mapping
+
+from pants.backend.docker.target_types import DockerImageRegistriesField, DockerImageTagsField
+from pants.engine.addresses import Address
+from pants.engine.target import Field, InvalidFieldException
+
+from inseam.formats.oci.config import Healthcheck, ImageConfig
+from inseam.formats.python.entry_point import CONSOLE_SCRIPTS
+from inseam.plan.container import PORT, command, environment, script
+from inseam.plan.packaging import Artifact
+from inseam.subsystem import InseamSubsystem
+from inseam.targets.container import (
+    EnvField,
+    InitField,
+    PortsField,
+    ServiceArgsField,
+    ServiceBaseField,
+    ServiceWorkingDirField,
+    StopSignalField,
+    UserField,
+    VolumesField,
+)
+from inseam.targets.programs import (
+    ServiceEntryPointField,
+    ServiceHealthcheckField,
+    ServiceHealthcheckPathField,
+    ServiceProgram,
+    ServiceProgramsField,
+    ServiceScriptField,
+    ServiceServerField,
+    ServiceWorkersField,
+)
+from inseam.targets.service import ServicePackageField, ServiceRepositoryField
+
+
+class DeclaredService:
+    """The fields of a `python_service`, with its parameters, if it has any.
+
+    All that is wrong between its fields is raised as InvalidFieldException.
+    """
+
+    def __init__(self, address: Address, template: Mapping[str, Any]) -> None:
+        self.address = address
+        self._template = template
+
+    def __getitem__(self, field: type[Field]) -> Any:
+        """The value of a field."""
+        constructor: Any = field
+        return constructor(self._template.get(field.alias), self.address).value
+
+    def raw(self, *aliases: str) -> dict[str, Any]:
+        """The fields of these names that are set, as they are written in the BUILD file."""
+        return {alias: self._template[alias] for alias in aliases if alias in self._template}
+
+    def base(self, inseam: InseamSubsystem) -> str:
+        """The address of its base."""
+        base: str = self[ServiceBaseField] or inseam.base
+        if not base:
+            raise self._fail(
+                f"has no `{ServiceBaseField.alias}`, and the option [inseam].base is not set. Set"
+                " one of them to the address of a `debian_base` or a `registry_base`."
+            )
+        return f"//{self.address.spec_path}{base}" if base.startswith(":") else base
+
+    def artifacts(self, inseam: InseamSubsystem) -> tuple[Artifact, ...]:
+        """What it is packaged as."""
+        named = self[ServicePackageField]
+        return tuple(inseam.package if named is None else map(Artifact, named))
+
+    @cached_property
+    def default(self) -> ServiceProgram:
+        """The program that `#oci` starts; one without an entry point for a `script`."""
+        script_name = self[ServiceScriptField]
+        if script_name:
+            return ServiceProgram(script_name, "", **self._own_probes())
+        return self._programs[0]
+
+    @property
+    def others(self) -> tuple[ServiceProgram, ...]:
+        """The programs that have images of their own."""
+        return self._programs if self[ServiceScriptField] else self._programs[1:]
+
+    @cached_property
+    def _programs(self) -> tuple[ServiceProgram, ...]:
+        """Its programs, the one that it starts by default first; with `script`, only the others."""
+        programs: tuple[ServiceProgram, ...] = self[ServiceProgramsField]
+        entry_point, script_name = self[ServiceEntryPointField], self[ServiceScriptField]
+        server = self[ServiceServerField]
+        probes = self._own_probes()
+        if entry_point and script_name:
+            raise self._fail("has both an `entry_point` and a `script`. Remove one of them.")
+        if entry_point:
+            name = CONSOLE_SCRIPTS["entry_point"]
+            return (ServiceProgram(name, entry_point, server=server, **probes), *programs)
+        if server:
+            raise self._fail("has a `server`, but no `entry_point` that names its application.")
+        if script_name:
+            return programs
+        if not programs:
+            raise self._fail(
+                "starts nothing. Set its `entry_point`, such as 'shop.server:main', or `programs`."
+            )
+        first = programs[0]
+        given = {name: value for name, value in probes.items() if value}
+        return (first._replace(**given), *programs[1:])
+
+    def _own_probes(self) -> dict[str, Any]:
+        fields = (ServiceHealthcheckField, ServiceHealthcheckPathField)
+        return {field.alias: self[field] for field in fields}
+
+    def check_probes(self, program: ServiceProgram) -> None:
+        """Raises InvalidFieldException for a program with two health checks."""
+        if program.healthcheck and program.healthcheck_path:
+            raise self._fail(
+                "has both a `healthcheck` and a `healthcheck_path`. Remove one of them."
+            )
+
+    @property
+    def repository(self) -> str:
+        """The repository of its default image, with placeholders."""
+        repository: str = self[ServiceRepositoryField] + self._suffix()
+        if self.address.spec_path:
+            return repository
+        # The root has no name, which Pants' docker backend would take for one.
+        return repository.replace("{directory}", "{name}")
+
+    def _suffix(self) -> str:
+        """What the names of images have at their end: its parameters, unless they name images."""
+        parameters = self.address.parameters
+        naming = {ServiceRepositoryField, DockerImageTagsField, DockerImageRegistriesField}
+        if {field.alias for field in naming}.intersection(parameters):
+            return ""
+        plain = ("".join(c if c.isalnum() else "-" for c in v.lower()) for v in parameters.values())
+        return "".join(f"-{value.strip('-')}" for value in plain if value.strip("-"))
+
+    @cached_property
+    def env(self) -> dict[str, str]:
+        """The environment that it declares, with what its server and probes need."""
+        env = dict(self[EnvField] or {})
+        served = [one for one in self._programs if one.server]
+        probed = self[ServiceHealthcheckPathField] or any(
+            one.healthcheck_path for one in self._programs
+        )
+        if served or probed:
+            ports = self[PortsField]
+            env.setdefault("PORT", ports[0].partition("/")[0] if ports else PORT)
+        workers = self[ServiceWorkersField]
+        if workers is not None:
+            if not served or workers < 1:
+                raise self._fail("has `workers`, which must be a positive number, for a `server`.")
+            env.setdefault("WEB_CONCURRENCY", str(workers))
+        return env
+
+    def config(self, program: ServiceProgram) -> ImageConfig:
+        """What the image that starts a program says of itself."""
+        is_default = program == self.default
+        args = (self[ServiceArgsField] if is_default else None) or program.args
+        probe = program.healthcheck or program.healthcheck_path
+        ports = self[PortsField]
+        if not ports and program.server:
+            ports = (self.env["PORT"],)
+        return ImageConfig(
+            env=environment(self.env),
+            user=self[UserField],
+            ports=ports,
+            entrypoint=command(program.name, self[InitField]),
+            cmd=tuple(args or ()),
+            working_dir=self[ServiceWorkingDirField],
+            stop_signal=self[StopSignalField],
+            healthcheck=Healthcheck((script(self.probe_name(program)),)) if probe else None,
+            volumes=tuple(self[VolumesField]),
+        )
+
+    def name_of(self, program: ServiceProgram) -> str:
+        """What the names of targets and artifacts of a program begin with: "" for the default."""
+        return "" if program == self.default else program.name
+
+    def probe_name(self, program: ServiceProgram) -> str:
+        """The name of the console script that probes a program."""
+        name = self.name_of(program)
+        return f"{name}-healthcheck" if name else CONSOLE_SCRIPTS["healthcheck"]
+
+    def _fail(self, text: str) -> InvalidFieldException:
+        return InvalidFieldException(f"The target {self.address} {text}")
