@@ -240,7 +240,7 @@ def test_libraries_are_checked_if_the_base_is_made_here(is_debian: bool) -> None
     libraries = frozenset(["libc.so.6"])
     below = RootfsLayer(layer("rootfs", "3"), libraries, (), (), "bookworm", "", (), ())
     target = VenvLayersTarget(
-        {"_service": [], "_entry_points": []}, service_of(address).create_generated("layers")
+        {"_service": [], "_console_scripts": ()}, service_of(address).create_generated("layers")
     )
     image = run_mocked(
         deps_image,

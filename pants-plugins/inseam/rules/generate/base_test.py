@@ -29,6 +29,7 @@ from inseam.rules.goals.package import LayersFieldSet
 from inseam.rules.goals.publish import SkippedImageFieldSet
 from inseam.rules.goals.publish import rules as rules_of_publish
 from inseam.rules.rule_testing import BASE, rule_runner, set_options
+from inseam.targets.layer import ConsoleScript
 
 
 @pytest.fixture(scope="module")
@@ -373,12 +374,12 @@ def test_programs_are_images_of_the_same_layers(runner: RuleRunner) -> None:
     assert images["worker"]["args"] == ("-v",)
     assert dict(images["migrate"]["env"]) == {"PORT": "8000"}
     layers = values(get(runner, "layers"))
-    assert layers["_entry_points"] == (
-        "web=0",
-        "healthcheck=/health",
-        "worker=1",
-        "worker-healthcheck=2",
-        "migrate=3",
+    assert layers["_console_scripts"] == (
+        ConsoleScript("web", "src/shop:app#pex"),
+        ConsoleScript("healthcheck", probed_path="/health"),
+        ConsoleScript("worker", "src/shop:app#worker-pex"),
+        ConsoleScript("worker-healthcheck", "src/shop:app#worker-healthcheck"),
+        ConsoleScript("migrate", "src/shop:app#migrate-pex"),
     )
     assert layers["_service"] == tuple(
         f"src/shop:app#{name}"
@@ -393,7 +394,10 @@ def test_a_server_brings_its_requirement_port_and_workers(runner: RuleRunner) ->
     )
     runner.write_files({"src/shop/BUILD": build})
     layers, image = values(get(runner, "layers")), values(get(runner, "oci"))
-    assert layers["_entry_points"] == ("entrypoint=1[uvicorn]", "healthcheck=/up")
+    assert layers["_console_scripts"] == (
+        ConsoleScript("entrypoint", "src/shop:app#code", server="uvicorn"),
+        ConsoleScript("healthcheck", probed_path="/up"),
+    )
     assert layers["_service"] == ("src/shop:app#pex", "src/shop:app#code")
     assert entry_point(get(runner, "pex")) == "uvicorn"
     assert values(get(runner, "pex"))["args"] == ("shop.api:app",)
@@ -409,7 +413,7 @@ def test_a_console_script_is_started_with_its_arguments(runner: RuleRunner) -> N
     image = values(get(runner, "oci"))
     assert (image["entrypoint"], image["args"]) == (("/opt/venv/bin/celery",), ("worker",))
     layers = values(get(runner, "layers"))
-    assert (layers["_scripts"], layers["_entry_points"]) == (("celery",), ())
+    assert (layers["_scripts"], layers["_console_scripts"]) == (("celery",), ())
 
 
 @pytest.mark.parametrize(
