@@ -21,7 +21,6 @@ from inseam.compat import (
     rule,
 )
 from inseam.formats.failure import Failure
-from inseam.formats.foreign_text import foreign_text
 from inseam.plan.artifacts import LockedArchive, LockedCheckout, LockedDirectory, LockedSource
 from inseam.plan.lock import resolve_url
 from inseam.rules.programs.host import NETWORK_ENV, Program, run_on_host
@@ -91,13 +90,7 @@ async def _files_of(directory: str) -> Digest:
     """The files of a directory of the repository, but for those that Pants ignores."""
     inside = "" if directory == "." else f"{directory}/"
     globs = (f"{inside}**", f"!{inside}**/__pycache__/**", f"!{inside}.git/**")
-    try:
-        files = await path_globs_to_digest(PathGlobs(globs))
-    except Exception as error:
-        raise Failure(
-            f"the directory {directory} cannot be read. Remove links in it that are absolute, or"
-            f" that lead to a directory which they are in:\n{foreign_text(str(error), lines=1)}"
-        ) from error
+    files = await path_globs_to_digest(PathGlobs(globs))
     if files == EMPTY_DIGEST:
         raise Failure(
             f"the directory {directory} has no files, or Pants ignores them"
