@@ -13,7 +13,7 @@ import pytest
 
 from inseam.formats import failure
 from inseam.formats.debian.lock import check_current, parse_lock
-from inseam.formats.debian.package import DebianPackage, dump_package
+from inseam.formats.debian.package import DebianPackage, package_args
 from inseam.formats.debian.request import parse_request
 from inseam.formats.rootfs.metadata import ROOTFS_FILE, ROOTFS_TAR, Rootfs, parse_rootfs
 from inseam.formats.rootfs.start import argv
@@ -46,9 +46,7 @@ def fetched(packages: tuple[DebianPackage, ...], folder: Path) -> list[str]:
     """The packages' files. A release that is not out yet drops them from its mirrors every day."""
     paths = []
     for package in packages:
-        why = run(
-            "fetch_deb", f"--package={dump_package(package)}", "--release=x", f"--out={folder}"
-        )
+        why = run("fetch_deb", *package_args(package), "--release=x", f"--out={folder}")
         if "is no longer on any mirror" in why:
             pytest.skip(f"{package.file_name} is no longer on any mirror: lock the list again")
         assert why == ""

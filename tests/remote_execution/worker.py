@@ -63,8 +63,8 @@ def _make(home: Path, root: Path) -> None:
     packages.write_text(_LIST)
     _program("lock_debs", "--packages", packages, "--output", lock, "--allow-expired")
     for locked in json.loads(lock.read_text())["packages"]["amd64"]:
-        package = {key: value for key, value in locked.items() if key != "groups"}
-        _program("fetch_deb", "--package", json.dumps(package), "--release", "sid", "--out", debs)
+        package = [f"--{key}={value}" for key, value in locked.items() if key != "groups"]
+        _program("fetch_deb", *package, "--release=sid", "--out", debs)
     root.mkdir()
     for folder in ("lib", "lib64", "bin"):
         (root / folder).symlink_to(f"usr/{folder}")

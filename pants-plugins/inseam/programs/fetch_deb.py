@@ -1,10 +1,11 @@
 """Fetches one locked Debian package.
 
-Usage: fetch_deb --package JSON --release RELEASE --out OUT [--vendor LOCATION]
+Usage: fetch_deb --name NAME --version VERSION --architecture ARCHITECTURE --archive ARCHIVE
+           --path PATH --size BYTES --sha256 HEX --release RELEASE --out OUT [--vendor LOCATION]
            [--snapshot URL --timestamp TIME]
            [--allow-newer [--allow-expired] [--known SUITE=DATE]...]
 
-JSON is the package as `formats.debian.package.dump_package` writes it. Writes two files to the
+The first options are the fields of the package (`formats.debian.package`). Writes two files to the
 folder OUT: the .deb, only once size and sha256 are right, and beside it, with the suffix .json,
 what it is. The mirrors are those of DEBIAN_MIRROR, else of the machine's own apt sources; proxies
 are those of http_proxy and its like.
@@ -21,12 +22,13 @@ must not be older than the lock's, as --known says, nor expired, unless --allow-
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from pathlib import Path
 
 from inseam.formats.arguments import ArgumentParser
 from inseam.formats.debian.fetch import fetch, fetch_newer, gone_error
 from inseam.formats.debian.mirror import find_mirrors
-from inseam.formats.debian.package import dump_package, load_package
+from inseam.formats.debian.package import DebianPackage, dump_package
 from inseam.formats.debian.release import Trust
 from inseam.formats.debian.sources import Sources, as_url
 from inseam.formats.download import Gone
@@ -36,7 +38,9 @@ from inseam.formats.files import write_whole
 def main(argv: list[str]) -> None:
     """See the module's text."""
     parser = ArgumentParser(prog="fetch_deb", description=__doc__)
-    parser.add_argument("--package", type=load_package, required=True)
+    for field in fields(DebianPackage):
+        kind = int if field.name == "size" else str
+        parser.add_argument(f"--{field.name}", type=kind, required=True)
     parser.add_argument("--release", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--vendor", type=as_url, default="")
@@ -46,7 +50,9 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--allow-expired", action="store_true")
     parser.add_argument("--known", action="append", default=[])
     arguments = parser.parse_args(argv)
-    package = arguments.package
+    package = DebianPackage(
+        **{field.name: getattr(arguments, field.name) for field in fields(DebianPackage)}
+    )
     sources = Sources(
         find_mirrors(os.environ), arguments.vendor, arguments.snapshot, arguments.timestamp
     )

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Sequence
 
 from inseam.formats.debian.lock import parse_lock
-from inseam.formats.debian.package import dump_package
+from inseam.formats.debian.package import package_args
 from inseam.formats.elf import needed
 from inseam.formats.rootfs.start import TOOLS_TAR
 from inseam.formats.rootfs.tree import compile_modules
@@ -307,7 +307,7 @@ def _tools() -> Path:
     with tempfile.TemporaryDirectory() as debs:
         paths = []
         for package in lock.select(architecture, ()):
-            argv = [f"--package={dump_package(package)}", "--release", lock.request.release]
+            argv = [*package_args(package), "--release", lock.request.release]
             fetch_deb.main([*argv, "--out", debs])
             paths.append(f"{debs}/{package.file_name}")
         build_tools.main(["--architecture", architecture, "--out", str(kept), *paths])

@@ -17,7 +17,7 @@ from inseam.formats.debian.deb_testing import (
     verify_nothing,
 )
 from inseam.formats.debian.mirror import Mirrors
-from inseam.formats.debian.package import DebianPackage, dump_package
+from inseam.formats.debian.package import DebianPackage, package_args
 from inseam.programs.__main__ import run
 
 DATA = deb_bytes()
@@ -39,7 +39,7 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
 
 
 def fetch(tmp_path: Path, *more: str, package: DebianPackage = HELLO) -> int:
-    arguments = [f"--package={dump_package(package)}", "--release=bookworm"]
+    arguments = [*package_args(package), "--release=bookworm"]
     return run(["fetch_deb", *arguments, f"--out={tmp_path}/out", *more])
 
 

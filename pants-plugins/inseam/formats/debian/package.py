@@ -106,6 +106,11 @@ def package_of(value: object, where: str) -> DebianPackage:
         raise DebianError(f"{where}{named}: {error}") from None
 
 
+def package_args(package: DebianPackage) -> tuple[str, ...]:
+    """The package as options of a program, `--name=hello`, one for each of its fields."""
+    return tuple(f"--{name}={value}" for name, value in package_fields(package).items())
+
+
 def dump_package(package: DebianPackage) -> str:
     """The package as one line of JSON."""
     return json.dumps(package_fields(package))

@@ -12,7 +12,7 @@ from pants.engine.rules import collect_rules
 from pants.util.logging import LogLevel
 
 from inseam.compat import environment_vars_subset, implicitly, path_globs_to_digest, rule
-from inseam.formats.debian.package import DebianPackage, dump_package
+from inseam.formats.debian.package import DebianPackage, package_args
 from inseam.formats.debian.sources import vendored_path
 from inseam.formats.debian.suite import Suite
 from inseam.formats.names import relative_path
@@ -92,7 +92,7 @@ async def deb(request: DebRequest, inseam: InseamSubsystem) -> Deb:
         Program(
             argv=(
                 "fetch_deb",
-                f"--package={dump_package(package)}",
+                *package_args(package),
                 f"--release={request.release}",
                 "--out=debs",
                 *vendor_args,
