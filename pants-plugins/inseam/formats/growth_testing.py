@@ -10,7 +10,7 @@ _Input = TypeVar("_Input")
 
 # How often the least shape is repeated, and how much longer ten times as much may take. A quadratic
 # reader takes a hundred times as long.
-_LEAST, _STEPS, _LONGEST = 100, 3, 30
+_LEAST, _STEPS, _LONGEST = 20, 3, 30
 # Seconds that say nothing: the garbage collector, other processes.
 _NOISE = 0.1
 

@@ -17,6 +17,7 @@ from inseam.formats.oci.config import Runtime
 from inseam.formats.oci.descriptor import GZIP_LAYER, TAR_LAYER, blob_path
 from inseam.formats.oci.flatten import is_removed, member_path, opened_layer, removed
 from inseam.formats.oci.layer import Layer
+from inseam.formats.untar import content, members
 
 _PATCHLEVEL = re.compile(rf"(?:.*/)?include/{NAME}/patchlevel\.h")
 _PY_VERSION = re.compile(rb'#define\s+PY_VERSION\s+"(\d+\.\d+\.\d+)')
@@ -75,17 +76,20 @@ def read_facts(image: str, layers: Sequence[Layer], folder: Path, interpreter: s
             facts = facts._replace(complete=False)
             continue
         what = f"a layer of {image}, {layer.descriptor.digest},"
+        by: set[str] = set()
+        added: set[str] = set()
         with opened_layer(blob_path(folder, layer.descriptor.digest), what) as tar:
-            for member in tar:
+            for member in members(tar):
                 path = member_path(member.name)
                 facts = _with(facts, member, path, tar, wanted)
                 gone = removed(path)
                 if gone is not None:
-                    modules = {module for module in modules if not is_removed(module, gone)}
+                    by.add(gone)
                 if not member.isdir() and _LIBRARY.fullmatch(path):
                     libraries.add(posixpath.basename(path))
                 if _MODULE.fullmatch(path):
-                    modules.add(path)
+                    added.add(path)
+        modules = {module for module in modules if not is_removed(module, by)} | added
     stdlib = _stdlib(modules, wanted)
     return facts._replace(
         libraries=frozenset(libraries),
@@ -129,8 +133,7 @@ def _told(
     """The version that a file tells, if its path fits the pattern; or ""."""
     if not pattern.fullmatch(path) or not member.isreg() or member.size > _LARGEST:
         return ""
-    file = tar.extractfile(member)
-    found = version.search(file.read()) if file is not None else None
+    found = version.search(content(tar, member))
     return found[1].decode() if found else ""
 
 

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import posixpath
 import tarfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from inseam.formats.failure import Failure
+from inseam.formats.foreign_text import foreign_word
+from inseam.formats.untar import UNREADABLE, content, members, opened_tar
 
+_LONGEST_PATH = 4096  # PATH_MAX
+# Bytes of an unpacked layer. The largest are of CUDA, and have some 10 GB.
+_LARGEST = 1 << 36
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 
 
 def member_path(name: str) -> str:
-    """The path of a tar's member, relative to the root."""
+    """The path of a tar's member, relative to the root; raises ValueError for one that no container
+    can have."""
+    if len(name) > _LONGEST_PATH:
+        raise ValueError(f"it has a path of {len(name)} characters")
     return name.removeprefix("./").strip("/")
 
 
@@ -28,9 +35,18 @@ def removed(path: str) -> str | None:
     return posixpath.join(folder, name[len(_WHITEOUT) :]) if name.startswith(_WHITEOUT) else None
 
 
-def is_removed(path: str, by: str) -> bool:
-    """Whether `path` goes by what `removed` returned."""
-    return path == by or path.startswith(by if by.endswith("/") or not by else f"{by}/")
+def is_removed(path: str, by: Collection[str]) -> bool:
+    """Whether `path` goes by one of what `removed` returned: itself or a folder above."""
+    if not by:
+        return False
+    above = path
+    while above:
+        if above in by:
+            return True
+        above = above.rpartition("/")[0]
+        if f"{above}/" in by:
+            return True
+    return "" in by
 
 
 @contextmanager
@@ -38,10 +54,10 @@ def opened_layer(blob: Path, what: str) -> Iterator[tarfile.TarFile]:
     """Opens the tar of a layer, which may be compressed with gzip; raises Failure, naming `what`,
     if it is damaged."""
     try:
-        with tarfile.open(blob) as tar:
+        with opened_tar(blob, _LARGEST) as tar:
             yield tar
-    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
-        raise Failure(f"{what} cannot be read: {error}") from error
+    except UNREADABLE as error:
+        raise Failure(f"{what} cannot be read: {foreign_word(str(error))[1:-1]}") from error
 
 
 def read_files(blobs: Iterable[Path], wanted: Callable[[str], bool]) -> dict[str, bytes]:
@@ -50,6 +66,18 @@ def read_files(blobs: Iterable[Path], wanted: Callable[[str], bool]) -> dict[str
     Raises Failure for a layer that is damaged.
     """
     return read_entries(blobs, wanted)[0]
+
+
+def _linked(blob: Path, paths: Collection[str]) -> dict[str, bytes]:
+    """The files at these paths of a layer, to which hard links lead."""
+    found: dict[str, bytes] = {}
+    if paths:
+        with opened_layer(blob, f"a layer of the base, {blob.name},") as tar:
+            for member in members(tar):
+                path = member_path(member.name)
+                if path in paths and member.isreg():
+                    found[path] = content(tar, member)
+    return found
 
 
 def read_entries(
@@ -61,13 +89,14 @@ def read_entries(
     for blob in blobs:
         new_files: dict[str, bytes] = {}
         new_links: dict[str, str] = {}
+        hard_links: dict[str, str] = {}
+        by: set[str] = set()
         with opened_layer(blob, f"a layer of the base, {blob.name},") as tar:
-            for member in tar:
+            for member in members(tar):
                 path = member_path(member.name)
                 gone = removed(path)
                 if gone is not None:
-                    files = {one: data for one, data in files.items() if not is_removed(one, gone)}
-                    links = {one: link for one, link in links.items() if not is_removed(one, gone)}
+                    by.add(gone)
                     continue
                 links.pop(path, None)
                 if member.isdir():
@@ -75,10 +104,17 @@ def read_entries(
                 files.pop(path, None)
                 if member.issym():
                     new_links[path] = member.linkname
-                elif wanted(path):
-                    file = tar.extractfile(member) if member.isreg() or member.islnk() else None
-                    if file is not None:
-                        new_files[path] = file.read()
+                elif wanted(path) and member.isreg():
+                    new_files[path] = content(tar, member)
+                elif wanted(path) and member.islnk():
+                    hard_links[path] = member_path(member.linkname)
+        linked = _linked(blob, set(hard_links.values()) - set(new_files)) if hard_links else {}
+        for path, target in hard_links.items():
+            if target in linked or target in new_files:
+                new_files[path] = linked.get(target) or new_files.get(target, b"")
+        # Whiteouts are about lower layers, in whatever order a layer has its members.
+        files = {path: data for path, data in files.items() if not is_removed(path, by)}
+        links = {path: link for path, link in links.items() if not is_removed(path, by)}
         files.update(new_files)
         links.update(new_links)
     return files, links

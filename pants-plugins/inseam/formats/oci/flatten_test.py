@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import io
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from inseam.formats.failure import Failure
+from inseam.formats.growth_testing import check_growth
 from inseam.formats.oci.descriptor import blob_path
 from inseam.formats.oci.flatten import is_removed, read_files, removed
 from inseam.formats.oci.layer import Layer
@@ -25,8 +28,8 @@ def test_a_whiteout_removes_a_path_and_what_is_below(
 ) -> None:
     by = removed(whiteout)
     assert by is not None
-    assert all(is_removed(path, by) for path in gone)
-    assert not any(is_removed(path, by) for path in stays)
+    assert all(is_removed(path, {by}) for path in gone)
+    assert not any(is_removed(path, {by}) for path in stays)
 
 
 def test_other_names_remove_nothing() -> None:
@@ -47,6 +50,42 @@ def test_the_highest_layer_wins_and_whiteouts_count(tmp_path: Path) -> None:
     assert files(tmp_path, below, opaque, prefix="a/") == {"a/new": b"3"}
     first = foreign_layer(tmp_path, files={"a/new": b"3", "a/.wh..wh..opq": b""})
     assert files(tmp_path, below, first, prefix="a/") == {"a/new": b"3"}
+
+
+def test_hard_links_have_the_content_of_what_they_lead_to(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name in ("b/x", "a/y"):
+            info = tarfile.TarInfo(name)
+            info.size = 3
+            archive.addfile(info, io.BytesIO(name.encode()))
+        for name, target in (("a/x", "b/x"), ("a/z", "a/y"), ("a/gone", "c")):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.LNKTYPE, target
+            archive.addfile(info)
+    path = tmp_path / "layer"
+    path.write_bytes(out.getvalue())
+    found = read_files([path], lambda name: name.startswith("a/"))
+    assert found == {"a/y": b"a/y", "a/x": b"b/x", "a/z": b"a/y"}
+
+
+def test_whiteouts_and_paths_cost_no_more_than_their_number(tmp_path: Path) -> None:
+    def layer(n: int) -> Path:
+        path = tmp_path / "layer"
+        with tarfile.open(path, "w") as archive:
+            for number in range(n):
+                archive.addfile(tarfile.TarInfo(f"a/{number}"))
+                archive.addfile(tarfile.TarInfo(f"b/.wh.{number}"))
+        return path
+
+    check_growth(lambda path: read_files([path, path], lambda _: True), layer)
+
+
+def test_a_path_that_no_container_can_have_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "layer", "w") as archive:
+        archive.addfile(tarfile.TarInfo("a/" * 3000))
+    with pytest.raises(Failure, match="a path of 5999 characters"):
+        read_files([tmp_path / "layer"], lambda _: True)
 
 
 def test_a_damaged_layer_is_refused(tmp_path: Path) -> None:

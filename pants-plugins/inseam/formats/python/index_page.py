@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import io
-import json
 import re
-from html.parser import HTMLParser
-from typing import Any, Iterable, NamedTuple
+from html import unescape
+from typing import Any, Iterable, Iterator, NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from inseam.formats.download import Corrupt, Gone, Unreachable, download
 from inseam.formats.failure import Failure
+from inseam.formats.files import load_json
 
 LARGEST_PAGE = 100 << 20  # bytes
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+# Where a comment or a tag starts that says where files are (HTML Living Standard, 13.1).
+_TAG = re.compile(r"<!--|<(?P<tag>a|base)(?=[\s/>])", re.IGNORECASE)
+_ATTRIBUTE = re.compile(
+    r"""[\s/]*(?P<name>[^\s/>=]+)(?:\s*=\s*(?P<value>"[^"]*"|'[^']*'|[^\s>"'][^\s>]*))?"""
+)
 
 
 class IndexFile(NamedTuple):
@@ -64,12 +69,9 @@ def read_page(content: bytes, url: str) -> tuple[IndexFile, ...]:
     """
     try:
         if content.lstrip().startswith(b"{"):
-            return tuple(_json_files(json.loads(content), url))
-        page = _Page(url)
-        page.feed(content.decode("utf-8", "replace"))
-        page.close()
-        return tuple(page.files)
-    except (ValueError, AssertionError, RecursionError) as error:
+            return tuple(_json_files(load_json(content), url))
+        return tuple(_anchors(content.decode("utf-8", "replace"), url))
+    except ValueError as error:
         raise Failure(f"what the package index says at {url} cannot be read: {error}") from None
 
 
@@ -91,24 +93,32 @@ def _is_sha256(value: Any) -> bool:
     return isinstance(value, str) and _SHA256.fullmatch(value) is not None
 
 
-class _Page(HTMLParser):
-    """The anchors of an HTML page."""
+def _anchors(text: str, base: str) -> Iterator[IndexFile]:
+    """The files that the anchors of an HTML page lead to.
 
-    def __init__(self, url: str) -> None:
-        super().__init__()
-        self.base = url
-        self.files: list[IndexFile] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        href = dict(attrs).get("href")
+    Each character is looked at a few times at most; the standard library's parser takes quadratic
+    time for a tag that is not closed.
+    """
+    position = 0
+    while match := _TAG.search(text, position):
+        position = match.end()
+        if match["tag"] is None:  # a comment
+            end = text.find("-->", position)
+            position = len(text) if end < 0 else end
+            continue
+        href = None
+        while attribute := _ATTRIBUTE.match(text, position):
+            position = attribute.end()
+            if href is None and attribute["name"].lower() == "href":
+                href = unescape((attribute["value"] or "").strip("\"'"))
         if href is None:
-            return
-        if tag == "base":
-            self.base = urljoin(self.base, href)
-        elif tag == "a":
-            url, fragment = urldefrag(urljoin(self.base, href))
-            name = unquote(urlsplit(url).path.rsplit("/", 1)[-1])
-            algorithm, _, value = fragment.partition("=")
-            if name:
-                known = algorithm == "sha256" and _is_sha256(value)
-                self.files.append(IndexFile(name, url, value if known else ""))
+            continue
+        if match["tag"].lower() == "base":
+            base = urljoin(base, href)
+            continue
+        url, fragment = urldefrag(urljoin(base, href))
+        name = unquote(urlsplit(url).path.rsplit("/", 1)[-1])
+        algorithm, _, value = fragment.partition("=")
+        if name:
+            known = algorithm == "sha256" and _is_sha256(value)
+            yield IndexFile(name, url, value if known else "")

@@ -49,7 +49,7 @@ FORMATS = {
     "compile_rootfs": "cpython debian/archive debian/control debian/package debian/version failure"
     f" {FILES} python/bytecode python/installed rootfs/bytecode rootfs/metadata schema"
     " tar",
-    "compile_stdlib": f"{LAYER} oci/flatten python/base_bytecode python/bytecode",
+    "compile_stdlib": f"{LAYER} oci/flatten python/base_bytecode python/bytecode untar",
     "compress": f"{LAYER} compression",
     "data": f"{PYTHON} {LAYER} python/sources",
     "export": STORE,
@@ -65,14 +65,14 @@ FORMATS = {
     "install_wheel": f"{PYTHON} distribution elf python/standard python/wheel"
     " python/wheel_facts python/checked_wheel python/wheel_tree records",
     "interpreter": f"{FOLDER} cpython elf {FILES} oci/flatten python/bytecode python/module_archive"
-    " rootfs/links rootfs/slim rootfs/start rootfs/tree",
+    " rootfs/links rootfs/slim rootfs/start rootfs/tree untar",
     "load": ENGINES,
     "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
     "merge": f"{PYTHON} {LAYER} python/installed python/libraries python/merge python/wheel_tree"
     " records",
     "pack_source": "failure foreign_text python/source_tree regular",
     "pull": f"{IMAGE} cpython oci/base_facts oci/flatten oci/foreign tools/pull tools/registry"
-    " foreign_text oci/reference schema",
+    " oci/reference tar untar",
     "push": f"{STORE} tools/attachments tools/push tools/registry oci/reference",
     "rebase": f"{STORE} foreign_text numbers oci/assemble oci/foreign oci/rebase schema",
     "rootfs": f"""
