@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from enum import Enum
 from typing import Iterable, List, TypeVar
@@ -19,11 +20,14 @@ from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
 
 from inseam.formats.download import LARGEST
+from inseam.formats.failure import Failure
+from inseam.formats.foreign_text import foreign_word
 from inseam.formats.limits import Limits
 from inseam.plan.packaging import Artifact
 
 # The limits of builds, with their defaults.
 _LIMITS = [f"`{field.name}` ({field.default})" for field in fields(Limits)]
+_URL = re.compile(r"(?:https?://[^/\s]+|file://)(?:/\S*)?")
 # The address of the base that comes with Inseam.
 DEFAULT_BASE = "//:inseam-base"
 
@@ -349,4 +353,20 @@ class InseamSubsystem(Subsystem):
     @property
     def download_bound(self) -> tuple[str, ...]:
         """The argument of `fetch_wheel` for the size, if it is not that program's own default."""
+        if self.max_download_size <= 0:
+            raise Failure(
+                "[inseam].max_download_size must be a number of bytes above 0, but is"
+                f" {self.max_download_size}."
+            )
         return () if self.max_download_size == LARGEST else (str(self.max_download_size),)
+
+    @property
+    def snapshot(self) -> str:
+        """`debian_snapshot`, or "" if it is not set."""
+        url: str = self.debian_snapshot or ""
+        if url and not (_URL.fullmatch(url) and url.isprintable()):
+            raise Failure(
+                "[inseam].debian_snapshot must be the URL of a snapshot archive, such as"
+                f" https://snapshot.example/archive, but is {foreign_word(url)}."
+            )
+        return url

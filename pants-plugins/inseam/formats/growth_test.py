@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import struct
+from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any, Callable
 
@@ -204,11 +205,9 @@ def test_wheels(tmp_path: Path) -> None:
         check_growth(install, shape, least=5)
 
 
-def test_requirements_of_a_wheel() -> None:
-    from email.parser import HeaderParser
-
+@pytest.mark.parametrize("piece", ["Requires-Dist: a\n", " a\n", "a:", ":\n"])
+def test_requirements_of_a_wheel(piece: str) -> None:
     def read(text: str) -> None:
         requirements_in(HeaderParser().parsestr(text))
 
-    for piece in ("Requires-Dist: a\n", " a\n", "a:", ":\n"):
-        check_growth(read, lambda n, piece=piece: "Requires-Dist: a\n" + piece * n)
+    check_growth(read, lambda n: "Requires-Dist: a\n" + piece * n)

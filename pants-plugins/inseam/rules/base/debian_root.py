@@ -79,7 +79,7 @@ async def unpacked_root(request: DebianRootRequest, inseam: InseamSubsystem) -> 
     locked = await locked_base(request, **implicitly())
     archive = await _archive(locked) if locked.archive else None
     suites = locked.suites if inseam.debian_allow_newer else ()
-    timestamp = locked.timestamp if inseam.debian_snapshot else ""
+    timestamp = locked.timestamp if inseam.snapshot else ""
     with failing_in(locked.base, locked.hint):
         debs = await concurrently(
             deb(DebRequest(locked.release, suites, package, timestamp), **implicitly())

@@ -64,9 +64,9 @@ async def _vendored(package: DebianPackage, inseam: InseamSubsystem) -> tuple[Di
 
 def snapshot_args(timestamp: str, inseam: InseamSubsystem) -> tuple[str, ...]:
     """How programs are told of the snapshot archive, if one is configured."""
-    if not inseam.debian_snapshot or not timestamp:
+    if not inseam.snapshot or not timestamp:
         return ()
-    return (f"--snapshot={inseam.debian_snapshot}", f"--timestamp={timestamp}")
+    return (f"--snapshot={inseam.snapshot}", f"--timestamp={timestamp}")
 
 
 def trust_args(inseam: InseamSubsystem) -> tuple[str, ...]:

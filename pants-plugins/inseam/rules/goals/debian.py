@@ -118,7 +118,7 @@ async def vendored_lock(request: VendoredLockRequest, inseam: InseamSubsystem) -
         for found in lock.packages.values()
         for locked in found
     }
-    timestamp = lock.timestamp if inseam.debian_snapshot else ""
+    timestamp = lock.timestamp if inseam.snapshot else ""
     if inseam.debian_allow_newer:
         raise Failure(
             "[inseam].debian_allow_newer is set, with which other packages than the locked ones"
@@ -245,7 +245,7 @@ async def check_debian_locks(
                 "check_debs",
                 "--out=out",
                 *((f"--vendor={location}",) if location else ()),
-                *((f"--snapshot={inseam.debian_snapshot}",) if inseam.debian_snapshot else ()),
+                *((f"--snapshot={inseam.snapshot}",) if inseam.snapshot else ()),
                 *trust_args(inseam),
                 *(lock.path for lock in locks),
             ),

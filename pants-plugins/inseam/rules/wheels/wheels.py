@@ -27,6 +27,7 @@ from inseam.compat import (
     rule,
 )
 from inseam.formats.failure import Failure
+from inseam.formats.names import relative_path
 from inseam.formats.python.wheel_facts import WHEEL_FACTS, WheelFacts, load_facts
 from inseam.plan.artifacts import LockedWheel
 from inseam.plan.lock_file import parse_lock, project_name
@@ -138,7 +139,10 @@ def lock_path(resolve: str, python_setup: PythonSetup, inseam: InseamSubsystem) 
             f"[inseam].locks names the resolve {unknown[0]!r}, which [python.resolves] does not"
             " have. Correct its name."
         )
-    return inseam.locks.get(resolve) or python_setup.resolves[resolve]
+    path = inseam.locks.get(resolve)
+    if path:
+        return relative_path(path, f"the path of the resolve {resolve!r} in [inseam].locks")
+    return python_setup.resolves[resolve]
 
 
 @dataclass(frozen=True)
