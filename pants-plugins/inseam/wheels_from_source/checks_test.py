@@ -9,7 +9,12 @@ from inseam.wheels_from_source.checks import BuildCheck, check_builds
 
 
 def test_builds_without_confinement_are_named() -> None:
-    built: dict[str, Any] = {"of": BuiltWheel, "source": "x.tar.gz", "digest": digest("4"), "size": 1}
+    built: dict[str, Any] = {
+        "of": BuiltWheel,
+        "source": "x.tar.gz",
+        "digest": digest("4"),
+        "size": 1,
+    }
     image = contents(
         wheel("fetched"), wheel("quiet", **built), wheel("loud", messages="not confined.", **built)
     )
