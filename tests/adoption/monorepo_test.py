@@ -64,7 +64,7 @@ def test_two_lines_and_two_commands_give_images_of_the_example(monorepo: Reposit
     new = {path for path in after if path not in before and not path.startswith("dist/")}
     assert new == BUILD_FILES
     made = {path.name for path in (monorepo.root / "dist").glob("*/*")}
-    assert made == {"app.oci", "blobs", ".lock"} | {"unused.json"} & made
+    assert made == {"app.oci", "blobs", ".inseam", ".lock"} | {"unused.json"} & made
     assert "Wrote dist/src.shop/app.oci/image.json" in result.stderr
     for noise in ("[WARN]", "Canceled", "skip_push", "Start:"):
         assert noise not in result.stderr

@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from inseam.formats.oci.metadata import read_metadata
-from inseam.tools.own import LOCK
+from inseam.tools.own import LOCK, MARKER
 from inseam.tools.store import blobs_of, missing
 from oci import tiny
 from oci.programs import call, command, environment, run_program
@@ -47,7 +47,11 @@ def test_a_run_that_is_killed_at_any_moment(folder: Path) -> None:
         assert result.returncode == 0, result.stderr
         check_store(folder)
         assert (folder / "app/index.json").exists()
-        left = [path for path in folder.rglob(".*") if path.is_file() and path.name != LOCK]
+        left = [
+            path
+            for path in folder.rglob(".*")
+            if path.is_file() and path.name not in (LOCK, MARKER)
+        ]
         assert left == []
         call(["rm", "-r", str(folder / "store"), str(folder / "app")])
 

@@ -12,7 +12,7 @@ from typing import Mapping
 import pytest
 
 from inseam.programs.program_testing import SURROUNDINGS
-from inseam.tools.own import LOCK
+from inseam.tools.own import LOCK, MARKER
 from oci.programs import environment, run_program, search_path
 
 MINOR = "3.11"
@@ -99,6 +99,7 @@ def test_whole_images_are_the_same_in_all_surroundings(tmp_path: Path) -> None:
     assert {path for path in first if not path.startswith(("app/blobs/", "oci/blobs/"))} == {
         *(f"app/{name}" for name in names),
         f"oci/{LOCK}",
+        f"oci/{MARKER}",
     }
     # Three layers, the manifest and the configuration.
     assert len([path for path in first if path.startswith("app/blobs/sha256/")]) == 5
