@@ -17,7 +17,8 @@ from inseam.formats.numbers import whole_number
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)=(\S*|'[^']*'|\"[^\"]*\")\s*\Z")
 _LOOP = re.compile(r"\s*for\s+([A-Za-z_]\w*)\s+in\s+([^;]*?)\s*(?:;\s*do\s*)?\Z")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
-_CALL = re.compile(r"\bupdate-alternatives\s(?=.*--install\b)")
+_CALL = re.compile(r"\bupdate-alternatives\s")
+_INSTALL = re.compile(r"--install\b")
 _END_OF_CALL = re.compile(r"\|\||&&|;|\s[12]?>")
 _LONGEST = 10_000  # characters of a value
 
@@ -52,7 +53,7 @@ def alternatives_of(script: str) -> list[Alternative]:
         elif assignment and assignment[1] not in values:
             values[assignment[1]] = _words(assignment[2], values)
         call = _CALL.search(line)
-        if call:
+        if call and _INSTALL.search(line, call.end()):
             text = _END_OF_CALL.split(line[call.end() :])[0]
             looped = loops[-1] if loops else ""
             for word in values[looped] if looped else [""]:
