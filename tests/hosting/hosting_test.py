@@ -62,15 +62,9 @@ def test_a_command_runs_a_program_of_this_repository(command: str) -> None:
         assert goals
 
 
-def test_ci_tests_everything_once_and_measures_what_the_configuration_names() -> None:
-    script = Path(".ci/run").read_text()
-    found = re.search(r"^measured=\(pants-plugins/(\w+)/{(.*)}::\)$", script, re.MULTILINE)
-    assert found
-    modules = [f"{found[1]}.{folder}" for folder in found[2].split(",")]
-    assert modules == tomllib.loads(Path("pants.toml").read_text())["coverage-py"]["filter"]
-    measured, others = (line for line in commands() if line.startswith("./pants test"))
-    assert re.search(r'--use-coverage --coverage-py-fail-under=\d+ "\${measured\[@\]}"$', measured)
-    assert others == './pants test :: "${measured[@]/#/-}"'
+def test_ci_tests_everything_once() -> None:
+    tests = [line for line in commands() if line.startswith("./pants test")]
+    assert tests == ["./pants test ::"]
 
 
 def test_ci_runs_what_a_person_runs() -> None:
