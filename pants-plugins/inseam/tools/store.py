@@ -177,6 +177,7 @@ def _export(
         for folder in (store / BLOBS, layout):
             check_no_links(folder, store.parent)
             folder.mkdir(parents=True, exist_ok=True)
+        for folder in (store, store / BLOBS, *_folders_of(image, layout)):
             _remove_leftovers(folder)
         with using(store):
             for digest in missing(store, wanted.items()):
@@ -223,11 +224,17 @@ def _role(image: ImageMetadata, digest: str) -> str:
     return "its manifest"
 
 
+def _folders_of(image: ImageMetadata, layout: Path) -> set[Path]:
+    """The folders of a layout that have files of an image, except the one of its blobs."""
+    documents = (entry.path for entry in image.every_document if entry.path)
+    return {layout, *(layout.joinpath(path).parent for path in documents)}
+
+
 def _remove_leftovers(folder: Path) -> None:
     """Removes what a killed run left behind."""
     for path in folder.glob(".*"):
         match = _TEMPORARY.fullmatch(path.name)
-        if match and not _runs(int(match[1])):
+        if match and not folder.is_symlink() and not _runs(int(match[1])):
             path.unlink(missing_ok=True)
 
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import pytest
 
@@ -239,6 +242,36 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     export(image, [], tmp_path / "store", tmp_path / "app")
     assert not left.exists()
     assert running.exists()
+
+
+def test_an_end_at_any_step_leaves_nothing_after_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process ends, as when it is killed, right before each renaming in turn."""
+    image = make_service(tmp_path / "image")
+    renamed = os.replace
+
+    def replace(steps: Iterator[int], source: Path, target: Path) -> None:
+        if next(steps) == 0:
+            os._exit(9)
+        renamed(source, target)
+
+    for step in range(100):
+        child = os.fork()
+        if child == 0:
+            steps = itertools.count(step, -1)
+            monkeypatch.setattr(os, "replace", partial(replace, steps))
+            with suppress(BaseException):
+                export(image, [], tmp_path / f"{step}/store", tmp_path / f"{step}/app")
+                os._exit(0)
+            os._exit(1)
+        status = os.waitpid(child, 0)[1]
+        export(image, [], tmp_path / f"{step}/store", tmp_path / f"{step}/app")
+        left = {path.name for path in (tmp_path / str(step)).rglob(".*")}
+        assert left == {".inseam", ".lock"}
+        if status == 0:
+            break
+    assert step > 5
 
 
 def test_a_full_disk_leaves_nothing_half_written(
