@@ -5,15 +5,21 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from typing import Any
 
 from inseam.formats.failure import Failure, no_space
 
 
+def program_module(name: str) -> Any:
+    """The module of a program: "merge" is in this folder, "sbom.programs.cyclonedx" in that of a
+    backend."""
+    return importlib.import_module(f"inseam.{name}" if "." in name else f"inseam.programs.{name}")
+
+
 def run(argv: list[str]) -> int:
     """Runs the program `argv[0]` with the rest as its arguments; returns the exit code."""
-    program = importlib.import_module(f"inseam.programs.{argv[0]}")
     try:
-        program.main(argv[1:])
+        program_module(argv[0]).main(argv[1:])
     except Failure as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -1,5 +1,8 @@
-"""Says what a program in `inseam.programs` consists of: all that it imports. Its results are cached
-by that."""
+"""Says what a program consists of: all that it imports. Its results are cached by that.
+
+A program is a module in `inseam.programs`, or in the folder `programs` of a backend of its own:
+`merge`, `sbom.programs.cyclonedx`.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +28,9 @@ gc.disable()
 # Of a program that was compiled for the interpreter of a base.
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "modules.zip"))
 try:
-    from importlib import import_module
+    from inseam.programs.__main__ import program_module, run
 
-    from inseam.programs.__main__ import run
-
-    import_module("inseam.programs." + sys.argv[1])
+    program_module(sys.argv[1])
 except Exception as error:
     sys.exit(
         "The programs of Inseam in " + os.path.dirname(os.path.realpath(__file__)) + " are damaged"
@@ -40,16 +41,15 @@ sys.stdout.flush()
 sys.stderr.flush()
 os._exit(code)
 """
-_PACKAGE = "inseam.programs"
-_RUNNER = f"{_PACKAGE}.__main__"
+_RUNNER = "inseam.programs.__main__"
 
 
 @cache
 def program_sources(program: str) -> tuple[FileContent, ...]:
-    """The files that `inseam.programs.<program>` consists of, found by following its imports."""
+    """The files that a program consists of, found by following its imports."""
     files = {f"{PROGRAMS}/{MAIN}": _MAIN_TEXT.encode()}
     seen: set[str] = set()
-    queue = [_RUNNER, f"{_PACKAGE}.{program}"]
+    queue = [_RUNNER, f"inseam.{program}" if "." in program else f"inseam.programs.{program}"]
     while queue:
         module = queue.pop()
         if module in seen:
@@ -104,14 +104,19 @@ def _installer() -> dict[str, bytes]:
 
 @cache
 def program_names() -> tuple[str, ...]:
-    """The names of all programs: the modules in their folder, but for tests and the runner."""
-    names = (
-        module.name
-        for module in pkgutil.iter_modules([str(Path(__file__).parents[2] / "programs")])
-    )
-    return tuple(
-        sorted(name for name in names if not name.endswith(("_test", "_testing", "__main__")))
-    )
+    """The names of all programs: the modules in their folders, but for tests and the runner."""
+    root = Path(__file__).parents[2]
+    names = _modules(root / PROGRAMS)
+    for folder in root.glob(f"*/{PROGRAMS}"):
+        # Those of the rules are rules that run programs.
+        if folder.parent.name != "rules":
+            names += [f"{folder.parent.name}.{PROGRAMS}.{name}" for name in _modules(folder)]
+    return tuple(sorted(names))
+
+
+def _modules(folder: Path) -> list[str]:
+    names = [module.name for module in pkgutil.iter_modules([str(folder)])]
+    return [name for name in names if not name.endswith(("_test", "_testing", "__main__"))]
 
 
 @cache

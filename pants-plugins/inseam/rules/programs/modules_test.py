@@ -19,6 +19,7 @@ def write(folder: Path, command: str) -> None:
 
 def test_the_programs_are_found_in_their_folder() -> None:
     assert {"code", "fetch_wheel", "merge", "rootfs", "install_wheel"} <= set(program_names())
+    assert "sbom.programs.cyclonedx" in program_names()
     assert not [name for name in program_names() if name.endswith(("_test", "_testing", "__"))]
 
 
@@ -26,8 +27,8 @@ def test_the_programs_are_found_in_their_folder() -> None:
 def test_a_program_brings_every_module_that_it_imports(command: str, tmp_path: Path) -> None:
     write(tmp_path, command)
     program = (
-        "import sys; sys.path[0] = 'programs'; import importlib;"
-        f" importlib.import_module('inseam.programs.{command}')"
+        "import sys; sys.path[0] = 'programs'; from inseam.programs.__main__ import"
+        f" program_module; assert program_module('{command}').main"
     )
     result = subprocess.run(
         # -S: no site-packages; -I would hide the programs too.

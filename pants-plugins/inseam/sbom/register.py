@@ -1,0 +1,11 @@
+"""Registers software bills of materials with Pants: a backend of its own, `inseam.sbom`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inseam.sbom import document
+
+
+def rules() -> list[Any]:
+    return document.rules()
