@@ -109,6 +109,8 @@ def test_the_wheel_holds_the_rule_set_and_no_tests() -> None:
             for kind in ("ini", "json")
         ),
         "inseam/programs/rootfs.py",
+        "inseam/sbom/cyclonedx.lock",
+        "inseam/sbom/programs/cyclonedx.py",
         "inseam/testing/fixtures.py",
     }
     assert not [name for name in names if "_test" in name or name.endswith("BUILD")]
