@@ -14,6 +14,7 @@ from pants.util.logging import LogLevel
 
 from inseam.compat import concurrently, digest_to_snapshot, implicitly, merge_digests, rule
 from inseam.formats.oci.documents import ImageDocument
+from inseam.plan.lock_values import artifact_name
 from inseam.plan.pex_lock import parse_pex_lock
 from inseam.rules.image.documents import ImageDocumentRequest, ImageDocuments
 from inseam.rules.programs.digests import file_content, written
@@ -52,7 +53,7 @@ def _wheels() -> tuple[FileRequest, ...]:
     assert text is not None
     lock = parse_pex_lock(text, _LOCK, "cyclonedx")
     return tuple(
-        FileRequest(item.name, artifact.url, artifact.hash, artifact.url.rpartition("/")[2])
+        FileRequest(item.name, artifact.url, artifact.hash, artifact_name(artifact.url, _LOCK))
         for part in lock.parts
         for item in part.distributions
         for artifact in item.artifacts
