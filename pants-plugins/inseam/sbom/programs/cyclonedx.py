@@ -37,8 +37,8 @@ def serial_number(text: bytes) -> uuid.UUID:
 
 def cyclonedx_json(bill: Bill, serial: uuid.UUID) -> bytes:
     """The document (CycloneDX 1.6, ECMA-424)."""
-    from cyclonedx.model.bom import Bom, BomMetaData
-    from cyclonedx.output.json import JsonV1Dot6
+    from cyclonedx.model.bom import Bom, BomMetaData  # pants: no-infer-dep
+    from cyclonedx.output.json import JsonV1Dot6  # pants: no-infer-dep
 
     image = _model(bill.image)
     components = [_model(one) for one in bill.components]
@@ -56,8 +56,8 @@ def cyclonedx_json(bill: Bill, serial: uuid.UUID) -> bytes:
 
 
 def _model(component: Component) -> Any:
-    from cyclonedx.model import HashAlgorithm, HashType, Property
-    from cyclonedx.model import component as models
+    from cyclonedx.model import HashAlgorithm, HashType, Property  # pants: no-infer-dep
+    from cyclonedx.model import component as models  # pants: no-infer-dep
 
     hashes = [HashType(alg=HashAlgorithm.SHA_256, content=component.sha256)]
     return models.Component(
@@ -73,7 +73,7 @@ def _model(component: Component) -> Any:
 
 
 def _package_url(purl: PackageUrl) -> Any:
-    from packageurl import PackageURL
+    from packageurl import PackageURL  # pants: no-infer-dep
 
     return PackageURL(
         purl.type, purl.namespace or None, purl.name, purl.version or None, dict(purl.qualifiers)
@@ -81,13 +81,11 @@ def _package_url(purl: PackageUrl) -> Any:
 
 
 def _licences(licence: LicenceClaim) -> list[Any]:
-    from cyclonedx.model.license import (
-        DisjunctiveLicense,
-        LicenseAcknowledgement,
-        LicenseExpression,
-    )
+    from cyclonedx.model import license as models  # pants: no-infer-dep
 
-    declared = LicenseAcknowledgement.DECLARED
+    declared = models.LicenseAcknowledgement.DECLARED
     if licence.expression:
-        return [LicenseExpression(licence.expression, acknowledgement=declared)]
-    return [DisjunctiveLicense(name=name, acknowledgement=declared) for name in licence.names]
+        return [models.LicenseExpression(licence.expression, acknowledgement=declared)]
+    return [
+        models.DisjunctiveLicense(name=name, acknowledgement=declared) for name in licence.names
+    ]
