@@ -60,7 +60,7 @@ def _read(data: Data, wanted: int, interpreter: bool = False) -> tuple[str, ...]
         return ()
     try:
         return _texts(data, wanted, interpreter)
-    except struct.error as error:
+    except (OverflowError, struct.error) as error:
         raise ValueError(f"truncated ELF file: {error}") from None
 
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Iterator, Mapping
 from inseam.formats.failure import Failure
 from inseam.formats.regular import read_regular
 
-LARGEST_JSON = 256 << 20  # bytes; the largest that Inseam writes have some MB
+LARGEST_JSON = 32 << 20  # bytes; the largest that Inseam writes have some MB
 _MOST_DIGITS = 20  # of a whole number of 64 bits with its sign
 
 

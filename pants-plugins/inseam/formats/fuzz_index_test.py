@@ -120,7 +120,7 @@ def test_foreign_texts_are_printed_with_care(text: str, width: int) -> None:
 def test_names_and_numbers(text: str) -> None:
     for read in (file_name, relative_path):
         with contextlib.suppress(Failure):
-            assert not read(text, "x").startswith(("/", "-", ".."))
+            assert not f"{read(text, 'x')}/".startswith(("/", "-", "./", "../"))
     with contextlib.suppress(Failure):
         parse_location(text)
     number = whole_number(text)
@@ -169,7 +169,7 @@ def test_archives(tmp_path: Path, content: bytes) -> None:
     with contextlib.suppress(Failure):
         unpack(path, out, Bounds(1 << 20, 100))
     with contextlib.suppress(Failure):
-        read_entries([path], lambda _: True)
+        read_entries([path], lambda _: 1000)
     with contextlib.suppress(Failure):
         read_archive(path, "0" * 64, "amd64", None)
 

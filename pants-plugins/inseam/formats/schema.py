@@ -119,7 +119,9 @@ def is_object(value: Any) -> bool:
 
 def is_string(value: Any) -> bool:
     """Whether it is a text that a file can hold: JSON has halves of characters, too."""
-    return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)
+    return isinstance(value, str) and (
+        value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
+    )
 
 
 def is_text(value: Any) -> bool:

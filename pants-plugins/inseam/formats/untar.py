@@ -9,18 +9,27 @@ import tarfile
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Iterator, cast
+from typing import IO, Callable, Iterator, cast
 
 from inseam.formats.foreign_text import foreign_word
 from inseam.formats.tar import COPY_SIZE
+from inseam.formats.xz import XzFile
 
-_KINDS = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
+_KINDS: tuple[tuple[bytes, Callable[[IO[bytes]], IO[bytes]]], ...] = (
+    (b"\x1f\x8b", lambda file: cast("IO[bytes]", gzip.GzipFile(fileobj=file))),
+    (b"BZh", lambda file: cast("IO[bytes]", bz2.BZ2File(file))),
+    (b"\xfd7zXZ\0", lambda file: cast("IO[bytes]", XzFile(file))),
+)
+_MOST_MEMBERS = 1_000_000  # the largest images have some 300,000
 # A header says how long a name is, and `tarfile` reads as much at once.
-_LONGEST_READ = 1 << 20
+_LONGEST_READ, _LONGEST_HEADERS = 1 << 20, 4 << 20
+
+LARGEST_FILE = 1 << 30
+"""Bytes of a member that is read whole."""
 
 # What `tarfile` and what it reads from raise for a file that is not a tar.
 UNREADABLE = (
-    *(EOFError, OSError, OverflowError, UnicodeError, ValueError),
+    *(EOFError, OSError, OverflowError, RecursionError, UnicodeError, ValueError),
     *(lzma.LZMAError, tarfile.TarError, zlib.error),
 )
 
@@ -31,12 +40,17 @@ class _Bounded:
 
     def __init__(self, file: IO[bytes], size: int) -> None:
         self._file, self._size = file, size
+        self.headers: int | None = 0
+        """Bytes of the headers before a member; their bound is lower, because `tarfile` keeps
+        them; None while its content is read."""
         self.tell = file.tell
         self.seekable = file.seekable
 
     def read(self, size: int) -> bytes:
-        if not 0 <= size <= _LONGEST_READ:
-            raise ValueError(f"a header of it has {size} bytes")
+        if self.headers is not None:
+            self.headers += size
+        if not 0 <= size <= _LONGEST_READ or (self.headers or 0) > _LONGEST_HEADERS:
+            raise ValueError(f"a member of it has headers of {max(size, self.headers or 0)} bytes")
         found = self._file.read(size)
         self._check(self.tell())
         return found
@@ -61,9 +75,14 @@ def opened_tar(path: Path, size: int) -> Iterator[tarfile.TarFile]:
     """
     with open(path, "rb") as file:
         start = file.read(6)
-    opener = next((opener for magic, opener in _KINDS if start.startswith(magic)), open)
-    with opener(path, "rb") as stream, bounded_tar(cast("IO[bytes]", stream), size) as tar:
-        yield tar
+        file.seek(0)
+        opener = next((opener for magic, opener in _KINDS if start.startswith(magic)), None)
+        if opener is None:
+            with bounded_tar(file, size) as tar:
+                yield tar
+            return
+        with opener(file) as stream, bounded_tar(stream, size) as tar:
+            yield tar
 
 
 @contextmanager
@@ -74,11 +93,14 @@ def bounded_tar(stream: IO[bytes], size: int) -> Iterator[tarfile.TarFile]:
         yield tar
 
 
-def content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+def content(tar: tarfile.TarFile, member: tarfile.TarInfo, largest: int = LARGEST_FILE) -> bytes:
     """The content of the member that was read last.
 
-    Raises one of UNREADABLE if it is cut off, or sparse: then its size has no bound.
+    Raises one of UNREADABLE if it is cut off, larger than so many bytes, or sparse: then its size
+    has no bound.
     """
+    if member.size > largest:
+        raise ValueError(f"{foreign_word(member.name)} in it has more than {largest} bytes")
     if member.issparse():
         raise ValueError(f"it has the sparse file {foreign_word(member.name)}")
     file = tar.extractfile(member)
@@ -91,8 +113,17 @@ def content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     return found
 
 
-def members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The members of a tar, one after the other; `tarfile` would keep them all."""
-    for member in tar:
+def members(tar: tarfile.TarFile, most: int = _MOST_MEMBERS) -> Iterator[tarfile.TarInfo]:
+    """The members of a tar, one after the other; `tarfile` would keep them all.
+
+    Raises one of UNREADABLE if there are more than `most`.
+    """
+    file = cast(_Bounded, tar.fileobj)
+    for number, member in enumerate(tar):
+        if number >= most:
+            raise ValueError(f"it has more than {most} members")
         tar.members = []  # type: ignore[attr-defined]
+        tar.pax_headers = {}  # type: ignore[misc]
+        file.headers = None
         yield member
+        file.headers = 0

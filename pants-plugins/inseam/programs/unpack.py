@@ -13,6 +13,7 @@ from pathlib import Path
 
 from inseam.formats.failure import Failure, no_space
 from inseam.formats.files import write_whole
+from inseam.formats.python.zip_files import DAMAGED, files_in, read_file
 
 
 def main(argv: list[str]) -> None:
@@ -21,9 +22,7 @@ def main(argv: list[str]) -> None:
     for wheel in argv[1:]:
         try:
             with zipfile.ZipFile(wheel) as archive:
-                for info in archive.infolist():
-                    if info.is_dir():
-                        continue
+                for info in files_in(archive):
                     parts = Path(info.filename).parts
                     if Path(info.filename).is_absolute() or ".." in parts:
                         raise Failure(f"{wheel} has the unusable path {info.filename!r}")
@@ -32,8 +31,8 @@ def main(argv: list[str]) -> None:
                             f"{wheel} has files that must be installed elsewhere, so it cannot"
                             " be used unpacked"
                         )
-                    write_whole(out / info.filename, archive.read(info))
-        except (zipfile.BadZipFile, OSError) as error:
+                    write_whole(out / info.filename, read_file(archive, info))
+        except DAMAGED as error:
             if no_space(error):
                 raise
             raise Failure(f"{wheel} is not a usable wheel: {error}") from error

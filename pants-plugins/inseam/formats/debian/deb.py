@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
-import lzma
 import os
 import re
 import tarfile
@@ -20,6 +19,7 @@ from inseam.formats.schema import shown
 from inseam.formats.tar import Member
 from inseam.formats.untar import UNREADABLE, bounded_tar, content
 from inseam.formats.untar import members as tar_members
+from inseam.formats.xz import XzFile
 
 AR_MAGIC = b"!<arch>\n"
 AR_HEADER_SIZE = 60
@@ -138,7 +138,7 @@ def _open_zst(data: IO[bytes]) -> IO[bytes]:
 _OPEN: Mapping[str, Callable[[IO[bytes]], Any]] = {
     "": lambda data: data,
     ".gz": gzip.open,
-    ".xz": lzma.open,
+    ".xz": XzFile,
     ".bz2": bz2.open,
     ".zst": _open_zst,
 }

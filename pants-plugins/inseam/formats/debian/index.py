@@ -18,10 +18,11 @@ from inseam.formats.debian.suite import Suite, WantedSuite, suites_of
 from inseam.formats.debian.version import sort_key
 from inseam.formats.foreign_text import foreign_word
 from inseam.formats.numbers import whole_number
+from inseam.formats.xz import XzFile
 
 COMPONENT = "main"
 LARGEST_INRELEASE = 16 << 20  # bytes; Debian's have less than one MiB
-LARGEST_PACKAGES = 1 << 30  # bytes, unpacked; Debian's have some 60 MB
+LARGEST_PACKAGES = 256 << 20  # bytes, unpacked; Debian's have some 60 MB
 _FIELDS = ("Package", "Version", "Architecture", "Filename", "Size", "SHA256")
 
 
@@ -140,7 +141,7 @@ def _read_suite_of(base: str, suite: WantedSuite, architectures: list[str], trus
 
 
 def _unpacked(packed: bytes) -> bytes:
-    with lzma.open(io.BytesIO(packed)) as file:
+    with XzFile(io.BytesIO(packed)) as file:
         found = file.read(LARGEST_PACKAGES + 1)
     if len(found) > LARGEST_PACKAGES:
         raise ValueError(f"it unpacks to more than {LARGEST_PACKAGES} bytes")

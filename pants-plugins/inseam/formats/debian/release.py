@@ -92,7 +92,7 @@ def _seconds(date: str, name: str, url: str) -> int:
         seconds = email.utils.mktime_tz(parsed)
         time.gmtime(seconds)
         return seconds
-    except (ValueError, OverflowError, OSError):
+    except (LookupError, ValueError, OverflowError, OSError):
         raise Unusable(f"{url} is signed, but its {name} is {foreign_word(date)}") from None
 
 

@@ -51,6 +51,7 @@ def test_it_is_not_from_the_future() -> None:
         (TEXT.replace(DATE, "1 Jan 99999999999999 00:00 UTC"), "its Date is "),
         (TEXT.replace(f"Date: {DATE}\n", ""), "its Date is ''"),
         (f"Valid-Until: tomorrow\n{TEXT}", "its Valid-Until is 'tomorrow'"),
+        (f"Valid-Until: Sat, 01 Jun , 01 Jun 2034 10:00:00 UTC\n{TEXT}", "its Valid-Until is 'Sat"),
         (TEXT.replace(" 7 ", " many "), "malformed: "),
         (TEXT.replace(" 7 ", " "), "malformed: "),
         (TEXT.replace(" 7 ", " ² "), "malformed: '.*²"),

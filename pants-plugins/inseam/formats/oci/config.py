@@ -7,6 +7,7 @@ from typing import Any, Mapping, NamedTuple, Sequence
 from inseam.formats.failure import Failure
 from inseam.formats.oci.layer import Layer
 from inseam.formats.records import plain
+from inseam.formats.schema import is_string
 
 EPOCH = "1970-01-01T00:00:00Z"
 # The init process in front of a service with `init=True`, and in bases with the group `init`.
@@ -116,7 +117,7 @@ def parse_config(data: Any, what: str) -> ImageConfig:
     except (AttributeError, TypeError, ValueError, KeyError) as error:
         raise Failure(f"{what} is not an image configuration: {error}") from None
     texts = (*words, *(text for one in (*lists, check.command) for text in one))
-    if not all(isinstance(text, str) for text in texts):
+    if not all(map(is_string, texts)):
         raise Failure(f"{what} is not an image configuration: a value in it is not text")
     if not all(isinstance(time, (int, float)) and 0 <= time < 1e9 for time in times):
         raise Failure(f"{what} is not an image configuration: a time is not a number of seconds")

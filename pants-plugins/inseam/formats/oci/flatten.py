@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import tarfile
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,15 @@ from inseam.formats.untar import UNREADABLE, content, members, opened_tar
 _LONGEST_PATH = 4096  # PATH_MAX
 # Bytes of an unpacked layer. The largest are of CUDA, and have some 10 GB.
 _LARGEST = 1 << 36
+_MOST_READ = 1 << 30  # bytes of all files that are read of an image
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
+
+Wanted = Callable[[str], int]
+"""The bytes that a file at a path may have to be read; NOT_WANTED if it is not.
+
+A larger one is left out.
+"""
+NOT_WANTED = -1
 
 
 def member_path(name: str) -> str:
@@ -49,6 +57,14 @@ def is_removed(path: str, by: Collection[str]) -> bool:
     return "" in by
 
 
+def _check_read(size: int) -> None:
+    if size > _MOST_READ:
+        raise Failure(
+            f"the base has more than {_MOST_READ} bytes of files that may belong to its CPython."
+            ' Choose a smaller base, or set [inseam].build_python = "installed".'
+        )
+
+
 @contextmanager
 def opened_layer(blob: Path, what: str) -> Iterator[tarfile.TarFile]:
     """Opens the tar of a layer, which may be compressed with gzip; raises Failure, naming `what`,
@@ -60,32 +76,36 @@ def opened_layer(blob: Path, what: str) -> Iterator[tarfile.TarFile]:
         raise Failure(f"{what} cannot be read: {foreign_word(str(error))[1:-1]}") from error
 
 
-def read_files(blobs: Iterable[Path], wanted: Callable[[str], bool]) -> dict[str, bytes]:
+def read_files(blobs: Iterable[Path], wanted: Wanted) -> dict[str, bytes]:
     """The regular files at the paths that are wanted, in the layers with these blobs, lowest first.
 
-    Raises Failure for a layer that is damaged.
+    Raises Failure for a layer that is damaged, and if there is too much to read.
     """
     return read_entries(blobs, wanted)[0]
 
 
-def _linked(blob: Path, paths: Collection[str]) -> dict[str, bytes]:
-    """The files at these paths of a layer, to which hard links lead."""
+def _linked(blob: Path, wanted: Mapping[str, int], read: int) -> dict[str, bytes]:
+    """The files of a layer to which hard links lead, by path.
+
+    wanted: bytes that they may have. read: bytes that were read before.
+    """
     found: dict[str, bytes] = {}
-    if paths:
+    if wanted:
         with opened_layer(blob, f"a layer of the base, {blob.name},") as tar:
             for member in members(tar):
                 path = member_path(member.name)
-                if path in paths and member.isreg():
+                if member.isreg() and member.size <= wanted.get(path, NOT_WANTED):
+                    read += member.size
+                    _check_read(read)
                     found[path] = content(tar, member)
     return found
 
 
-def read_entries(
-    blobs: Iterable[Path], wanted: Callable[[str], bool]
-) -> tuple[dict[str, bytes], dict[str, str]]:
+def read_entries(blobs: Iterable[Path], wanted: Wanted) -> tuple[dict[str, bytes], dict[str, str]]:
     """What `read_files` returns, and all symbolic links: their targets by path."""
     files: dict[str, bytes] = {}
     links: dict[str, str] = {}
+    read = 0
     for blob in blobs:
         new_files: dict[str, bytes] = {}
         new_links: dict[str, str] = {}
@@ -104,11 +124,17 @@ def read_entries(
                 files.pop(path, None)
                 if member.issym():
                     new_links[path] = member.linkname
-                elif wanted(path) and member.isreg():
+                elif member.isreg() and member.size <= wanted(path):
+                    read += member.size
+                    _check_read(read)
                     new_files[path] = content(tar, member)
-                elif wanted(path) and member.islnk():
+                elif member.islnk() and wanted(path) > NOT_WANTED:
                     hard_links[path] = member_path(member.linkname)
-        linked = _linked(blob, set(hard_links.values()) - set(new_files)) if hard_links else {}
+        targets = {
+            target: wanted(path) for path, target in hard_links.items() if target not in new_files
+        }
+        linked = _linked(blob, targets, read)
+        read += sum(map(len, linked.values()))
         for path, target in hard_links.items():
             if target in linked or target in new_files:
                 new_files[path] = linked.get(target) or new_files.get(target, b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any, Iterable, NamedTuple
 
@@ -72,7 +73,7 @@ def parse_layer(data: Any, what: str) -> Layer:
         raise Failure(f"{what} does not describe a layer: {error}") from None
     if unknown:
         raise Failure(f"{what} does not describe a layer: it has the unknown key {unknown[0]!r}")
-    if not all(isinstance(text, str) for text in (layer.name, *sum(layer.wheels, ()))):
+    if not all(isinstance(text, str) for text in (layer.name, *chain(*layer.wheels))):
         raise Failure(f"{what} does not describe a layer: a name or a wheel is not text")
     if layer.size is not None and (
         not isinstance(layer.size, int) or isinstance(layer.size, bool) or layer.size < 0

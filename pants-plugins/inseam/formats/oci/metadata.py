@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -175,14 +176,17 @@ def _parse(data: Any, what: str) -> ImageMetadata:
         *(image.target, image.media_type, image.platform, *image.references),
         *(*image.left_out_modules, *image.left_out_packages),
         *(run.user, run.stop_signal, *run.ports, *run.volumes, *run.writable),
+        *(text for layer in image.layers for text in (layer.name, *chain(*layer.wheels))),
     )
-    if not all(isinstance(text, str) for text in (*texts, *(image.base or ()), *image.runtime)):
+    if not all(map(is_string, (*texts, *(image.base or ()), *image.runtime))):
         raise Failure(f"{what} does not describe an image: a name in it is not text")
     if not all(
         isinstance(number, int) and not isinstance(number, bool) and number >= 0
         for number in (image.size, image.base_layers)
     ):
         raise Failure(f"{what} does not describe an image: a size or count is not a number")
+    if not all(layer.blob for layer in image.layers):
+        raise Failure(f"{what} does not describe an image: a layer of it has no `blob`")
     check_digest(image.digest, f"`digest` in {what}")
     if not image.images:
         check_digest(image.config_digest, f"`config_digest` in {what}")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from inseam.formats.failure import Failure
+from inseam.formats.foreign_text import foreign_word
 from inseam.formats.names import relative_path
 
 _FRAGMENT = re.compile(r"(?P<location>[^#]+)#sha256=(?P<sha256>[0-9a-f]{64})")
@@ -41,19 +42,28 @@ class ArchiveLocation(NamedTuple):
         return path.rpartition("/")[2]
 
 
+def _is_usable(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in _SCHEMES
+    except ValueError:
+        return False
+
+
 def parse_location(text: str) -> ArchiveLocation:
     """Reads `LOCATION#sha256=HEX`; raises Failure for anything else."""
     match = _FRAGMENT.fullmatch(text)
     if match is None:
         raise Failure(
-            f"{text!r} must be a URL, or a path from the root of the repository, that ends in"
-            " `#sha256=` and the archive's sha256, which `sha256sum` prints"
+            f"{foreign_word(text)} must be a URL, or a path from the root of the repository, that"
+            " ends in `#sha256=` and the archive's sha256, which `sha256sum` prints"
         )
     found = ArchiveLocation(match["location"], match["sha256"])
     if not found.is_url:
-        relative_path(found.location, f"the path in {text!r}")
-    elif urlsplit(found.location).scheme not in _SCHEMES:
-        raise Failure(f"{text!r} must be a URL of one of the kinds {', '.join(_SCHEMES)}")
+        relative_path(found.location, f"the path in {foreign_word(text)}")
+    elif not _is_usable(found.location):
+        raise Failure(
+            f"{foreign_word(text)} must be a URL of one of the kinds {', '.join(_SCHEMES)}"
+        )
     if not re.fullmatch(r"[\w.+%-]+", found.file_name):
-        raise Failure(f"{text!r} must end in the name of a file before `#sha256=`")
+        raise Failure(f"{foreign_word(text)} must end in the name of a file before `#sha256=`")
     return found

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from inseam.formats.failure import Failure
 from inseam.formats.files import whole
-from inseam.formats.oci.flatten import read_files
+from inseam.formats.oci.flatten import NOT_WANTED, read_files
 from inseam.formats.oci.layer import Layer, write_layer
-from inseam.formats.python.bytecode import cache_path, compile_module, minor_version
+from inseam.formats.python.bytecode import LARGEST_SOURCE, cache_path, compile_module, minor_version
 from inseam.formats.tar import Member, with_directories, write_tar
 
 BYTECODE_LAYER = "stdlib-bytecode"
@@ -33,12 +33,9 @@ def write_bytecode(blobs: Iterable[Path], stdlib: str, out: Path) -> Layer:
     start = f"{stdlib}/"
     others = tuple(f"{start}{name}/" for name in _OTHERS)
 
-    def wanted(path: str) -> bool:
-        return (
-            path.startswith(start)
-            and not path.startswith(others)
-            and path.endswith((".py", ".pyc"))
-        )
+    def wanted(path: str) -> int:
+        is_module = path.startswith(start) and path.endswith((".py", ".pyc"))
+        return LARGEST_SOURCE if is_module and not path.startswith(others) else NOT_WANTED
 
     files = read_files(blobs, wanted)
     members = []

@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 import base64
-import configparser
 import hashlib
+import io
+import os
 import posixpath
 import shlex
 import sys
-import zipfile
-import zlib
 from pathlib import Path
 from typing import BinaryIO, Iterable, Sequence
 
 import installer
 from installer.destinations import SchemeDictionaryDestination
-from installer.exceptions import InstallerError
 from installer.records import Hash, RecordEntry
-from installer.sources import WheelFile
 from installer.utils import Scheme
 
 from inseam.formats.failure import Failure, no_space
 from inseam.formats.folder import Bounds, Folder
-
-# What `installer` and `zipfile` raise for files that are not wheels.
-_UNUSABLE = (
-    AssertionError,
-    EOFError,
-    InstallerError,
-    KeyError,
-    OSError,
-    RuntimeError,
-    ValueError,
-    configparser.Error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+from inseam.formats.python.checked_wheel import CheckedWheel
+from inseam.formats.python.wheel_errors import UNUSABLE, reason
 
 
 class BuildFailed(Failure):
@@ -86,14 +71,14 @@ def make_environment(
                 "headers": f"include/site/python{major}.{minor}/{wheel.name}",
             }
             try:
-                with WheelFile.open(wheel) as source:
+                with CheckedWheel.open(wheel) as source:
                     destination = _Destination(schemes, f"{place}/bin/python", folder, into)
                     installer.install(source, destination, {"INSTALLER": b"inseam\n"})
-            except (*_UNUSABLE, Failure) as error:
+            except (*UNUSABLE, Failure) as error:
                 if no_space(error):
                     raise
                 raise Failure(
-                    f"{wheel.name} cannot be installed to build with it: {error}"
+                    f"{wheel.name} cannot be installed to build with it: {reason(error)}"
                 ) from error
 
 
@@ -105,6 +90,13 @@ class _Destination(SchemeDictionaryDestination):
     ) -> None:
         super().__init__(schemes, interpreter=interpreter, script_kind="posix", destdir=str(path))
         self._folder = folder
+
+    def write_file(
+        self, scheme: Scheme, path: str | os.PathLike[str], stream: BinaryIO, is_executable: bool
+    ) -> RecordEntry:
+        # `installer` reads a script twice, to find its shebang.
+        whole = io.BytesIO(stream.read()) if scheme == "scripts" else stream
+        return super().write_file(scheme, path, whole, is_executable)
 
     def write_to_fs(
         self, scheme: Scheme, path: str, stream: BinaryIO, is_executable: bool

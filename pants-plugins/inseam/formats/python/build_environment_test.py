@@ -68,7 +68,9 @@ def test_a_wheel_writes_nothing_outside_of_the_environment(tmp_path: Path, name:
     )
     for wheel in (by_member, by_script):
         folder = tmp_path / "a/b/c/env"
-        with pytest.raises(Failure, match="cannot be installed to build with it: .*leads out"):
+        with pytest.raises(
+            Failure, match="cannot be installed to build with it: .*(leads out|unusable path)"
+        ):
             make_environment(folder, sys.executable, [wheel], place="/build/env")
         assert {path.name for path in (tmp_path / "a/b/c").iterdir()} == {"env"}
         assert not Path("/tmp/inseam-escaped").exists()

@@ -16,6 +16,8 @@ from typing import Generator
 
 from inseam.formats.tar import LONGEST_NAME
 
+LARGEST_SOURCE = 16 << 20
+"""Bytes; to compile some takes 300 times as much memory."""
 # PEP 552, the flags of a .pyc: its hash of the source is there, and is not to be checked.
 _UNCHECKED_HASH = 0b01
 
@@ -54,8 +56,10 @@ def compile_source(source: bytes, path: str) -> bytes | None:
     path: absolute path that the source has in the image; tracebacks show it.
 
     None for source that this Python cannot parse (templates, Python 2 leftovers): the file
-    then stays without bytecode, as `compileall` would leave it.
+    then stays without bytecode, as `compileall` would leave it; and for one that is too large.
     """
+    if len(source) > LARGEST_SOURCE:
+        return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -7,6 +7,7 @@ import hashlib
 import posixpath
 import re
 import stat
+from contextlib import closing
 from io import StringIO
 from pathlib import PurePosixPath
 from typing import BinaryIO, Iterator, Tuple, cast
@@ -20,7 +21,11 @@ from installer.utils import (
 )
 
 from inseam.formats.failure import Failure
+from inseam.formats.foreign_text import foreign_word
+from inseam.formats.python.wheel_errors import plain
+from inseam.formats.python.zip_files import ZipStream, files_in, read_file
 
+_SHOWN = 400  # characters of a name in an error
 # Spellings that PEP 440 holds to be the same ("Normalization").
 _SPELLED = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc", "rev": "post"}
 _SPELLED["r"] = "post"
@@ -43,14 +48,13 @@ class CheckedWheel(WheelFile):
         rows = StringIO(self.read_dist_info("RECORD"), newline="")
         declared = {path: (path, hash_, size) for path, hash_, size in parse_record_file(rows)}
         seen: set[str] = set()
-        for info in self._zipfile.infolist():
-            if info.is_dir():
-                continue
+        for info in files_in(self._zipfile):
             name = info.filename
+            shown = foreign_word(name, width=_SHOWN)
             if name in seen:
-                raise Failure(f"{self.label} has two files with the path {name!r}")
+                raise Failure(f"{self.label} has two files with the path {shown}")
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-                raise Failure(f"{self.label} has a file with the unusable path {name!r}")
+                raise Failure(f"{self.label} has a file with the unusable path {shown}")
             self._check_scheme(name)
             seen.add(name)
             if name == f"{self.dist_info_dir}/INSTALLER":
@@ -58,25 +62,40 @@ class CheckedWheel(WheelFile):
             entry = declared.get(name, (name, "", ""))
             mode = info.external_attr >> 16
             executable = stat.S_ISREG(mode) and bool(mode & 0o111)
-            with self._zipfile.open(info) as stream:
+            with closing(ZipStream(self._zipfile, info)) as stream:
                 if name in unsigned:
                     yield (name, "", ""), cast(BinaryIO, stream), executable
                     continue
                 record = RecordEntry.from_elements(*entry)
-                checking = CheckingStream(
-                    cast(BinaryIO, stream), record, self.label, info.file_size
-                )
+                checking = CheckingStream(stream, record, self.label)
                 yield entry, cast(BinaryIO, checking), executable
         missing = sorted(path for path in declared if path not in seen and not path.endswith("/"))
         unlisted = sorted(seen.difference(declared, unsigned))
         self.amended = tuple(
-            f"{what} {paths[0]!r}" + (f" and {len(paths) - 1} more" if paths[1:] else "")
+            f"{what} {foreign_word(paths[0], width=_SHOWN)}"
+            + (f" and {len(paths) - 1} more" if paths[1:] else "")
             for what, paths in (
                 ("lists files that the wheel lacks:", missing),
                 ("does not list files that the wheel has:", unlisted),
             )
             if paths
         )
+
+    def read_dist_info(self, filename: str) -> str:
+        """The text of a file of the .dist-info directory; raises KeyError if it is not there, and
+        ValueError for what is not a text, or too long."""
+        return read_file(self._zipfile, f"{self.dist_info_dir}/{filename}").decode()
+
+    def check_format(self) -> None:
+        """Raises Failure unless WHEEL states a version of the format that can be installed, 1.N
+        (PEP 427)."""
+        found = parse_metadata_file(self.read_dist_info("WHEEL"))["Wheel-Version"]
+        if not re.fullmatch(r"1\.[0-9]{1,4}", found or ""):
+            said = f"is {foreign_word(found, width=_SHOWN)}" if found else "is missing"
+            raise Failure(
+                f"{self.label}: Wheel-Version in {self.dist_info_dir}/WHEEL {said}, but only wheels"
+                " of version 1 can be installed. Lock another version of the distribution"
+            )
 
     def check_identity(self) -> None:
         """Raises Failure unless file name, .dist-info directory and METADATA (core metadata
@@ -96,7 +115,8 @@ class CheckedWheel(WheelFile):
             > 1
         ):
             told = ", ".join(
-                f"{name} {version} by {what}" for what, (name, version) in names.items()
+                f"{plain(name)} {plain(version)} by {plain(what)}"
+                for what, (name, version) in names.items()
             )
             raise Failure(f"{self.label} does not agree with itself on what it is: {told}")
 
@@ -107,8 +127,8 @@ class CheckedWheel(WheelFile):
         folder, *rest = name.split("/")
         if folder != self.data_dir or len(rest) < 2 or rest[0] not in SCHEME_NAMES:
             raise Failure(
-                f"{self.label} has the file {name!r}, which is not in a folder of {self.data_dir}"
-                f" that PEP 427 knows: {', '.join(SCHEME_NAMES)}"
+                f"{self.label} has the file {foreign_word(name, width=_SHOWN)}, which is not in a"
+                f" folder of {self.data_dir} that PEP 427 knows: {', '.join(SCHEME_NAMES)}"
             )
 
     @property
@@ -126,13 +146,16 @@ class CheckedWheel(WheelFile):
 class CheckingStream:
     """Reads a file of a wheel, and at its end compares it with its RECORD entry (PEP 376)."""
 
-    def __init__(self, stream: BinaryIO, record: RecordEntry, label: str, size: int) -> None:
-        self.size = size
+    def __init__(self, stream: ZipStream, record: RecordEntry, label: str) -> None:
+        self.size = stream.size
         self._stream, self._record, self._label = stream, record, label
         name = record.hash_.name if record.hash_ else "sha256"
         # PEP 427: sha256 or better.
         if name not in hashlib.algorithms_guaranteed or hashlib.new(name).digest_size < 32:
-            raise Failure(f"{label}: RECORD has the unusable hash {name!r} for {record.path!r}")
+            raise Failure(
+                f"{label}: RECORD has the unusable hash {foreign_word(name, width=_SHOWN)} for"
+                f" {foreign_word(record.path, width=_SHOWN)}"
+            )
         self._hash = hashlib.new(name)
         self._read = 0
 
@@ -151,7 +174,8 @@ class CheckingStream:
             record.size is not None and record.size != self._read
         ):
             raise Failure(
-                f"{self._label}: {record.path!r} does not have the hash and size that RECORD gives"
+                f"{self._label}: {foreign_word(record.path, width=_SHOWN)} does not have the hash"
+                " and size that RECORD gives"
             )
 
 

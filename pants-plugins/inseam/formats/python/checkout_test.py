@@ -154,6 +154,7 @@ def touched(script: Path) -> bool:
         "ssh://%2DoProxyCommand=SCRIPT@host/x@main",
         "ssh://host:-oProxyCommand=SCRIPT/x@main",
         "ssh://host/%0ax@main",
+        "https://[host/x@main",
         "-oProxyCommand=SCRIPT:x@main",
         "fd::17/x@main",
         "http://h.invalid/x@main",

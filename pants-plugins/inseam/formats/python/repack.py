@@ -6,11 +6,9 @@ import base64
 import csv
 import hashlib
 import io
-import lzma
 import posixpath
-import struct
 import zipfile
-import zlib
+from contextlib import closing
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -19,15 +17,13 @@ from inseam.formats.failure import Failure, no_space
 from inseam.formats.files import whole
 from inseam.formats.limits import Limits, named
 from inseam.formats.python.requires import requirements_in
+from inseam.formats.python.wheel_errors import UNUSABLE, reason
+from inseam.formats.python.zip_files import ZipStream, files_in, read_file
 from inseam.formats.tar import COPY_SIZE
 
 # The oldest time that a zip archive can state.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _LARGEST_METADATA = 10_000_000  # bytes
-_UNUSABLE = (
-    *(EOFError, KeyError, NotImplementedError, OSError, RuntimeError, ValueError),
-    *(lzma.LZMAError, struct.error, zipfile.BadZipFile, zlib.error),
-)
 
 
 class BuiltMetadata(NamedTuple):
@@ -49,17 +45,17 @@ def repack(wheel: Path, out: Path, limits: Limits = Limits()) -> BuiltMetadata:
     try:
         with zipfile.ZipFile(wheel) as source, whole(out) as file:
             return _repack(source, file, limits)
-    except _UNUSABLE as error:
+    except UNUSABLE as error:
         if no_space(error):
             raise
-        raise Failure(f"the backend made {wheel.name}, which is not a wheel: {error}") from error
+        raise Failure(
+            f"the backend made {wheel.name}, which is not a wheel: {reason(error)}"
+        ) from error
 
 
 def _repack(source: zipfile.ZipFile, out: BinaryIO, limits: Limits) -> BuiltMetadata:
     members = {
-        info.filename: info
-        for info in source.infolist()
-        if not info.is_dir() and not info.filename.endswith(".pyc")
+        info.filename: info for info in files_in(source) if not info.filename.endswith(".pyc")
     }
     if sum(info.file_size for info in members.values()) > limits.wheel:
         raise Failure(
@@ -87,7 +83,7 @@ def _repack(source: zipfile.ZipFile, out: BinaryIO, limits: Limits) -> BuiltMeta
 def _read(source: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
     if info.file_size > _LARGEST_METADATA:
         raise ValueError(f"its METADATA has {info.file_size} bytes")
-    return source.read(info).decode()
+    return read_file(source, info).decode()
 
 
 def _copy(
@@ -97,7 +93,7 @@ def _copy(
     entry = _entry(info.filename, executable=bool((info.external_attr >> 16) & 0o111))
     entry.file_size = info.file_size
     digest, size = hashlib.sha256(), 0
-    with source.open(info) as content, target.open(entry, "w") as copy:
+    with closing(ZipStream(source, info)) as content, target.open(entry, "w") as copy:
         while piece := content.read(COPY_SIZE):
             digest.update(piece)
             size += len(piece)

@@ -66,8 +66,8 @@ def parse_revision(url: str, what: str) -> Revision:
     Raises Failure, naming `what` has that URL, for anything else: another protocol than https, ssh
     or file, a host or a name that begins with a dash, a folder outside.
     """
-    plain, fragment = urldefrag(url[len("git+") :] if url.startswith("git+") else url)
     try:
+        plain, fragment = urldefrag(url[len("git+") :] if url.startswith("git+") else url)
         parts = urlsplit(plain)
         below = parse_qs(fragment).get("subdirectory", [""])[0]
     except ValueError:

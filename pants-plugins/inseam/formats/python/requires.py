@@ -9,9 +9,10 @@ from email.parser import BytesHeaderParser
 from pathlib import Path
 
 from inseam.formats.failure import Failure
+from inseam.formats.foreign_text import foreign_word
+from inseam.formats.python.zip_files import DAMAGED, read_file
 
 _METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
-LARGEST = 16 << 20  # bytes
 
 
 def requires(wheel: Path) -> tuple[str, ...]:
@@ -24,11 +25,11 @@ def requires(wheel: Path) -> tuple[str, ...]:
             found = [info for info in archive.infolist() if _METADATA.fullmatch(info.filename)]
             if len(found) != 1:
                 raise Failure(f"{wheel.name} has {len(found)} files named METADATA, and not one")
-            if found[0].file_size > LARGEST:
-                raise Failure(f"{wheel.name}: its METADATA is larger than {LARGEST} bytes")
-            text = archive.read(found[0])
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
-        raise Failure(f"{wheel.name} is not a usable wheel: {error}") from None
+            text = read_file(archive, found[0])
+    except DAMAGED as error:
+        raise Failure(
+            f"{wheel.name} is not a usable wheel: {foreign_word(str(error))[1:-1]}"
+        ) from None
     return requirements_in(BytesHeaderParser().parsebytes(text))
 
 

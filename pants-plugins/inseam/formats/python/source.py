@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 from inseam.formats.failure import Failure, no_space
 from inseam.formats.folder import Bounds, Folder
 from inseam.formats.foreign_text import foreign_word
+from inseam.formats.python.zip_files import DAMAGED, ZipStream
 from inseam.formats.untar import UNREADABLE, members, opened_tar
 
-_UNUSABLE = (*UNREADABLE, NotImplementedError, RuntimeError, zipfile.BadZipFile)
+_UNUSABLE = (*UNREADABLE, *DAMAGED)
 
 
 def unpack(archive: Path, out: Path, bounds: Bounds = Bounds()) -> Path:
@@ -32,7 +34,9 @@ def unpack(archive: Path, out: Path, bounds: Bounds = Bounds()) -> Path:
     except (*_UNUSABLE, Failure) as error:
         if no_space(error):
             raise
-        raise Failure(f"{archive.name} is not a usable archive of sources: {error}") from error
+        raise Failure(
+            f"{archive.name} is not a usable archive of sources: {foreign_word(str(error))[1:-1]}"
+        ) from error
     found = sorted(path for path in out.iterdir() if path.name != "pax_global_header")
     if len(found) == 1 and found[0].is_dir() and not found[0].is_symlink():
         return found[0]
@@ -44,7 +48,7 @@ def _unpack_tar(archive: Path, folder: Folder, bounds: Bounds) -> None:
     with opened_tar(archive, bounds.size + bounds.members * 4096) as tar:
         # A hard link may come before what it names.
         later = []
-        for member in members(tar):
+        for member in members(tar, bounds.members + 1):
             if member.isdir():
                 folder.add_folder(member.name)
             elif member.isreg():
@@ -65,11 +69,11 @@ def _unpack_tar(archive: Path, folder: Folder, bounds: Bounds) -> None:
 def _unpack_zip(archive: Path, folder: Folder) -> None:
     with zipfile.ZipFile(archive) as file:
         for info in file.infolist():
-            if info.is_dir():
+            if info.filename.endswith("/"):
                 folder.add_folder(info.filename)
                 continue
             executable = bool((info.external_attr >> 16) & 0o111)
-            with file.open(info) as stream:
+            with closing(ZipStream(file, info)) as stream:
                 folder.add_file(info.filename, stream, executable=executable, size=info.file_size)
 
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from inseam.formats.python.bytecode import LARGEST_SOURCE
+
 
 class Removed(NamedTuple):
     """A module that CPython does not have any more.
@@ -113,11 +115,14 @@ def remedy(module: str, python_version: str) -> str:
 
 
 def parsed(source: bytes) -> ast.Module:
-    """The module with this source; an empty one for what no Python reads."""
+    """The module with this source; an empty one for what has no bytecode: what no Python reads, and
+    what is too large."""
+    if len(source) > LARGEST_SOURCE:
+        return ast.Module([], [])
     try:
         return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module([], [])  # It has no bytecode either.
+        return ast.Module([], [])
 
 
 def statements(body: Iterable[ast.stmt], *, functions: bool = True) -> Iterator[ast.stmt]:

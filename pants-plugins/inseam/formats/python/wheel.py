@@ -6,13 +6,8 @@ files. The result depends on the wheel and on the running interpreter alone.
 
 from __future__ import annotations
 
-import configparser
-import csv
 import hashlib
-import lzma
 import posixpath
-import zipfile
-import zlib
 from io import BytesIO
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -21,7 +16,7 @@ from typing import BinaryIO, Callable, Iterable, Tuple, cast
 import installer
 from installer.destinations import WheelDestination
 from installer.exceptions import InstallerError
-from installer.records import Hash, InvalidRecordEntry, RecordEntry
+from installer.records import Hash, RecordEntry
 from installer.utils import (
     Scheme,
     canonicalize_name,
@@ -33,10 +28,12 @@ from inseam.formats import elf
 from inseam.formats.distribution import Wheel
 from inseam.formats.failure import Failure, no_space
 from inseam.formats.files import whole, write_whole
+from inseam.formats.foreign_text import foreign_word
 from inseam.formats.python.bytecode import compile_module, minor_version
 from inseam.formats.python.checked_wheel import CheckedWheel, urlsafe
 from inseam.formats.python.standard import imported
 from inseam.formats.python.venv import VENV, console_script, site_packages
+from inseam.formats.python.wheel_errors import UNUSABLE, reason
 from inseam.formats.python.wheel_facts import WHEEL_FACTS, dump_facts, facts_of
 from inseam.formats.python.wheel_tree import (
     TREE_TAR,
@@ -51,30 +48,13 @@ from inseam.formats.tar import (
     FILE_MODE,
     Member,
     Slice,
-    TarError,
     check_member,
     header,
     padding,
 )
 
+_SHOWN = 400  # characters of a path in an error
 INSTALLER = b"inseam\n"
-
-# What `installer`, `zipfile` and its decompressors raise for files that are not wheels.
-UNUSABLE = (
-    EOFError,
-    InstallerError,
-    InvalidRecordEntry,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TarError,
-    ValueError,
-    configparser.Error,
-    csv.Error,
-    lzma.LZMAError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 class FragmentDestination(WheelDestination):
@@ -157,7 +137,7 @@ class FragmentDestination(WheelDestination):
     def _check_name(self, scheme: str, name: str) -> None:
         path = posixpath.normpath(f"{self._schemes[scheme]}/{name}")
         if not path.startswith(f"{self._schemes[scheme]}/"):
-            raise ValueError(f"it puts {name!r} outside of its place ({scheme})")
+            raise ValueError(f"it puts {foreign_word(name)} outside of its place ({scheme})")
 
     def _drop(self, name: str, stream: BinaryIO) -> RecordEntry:
         """Leaves a file of the wheel out, once it is checked; it won't be in RECORD."""
@@ -173,7 +153,7 @@ class FragmentDestination(WheelDestination):
         member = Member(path, Slice("", 0, size), mode)
         check_member(member)
         if path in self._paths:
-            raise ValueError(f"it puts two files at /{path}")
+            raise ValueError(f"it puts two files at /{path[:_SHOWN]}")
         self._paths.add(path)
         start = self._offset
         self._append(header(member))
@@ -214,6 +194,7 @@ def install_wheel(
     try:
         with CheckedWheel.open(path) as wheel_file, whole(out / TREE_TAR) as fragment:
             opened = cast(CheckedWheel, wheel_file)  # `open` has its parent's type
+            opened.check_format()
             opened.check_identity()
             destination = FragmentDestination(fragment, opened.distribution)
             installer.install(opened, destination, {"INSTALLER": INSTALLER})
@@ -225,15 +206,10 @@ def install_wheel(
             name = canonicalize_name(opened.distribution)
             wheel = Wheel(name, opened.version, sha256_of(path), source)
             facts = facts_of(_metadata(opened), destination.sizes)
-    except AssertionError as error:
-        raise Failure(
-            f"{path.name} is not a usable wheel: its entry_points.txt has a script that is not of"
-            " the form `module:function`"
-        ) from error
     except UNUSABLE as error:
         if no_space(error):
             raise
-        raise Failure(f"{path.name} is not a usable wheel: {error}") from error
+        raise Failure(f"{path.name} is not a usable wheel: {reason(error)}") from error
     binaries = _binaries(out / TREE_TAR, destination.binaries)
     imports = tuple(sorted(destination.imports))
     tree = WheelTree(wheel, path.name, binaries, tuple(destination.files), imports)

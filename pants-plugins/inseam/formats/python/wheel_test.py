@@ -291,10 +291,9 @@ def test_record_may_use_a_better_hash(tmp_path: Path, algorithm: str) -> None:
     assert record(found)["a.py"] == [record_hash(b"1"), "1"]
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_how_a_wheel_is_compressed_does_not_matter(tmp_path: Path, compression: int) -> None:
+def test_whether_a_wheel_is_compressed_does_not_matter(tmp_path: Path) -> None:
     one = installed(tmp_path / "one", **EVERYTHING)
-    assert installed(tmp_path / "two", **EVERYTHING, compression=compression) == one
+    assert installed(tmp_path / "two", **EVERYTHING, compression=zipfile.ZIP_STORED) == one
 
 
 # --- Determinism ------------------------------------------------------------------------------
@@ -459,7 +458,35 @@ BAD_WHEELS: dict[str, tuple[dict[str, Any], str]] = {
     "no WHEEL": ({"omit": {"WHEEL"}}, "WHEEL"),
     "wheel of the future": (
         {"files": {"demo-1.0.dist-info/WHEEL": b"Wheel-Version: 2.0\n"}},
-        "only support version 1.x",
+        "Wheel-Version in demo-1.0.dist-info/WHEEL is '2.0', but only wheels of version 1 can",
+    ),
+    "a version of wheels that is none": (
+        {"files": {"demo-1.0.dist-info/WHEEL": b"Wheel-Version: 1.abc\n"}},
+        "Wheel-Version in demo-1.0.dist-info/WHEEL is '1.abc'",
+    ),
+    "WHEEL without a version": (
+        {"files": {"demo-1.0.dist-info/WHEEL": b"\n\nx"}},
+        "Wheel-Version in demo-1.0.dist-info/WHEEL is missing",
+    ),
+    "a file without a name": ({"files": {"": b""}}, "a file without a name"),
+    "a file that is a dot": ({"files": {".": b""}}, "puts '.' outside of its place"),
+    "a NUL in RECORD": ({"files": A, "edit_record": with_more("x", "x\0y,,")}, "NUL"),
+    "RECORD of a garbled line": ({"edit_record": with_more("x", '"')}, "expected 3 elements"),
+    "a size of 5,000 digits": (
+        {"files": A, "edit_record": replaced("a.py", "a.py,," + "9" * 5000)},
+        "demo-1.0-py3-none-any.whl",
+    ),
+    "escapes in METADATA": (
+        {"files": {"demo-1.0.dist-info/METADATA": b"Name: \x1b[31m\nVersion: 1.0\n"}},
+        r"x1b\[31m 1.0 by METADATA",
+    ),
+    "a long name in METADATA": (
+        {"files": {"demo-1.0.dist-info/METADATA": b"Version: 1.0\nName: " + b"x" * 100_000}},
+        r"x\[...\] 1.0 by METADATA$",
+    ),
+    "a script with a name of 300 characters": (
+        {"entry_points": f"[console_scripts]\n{'a' * 300} = a:b\n"},
+        "a name has at most",
     ),
     "WHEEL that is no text": ({"files": {"demo-1.0.dist-info/WHEEL": b"\xff\xfe"}}, "decode"),
     "two dist-info": (
@@ -500,6 +527,11 @@ def refused(wheel: Path, why: str) -> None:
     with pytest.raises(Failure, match=why) as failure:
         install_wheel(wheel, out)
     assert wheel.name in str(failure.value)
+    text = str(failure.value)
+    assert text.isprintable()
+    assert len(text) < 3000
+    assert str(wheel.parent) not in text
+    assert " object at 0x" not in text
     assert not out.exists() or os.listdir(out) == []
 
 
@@ -508,6 +540,13 @@ def refused(wheel: Path, why: str) -> None:
 def test_a_bad_wheel_is_refused_by_name(tmp_path: Path, case: str) -> None:
     arguments, why = BAD_WHEELS[case]
     refused(build_wheel(tmp_path, **arguments), why)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compressions_are_refused(tmp_path: Path, compression: int) -> None:
+    """Package indexes have no such wheels; a kilobyte of one could become a gigabyte at once."""
+    wheel = build_wheel(tmp_path, **EVERYTHING, compression=compression)
+    refused(wheel, "is compressed by the method [0-9]+, but only stored and deflated files are")
 
 
 def accepted(wheel: Path) -> bool:
@@ -542,7 +581,7 @@ def test_what_is_no_whole_zip_is_refused(tmp_path: Path, change: Callable[[bytes
 
 @pytest.mark.parametrize(
     "compression",
-    [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA],
+    [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED],
 )
 def test_flipping_any_byte_of_a_compressed_file_changes_nothing_or_is_noticed(
     tmp_path: Path, compression: int

@@ -166,6 +166,7 @@ def test_a_location_is_a_url_or_a_path_with_a_hash() -> None:
         f"ftp://host.example/cpython.tar.gz#sha256={'0' * 64}",
         f"https://host.example/#sha256={'0' * 64}",
         f"https://host.example/a b.tar.gz#sha256={'0' * 64}",
+        f"https://[host/a.tar.gz#sha256={'0' * 64}",
     ],
 )
 def test_other_locations_are_refused(text: str) -> None:

@@ -21,7 +21,7 @@ from inseam.formats.elf import machine, needed
 from inseam.formats.failure import Failure
 from inseam.formats.files import write_whole
 from inseam.formats.folder import Folder
-from inseam.formats.oci.flatten import read_entries
+from inseam.formats.oci.flatten import NOT_WANTED, read_entries
 from inseam.formats.python.bytecode import compile_source
 from inseam.formats.python.module_archive import write_archive
 from inseam.formats.rootfs.links import resolve
@@ -54,6 +54,9 @@ _EXPECTED = (
 _LIBRARY = re.compile(r"(?:.*/)?[^/]+\.so(?:\.[0-9][^/]*)?")
 # Where libraries lie that the loader finds; `*` is one folder, such as x86_64-linux-gnu.
 _FOLDERS = re.compile(r"(?:usr/local/lib|usr/lib|lib)(?:64)?(?:/[^/]+-linux-gnu)?")
+# Bytes. An interpreter with debugging symbols has 100 MB, the libraries that it needs less than ten
+# each; those of CUDA have hundreds.
+_LARGEST_OF_PYTHON, _LARGEST_LIBRARY = 256 << 20, 32 << 20
 _NOT_OURS = ("site-packages/", "dist-packages/", "config-")
 
 
@@ -104,14 +107,17 @@ def write_tree(blobs: Sequence[Path], interpreter: str, out: Path) -> None:
 
 def _read(blobs: Iterable[Path]) -> Mapping[str, Member]:
     """All links of the image, and the files that may be part of a CPython."""
-    contents, links = read_entries(
-        blobs,
-        lambda path: bool(_OF_PYTHON.match(path) or _LIBRARY.fullmatch(path)),
-    )
+    contents, links = read_entries(blobs, _wanted)
     return {
         **{path: Member(path, content) for path, content in contents.items()},
         **{path: Member(path, link=link) for path, link in links.items()},
     }
+
+
+def _wanted(path: str) -> int:
+    if _OF_PYTHON.match(path):
+        return _LARGEST_OF_PYTHON
+    return _LARGEST_LIBRARY if _LIBRARY.fullmatch(path) else NOT_WANTED
 
 
 def _file(path: str, files: Mapping[str, Member]) -> Member | None:

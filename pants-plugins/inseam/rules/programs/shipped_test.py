@@ -22,7 +22,7 @@ LAYER = f"distribution failure {FILES} oci/descriptor oci/layer tar"
 FOLDER = "failure folder foreign_text regular tar"
 INDEX = f"""
     debian/archive debian/control debian/index debian/mirror debian/package debian/release
-    debian/signature debian/suite debian/version download failure {FILES} numbers schema tar
+    debian/signature debian/suite debian/version download failure {FILES} numbers schema tar xz
 """
 
 # The modules of `formats` by program. Whoever adds one says here that its edits may make those
@@ -34,12 +34,13 @@ FORMATS = {
         glibc names numbers python/archive python/installed
         rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter
         rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/start rootfs/stdlib
-        rootfs/system_files cpython schema tar untar
+        rootfs/system_files cpython schema tar untar xz
     """,
     "build_wheel": f"{FOLDER} elf {FILES} limits tools/bubblewrap tools/confined tools/nobody"
     " tools/processes tools/root tools/supervised tools/system_calls tools/unconfined"
     " python/build_environment python/build_result python/frontend python/repack python/requires"
-    " python/source rootfs/start rootfs/unpacked untar",
+    " python/source rootfs/start rootfs/unpacked untar xz python/checked_wheel python/wheel_errors"
+    " python/zip_files",
     "check_code": CONFLICTS,
     "check_debs": f"{INDEX} debian/lock debian/request debian/sources debian/updates",
     "check_layers": CONFLICTS,
@@ -49,7 +50,7 @@ FORMATS = {
     "compile_rootfs": "cpython debian/archive debian/control debian/package debian/version failure"
     f" {FILES} python/bytecode python/installed rootfs/bytecode rootfs/metadata schema"
     " tar",
-    "compile_stdlib": f"{LAYER} oci/flatten python/base_bytecode python/bytecode untar",
+    "compile_stdlib": f"{LAYER} oci/flatten python/base_bytecode python/bytecode untar xz",
     "compress": f"{LAYER} compression",
     "data": f"{PYTHON} {LAYER} python/sources",
     "export": STORE,
@@ -63,16 +64,17 @@ FORMATS = {
     "find_packages": f"{INDEX} debian/libraries",
     "install_programs": "failure",
     "install_wheel": f"{PYTHON} distribution elf python/standard python/wheel"
-    " python/wheel_facts python/checked_wheel python/wheel_tree records",
+    " python/wheel_facts python/checked_wheel python/wheel_errors python/wheel_tree"
+    " python/zip_files records",
     "interpreter": f"{FOLDER} cpython elf {FILES} oci/flatten python/bytecode python/module_archive"
-    " rootfs/links rootfs/slim rootfs/start rootfs/tree untar",
+    " rootfs/links rootfs/slim rootfs/start rootfs/tree untar xz",
     "load": ENGINES,
     "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
     "merge": f"{PYTHON} {LAYER} python/installed python/libraries python/merge python/wheel_tree"
     " records",
     "pack_source": "failure foreign_text python/source_tree regular",
     "pull": f"{IMAGE} cpython oci/base_facts oci/flatten oci/foreign tools/pull tools/registry"
-    " oci/reference tar untar",
+    " oci/reference tar untar xz",
     "push": f"{STORE} tools/attachments tools/push tools/registry oci/reference",
     "rebase": f"{STORE} foreign_text numbers oci/assemble oci/foreign oci/rebase schema",
     "rootfs": f"""
@@ -81,11 +83,11 @@ FORMATS = {
         glibc names numbers python/archive python/installed
         rootfs/alternatives rootfs/archive rootfs/build rootfs/checks rootfs/interpreter
         rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/stdlib
-        rootfs/system_files schema tar untar
+        rootfs/system_files schema tar untar xz
     """,
     "run_image": f"{ENGINES} tools/run",
-    "unpack": f"failure {FILES}",
-    "wheel_requires": f"failure {FILES} python/requires",
+    "unpack": f"failure {FILES} python/zip_files tar",
+    "wheel_requires": f"failure {FILES} python/requires python/zip_files tar",
 }
 # Those whose arguments are all positional; the others read theirs with `arguments`.
 WITHOUT_OPTIONS = (

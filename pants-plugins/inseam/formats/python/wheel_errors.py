@@ -1,0 +1,36 @@
+"""Says why a wheel cannot be read."""
+
+from __future__ import annotations
+
+import configparser
+import csv
+
+from installer.exceptions import InstallerError, InvalidWheelSource
+from installer.records import InvalidRecordEntry
+
+from inseam.formats.foreign_text import foreign_word
+from inseam.formats.python.zip_files import DAMAGED
+from inseam.formats.tar import TarError
+
+# What `installer` and what it uses raise for files that are not wheels.
+UNUSABLE = (
+    *DAMAGED,
+    *(AssertionError, InstallerError, InvalidRecordEntry, TarError, configparser.Error, csv.Error),
+)
+_LONGEST, _SHOWN = 4000, 400  # characters of an error that are looked at, and shown
+
+
+def plain(text: str) -> str:
+    """A foreign text for the middle of a sentence: on one line, escaped and cut."""
+    return foreign_word(" ".join(text[:_LONGEST].split()), width=_SHOWN)[1:-1]
+
+
+def reason(error: BaseException) -> str:
+    """What is wrong with a wheel by one of these errors, without a path of this machine."""
+    if isinstance(error, AssertionError):
+        # `installer` asserts that the pattern for entry points fits.
+        return "its entry_points.txt has a script that is not of the form `module:function`"
+    if isinstance(error, InvalidWheelSource):
+        return plain(str(error.args[-1]))  # The other one is the wheel.
+    said = None if isinstance(error, UnicodeError) else getattr(error, "reason", None)
+    return plain(str(said or error))
