@@ -16,6 +16,7 @@ from pants.backend.docker import register as docker
 from pants.backend.python import register as python
 from pants.backend.python.util_rules import pex
 from pants.core import register as core
+from pants.core.goals.package import PackageFieldSet
 from pants.engine.fs import Digest, DigestContents
 from pants.engine.goal import Goal
 from pants.engine.internals.scheduler import ExecutionError
@@ -72,11 +73,16 @@ class _Runner(RuleRunner):
         return paths
 
 
-def _is_for(rule: Any, goals: Sequence[type[Goal]]) -> bool:
-    """Whether a test of these goals needs a rule of a backend. A RuleRunner takes seconds to start
-    for each hundred queries, and most of them are those of goals and of the build server."""
+def _is_for(
+    rule: Any, goals: Sequence[type[Goal]], packages: Sequence[type[PackageFieldSet]]
+) -> bool:
+    """Whether a test of these goals, in which these are packaged by other targets, needs a rule of
+    a backend. Pants takes long to order rules that can be reached in many ways, and most of these
+    ways begin at a goal, at the build server, or at what can package anything."""
     rule = getattr(rule, "rule", rule)
     if isinstance(rule, UnionRule):
+        if rule.union_base is PackageFieldSet:
+            return rule.union_member in packages
         return not rule.union_base.__module__.startswith("pants.bsp.")
     output = getattr(rule, "output_type", None)
     return output in goals or not (isinstance(output, type) and issubclass(output, Goal))
@@ -86,6 +92,7 @@ def rule_runner(
     *queries: QueryRule,
     layers: bool = True,
     goals: Sequence[type[Goal]] = (),
+    packages: Sequence[type[PackageFieldSet]] = (),
     more: Iterable[Any] = (),
     others: Iterable[Any] = (),
     **options: Any,
@@ -93,7 +100,8 @@ def rule_runner(
     """A RuleRunner for a new repository.
 
     layers: whether services can be built in it. Then making it takes seconds. goals: those that the
-    test runs. more: further rules. others: further backends. options: of RuleRunner.
+    test runs. packages: what is packaged because another target depends on it. more: further rules.
+    others: further backends. options: of RuleRunner.
     """
     backends = (core, python, docker, register, *others)
     generators = (generate, generate_service)
@@ -119,7 +127,7 @@ def rule_runner(
                 rule
                 for module in (backends if layers else small)
                 for rule in module.rules()
-                if _is_for(rule, goals)
+                if _is_for(rule, goals, packages)
             ),
             QueryRule(DigestContents, [Digest]),
             *more,

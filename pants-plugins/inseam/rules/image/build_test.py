@@ -34,7 +34,7 @@ from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.formats.oci.descriptor import BLOBS, GZIP_LAYER, ZSTD_LAYER, blob_path
 from inseam.formats.oci.metadata import read_metadata as read_layout
-from inseam.rules.goals.package import OciFieldSet
+from inseam.rules.goals.package import LayoutFieldSet, OciFieldSet
 from inseam.rules.goals.publish import PublishOciFieldSet, PublishOciImage
 from inseam.rules.image.build import OciImage, OciImageRequest, Packaged, PackagedRequest
 from inseam.rules.image_testing import (
@@ -78,6 +78,7 @@ def module_runner() -> RuleRunner:
         QueryRule(BuiltPackageDependencies, [BuildPackageDependenciesRequest]),
         QueryRule(GeneratedSources, [GenerateFilesFromShellCommandRequest]),
         QueryRule(GeneratedSources, [GenerateFilesFromAdhocToolRequest]),
+        packages=[LayoutFieldSet],
         others=(adhoc, shell),
     )
 
