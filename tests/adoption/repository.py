@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from nested.checkout import launcher
+from nested.checkout import Checkout
 
 # What `package` made of the distribution lies at the root of the test's sandbox.
 (WHEEL,) = Path.cwd().glob("inseam-*.whl")
@@ -50,31 +49,24 @@ class Repository:
             (self.root / path).parent.mkdir(parents=True, exist_ok=True)
             (self.root / path).write_text(text)
 
+    @property
+    def _checkout(self) -> Checkout:
+        # Where the distribution is before it is in a package index.
+        links = {"PANTS_PYTHON_REPOS_FIND_LINKS": f"['{self.wheels.as_uri()}']"}
+        return Checkout(self.root, links, pants_at="../pants")
+
     def remove(self) -> None:
+        self._checkout.remove()
         shutil.rmtree(self.launcher)
 
     def pants(self, *args: str) -> subprocess.CompletedProcess[str]:
-        result = subprocess.run(
-            [*launcher("../pants"), "--no-pantsd", "--no-dynamic-ui", *args],
-            cwd=self.root,
-            env={
-                **os.environ,
-                "INSEAM_DOCKER": "off",
-                # Where the distribution is before it is in a package index.
-                "PANTS_PYTHON_REPOS_FIND_LINKS": f"['{self.wheels.as_uri()}']",
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == 0, result.stderr[-8000:]
-        return result
+        return self._checkout.pants(*args)
 
     def files(self) -> dict[str, str]:
-        """The hash of each file of the repository, by path."""
+        """The hash of each file of the repository, by path, but for what Pants' daemon changes."""
+        ours = [path for path in self.root.iterdir() if not path.name.startswith(".p")]
+        files = [path for top in ours for path in (top, *top.rglob("*")) if path.is_file()]
         return {
             path.relative_to(self.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in self.root.rglob("*")
-            if path.is_file() and not path.relative_to(self.root).as_posix().startswith(".p")
+            for path in files
         }

@@ -39,6 +39,8 @@ class Checkout:
     use the machine's, in which most is built already."""
     daemon: bool = True
     """Whether its builds share a daemon, which `stop` ends; starting Pants takes ten seconds."""
+    pants_at: str = "./pants"
+    """The launcher, from the root."""
 
     @property
     def beside(self) -> Path:
@@ -69,7 +71,7 @@ class Checkout:
 
     def _run(self, *args: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*launcher(), "--no-dynamic-ui", *args],
+            [*launcher(self.pants_at), "--no-dynamic-ui", *args],
             cwd=self.root,
             env=self.environment(),
             umask=self.umask,
