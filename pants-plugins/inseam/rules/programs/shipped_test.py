@@ -86,6 +86,7 @@ FORMATS = {
         rootfs/system_files schema tar untar xz
     """,
     "run_image": f"{ENGINES} tools/run",
+    "sbom.programs.cyclonedx": f"failure {FILES} records sbom/bill",
     "unpack": f"failure {FILES} python/zip_files tar",
     "wheel_requires": f"failure {FILES} python/requires python/zip_files tar",
 }
@@ -99,6 +100,7 @@ WITHOUT_OPTIONS = (
     "install_wheel",
     "pack_source",
     "run_image",
+    "sbom.programs.cyclonedx",
     "unpack",
     "wheel_requires",
 )
@@ -121,12 +123,13 @@ def test_every_program_is_listed() -> None:
 @pytest.mark.parametrize("program", program_names())
 def test_a_program_ships_these_modules(program: str) -> None:
     formats = {
-        name if name.startswith("tools/") else f"formats/{name}"
+        name if name.startswith(("sbom/", "tools/")) else f"formats/{name}"
         for name in FORMATS[program].split()
     }
     if program not in WITHOUT_OPTIONS:
         formats.add("formats/arguments")
-    assert modules(program) == {"programs/__main__", f"programs/{program}", *formats}
+    own = program.replace(".", "/") if "." in program else f"programs/{program}"
+    assert modules(program) == {"programs/__main__", own, *formats}
 
 
 def edited(monkeypatch: pytest.MonkeyPatch, path: str) -> set[str]:
