@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from pants.backend.python.goals.package_pex_binary import PexBinaryFieldSet
 from pants.backend.python.macros.python_artifact import PythonArtifact
+from pants.backend.python.subsystems.setuptools import PythonDistributionFieldSet
 from pants.core.goals.package import BuiltPackage
 from pants.engine.addresses import Address
 from pants.engine.target import GeneratedSources
@@ -206,6 +207,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> RuleRunner:
     runner = rule_runner(
         QueryRule(GeneratedSources, [GenerateLayers]),
         QueryRule(BuiltPackage, [PexBinaryFieldSet]),
+        packages=[PythonDistributionFieldSet],
         objects={"python_artifact": PythonArtifact},
     )
     wheels = Path(runner.build_root, "wheels")
