@@ -51,7 +51,7 @@ from inseam.rules.base.base import BasePython, BaseRequest, DebianRootRequest, f
 from inseam.rules.base.debian_root import unpacked_root
 from inseam.rules.base.process import run_on
 from inseam.rules.programs.digests import file_content
-from inseam.rules.programs.host import CACHE_FOLDER, Program, ProgramFailed
+from inseam.rules.programs.host import CACHE_FOLDER, Program, ProgramFailed, ProgramResult
 from inseam.rules.wheels.building import BuildResult, BuildWheelRequest
 from inseam.rules.wheels.wheels import BuiltWheel
 from inseam.subsystem import InseamSubsystem
@@ -62,7 +62,7 @@ from inseam.wheels_from_source.requirements import (
     build_requirements,
     frontend,
 )
-from inseam.wheels_from_source.sources import SourceRequest, fetched_source
+from inseam.wheels_from_source.sources import FetchedSource, SourceRequest, fetched_source
 from inseam.wheels_from_source.targets import (
     BuildEnvField,
     BuilderField,
@@ -108,19 +108,22 @@ async def declarations(_: DeclarationsRequest, targets: AllTargets) -> Declarati
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a `wheel_from_source` says. address: None where there is no such target.
-
-    builder: address of the builder, "" for none. patches: paths in `patch_files`.
-    """
+    """What a `wheel_from_source` says."""
 
     address: Address | None = None
+    """None where there is no such target."""
     builder: str = ""
+    """Address of the builder, "" for none."""
     groups: tuple[str, ...] = ()
+    """Of the builder's packages."""
     env: tuple[tuple[str, str], ...] = ()
     settings: tuple[str, ...] = ()
+    """For the backend, each as `--NAME=VALUE`."""
     patches: tuple[str, ...] = ()
+    """Paths in `patch_files`, in the order in which they are applied."""
     patch_files: Digest = EMPTY_DIGEST
     resolve: str = ""
+    """That of the build requirements; "" for the lock that comes with the rule set."""
 
 
 async def _declaration(source: LockedSource, default_resolve: str) -> Declaration:
@@ -138,29 +141,29 @@ async def _declaration(source: LockedSource, default_resolve: str) -> Declaratio
         if gone:
             raise Failure(f"{target.address}: there is no patch {gone[0]}.")
     return Declaration(
-        target.address,
-        target[BuilderField].value or "",
-        target[BuilderGroupsField].value,
-        tuple(sorted((target[BuildEnvField].value or {}).items())),
-        target[ConfigSettingsField].value,
-        patches,
-        files,
-        target[BuildResolveField].value or default_resolve,
+        address=target.address,
+        builder=target[BuilderField].value or "",
+        groups=target[BuilderGroupsField].value,
+        env=tuple(sorted((target[BuildEnvField].value or {}).items())),
+        settings=target[ConfigSettingsField].value,
+        patches=patches,
+        patch_files=files,
+        resolve=target[BuildResolveField].value or default_resolve,
     )
 
 
 @dataclass(frozen=True)
 class Builder:
-    """Where a build runs.
-
-    platform: of the interpreter there. python: runs the program. arguments: for the program.
-    shared: folders with the root file system, if it has one of its own.
-    """
+    """Where a build runs."""
 
     platform: PythonPlatform
+    """Of the interpreter there."""
     python: BasePython
+    """What runs the program that builds."""
     arguments: tuple[str, ...] = ()
+    """For that program."""
     shared: tuple[tuple[str, Digest], ...] = ()
+    """Folders with the root file system, if it has one of its own."""
 
 
 def _this_machine() -> str:
@@ -225,77 +228,108 @@ def _limits(inseam: InseamSubsystem) -> tuple[str, ...]:
     )
 
 
-async def _build(
+@dataclass(frozen=True)
+class _Inputs:
+    """What a build is made from, but for its requirements."""
+
+    source: LockedSource
+    declared: Declaration
+    builder: Builder
+    sources: FetchedSource
+    frontend: Digest
+    """The modules that call the backend."""
+    tools: Digest
+    """What confines the build; empty for the machine's own."""
+    limits: tuple[str, ...]
+    """What the build may use, as arguments."""
+
+    def program(self, requirements: tuple[str, ...], input: Digest) -> Program:
+        """A run that builds the wheel, or says what more it requires."""
+        source, declared, builder = self.source, self.declared, self.builder
+        confined = self.tools != EMPTY_DIGEST
+        env = {**version_variables(source), **dict(declared.env)}
+        return Program(
+            argv=(
+                "build_wheel",
+                f"--source=source/{self.sources.path}",
+                f"--subdirectory={self.sources.subdirectory}",
+                "--frontend=frontend",
+                "--out=out",
+                *self.limits,
+                *((f"--tools=tools/{TOOLS_TAR}",) if confined else ()),
+                *(("--requirements=requirements",) if requirements else ()),
+                *(f"--declared={requirement}" for requirement in requirements),
+                *(f"--env={name}={value}" for name, value in sorted(env.items())),
+                *(f"--setting={setting}" for setting in declared.settings),
+                *(f"--patch={patch}" for patch in declared.patches),
+                *builder.arguments,
+            ),
+            input=input,
+            output="out",
+            description=(
+                f"Build {source.name} {source.version}"
+                if requirements
+                else f"Look what {source.name} {source.version} needs to be built"
+            ),
+            shared=(
+                ("frontend", self.frontend),
+                *((("tools", self.tools),) if confined else ()),
+                *builder.shared,
+            ),
+            keeps=bool(builder.shared),
+        )
+
+
+async def _inputs(
     request: BuildFromSource, declared: Declaration, limits: tuple[str, ...]
-) -> tuple[dict[str, Any], Digest]:
-    """What `built.json` says, and a digest with the wheel at its root."""
-    source = request.source
+) -> _Inputs:
     builder = await _builder(declared, request.python)
-    sources = await fetched_source(SourceRequest(source), **implicitly())
+    sources = await fetched_source(SourceRequest(request.source), **implicitly())
     modules = await frontend(FrontendRequest(builder.platform), **implicitly())
     tools = await build_tools(ToolsRequest(builder.platform.architecture), **implicitly())
-    env = {**version_variables(source), **dict(declared.env)}
+    return _Inputs(
+        source=request.source,
+        declared=declared,
+        builder=builder,
+        sources=sources,
+        frontend=modules.digest,
+        tools=tools.digest,
+        limits=limits,
+    )
+
+
+async def _build(inputs: _Inputs) -> tuple[dict[str, Any], Digest]:
+    """What `built.json` says, and a digest with the wheel at its root."""
     requirements: tuple[str, ...] = ()
     for _ in range(_ROUNDS):
         needed = await build_requirements(
-            BuildRequirementsRequest(requirements, declared.resolve, builder.platform, source),
+            BuildRequirementsRequest(
+                requirements, inputs.declared.resolve, inputs.builder.platform, inputs.source
+            ),
             **implicitly(),
         )
-        result = await run_on(
-            builder.python,
-            Program(
-                argv=(
-                    "build_wheel",
-                    f"--source=source/{sources.path}",
-                    f"--subdirectory={sources.subdirectory}",
-                    "--frontend=frontend",
-                    "--out=out",
-                    *limits,
-                    *((f"--tools=tools/{TOOLS_TAR}",) if tools.digest != EMPTY_DIGEST else ()),
-                    *(("--requirements=requirements",) if requirements else ()),
-                    *(f"--declared={requirement}" for requirement in requirements),
-                    *(f"--env={name}={value}" for name, value in sorted(env.items())),
-                    *(f"--setting={setting}" for setting in declared.settings),
-                    *(f"--patch={patch}" for patch in declared.patches),
-                    *builder.arguments,
-                ),
-                input=await merge_digests(
-                    MergeDigests(
-                        [
-                            await add_prefix(AddPrefix(sources.digest, "source")),
-                            await add_prefix(AddPrefix(needed.digest, "requirements")),
-                            declared.patch_files,
-                        ]
-                    )
-                ),
-                output="out",
-                description=(
-                    f"Build {source.name} {source.version}"
-                    if requirements
-                    else f"Look what {source.name} {source.version} needs to be built"
-                ),
-                shared=(
-                    ("frontend", modules.digest),
-                    *((("tools", tools.digest),) if tools.digest != EMPTY_DIGEST else ()),
-                    *builder.shared,
-                ),
-                keeps=bool(builder.shared),
-            ),
-        )
-        messages = result.messages.strip()
+        digests = [
+            await add_prefix(AddPrefix(inputs.sources.digest, "source")),
+            await add_prefix(AddPrefix(needed.digest, "requirements")),
+            inputs.declared.patch_files,
+        ]
+        merged = await merge_digests(MergeDigests(digests))
+        result = await run_on(inputs.builder.python, inputs.program(requirements, merged))
         files = (await digest_to_snapshot(result.digest)).files
         if REQUIRES not in files:
-            built = json.loads(await file_content(result.digest, _BUILT))
-            only = await digest_subset_to_digest(
-                DigestSubset(result.digest, PathGlobs(["wheel/*"]))
-            )
-            wheel = await remove_prefix(RemovePrefix(only, "wheel"))
-            return {**built, "messages": messages}, wheel
+            return await _built(result)
         requirements = tuple(json.loads(await file_content(result.digest, REQUIRES)))
     raise Failure(
         f"its backend asks for other requirements each time: {', '.join(requirements)}. Name them"
         " in [build-system].requires by a patch."
     )
+
+
+async def _built(result: ProgramResult) -> tuple[dict[str, Any], Digest]:
+    says = json.loads(await file_content(result.digest, _BUILT))
+    only = await digest_subset_to_digest(DigestSubset(result.digest, PathGlobs(["wheel/*"])))
+    wheel = await remove_prefix(RemovePrefix(only, "wheel"))
+    return {**says, "messages": result.messages.strip()}, wheel
 
 
 # Says why instead of failing, so that all that cannot be built is named at once.
@@ -305,7 +339,7 @@ async def build_from_source(request: BuildFromSource, inseam: InseamSubsystem) -
     declared = Declaration()
     try:
         declared = await _declaration(source, inseam.build_resolve or "")
-        built, digest = await _build(request, declared, _limits(inseam))
+        built, digest = await _build(await _inputs(request, declared, _limits(inseam)))
         says = Built(*(built[name] for name in Built._fields))
         check_built(source, says, request.python.platform, native=bool(declared.builder))
     except Failure as error:
@@ -314,15 +348,15 @@ async def build_from_source(request: BuildFromSource, inseam: InseamSubsystem) -
         return BuildResult(None, f"{error}{hint}")
     return BuildResult(
         BuiltWheel(
-            source.name,
-            source.version or built["version"],
-            file_name(built["filename"], f"the wheel of {source.name}"),
-            built["sha256"],
-            "",
-            source.origin,
-            digest,
-            built["size"],
-            built["messages"],
+            name=source.name,
+            version=source.version or built["version"],
+            filename=file_name(built["filename"], f"the wheel of {source.name}"),
+            sha256=built["sha256"],
+            url="",
+            source=source.origin,
+            digest=digest,
+            size=built["size"],
+            messages=built["messages"],
         )
     )
 
