@@ -11,28 +11,39 @@ from pants.engine.addresses import Address
 from pants.testutil.rule_runner import RuleRunner
 
 from inseam.formats.python.wheel_testing import build_wheel
-from inseam.rules.rule_testing import MINOR, PYTHON_VERSION, lock_text, locked, set_options
+from inseam.rules.rule_testing import (
+    MINOR,
+    PYTHON_VERSION,
+    declared,
+    lock_text,
+    locked,
+    set_options,
+)
 from inseam.tools.registry_testing import DOCKER, Registry, docker_image
 
 INTERPRETER = f"/usr/local/bin/python{MINOR}"
 OCI = Address("src/shop", target_name="app", generated_name="oci")
 PLATFORMS = ("amd64", "arm64")
-SERVICE = """
-python_sources()
-python_service(name="app", entry_point="shop.server:main", healthcheck="shop.probe:main"{more})
-"""
 
 
 def service(**fields: Any) -> str:
     """The BUILD file of the service, with more fields."""
-    return SERVICE.format(more="".join(f", {name}={value!r}" for name, value in fields.items()))
+    given = {"entry_point": "shop.server:main", "healthcheck": "shop.probe:main", **fields}
+    return declared("python_sources") + declared("python_service", name="app", **given)
 
 
-def base(name: str, image: str, glibc: str = "2.36", python: str = PYTHON_VERSION) -> str:
-    """The declaration of a base."""
-    return (
-        f"registry_base(name={name!r}, image={image!r}, interpreter={INTERPRETER!r},"
-        f" python_version={python!r}, glibc_version={glibc!r})\n"
+def base(
+    name: str, image: str, glibc: str = "2.36", python: str = PYTHON_VERSION, **fields: Any
+) -> str:
+    """The declaration of a base, with more fields."""
+    return declared(
+        "registry_base",
+        name=name,
+        image=image,
+        interpreter=INTERPRETER,
+        python_version=python,
+        glibc_version=glibc,
+        **fields,
     )
 
 

@@ -140,6 +140,12 @@ def rule_runner(
     return runner
 
 
+def declared(alias: str, **fields: Any) -> str:
+    """A target as BUILD files declare it; without the fields that are None."""
+    given = [f"{name}={value!r}" for name, value in fields.items() if value is not None]
+    return f"{alias}({', '.join(given)})\n"
+
+
 def option_args(runner: RuleRunner, *args: str, base: str = "//:base") -> list[str]:
     """The options that all tests have, and `args`."""
     interpreters = os.path.dirname(os.path.realpath(sys.executable))
