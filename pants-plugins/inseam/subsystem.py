@@ -23,6 +23,7 @@ from inseam.formats.download import LARGEST
 from inseam.formats.failure import Failure
 from inseam.formats.foreign_text import foreign_word
 from inseam.formats.limits import Limits
+from inseam.plan.option_values import NUMBERS, check_globs, check_numbers, check_paths
 from inseam.plan.packaging import Artifact
 
 # The limits of builds, with their defaults.
@@ -350,14 +351,24 @@ class InseamSubsystem(Subsystem):
         kept = (one for one in members if ".".join(one.__module__.split(".")[:2]) not in left_out)
         return tuple(sorted(kept, key=lambda one: (one.__module__, one.__qualname__)))
 
+    def check(self) -> None:
+        """Raises Failure, by the name of the option, for numbers and paths that cannot be used."""
+        check_numbers({name: getattr(self, name) for name in NUMBERS})
+        own = self.default_base_lock
+        check_paths(
+            {
+                **({} if own is None else {"[inseam].default_base_lock": own}),
+                **{
+                    f"the path of the resolve {resolve!r} in [inseam].locks": path
+                    for resolve, path in self.locks.items()
+                },
+            }
+        )
+        check_globs("[inseam].debian_locks", tuple(self.debian_locks))
+
     @property
     def download_bound(self) -> tuple[str, ...]:
         """The argument of `fetch_wheel` for the size, if it is not that program's own default."""
-        if self.max_download_size <= 0:
-            raise Failure(
-                "[inseam].max_download_size must be a number of bytes above 0, but is"
-                f" {self.max_download_size}."
-            )
         return () if self.max_download_size == LARGEST else (str(self.max_download_size),)
 
     @property

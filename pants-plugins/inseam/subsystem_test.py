@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from inseam.formats.failure import Failure
+from inseam.plan.option_values import NUMBERS
 from inseam.subsystem import InseamSubsystem
 
 
@@ -27,7 +28,53 @@ def test_urls_of_snapshot_archives_are_taken(url: str) -> None:
     assert value("snapshot", debian_snapshot=url or None) == url
 
 
-@pytest.mark.parametrize("size", [0, -1])
-def test_a_size_is_above_zero(size: int) -> None:
-    with pytest.raises(Failure, match=r"\[inseam\].max_download_size must be"):
-        value("download_bound", max_download_size=size)
+DEFAULTS: dict[str, Any] = {
+    "build_timeout": 1800,
+    "large_wheel": 8_000_000,
+    "max_download_size": 1 << 32,
+    "max_layers": 10,
+    "prune_after": 14,
+    "registry_timeout": 60,
+    "default_base_lock": None,
+    "locks": {},
+    "debian_locks": ["lockfiles/debian-*.json"],
+}
+
+
+def check(**options: Any) -> None:
+    InseamSubsystem.check(SimpleNamespace(**{**DEFAULTS, **options}))  # type: ignore[arg-type]
+
+
+def test_the_defaults_can_be_used() -> None:
+    check()
+    check(default_base_lock="lockfiles/inseam-base.json", locks={"a": "uv.lock"}, prune_after=0)
+    check(debian_locks=["**/*.json", "!lockfiles/x.json"])
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("number", [-1, -(10**30), 10**30])
+def test_numbers_have_a_range(name: str, number: int) -> None:
+    with pytest.raises(Failure, match=rf"\[inseam\].{name} must be a number of .*, but is -?1"):
+        check(**{name: number})
+
+
+@pytest.mark.parametrize("name", sorted({*NUMBERS} - {"large_wheel", "prune_after"}))
+def test_zero_is_not_a_number_of_these(name: str) -> None:
+    with pytest.raises(Failure, match=rf"\[inseam\].{name} must be"):
+        check(**{name: 0})
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../x.json", "a/../../x", "", ".", "-x", "a\nb", "a//b", "x*"]
+)
+def test_locks_lie_in_the_repository(path: str) -> None:
+    with pytest.raises(Failure, match=r"\[inseam\].default_base_lock, a path from the root of the"):
+        check(default_base_lock=path)
+    with pytest.raises(Failure, match=r"resolve 'a' in \[inseam\].locks, a path from the root"):
+        check(locks={"a": path})
+
+
+@pytest.mark.parametrize("glob", ["/etc/*.json", "../*.json", "a/../../*", "", "!/x", "a\x1b"])
+def test_globs_match_in_the_repository(glob: str) -> None:
+    with pytest.raises(Failure, match=r"\[inseam\].debian_locks must have globs"):
+        check(debian_locks=[glob])

@@ -61,6 +61,8 @@ def read_json(path: Path) -> Any:
         text = read_regular(path, LARGEST_JSON, follow=True)
     except OSError as error:
         raise Failure(f"{path} cannot be read: {error.strerror}") from None
+    except Failure as error:
+        raise error.with_text(f"{path} cannot be read: {error}") from None
     return parse_json(text, str(path))
 
 

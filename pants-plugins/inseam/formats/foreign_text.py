@@ -34,6 +34,12 @@ def foreign_word(text: str, *, width: int = WIDTH) -> str:
     return f"'{_cut(_escaped(without_credentials(text[: 4 * width])), width)}'"
 
 
+def plain(text: str, *, width: int = WIDTH) -> str:
+    """The same without quotes, for what reads as a part of the sentence, such as an error of a
+    library: white space of any kind is one space."""
+    return foreign_word(" ".join(text[: 4 * width].split()), width=width)[1:-1]
+
+
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[:width]}[...]"
 

@@ -38,5 +38,5 @@ def read_regular(path: str | Path, largest: int, *, follow: bool = False) -> byt
     with open_regular(path, follow=follow) as file:
         content = file.read(largest + 1)
     if len(content) > largest:
-        raise Failure(f"{foreign_word(str(path))} has more than {largest} bytes")
+        raise Failure(f"{foreign_word(os.path.basename(path))} has more than {largest} bytes")
     return content

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from inseam.formats.arguments import ArgumentParser
-from inseam.formats.oci.metadata import read_metadata
+from inseam.formats.oci.metadata import read_packaged
 from inseam.tools.push import push, summary
 from inseam.tools.registry import STALL
 
@@ -24,7 +24,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--timeout", type=float, default=STALL)
     parser.add_argument("image", type=Path)
     options = parser.parse_args(argv)
-    image = read_metadata(options.image)
+    image = read_packaged(options.image)
     for pushed in push(options.image, timeout=options.timeout):
         print(pushed.reference, flush=True)
         print(summary(image, pushed), file=sys.stderr)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from inseam.formats.arguments import ArgumentParser
 from inseam.formats.failure import Failure
-from inseam.formats.oci.metadata import ImageMetadata, read_metadata
+from inseam.formats.oci.metadata import ImageMetadata, read_packaged
 from inseam.formats.oci.rebase import rebase
 from inseam.tools.own import is_ours
 from inseam.tools.store import export
@@ -60,7 +60,7 @@ def main(argv: list[str]) -> None:
             " nothing is written to it. Package the image first: ./pants package TARGET#oci"
         )
     out = options.out or options.image
-    before = read_metadata(options.image)
+    before = read_packaged(options.image)
     with tempfile.TemporaryDirectory() as folder:
         rebased = Path(folder)
         after = rebase(options.image, options.base, rebased).metadata

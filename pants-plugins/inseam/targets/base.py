@@ -29,8 +29,26 @@ from pants.engine.target import (
 from pants.util.strutil import softwrap
 
 from inseam.formats.failure import Failure
+from inseam.formats.names import relative_path
 from inseam.formats.oci.reference import parse_reference
 from inseam.formats.python.archive import parse_location
+
+_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[\w.+@~-]+)+")
+# Lists of Debian packages that come with Inseam, each with a lock, and how fields name the files.
+READY_PREFIX = "inseam:"
+READY_LISTS = ("bookworm", "trixie", "forky", "libc")
+
+
+def _check_path(alias: str, value: Optional[str], where: str, address: Address) -> None:
+    """Raises InvalidFieldException for a path that leads out of the folder that it is in."""
+    if value is None or value.startswith(READY_PREFIX):
+        return
+    try:
+        relative_path(value, "it")
+    except Failure as error:
+        raise InvalidFieldException(
+            f"The `{alias}` field in target {address} must be a path {where}, but {error}."
+        ) from error
 
 
 class InterpreterField(StringField):
@@ -46,10 +64,10 @@ class InterpreterField(StringField):
     @classmethod
     def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
         value = super().compute_value(raw_value, address)
-        if value is not None and not value.startswith("/"):
+        if value is not None and not _PATH.fullmatch(value):
             raise InvalidFieldException(
                 f"The `{cls.alias}` field in target {address} must be an absolute path in the"
-                f" image, but was {value!r}."
+                f" image, such as /usr/bin/python3.11, but was {value!r}."
             )
         return value
 
@@ -67,7 +85,7 @@ class PythonVersionField(StringField):
     @classmethod
     def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
         value = super().compute_value(raw_value, address)
-        if value is not None and not re.fullmatch(r"3\.\d+\.\d+", value):
+        if value is not None and not re.fullmatch(r"3\.[0-9]{1,3}\.[0-9]{1,3}", value):
             raise InvalidFieldException(
                 f"The `{cls.alias}` field in target {address} must be a full version such as"
                 f" '3.11.2', but was {value!r}."
@@ -88,7 +106,7 @@ class GlibcVersionField(StringField):
     @classmethod
     def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
         value = super().compute_value(raw_value, address)
-        if value is not None and not re.fullmatch(r"2\.\d+", value):
+        if value is not None and not re.fullmatch(r"2\.[0-9]{1,3}", value):
             raise InvalidFieldException(
                 f"The `{cls.alias}` field in target {address} must look like '2.36', but was"
                 f" {value!r}."
@@ -102,11 +120,6 @@ class PlatformField(StringField):
     value: str
     valid_choices = ("linux/amd64", "linux/arm64")
     help = "The image's platform: operating system and architecture, as in an OCI image index."
-
-
-# Lists of Debian packages that come with Inseam, each with a lock, and how fields name the files.
-READY_PREFIX = "inseam:"
-READY_LISTS = ("bookworm", "trixie", "forky", "libc")
 
 
 class DebianPackagesField(StringField):
@@ -123,6 +136,12 @@ class DebianPackagesField(StringField):
         """
     )
 
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+        value = super().compute_value(raw_value, address)
+        _check_path(cls.alias, value, "from the folder of its BUILD file", address)
+        return value
+
 
 class DebianLockField(StringField):
     alias = "lock"
@@ -136,6 +155,12 @@ class DebianLockField(StringField):
         `inseam:trixie.json`.
         """
     )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+        value = super().compute_value(raw_value, address)
+        _check_path(cls.alias, value, "from the root of the repository", address)
+        return value
 
 
 class DebianGroupsField(StringSequenceField):

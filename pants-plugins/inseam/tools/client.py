@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 from inseam.formats.failure import Failure
+from inseam.formats.foreign_text import foreign_text
 
 CLIENTS = ("docker", "podman")
 
@@ -18,8 +19,7 @@ def run_client(*argv: str) -> str:
     """What the client prints; raises ClientFailed if it fails."""
     result = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if result.returncode != 0:
-        words = result.stderr.decode(errors="replace").strip()
-        raise ClientFailed(f"`{' '.join(argv[:3])}` failed: {words}")
+        raise ClientFailed(f"`{' '.join(argv[:2])}` failed:\n{foreign_text(result.stderr)}")
     return result.stdout.decode(errors="replace")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Iterator, Sequence
 
 from inseam.formats.failure import Failure
+from inseam.formats.foreign_text import foreign_text
 from inseam.formats.oci.descriptor import ZSTD_LAYER, blob_path
 from inseam.formats.oci.metadata import ImageMetadata
 from inseam.formats.oci.reference import parse_reference
@@ -115,8 +116,10 @@ def _send(layout: Path, image: ImageMetadata, names: Sequence[str], known: int) 
         process.wait()
         reader.join()
     if process.returncode != 0:
-        text = b"".join(words).decode(errors="replace").strip()
-        raise Failure(f"{image.target}: `docker load` rejected the image: {text}{_hint(image)}")
+        raise Failure(
+            f"{image.target}: `docker load` rejected the image:\n{foreign_text(b''.join(words))}"
+            f"{_hint(image)}"
+        )
     return sum(layer.descriptor.size for layer in image.layers[known:])
 
 

@@ -61,7 +61,9 @@ def test_docker_s_refusal_is_passed_on(tmp_path: Path, monkeypatch: pytest.Monke
         '"image inspect") exit 1;;',
         "esac",
     )
-    with pytest.raises(Failure, match="src/python/service:app: `docker load` rejected .* no space"):
+    with pytest.raises(
+        Failure, match=r"service:app: `docker load` rejected the image:\n.* no space"
+    ):
         load(layout, client="docker")
 
 

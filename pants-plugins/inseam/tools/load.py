@@ -8,7 +8,7 @@ from pathlib import Path
 
 from inseam.formats.failure import Failure
 from inseam.formats.oci.layout import read_blob
-from inseam.formats.oci.metadata import ImageMetadata, read_metadata
+from inseam.formats.oci.metadata import ImageMetadata, read_packaged
 from inseam.formats.oci.reference import parse_reference
 from inseam.tools.client import choose_client, platform
 from inseam.tools.docker import load_into_docker
@@ -38,7 +38,7 @@ def load(layout: Path, *, client: str | None = None) -> Loaded:
 
     Raises Failure for an image that is not complete, and if the client refuses it.
     """
-    image = read_metadata(layout)
+    image = read_packaged(layout)
     names = image.references
     if not names:
         raise Failure(

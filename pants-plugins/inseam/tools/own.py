@@ -6,6 +6,7 @@ removed has a marker, which it got when it was made.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -39,15 +40,42 @@ def check_no_links(folder: Path, dist: Path) -> None:
             return
 
 
+def make_way(path: Path) -> None:
+    """Removes what stands where a file of ours belongs and no rename replaces: an empty folder.
+
+    Raises Failure for a folder with anything in it, which may be another's.
+    """
+    if not path.is_dir() or path.is_symlink():
+        return
+    try:
+        path.rmdir()
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        raise Failure(
+            f"{path} is a folder that is not empty, where Inseam has to write a file. Move or"
+            " remove it, then run the same command again."
+        ) from None
+
+
 def claim(store: Path) -> None:
-    """Makes a store, and marks it as one of ours unless it is somebody else's."""
+    """Makes a store, and marks it as one of ours unless it is somebody else's.
+
+    Raises Failure for what is in its place and cannot be replaced.
+    """
     check_no_links(store / BLOBS, store.parent)
     marker = store / MARKER
     if _is_regular(marker):
         return
     # One of an older version has a lock, but no marker.
     ours = not os.path.lexists(store / "blobs") or _is_regular(store / LOCK)
+    if os.path.lexists(store) and not store.is_dir():
+        raise Failure(
+            f"{store} is not a folder, but blobs of images belong there. Move or remove it, then"
+            " run the same command again."
+        )
     store.mkdir(parents=True, exist_ok=True)
+    make_way(marker)
     write_whole(marker, _OURS if ours else _FOREIGN)
 
 
@@ -71,11 +99,13 @@ def _is_regular(path: Path) -> bool:
 def locked(store: Path, operation: int) -> Iterator[None]:
     """Holds the lock of a store; operation: as of `fcntl.flock`.
 
-    What is not a file in its place, such as a link or a pipe, is replaced.
+    What is not a file in its place, such as a link or a pipe, is replaced; raises Failure for a
+    folder that is not empty.
     """
     path = store / LOCK
     if os.path.lexists(path) and not _is_regular(path):
-        path.unlink()
+        make_way(path)
+        path.unlink(missing_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | _OPEN, 0o644)
     try:
         fcntl.flock(file, operation)

@@ -22,7 +22,7 @@ from inseam.formats.files import read_json, write_whole
 from inseam.formats.oci.descriptor import blob_path
 from inseam.formats.oci.layout import INDEX
 from inseam.formats.schema import Entry, is_digest, is_string, list_of
-from inseam.tools.own import claim, is_ours, locked, opened_blobs
+from inseam.tools.own import claim, is_ours, locked, make_way, opened_blobs
 
 # Seconds between two looks at all layouts, and how much one of them does at most.
 _PAUSE = 3600
@@ -61,6 +61,7 @@ def remember(store: Path, layout: Path) -> None:
     except Failure:
         known = []  # It is written again.
     if str(layout) not in known:
+        make_way(store / _ELSEWHERE)
         write_whole(store / _ELSEWHERE, json.dumps([*known, str(layout)]).encode())
 
 
@@ -115,6 +116,7 @@ def _prune(store: Path, blobs: int, after: float, now: float) -> Pruned:
     for name in removed:
         os.unlink(name, dir_fd=blobs)
         del since[name]
+    make_way(store / _UNUSED)
     write_whole(store / _UNUSED, json.dumps(since, indent=2, sort_keys=True).encode())
     os.utime(store / _UNUSED, (now, now))
     return Pruned(len(removed), sum(sizes[name] for name in removed))

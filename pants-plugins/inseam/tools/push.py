@@ -16,8 +16,8 @@ from typing import Iterable
 
 from inseam.formats.failure import Failure
 from inseam.formats.oci.descriptor import blob_path
-from inseam.formats.oci.layout import INDEX
-from inseam.formats.oci.metadata import ImageMetadata, read_metadata
+from inseam.formats.oci.layout import INDEX, LAYOUT
+from inseam.formats.oci.metadata import ImageMetadata, read_packaged
 from inseam.formats.oci.reference import parse_reference
 from inseam.tools.attachments import missing_attachments, push_attachments
 from inseam.tools.registry import STALL, Repository, Unanswered, authentication, digest_of
@@ -55,7 +55,7 @@ def push(layout: Path, *, timeout: float = STALL) -> list[Pushed]:
     Raises Failure as `Repository.run` does, for an image that is not complete, and for a registry
     that does not give back what it got.
     """
-    image = read_metadata(layout)
+    image = read_packaged(layout)
     names = [parse_reference(reference) for reference in image.references]
     if not names:
         raise Failure(
@@ -113,8 +113,12 @@ def _remote_digest(name: str, repository: Repository) -> str | None:
 
 
 def _check_complete(layout: Path, image: ImageMetadata) -> None:
-    if not (layout / INDEX).is_file():
-        raise Failure(f"{layout} is not an OCI image layout. Package the image again.")
+    for name in (INDEX, LAYOUT):
+        if not (layout / name).is_file():
+            raise Failure(
+                f"{layout} is not an OCI image layout: it has no file {name}. Package the image"
+                " again."
+            )
     lacking = missing(layout, blobs_of(image).items())
     if lacking:
         raise Failure(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Sequence
 
 from inseam.formats.failure import Failure
+from inseam.formats.foreign_text import plain
 from inseam.formats.oci.reference import Reference
 
 STALL = 60.0  # seconds in which a registry has to answer a request
@@ -150,14 +151,16 @@ class Repository:
 
     def _failure(self, log: list[tuple[str, str]]) -> Failure:
         words = [message for level, message in log if level in ("fatal", "error")]
-        text = _QUERY.sub("", words[-1]) if words else "skopeo failed without a word"
+        text = _QUERY.sub("", words[-1]) if words else "skopeo failed without a message"
         advice = "Run the command again: what the registry already has is not sent again."
         for pattern, found in _ADVICE:
             if re.search(pattern, text, re.IGNORECASE):
                 advice = found
                 break
         kind = Unanswered if re.search(_UNREACHABLE, text, re.IGNORECASE) else Failure
-        return kind(f"{self.name}: {text}\n{advice.format(registry=self._registry)}")
+        return kind(
+            f"{self.name}: {plain(text, width=1000)}\n{advice.format(registry=self._registry)}"
+        )
 
     @property
     def _registry(self) -> str:

@@ -29,7 +29,7 @@ from inseam.formats.oci.documents import referrers
 from inseam.formats.oci.layout import INDEX, LAYOUT, LAYOUT_TEXT
 from inseam.formats.oci.metadata import METADATA, ImageMetadata, load_metadata, read_metadata
 from inseam.formats.tar import COPY_SIZE
-from inseam.tools.own import check_no_links, claim
+from inseam.tools.own import check_no_links, claim, make_way
 from inseam.tools.prune import remember, using
 
 _TURN = threading.Lock()
@@ -265,8 +265,7 @@ def _copy(source: BinaryIO, target: Path, digest: str, owner: str) -> None:
                 " --no-local-cache --no-remote-cache-read."
             )
         _set_mark(temporary, digest, temporary.stat().st_mtime_ns)
-        if target.is_dir() and not target.is_symlink():
-            raise Failure(f"{target} is a folder, but should be a blob. Remove it.")
+        make_way(target)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -279,7 +278,8 @@ def _write_layout(
     _link(layout / "blobs", os.path.relpath(store / "blobs", layout))
     documents = {entry.path for entry in image.every_document if entry.path}
     for path in sorted(_documents_there(layout) - documents):
-        (layout / path).unlink(missing_ok=True)
+        if not (layout / path).is_dir():
+            (layout / path).unlink(missing_ok=True)
     _update(layout / LAYOUT, LAYOUT_TEXT)
     for name in (*sorted(documents), METADATA, INDEX):
         content = inputs.document(name)
@@ -302,19 +302,17 @@ def _documents_there(layout: Path) -> set[str]:
 def _link(path: Path, target: str) -> None:
     if path.is_symlink() and os.readlink(path) == target:
         return
+    make_way(path)
     temporary = temporary_name(path)
     temporary.symlink_to(target)
     try:
         os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink()
-        raise Failure(
-            f"Cannot make {path} a link to {target}: {error.strerror}. Remove {path} and run the"
-            " same command again."
-        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _update(path: Path, content: bytes) -> None:
     """Writes a file unless it already has that content."""
     if path.is_symlink() or not path.is_file() or path.read_bytes() != content:
+        make_way(path)
         write_whole(path, content, durable=True)

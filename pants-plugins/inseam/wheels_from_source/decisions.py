@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from inseam.formats.failure import Failure
+from inseam.formats.foreign_text import foreign_word, plain
 from inseam.plan.artifacts import LockedCheckout, LockedDirectory, LockedSource
 from inseam.plan.platform import PythonPlatform
 
@@ -50,17 +51,17 @@ def check_built(
     native: whether it was built with compilers; otherwise it must run on every platform.
     """
     filename, name, version, requires = built
-    what = f"{source.origin} was built to {filename}"
+    what = f"{source.origin} was built to {foreign_word(filename)}"
     try:
         same = not source.version or Version(version) == Version(source.version)
         file_name, file_version, _, tags = parse_wheel_filename(filename)
     except (InvalidVersion, ValueError) as error:
-        raise Failure(f"{what}, but {error}") from None
+        raise Failure(f"{what}, but {plain(str(error))}") from None
     if not same or canonicalize_name(name) != source.name or file_name != source.name:
         raise Failure(
-            f"{what}, which says that it is {name} {version}, but the lock has {source.name}"
-            f" {source.version}. Lock it again, or set the variable that gives its version in the"
-            " `env` of a `wheel_from_source`."
+            f"{what}, which says that it is {plain(name)} {plain(version)}, but the lock has"
+            f" {source.name} {source.version}. Lock it again, or set the variable that gives its"
+            " version in the `env` of a `wheel_from_source`."
         )
     # A lock that does not say what a distribution requires takes the wheel's word.
     known = source.requires
@@ -72,8 +73,8 @@ def check_built(
         )
         if needed and canonicalize_name(requirement.name) not in locked:
             raise Failure(
-                f"{what}, which requires {text}, but by the lock {source.name} does not. Lock it"
-                " again."
+                f"{what}, which requires {foreign_word(text)}, but by the lock {source.name} does"
+                " not. Lock it again."
             )
     if not native and any(tag.abi != "none" or tag.platform != "any" for tag in tags):
         raise Failure(
@@ -92,7 +93,7 @@ def _requirement(text: str) -> Requirement:
     try:
         return Requirement(text)
     except InvalidRequirement as error:
-        raise Failure(f"{text!r} is not a requirement: {error}") from None
+        raise Failure(f"{foreign_word(text)} is not a requirement: {plain(str(error))}") from None
 
 
 def declare_hint(source: LockedSource) -> str:
@@ -111,15 +112,16 @@ def missing_requirement(
 
     resolve: that the lock is of, "" for the lock that comes with Inseam.
     """
-    text = f"{source.name} {source.version} needs {requirement!r} to be built, but {lock} {why}."
+    line = foreign_word(requirement)
+    text = f"{source.name} {source.version} needs {line} to be built, but {lock} {why}."
     if resolve:
         return (
-            f'{text} Add the line {requirement!r} to the requirements of the resolve "{resolve}",'
+            f'{text} Add the line {line} to the requirements of the resolve "{resolve}",'
             f" then run: ./pants generate-lockfiles --resolve={resolve}"
         )
     return (
         f"{text} Make a resolve of your own for what builds need: set"
         ' [python.resolves] build = "lockfiles/build.lock" and [inseam] build_resolve = "build",'
-        f' add the line {requirement!r} to the requirements of the resolve "build", then run:'
+        f' add the line {line} to the requirements of the resolve "build", then run:'
         " ./pants generate-lockfiles --resolve=build"
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Optional, Tuple
+import re
+from typing import Any, Dict, Iterable, Optional, Tuple
 
 from pants.engine.addresses import Address
 from pants.engine.target import (
@@ -61,6 +62,18 @@ class BuildEnvField(DictStringToStringField):
         """
     )
 
+    @classmethod
+    def compute_value(cls, raw_value: Optional[Dict[str, str]], address: Address) -> Any:
+        value = super().compute_value(raw_value, address)
+        for name, text in (value or {}).items():
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or "\0" in text:
+                raise InvalidFieldException(
+                    f"The `{cls.alias}` field in target {address} has an invalid variable {name!r}."
+                    " A name may contain letters, digits and underscores, and must not start with"
+                    " a digit. A value must not contain a NUL character."
+                )
+        return value
+
 
 class ConfigSettingsField(StringSequenceField):
     alias = "config_settings"
@@ -79,7 +92,7 @@ class ConfigSettingsField(StringSequenceField):
     ) -> Optional[Tuple[str, ...]]:
         value = super().compute_value(raw_value, address)
         for item in value or ():
-            if "=" not in item:
+            if "=" not in item or "\0" in item:
                 raise InvalidFieldException(
                     f"The `{cls.alias}` field in target {address} must hold `name=value`, but has"
                     f" {item!r}."

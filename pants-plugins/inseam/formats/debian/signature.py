@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 
 from inseam.formats.debian.control import DebianError
+from inseam.formats.foreign_text import plain
 
 KEYRINGS = (
     "/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -59,7 +60,7 @@ def verify_inrelease(signed: bytes, name: str) -> str:
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={"LC_ALL": "C"}
         )
         if result.returncode != 0 or not os.path.exists(text_path):
-            reason = result.stderr.decode("utf-8", "replace").strip()
+            reason = plain(result.stderr.decode("utf-8", "replace"))
             raise InvalidSignature(f"{name} is not signed by Debian's keys: {reason}")
         with open(text_path, "rb") as file:
             text = file.read()

@@ -140,6 +140,14 @@ def read_metadata(folder: Path) -> ImageMetadata:
     return _parse(read_json(path), str(path))
 
 
+def read_packaged(layout: Path) -> ImageMetadata:
+    """The same for a layout in the folder of artifacts; the error says what to type."""
+    try:
+        return read_metadata(layout)
+    except Failure as error:
+        raise error.with_text(f"{error}\nPackage the image again, which replaces it.") from None
+
+
 def load_metadata(text: bytes) -> ImageMetadata:
     """Reads the text of an `image.json`; raises Failure for anything else."""
     return _parse(parse_json(text, METADATA), METADATA)

@@ -33,7 +33,7 @@ from inseam.formats.oci.documents import DocumentEntry, ImageDocument
 from inseam.formats.oci.foreign import read_configuration, read_manifest
 from inseam.formats.oci.layer import Layer
 from inseam.formats.oci.layout import digest_of, parse_layer_entry, read_blob
-from inseam.formats.oci.metadata import ImageMetadata, read_metadata
+from inseam.formats.oci.metadata import ImageMetadata, read_packaged
 
 # In the order of Runtime.
 _WORDS = {
@@ -56,7 +56,7 @@ def rebase(
     the new one: other platform, other Python version or path of the interpreter, other libc or an
     older one.
     """
-    image = read_metadata(layout)
+    image = read_packaged(layout)
     below = read_base(base)
     config, layers = own_part(layout, image)
     check_compatible(image, below)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from inseam.formats.failure import Failure
+from inseam.formats.foreign_text import foreign_word
 
 _REFERENCE = re.compile(
     r"(?P<name>(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?/|\[[0-9a-fA-F:]+\](?::\d+)?/)?"
@@ -52,8 +53,8 @@ def parse_reference(text: str) -> Reference:
     match = _REFERENCE.fullmatch(text)
     if match is None:
         raise Failure(
-            f"{text!r} is not an image name. Write, for example, registry.example/team/app:1.2."
-            " Only the tag may contain upper-case letters."
+            f"{foreign_word(text, width=200)} is not an image name. Write, for example,"
+            " registry.example/team/app:1.2. Only the tag may contain upper-case letters."
         )
     return Reference(match["name"], match["tag"] or "", match["digest"] or "")
 

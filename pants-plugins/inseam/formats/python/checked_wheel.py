@@ -21,8 +21,7 @@ from installer.utils import (
 )
 
 from inseam.formats.failure import Failure
-from inseam.formats.foreign_text import foreign_word
-from inseam.formats.python.wheel_errors import plain
+from inseam.formats.foreign_text import foreign_word, plain
 from inseam.formats.python.zip_files import ZipStream, files_in, read_file
 
 _SHOWN = 400  # characters of a name in an error

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from inseam.formats.failure import Failure
-from inseam.formats.foreign_text import foreign_word
+from inseam.formats.foreign_text import plain
 from inseam.formats.python.entry_point import EntryPoint
 from inseam.formats.python.zip_files import DAMAGED, files_in, read_file
 
@@ -74,7 +74,7 @@ def dist_info_of_wheel(path: str, content: bytes) -> tuple[DistInfo, tuple[str, 
         with zipfile.ZipFile(io.BytesIO(content)) as wheel:
             files = {info.filename: read_file(wheel, info) for info in files_in(wheel)}
     except DAMAGED as error:
-        raise Failure(f"{path} is not a usable wheel: {foreign_word(str(error))[1:-1]}") from error
+        raise Failure(f"{path} is not a usable wheel: {plain(str(error))}") from error
     folders = {name.partition("/")[0] for name in files if ".dist-info/" in name}
     if len(folders) != 1 or any(".data/" in name for name in files):
         raise Failure(

@@ -9,7 +9,7 @@ from email.parser import BytesHeaderParser
 from pathlib import Path
 
 from inseam.formats.failure import Failure
-from inseam.formats.foreign_text import foreign_word
+from inseam.formats.foreign_text import plain
 from inseam.formats.python.zip_files import DAMAGED, read_file
 
 _METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
@@ -27,9 +27,7 @@ def requires(wheel: Path) -> tuple[str, ...]:
                 raise Failure(f"{wheel.name} has {len(found)} files named METADATA, and not one")
             text = read_file(archive, found[0])
     except DAMAGED as error:
-        raise Failure(
-            f"{wheel.name} is not a usable wheel: {foreign_word(str(error))[1:-1]}"
-        ) from None
+        raise Failure(f"{wheel.name} is not a usable wheel: {plain(str(error))}") from None
     return requirements_in(BytesHeaderParser().parsebytes(text))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from inseam.formats.failure import Failure, no_space
 from inseam.formats.folder import Bounds, Folder
-from inseam.formats.foreign_text import foreign_word
+from inseam.formats.foreign_text import foreign_word, plain
 from inseam.formats.python.zip_files import DAMAGED, ZipStream
 from inseam.formats.untar import UNREADABLE, members, opened_tar
 
@@ -35,7 +35,7 @@ def unpack(archive: Path, out: Path, bounds: Bounds = Bounds()) -> Path:
         if no_space(error):
             raise
         raise Failure(
-            f"{archive.name} is not a usable archive of sources: {foreign_word(str(error))[1:-1]}"
+            f"{archive.name} is not a usable archive of sources: {plain(str(error))}"
         ) from error
     found = sorted(path for path in out.iterdir() if path.name != "pax_global_header")
     if len(found) == 1 and found[0].is_dir() and not found[0].is_symlink():

@@ -8,7 +8,7 @@ import csv
 from installer.exceptions import InstallerError, InvalidWheelSource
 from installer.records import InvalidRecordEntry
 
-from inseam.formats.foreign_text import foreign_word
+from inseam.formats.foreign_text import plain
 from inseam.formats.python.zip_files import DAMAGED
 from inseam.formats.tar import TarError
 
@@ -17,12 +17,6 @@ UNUSABLE = (
     *DAMAGED,
     *(AssertionError, InstallerError, InvalidRecordEntry, TarError, configparser.Error, csv.Error),
 )
-_LONGEST, _SHOWN = 4000, 400  # characters of an error that are looked at, and shown
-
-
-def plain(text: str) -> str:
-    """A foreign text for the middle of a sentence: on one line, escaped and cut."""
-    return foreign_word(" ".join(text[:_LONGEST].split()), width=_SHOWN)[1:-1]
 
 
 def reason(error: BaseException) -> str:

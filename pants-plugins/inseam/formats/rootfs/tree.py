@@ -21,6 +21,7 @@ from inseam.formats.elf import machine, needed
 from inseam.formats.failure import Failure
 from inseam.formats.files import write_whole
 from inseam.formats.folder import Folder
+from inseam.formats.foreign_text import foreign_text, plain
 from inseam.formats.oci.flatten import NOT_WANTED, read_entries
 from inseam.formats.python.bytecode import compile_source
 from inseam.formats.python.module_archive import write_archive
@@ -194,8 +195,8 @@ def _compile(tree: Path, stdlib: Path) -> None:
     missing = _start(tree, _MISSING, *_MODULES)
     if missing:
         raise Failure(
-            f"the base's CPython lacks modules that make layers: {missing}. Add its whole standard"
-            " library to the base, as libpython3.11-stdlib of Debian"
+            f"the base's CPython lacks modules that make layers: {plain(missing)}. Add its whole"
+            " standard library to the base, as libpython3.11-stdlib of Debian"
         )
     script = "import sys; sys.path.insert(0, sys.argv[1]); from {0} import {1}; {1}(sys.argv[2])"
     code = script.format(__name__, compile_modules.__name__)
@@ -218,9 +219,9 @@ def _start(tree: Path, code: str, *arguments: str) -> str:
     except OSError as error:
         raise Failure(f"the base's interpreter does not start here: {error.strerror}") from None
     if result.returncode != 0:
-        text = result.stderr.decode(errors="replace").strip()
         raise Failure(
-            f"the base's interpreter does not start here (exit code {result.returncode}): {text}"
+            f"the base's interpreter does not start here (exit code {result.returncode}):\n"
+            f"{foreign_text(result.stderr)}"
         )
     return result.stdout.decode().strip()
 

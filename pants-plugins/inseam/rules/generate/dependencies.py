@@ -100,6 +100,8 @@ class DebianLocksRequest(SyntheticTargetsRequest):
 async def debian_lock_targets(
     request: DebianLocksRequest, inseam: InseamSubsystem
 ) -> SyntheticAddressMaps:
+    # Whatever is done with targets comes by here, once for each set of options.
+    inseam.check()
     locks = [
         (DebianLockTarget.alias, path, address, "debian_locks")
         for path, address in (await _debian_locks(inseam)).items()

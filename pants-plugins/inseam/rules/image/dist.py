@@ -39,6 +39,7 @@ from inseam.compat import (
 )
 from inseam.formats.failure import Failure
 from inseam.formats.oci.descriptor import BLOBS, blob_path
+from inseam.formats.oci.layout import LAYOUT, LAYOUT_TEXT
 from inseam.formats.oci.metadata import ImageMetadata
 from inseam.formats.regular import read_regular
 from inseam.rules.base.base import Base
@@ -84,7 +85,7 @@ def _is_exported(layout: Path, store: Path, image: Packaged) -> bool:
     try:
         if any(
             read_regular(layout / path, len(content)) != content
-            for path, content in image.files.items()
+            for path, content in {LAYOUT: LAYOUT_TEXT, **image.files}.items()
             if not path.startswith(f"{BLOBS}/")
         ):
             return False

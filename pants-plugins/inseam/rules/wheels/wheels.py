@@ -27,7 +27,6 @@ from inseam.compat import (
     rule,
 )
 from inseam.formats.failure import Failure
-from inseam.formats.names import relative_path
 from inseam.formats.python.wheel_facts import WHEEL_FACTS, WheelFacts, load_facts
 from inseam.plan.artifacts import LockedWheel
 from inseam.plan.lock_file import parse_lock, project_name
@@ -141,7 +140,7 @@ def lock_path(resolve: str, python_setup: PythonSetup, inseam: InseamSubsystem) 
         )
     path = inseam.locks.get(resolve)
     if path:
-        return relative_path(path, f"the path of the resolve {resolve!r} in [inseam].locks")
+        return path
     return python_setup.resolves[resolve]
 
 
