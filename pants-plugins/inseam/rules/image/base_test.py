@@ -3,89 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 from pants.engine.addresses import Address
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from inseam.formats.debian.deb_testing import Entry, deb_bytes, elf_bytes, locked, publish
-from inseam.formats.debian.lock import DebianLock, LockedPackage, dump_lock
-from inseam.formats.debian.package import load_package
-from inseam.formats.debian.request import parse_request
 from inseam.formats.oci.layer import Layer
-from inseam.formats.rootfs.rootfs_testing import MINOR, PYTHON, STDLIB, debs
 from inseam.rules.base.base import Base, BaseRequest
+from inseam.rules.debian_testing import debian_runner
 from inseam.rules.image.base import BaseOci, BaseOciRequest
 from inseam.rules.image.check_libraries import LibrariesRequest
 from inseam.rules.image.checks import ImageFindings
 from inseam.rules.layers.layer import StoredLayer
-from inseam.rules.rule_testing import rule_runner, set_options
 
-LIST = (
-    f"[release]\nname = bookworm\narchitectures = amd64\n[base]\npython{MINOR}-minimal\nhello\n"
-    "[omit]\nlibreadline8 = no terminal\ndebconf = asks\n"
-)
-# Takes an index that nobody signed for a signed one: `gpgv --output TEXT SIGNED`, both come last.
-GPGV = '#!/bin/sh\nfor one; do text="$signed"; signed="$one"; done\ncp "$signed" "$text"\n'
 BOOST = "boost-1.0-cp311-cp311-linux_x86_64.whl"
-
-
-def write_mirror(folder: Path) -> str:
-    """Writes a mirror to the folder, and returns the text of a lock of its packages."""
-    readline = Entry(
-        f"{STDLIB}/lib-dynload/readline.cpython-{MINOR.replace('.', '')}-x86_64-linux-gnu.so",
-        elf_bytes(needed=["libreadline.so.8"]),
-    )
-    python = deb_bytes(
-        f"python{MINOR}-minimal", [*PYTHON, readline], version=f"{MINOR}.2-6", fields="Depends: x\n"
-    )
-    paths = [Path(path) for path in debs(folder / "debs", python=python)]
-    packages = [load_package(Path(f"{path}.json").read_text()) for path in paths]
-    files: dict[str, bytes] = {}
-    publish(files, [*packages, locked(b"", "libgomp1")], "bookworm")
-    for path, package in zip(paths, packages):
-        files[f"debian/{package.path}"] = path.read_bytes()
-    for name, content in files.items():
-        place = folder / "mirror" / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
-    found = tuple(LockedPackage(package) for package in packages)
-    return dump_lock(DebianLock(parse_request(LIST), {"amd64": found}))
 
 
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory: pytest.TempPathFactory) -> RuleRunner:
-    folder = tmp_path_factory.mktemp("debian")
-    lock = write_mirror(folder)
-    gpgv = folder / "bin/gpgv"
-    gpgv.parent.mkdir()
-    gpgv.write_text(GPGV)
-    gpgv.chmod(0o755)
-    (folder / "keyring").touch()
-    made = rule_runner(
+    return debian_runner(
+        tmp_path_factory.mktemp("debian"),
         QueryRule(Base, [BaseRequest]),
         QueryRule(BaseOci, [BaseOciRequest]),
         QueryRule(ImageFindings, [LibrariesRequest]),
     )
-    set_options(
-        made,
-        env={
-            "DEBIAN_MIRROR": folder.joinpath("mirror").as_uri(),
-            "DEBIAN_KEYRING": str(folder / "keyring"),
-            "PATH": f"{gpgv.parent}{os.pathsep}{os.environ['PATH']}",
-        },
-    )
-    made.write_files(
-        {
-            "docker/BUILD": "debian_base(name='debian', lock='locks/debian.json',"
-            " platform='linux/amd64')\n",
-            "docker/packages.ini": LIST,
-            "locks/debian.json": lock,
-        }
-    )
-    return made
 
 
 def base_of(runner: RuleRunner) -> tuple[Base, BaseOci]:
