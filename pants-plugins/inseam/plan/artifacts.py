@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Mapping, Union
+from typing import Iterable, Mapping, Union
 from urllib.parse import unquote, urlparse, urlsplit, urlunsplit
 
 from packaging.specifiers import SpecifierSet
@@ -126,17 +126,7 @@ def choose(item: Distribution, rank: Mapping[str, int], platform: PythonPlatform
 
     Raises Failure if there is neither, or if the Python is not one that the distribution runs on.
     """
-    try:
-        runs = platform.python_full_version in SpecifierSet(item.requires_python)
-    except ValueError:
-        raise Failure(
-            f"{item} has no usable `requires_python`: it is {foreign_word(item.requires_python)}"
-        ) from None
-    if not runs:
-        raise Failure(
-            f"{item} requires Python {item.requires_python}, but the base has"
-            f" {platform.python_full_version}. Lock another version, or choose another base."
-        )
+    _check_python(item, platform)
     wheels: list[tuple[tuple[int, tuple[int, str]], FileName, str, Artifact]] = []
     sources: list[LockedSource] = []
     present: set[str] = set()
@@ -170,9 +160,29 @@ def choose(item: Distribution, rank: Mapping[str, int], platform: PythonPlatform
         )
     if sources:
         return sources[0]
-    tags_there = foreign_word(", ".join(sorted(present)), width=2000)
-    there = f"It has wheels for: {tags_there[1:-1]}." if present else "It has no wheel."
-    raise Failure(
+    raise _none_fits(item, present, platform)
+
+
+def _check_python(item: Distribution, platform: PythonPlatform) -> None:
+    """Raises Failure if a distribution does not run on the platform's Python."""
+    try:
+        runs = platform.python_full_version in SpecifierSet(item.requires_python)
+    except ValueError:
+        raise Failure(
+            f"{item} has no usable `requires_python`: it is {foreign_word(item.requires_python)}"
+        ) from None
+    if not runs:
+        raise Failure(
+            f"{item} requires Python {item.requires_python}, but the base has"
+            f" {platform.python_full_version}. Lock another version, or choose another base."
+        )
+
+
+def _none_fits(item: Distribution, present: Iterable[str], platform: PythonPlatform) -> Failure:
+    """present: the tags of the wheels that the lock has."""
+    tags = foreign_word(", ".join(sorted(present)), width=2000)[1:-1]
+    there = f"It has wheels for: {tags}." if tags else "It has no wheel."
+    return Failure(
         f"{item} has no wheel for linux/{platform.architecture} with CPython"
         f" {platform.python_full_version} and glibc {platform.glibc}, and the lock has no"
         f" source to build one from. {there} Lock a version that has one, choose another base, or"

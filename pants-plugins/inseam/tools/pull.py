@@ -67,26 +67,11 @@ def pull(image: str, out: Path, *, platform: Platform, runtime: Runtime) -> Imag
             f" {image}@sha256:...; `skopeo inspect docker://{image}` prints the digest."
         )
     repository = Repository(reference)
-    manifest = _document(repository, reference.digest)
-    if manifest.media_type in _INDEXES:
-        index = read_index(manifest.content, f"the index {image}")
-        manifest = _document(repository, _choose(image, index, platform))
-    if manifest.media_type not in _MANIFESTS:
-        raise Failure(
-            f"{image} has the media type {manifest.media_type}, so it is not an image. Set `image`"
-            " to the digest of an image or an image index."
-        )
+    manifest = _manifest(image, repository, platform)
     value = read_manifest(manifest.content, f"the base {image}")
     config = _configuration(repository, manifest.digest, value["config"]["digest"])
     configuration = read_configuration(config.content, f"the configuration of {image}")
-    found = Platform(
-        configuration["os"], configuration["architecture"], configuration.get("variant") or ""
-    )
-    if not _suits(found.fields(), platform):
-        raise Failure(
-            f"the base {image} is for {found}, but the image to build is for {platform}. Choose"
-            f" an image for {platform}, or set the base's `platform`."
-        )
+    found = _check_platform(image, configuration, platform)
     layers = _layers(value["layers"], configuration["rootfs"]["diff_ids"])
     _fetch_layers(repository, manifest.digest, layers, out)
     facts = read_facts(image, layers, out, runtime.interpreter)
@@ -120,6 +105,33 @@ def declared_python(configuration: Mapping[str, Any]) -> str:
     variables = (configuration.get("config") or {}).get("Env") or []
     pairs = dict(str(variable).partition("=")[::2] for variable in variables)
     return str(pairs.get("PYTHON_VERSION", ""))
+
+
+def _manifest(image: str, repository: Repository, platform: Platform) -> Document:
+    """The manifest of the image, or that of the index's image for the platform."""
+    manifest = _document(repository, repository.reference.digest)
+    if manifest.media_type in _INDEXES:
+        index = read_index(manifest.content, f"the index {image}")
+        manifest = _document(repository, _choose(image, index, platform))
+    if manifest.media_type not in _MANIFESTS:
+        raise Failure(
+            f"{image} has the media type {manifest.media_type}, so it is not an image. Set `image`"
+            " to the digest of an image or an image index."
+        )
+    return manifest
+
+
+def _check_platform(image: str, configuration: Mapping[str, Any], platform: Platform) -> Platform:
+    """The image's platform; raises Failure if the image does not run on `platform`."""
+    found = Platform(
+        configuration["os"], configuration["architecture"], configuration.get("variant") or ""
+    )
+    if not _suits(found.fields(), platform):
+        raise Failure(
+            f"the base {image} is for {found}, but the image to build is for {platform}. Choose"
+            f" an image for {platform}, or set the base's `platform`."
+        )
+    return found
 
 
 def _document(repository: Repository, digest: str) -> Document:

@@ -126,11 +126,7 @@ def assemble(
     platform = _platform(target, base, platform)
     base_layers = base.metadata.layers if base else ()
     every = (*base_layers, *layers)
-    if len(every) > MAX_LAYERS:
-        raise Failure(
-            f"{target}: the image would have {len(every)} layers, but Docker supports at most"
-            f" {MAX_LAYERS}. Merge some of its `venv_layer` targets into one."
-        )
+    _check_count(target, len(every))
     value = configuration(
         config,
         layers,
@@ -142,11 +138,8 @@ def assemble(
     labels: Mapping[str, str] = value["config"].get("Labels", {})
     reference = BaseReference(_name(base.metadata), base.metadata.digest) if base else None
     blob = json_document(CONFIG_TYPE, value)
-    written = manifest(
-        blob,
-        [layer_entry(layer) for layer in every],
-        _annotations(config, reference, len(base_layers)),
-    )
+    annotations = _annotations(config, reference, len(base_layers))
+    written = manifest(blob, [layer_entry(layer) for layer in every], annotations)
     metadata = ImageMetadata(
         target=target,
         references=tuple(references),
@@ -164,6 +157,15 @@ def assemble(
         run=_hints(value["config"], config),
     )
     return Assembled(metadata, written, blob)
+
+
+def _check_count(target: str, layers: int) -> None:
+    """Raises Failure for more layers than Docker can mount."""
+    if layers > MAX_LAYERS:
+        raise Failure(
+            f"{target}: the image would have {layers} layers, but Docker supports at most"
+            f" {MAX_LAYERS}. Merge some of its `venv_layer` targets into one."
+        )
 
 
 def _hints(execution: Mapping[str, Any], config: ImageConfig) -> RunHints:

@@ -27,20 +27,7 @@ def index_files(
 
     Raises Failure for two images of one platform, and for an image that is an index itself.
     """
-    by_platform: dict[str, _Image] = {}
-    for files in images:
-        image = load_metadata(files[METADATA])
-        if image.images:
-            raise Failure(
-                f"{target}: {image.target} is an image index, but an index must contain images."
-            )
-        if image.platform in by_platform:
-            raise Failure(
-                f"{target}: {by_platform[image.platform][1].target} and {image.target} are both"
-                f" for {image.platform}. An index can contain one image for each platform."
-            )
-        by_platform[image.platform] = files, image
-    chosen = [by_platform[platform] for platform in sorted(by_platform)]
+    chosen = _by_platform(target, images)
     placed, documents = _place_documents(chosen)
     blob = index(
         (
@@ -72,6 +59,24 @@ def index_files(
     found.update(entry_files(metadata.descriptor, metadata.references, attachments))
     found[METADATA] = dump_metadata(metadata)
     return {**found, **documents}
+
+
+def _by_platform(target: str, images: Iterable[Mapping[str, bytes]]) -> list[_Image]:
+    """The images in the order of their platforms' names."""
+    found: dict[str, _Image] = {}
+    for files in images:
+        image = load_metadata(files[METADATA])
+        if image.images:
+            raise Failure(
+                f"{target}: {image.target} is an image index, but an index must contain images."
+            )
+        if image.platform in found:
+            raise Failure(
+                f"{target}: {found[image.platform][1].target} and {image.target} are both"
+                f" for {image.platform}. An index can contain one image for each platform."
+            )
+        found[image.platform] = files, image
+    return [found[platform] for platform in sorted(found)]
 
 
 def _place_documents(chosen: Sequence[_Image]) -> tuple[list[ImageMetadata], dict[str, bytes]]:

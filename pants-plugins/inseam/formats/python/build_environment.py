@@ -49,18 +49,7 @@ def make_environment(
     major, minor = sys.version_info[:2]
     site = f"lib/python{major}.{minor}/site-packages"
     (folder / site).mkdir(parents=True)
-    (folder / "bin").mkdir()
-    if start:
-        _write_launcher(folder / "bin/python", start)
-    else:
-        (folder / "bin/python").symlink_to(interpreter)
-    for name in ("python3", f"python{major}.{minor}"):
-        (folder / "bin" / name).symlink_to("python")
-    (folder / "pyvenv.cfg").write_text(
-        f"home = {posixpath.dirname(interpreter)}\n"
-        "include-system-site-packages = false\n"
-        f"version = {major}.{minor}\n"
-    )
+    _write_venv(folder, interpreter, start)
     with Folder(folder, bounds) as into:
         for wheel in wheels:
             schemes = {
@@ -80,6 +69,23 @@ def make_environment(
                 raise Failure(
                     f"{wheel.name} cannot be installed to build with it: {reason(error)}"
                 ) from error
+
+
+def _write_venv(folder: Path, interpreter: str, start: Sequence[str]) -> None:
+    """Writes a venv's own files (PEP 405), to which `make_environment` adds the wheels."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    (folder / "bin").mkdir()
+    if start:
+        _write_launcher(folder / "bin/python", start)
+    else:
+        (folder / "bin/python").symlink_to(interpreter)
+    for name in ("python3", f"python{version}"):
+        (folder / "bin" / name).symlink_to("python")
+    (folder / "pyvenv.cfg").write_text(
+        f"home = {posixpath.dirname(interpreter)}\n"
+        "include-system-site-packages = false\n"
+        f"version = {version}\n"
+    )
 
 
 class _Destination(SchemeDictionaryDestination):

@@ -6,7 +6,7 @@ import hashlib
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Sequence
+from typing import BinaryIO, Iterable, Mapping, Sequence
 
 from inseam.formats.failure import Failure
 from inseam.formats.files import whole
@@ -31,6 +31,7 @@ from inseam.formats.tar import (
     HashingWriter,
     Member,
     TarError,
+    TarInfo,
     header,
     padding,
     with_directories,
@@ -61,13 +62,8 @@ def merge(
     Raises Failure, naming both wheels, where two put different bytes at one path.
     """
     indexes = [read_tree(tree) for tree in trees]
-    for tree in indexes:
-        # Some wheels bring binaries for several machines; they need ours, they may have others.
-        if machine and tree.machines and machine not in tree.machines:
-            raise Failure(
-                f"{tree.filename} contains binaries for {', '.join(tree.machines)}, but the base is"
-                f" for {machine}. Generate the lock again with wheels for the base's platform."
-            )
+    if machine:
+        _check_machine(indexes, machine)
     sources = _by_path(indexes)
     members = [Member(path, owner=source.tree.filename) for path, source in sources.items()]
     if venv is not None:
@@ -76,29 +72,10 @@ def merge(
         ordered = with_directories(members)
     except TarError as error:
         raise Failure(str(error)) from error
-    tar = out / f"{name}.tar"
-    files = {
-        path: Installed(source.file.digest, source.tree.filename)
-        for path, source in sources.items()
-    }
-    with ExitStack() as opened, whole(tar) as target:
-        fragments = [opened.enter_context(open(tree / TREE_TAR, "rb")) for tree in trees]
-        writer = HashingWriter(target)
-        for member in ordered:
-            source = sources.get(member.path)
-            if source is not None:
-                start, end = source.file.start, source.file.end
-                _copy(fragments[source.number], start, end, writer)
-                continue
-            assert isinstance(member.content, bytes)
-            writer.write(header(member) + member.content)
-            writer.write(padding(len(member.content)))
-            if not member.directory:
-                files[member.path] = Installed(_digest(member), member.owner)
-        writer.write(END_OF_ARCHIVE)
-    info = writer.info()
+    info = _write_tar(ordered, sources, trees, out / f"{name}.tar")
     wheels = tuple(sorted((tree.wheel for tree in indexes), key=lambda wheel: wheel.name))
     layer = Layer(name, info.diff_id, info.size, wheels)
+    files = _installed(ordered, sources)
     write_paths(files, out / PATHS)
     write_names(files, site_packages(minor_version()), SCRIPTS, out / NAMES)
     write_libraries(libraries_of(indexes, machine), out)
@@ -108,6 +85,51 @@ def merge(
     )
     write_layer(layer, out)
     return layer
+
+
+def _check_machine(trees: Iterable[WheelTree], machine: str) -> None:
+    """Raises Failure for a wheel with binaries, none of which are for the machine."""
+    for tree in trees:
+        if tree.machines and machine not in tree.machines:
+            raise Failure(
+                f"{tree.filename} contains binaries for {', '.join(tree.machines)}, but the base is"
+                f" for {machine}. Generate the lock again with wheels for the base's platform."
+            )
+
+
+def _write_tar(
+    members: Iterable[Member],
+    sources: Mapping[str, _Source],
+    trees: Iterable[Path],
+    tar: Path,
+) -> TarInfo:
+    """Writes the members: those of wheels are copied from their trees."""
+    with ExitStack() as opened, whole(tar) as target:
+        fragments = [opened.enter_context(open(tree / TREE_TAR, "rb")) for tree in trees]
+        writer = HashingWriter(target)
+        for member in members:
+            source = sources.get(member.path)
+            if source is not None:
+                start, end = source.file.start, source.file.end
+                _copy(fragments[source.number], start, end, writer)
+                continue
+            assert isinstance(member.content, bytes)
+            writer.write(header(member) + member.content)
+            writer.write(padding(len(member.content)))
+        writer.write(END_OF_ARCHIVE)
+    return writer.info()
+
+
+def _installed(members: Iterable[Member], sources: Mapping[str, _Source]) -> dict[str, Installed]:
+    """The layer's files by path."""
+    files = {
+        path: Installed(source.file.digest, source.tree.filename)
+        for path, source in sources.items()
+    }
+    for member in members:
+        if member.path not in sources and not member.directory:
+            files[member.path] = Installed(_digest(member), member.owner)
+    return files
 
 
 def _by_path(trees: list[WheelTree]) -> dict[str, _Source]:

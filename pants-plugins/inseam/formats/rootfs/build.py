@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -62,13 +62,13 @@ SHARED_FROM = 512  # bytes; a smaller file is no larger than its link on disk
 
 @dataclass(frozen=True)
 class Root:
-    """members: of a root filesystem. left_out_modules: of Python's standard library, by name, those
-    that were left out because their libraries are not there. libraries: the names of those that the
-    loader finds."""
+    """A root filesystem."""
 
     members: list[Member]
     left_out_modules: tuple[str, ...]
+    """Names of standard modules that were left out because their libraries are not there."""
     libraries: tuple[str, ...]
+    """Names of the libraries that the loader finds."""
 
 
 def root_members(
@@ -83,21 +83,12 @@ def root_members(
     Raises DebianError for packages of another architecture, for two of one name, for one that
     needs another version of another, and for a program or library whose libraries were left out.
     """
-    _check_versions(debs)
-    names: set[str] = set()
+    _check_packages(debs, architecture)
     members: list[Member] = []
     directories: list[Member] = []
     left_out: set[str] = set()
     ordered = sorted(debs, key=lambda deb: deb.name)
     for deb in ordered:
-        if deb.architecture not in (architecture, "all"):
-            raise DebianError(
-                f"Debian package {deb.name} {deb.version} is for {deb.architecture}, but the image"
-                f" is for {architecture}: use the packages that the lock has for {architecture}"
-            )
-        if deb.name in names:
-            raise DebianError(f"Debian package {deb.name} was given twice")
-        names.add(deb.name)
         slimmer = Slimmer(deb.name)
         kept = []
         for member in _unpacked(deb, slimmer):
@@ -146,6 +137,21 @@ def _directory_mode(mode: int) -> int:
     """The mode of a directory that belongs to root and no group: others may write to it only if it
     protects what they write from each other."""
     return mode & 0o1777 if mode & 0o1000 else mode & 0o755
+
+
+def _check_packages(debs: Sequence[Deb], architecture: str) -> None:
+    """Raises DebianError for packages that cannot be in one image."""
+    _check_versions(debs)
+    names: set[str] = set()
+    for deb in sorted(debs, key=lambda deb: deb.name):
+        if deb.architecture not in (architecture, "all"):
+            raise DebianError(
+                f"Debian package {deb.name} {deb.version} is for {deb.architecture}, but the image"
+                f" is for {architecture}: use the packages that the lock has for {architecture}"
+            )
+        if deb.name in names:
+            raise DebianError(f"Debian package {deb.name} was given twice")
+        names.add(deb.name)
 
 
 def _check_versions(debs: Iterable[Deb]) -> None:
@@ -245,9 +251,19 @@ def _installed(member: Member) -> Installed:
     return Installed(hashlib.sha256(content).hexdigest(), owner or OWNER)
 
 
-def _facts(deb: Deb, members: Mapping[str, list[Member]]) -> PackageFacts:
-    """members: files and links by owner."""
-    own = members.get(f"{PACKAGE_OWNER}{deb.name} {deb.version}", [])
+def _facts(debs: Iterable[Deb], members: Iterable[Member]) -> tuple[PackageFacts, ...]:
+    """What each package brings to the members, by the packages' names."""
+    by_owner: dict[str, list[Member]] = {}
+    for member in _files(members):
+        by_owner.setdefault(member.owner, []).append(member)
+    return tuple(
+        _package_facts(deb, by_owner.get(f"{PACKAGE_OWNER}{deb.name} {deb.version}", []))
+        for deb in sorted(debs, key=lambda deb: deb.name)
+    )
+
+
+def _package_facts(deb: Deb, own: Sequence[Member]) -> PackageFacts:
+    """own: the package's files and links."""
     source, _, version = deb.control.get("Source", "").partition(" ")
     needs = (deb.control.get(field, "") for field in ("Pre-Depends", "Depends"))
     return PackageFacts(
@@ -323,9 +339,6 @@ def build(
             info = write_tar(members, file)
     except TarError as error:
         raise DebianError(f"{error}; remove one of the two packages from the list") from None
-    by_owner: dict[str, list[Member]] = {}
-    for member in _files(members):
-        by_owner.setdefault(member.owner, []).append(member)
     rootfs = Rootfs(
         diff_id=info.diff_id,
         size=info.size,
@@ -337,7 +350,7 @@ def build(
         packages=tuple(package for _, package in locked),
         left_out_modules=root.left_out_modules,
         libraries=root.libraries,
-        facts=tuple(_facts(deb, by_owner) for deb in sorted(debs, key=lambda deb: deb.name)),
+        facts=_facts(debs, members),
     )
     write_paths({member.path: _installed(member) for member in _files(members)}, out / PATHS)
     write_whole(out / ROOTFS_FILE, dump_rootfs(rootfs).encode())

@@ -59,45 +59,47 @@ def packages_path(target: Target) -> str:
 
 @dataclass(frozen=True)
 class BaseRequest:
-    """The base with the address `spec`, as the target `wanted_by`, or an option, names it.
-
-    platform: another one than the base declares, as "linux/arm64"; "" for its own. builder: whether
-    wheels are to be built in it, instead of images.
-    """
+    """A base, as a target or an option names it."""
 
     spec: str
+    """Its address."""
     wanted_by: Address | None
+    """The target that names it; None for an option."""
     platform: str = ""
+    """Instead of the one that the base declares, as "linux/arm64"; "" for its own."""
     builder: bool = False
+    """Whether wheels are built in it, instead of images on it."""
 
 
 @dataclass(frozen=True)
 class BasePython:
-    """The CPython of the base at an address, as `Base` has it: what its programs run on. groups: of
-    the list of packages, besides those that the base declares."""
+    """The CPython of a base, which programs run on."""
 
     address: Address
+    """Of the base."""
     platform: PythonPlatform
     interpreter: str
+    """Absolute path in the image."""
     is_debian: bool
+    """Whether the base is made of Debian packages."""
     groups: tuple[str, ...] = ()
+    """Of the list of packages, in addition to those that the base declares."""
 
 
 @dataclass(frozen=True)
 class Base:
-    """What layers have to know of a base: nothing that changes when only its packages do.
-
-    has_init: whether tini is in it; None if that is not known, as for an image of a registry.
-    is_debian: whether it is made of Debian's packages. missing_modules: those of the standard
-    library that it does not have, though some version of CPython has.
-    """
+    """What layers depend on in a base: nothing that changes when only its packages do."""
 
     address: Address
     platform: PythonPlatform
     interpreter: str
+    """Absolute path in the image."""
     has_init: bool | None
+    """Whether it contains tini; None if that is unknown, as for an image of a registry."""
     is_debian: bool
+    """Whether it is made of Debian packages."""
     missing_modules: tuple[str, ...] = ()
+    """Standard modules that it does not have, though some version of CPython has."""
 
     @property
     def python(self) -> BasePython:
@@ -254,20 +256,8 @@ def platform_of(facts: Facts, architecture: str) -> PythonPlatform:
     )
 
 
-@rule
-async def find_base(request: BaseRequest) -> Base:
-    addresses = await resolve_unparsed_address_inputs(
-        UnparsedAddressInputs(
-            [request.spec],
-            owning_address=request.wanted_by,
-            description_of_origin=f"the base of {request.wanted_by or 'an option'}",
-        ),
-        **implicitly(),
-    )
-    wrapped = await resolve_target(
-        WrappedTargetRequest(addresses[0], description_of_origin="a base"), **implicitly()
-    )
-    base = wrapped.target
+def _check_kind(base: Target, request: BaseRequest) -> None:
+    """Raises Failure for a target that cannot be the base that is requested."""
     if not base.has_field(InterpreterField):
         raise Failure(
             f"The base {base.address} of {request.wanted_by or 'an option'} is a `{base.alias}`."
@@ -283,6 +273,23 @@ async def find_base(request: BaseRequest) -> Base:
             f"The `builder` {base.address} of {request.wanted_by} is a `{base.alias}`. It must be a"
             " `debian_builder`."
         )
+
+
+@rule
+async def find_base(request: BaseRequest) -> Base:
+    addresses = await resolve_unparsed_address_inputs(
+        UnparsedAddressInputs(
+            [request.spec],
+            owning_address=request.wanted_by,
+            description_of_origin=f"the base of {request.wanted_by or 'an option'}",
+        ),
+        **implicitly(),
+    )
+    wrapped = await resolve_target(
+        WrappedTargetRequest(addresses[0], description_of_origin="a base"), **implicitly()
+    )
+    base = wrapped.target
+    _check_kind(base, request)
     if base.has_field(DebianLockField):
         locked = await locked_base(
             DebianRootRequest(base.address, request.platform), **implicitly()
@@ -302,12 +309,12 @@ async def find_base(request: BaseRequest) -> Base:
         missing = missing_modules(facts.python_version, None)
     architecture = (request.platform or base[PlatformField].value).split("/")[1]
     return Base(
-        base.address,
-        platform_of(facts, architecture),
-        facts.interpreter,
-        has_init,
-        base.has_field(DebianGroupsField),
-        missing,
+        address=base.address,
+        platform=platform_of(facts, architecture),
+        interpreter=facts.interpreter,
+        has_init=has_init,
+        is_debian=base.has_field(DebianGroupsField),
+        missing_modules=missing,
     )
 
 

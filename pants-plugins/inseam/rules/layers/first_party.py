@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Iterable
 
 from pants.backend.python.util_rules.python_sources import PythonSourceFilesRequest
@@ -42,33 +42,36 @@ SOURCES = "sources"  # the folder of first-party files in a digest
 
 @dataclass(frozen=True)
 class CodeSources:
-    """First-party files that one process turns into fragments of layers.
-
-    name, folder: as of `plan.code.CodeUnit`. sources: the files, in the folder SOURCES.
-    entry_points: those that it checks. own: whether they belong to the service itself.
-    console_scripts: whether it makes those of the entry points, and of `scripts`, which belong to
-    distributions, and the directories that the service may write to, as "<uid>:<path>". missing:
-    standard modules that it must not import.
-    """
+    """First-party files that one process turns into fragments of layers."""
 
     name: str
+    """As in `plan.code.CodeUnit`."""
     folder: str
+    """As in `plan.code.CodeUnit`."""
     sources: Digest
+    """The files, in the folder SOURCES."""
     entry_points: tuple[EntryPoint, ...] = ()
+    """Those that the process checks."""
     own: bool = False
+    """Whether the files belong to the service itself."""
     console_scripts: bool = False
+    """Whether the process makes the console scripts of `entry_points`."""
     scripts: tuple[EntryPoint, ...] = ()
+    """Console scripts of distributions, which it makes, too."""
     missing: tuple[str, ...] = ()
+    """Standard modules that the files must not import."""
     writable_dirs: tuple[str, ...] = ()
+    """The directories that the service may write to, as "<uid>:<path>"."""
 
 
 @dataclass(frozen=True)
 class FirstParty:
-    """First-party files: the entries of code, and a digest with the large ones of data in the
-    folder SOURCES, None if there are none."""
+    """First-party files."""
 
     code: tuple[FileEntry, ...]
+    """All but those in `data`."""
     data: Digest | None
+    """Large files that are not Python, in the folder SOURCES; None if there are none."""
 
 
 async def _below_sources(entries: Iterable[FileEntry]) -> Digest:
@@ -147,32 +150,20 @@ async def code_sources(
         _below_sources(by_path[path] for path in unit.paths) for unit in units
     )
     found = [
-        CodeSources(
-            unit.name,
-            unit.folder,
-            digest,
-            entry_points if number == main else inside[number],
-            own=number == main,
-            console_scripts=number == main,
-            scripts=scripts if number == main else (),
-            missing=missing,
-            writable_dirs=writable_dirs if number == main else (),
-        )
+        CodeSources(unit.name, unit.folder, digest, inside[number], missing=missing)
         for number, (unit, digest) in enumerate(zip(units, digests))
     ]
     if main is None:
-        found.append(
-            CodeSources(
-                "no package",
-                "",
-                EMPTY_DIGEST,
-                entry_points,
-                own=True,
-                console_scripts=True,
-                scripts=scripts,
-                writable_dirs=writable_dirs,
-            )
-        )
+        found.append(CodeSources("no package", "", EMPTY_DIGEST))
+    number = len(units) if main is None else main
+    found[number] = replace(
+        found[number],
+        entry_points=entry_points,
+        own=True,
+        console_scripts=True,
+        scripts=scripts,
+        writable_dirs=writable_dirs,
+    )
     own = set(units[main].paths) if main is not None else set()
     metadata = await concurrently(
         add_prefix(AddPrefix(one.digest, SOURCES)) for one in distributions

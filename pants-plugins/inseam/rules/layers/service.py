@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Iterator, Mapping
 
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import (
@@ -65,34 +65,35 @@ from inseam.targets.layer import (
 
 @dataclass(frozen=True)
 class ServiceRequest:
-    """The service whose `#layers` target has this address.
-
-    platform: another one than the base declares, as "linux/arm64"; "" for its own.
-    """
+    """A service, by its `#layers` target."""
 
     address: Address
+    """Of the `#layers` target."""
     platform: str = ""
+    """Instead of the one that the base declares, as "linux/arm64"; "" for its own."""
 
 
 @dataclass(frozen=True)
 class ServiceParts:
-    """What a service is made of.
-
-    entry_points: of its programs and their probes, that of the service first. scripts: those that
-    distributions must have. writable_dirs: as "<uid>:<path>". targets: all that these need.
-    requirements: of wheels, sorted. shared: the addresses of its `venv_layer`s. distributions:
-    those of its `python_distribution`s.
-    """
+    """What a service is made of."""
 
     base: Base
     entry_points: tuple[EntryPoint, ...]
+    """Of its programs and their probes, that of the service first."""
     scripts: tuple[str, ...]
+    """Names of the console scripts that distributions must have."""
     writable_dirs: tuple[str, ...]
+    """As "<uid>:<path>"."""
     targets: FrozenOrderedSet[Target]
+    """All that the entry points need."""
     requirements: tuple[str, ...]
+    """Of wheels, sorted."""
     resolve: str
+    """Of the requirements."""
     shared: tuple[Address, ...]
+    """Its `venv_layer`s."""
     distributions: tuple[Address, ...]
+    """Its `python_distribution`s, sorted."""
     first_party: tuple[Address, ...]
     """The targets that have source files, sorted."""
 
@@ -105,14 +106,9 @@ def _entry_point(script: ConsoleScript, started: Mapping[str, Any]) -> EntryPoin
     return EntryPoint(script.name, found.module, found.function or "", script.server)
 
 
-@rule(desc="Find what a service is made of", level=LogLevel.DEBUG)
-async def service_parts(request: ServiceRequest, python_setup: PythonSetup) -> ServiceParts:
-    wrapped = await resolve_target(
-        WrappedTargetRequest(request.address, description_of_origin="the layers"), **implicitly()
-    )
-    target = wrapped.target
+async def _service_base(target: Target, platform: str) -> Base:
     base = await find_base(
-        BaseRequest((target[LayersBaseField].value or ("",))[0], target.address, request.platform),
+        BaseRequest((target[LayersBaseField].value or ("",))[0], target.address, platform),
         **implicitly(),
     )
     if target[InitField].value and base.has_init is False:
@@ -120,22 +116,15 @@ async def service_parts(request: ServiceRequest, python_setup: PythonSetup) -> S
             f"{service_of(target.address)}: `init=True` needs tini, which the base {base.address}"
             " does not have. Add `init` to the `groups` of the base."
         )
-    roots = await resolve_unparsed_address_inputs(
-        target[LayersServiceField].to_unparsed_address_inputs(), **implicitly()
-    )
-    pex_targets = await transitive_targets(TransitiveTargetsRequest(roots), **implicitly())
-    with failing_in(service_of(target.address)):
-        check_constraints(
-            {
-                str(one.address): interpreter_constraints(one, python_setup)
-                for one in pex_targets.closure
-                if one.has_field(InterpreterConstraintsField)
-            },
-            str(base.address),
-            base.platform.python_full_version,
-        )
-    scripts = target[LayersConsoleScriptsField].value
-    code = {one.address.spec: one for one in pex_targets.roots}
+    return base
+
+
+async def _entry_points(
+    scripts: Iterable[ConsoleScript], roots: Iterable[Target]
+) -> tuple[EntryPoint, ...]:
+    """What console scripts run; `roots` has the targets of those with code."""
+    scripts = tuple(scripts)
+    code = {one.address.spec: one for one in roots}
     addresses = sorted({script.code for script in scripts if script.code})
     resolved = await concurrently(
         resolve_pex_entry_point(
@@ -144,23 +133,56 @@ async def service_parts(request: ServiceRequest, python_setup: PythonSetup) -> S
         for address in addresses
     )
     started = {address: found.val for address, found in zip(addresses, resolved)}
+    return tuple(_entry_point(script, started) for script in scripts)
+
+
+def _check_python(
+    service: Address, base: Base, targets: Iterable[Target], python_setup: PythonSetup
+) -> None:
+    """Raises Failure if a target's interpreter constraints exclude the base's CPython."""
+    with failing_in(service):
+        check_constraints(
+            {
+                str(one.address): interpreter_constraints(one, python_setup)
+                for one in targets
+                if one.has_field(InterpreterConstraintsField)
+            },
+            str(base.address),
+            base.platform.python_full_version,
+        )
+
+
+@rule(desc="Find what a service is made of", level=LogLevel.DEBUG)
+async def service_parts(request: ServiceRequest, python_setup: PythonSetup) -> ServiceParts:
+    wrapped = await resolve_target(
+        WrappedTargetRequest(request.address, description_of_origin="the layers"), **implicitly()
+    )
+    target = wrapped.target
+    base = await _service_base(target, request.platform)
+    roots = await resolve_unparsed_address_inputs(
+        target[LayersServiceField].to_unparsed_address_inputs(), **implicitly()
+    )
+    pex_targets = await transitive_targets(TransitiveTargetsRequest(roots), **implicitly())
+    targets = pex_targets.closure
+    _check_python(service_of(target.address), base, targets, python_setup)
+    entry_points = await _entry_points(target[LayersConsoleScriptsField].value, pex_targets.roots)
     shared = await resolve_unparsed_address_inputs(
         target[LayersSharedField].to_unparsed_address_inputs(), **implicitly()
     )
     return ServiceParts(
-        base,
-        tuple(_entry_point(script, started) for script in scripts),
-        target[LayersScriptsField].value,
-        target[LayersWritableDirsField].value,
-        pex_targets.closure,
-        requirement_strings(pex_targets.closure),
-        pex_targets.roots[0][PythonResolveField].normalized_value(python_setup),
-        tuple(shared),
-        tuple(sorted(one.address for one in pex_targets.closure if is_distribution(one))),
-        tuple(
+        base=base,
+        entry_points=entry_points,
+        scripts=target[LayersScriptsField].value,
+        writable_dirs=target[LayersWritableDirsField].value,
+        targets=targets,
+        requirements=requirement_strings(targets),
+        resolve=pex_targets.roots[0][PythonResolveField].normalized_value(python_setup),
+        shared=tuple(shared),
+        distributions=tuple(sorted(one.address for one in targets if is_distribution(one))),
+        first_party=tuple(
             sorted(
                 one.address
-                for one in pex_targets.closure
+                for one in targets
                 if one.has_field(SourcesField) and not one.has_field(PythonRequirementsField)
             )
         ),
@@ -169,27 +191,29 @@ async def service_parts(request: ServiceRequest, python_setup: PythonSetup) -> S
 
 @dataclass(frozen=True)
 class DependencyLayers:
-    """What is below a service's code, lowest first, and what its last layers are made of.
-
-    wheel_layers: those of `layers` that hold wheels. entry_points: of the service, then of its
-    healthcheck, then those that distributions have as console scripts. code: the first-party files
-    that are not in the layer `data`, and metadata of distributions. outside: those of the entry
-    points whose modules are not among them. names: by which `import` finds the code, or looks for
-    it. paths: of the code, as it is imported. first_party: the targets whose files these are.
-    missing_modules: standard modules that neither the base nor the wheels have.
-    """
+    """The layers below a service's code, and what the layers of its code are made of."""
 
     layers: tuple[StoredLayer, ...]
+    """Lowest first."""
     wheel_layers: tuple[StoredLayer, ...]
+    """Those of `layers` that contain wheels."""
     base: Base
     entry_points: tuple[EntryPoint, ...]
+    """Of the service, then of its healthcheck, then the console scripts of its distributions."""
     code: tuple[CodeSources, ...]
+    """First-party files that are not in the layer `data`, and metadata of distributions."""
     outside: tuple[EntryPoint, ...]
+    """Those of `entry_points` whose modules are not in `code`."""
     names: frozenset[str]
+    """By which `import` finds the code, or looks for it."""
     unneeded: tuple[Unneeded, ...]
+    """Wheels of shared layers that the service does not need."""
     paths: frozenset[str]
+    """Of the code, as it is imported."""
     first_party: tuple[Address, ...]
+    """The targets that own the first-party files, sorted."""
     missing_modules: tuple[str, ...]
+    """Standard modules that neither the base nor the wheels have."""
 
 
 async def layers_with_names(
@@ -255,12 +279,12 @@ async def dependency_layers(request: ServiceRequest, inseam: InseamSubsystem) ->
     parts = await service_parts(request, **implicitly())
     wheels = await service_wheels(
         ServiceWheelsRequest(
-            service,
-            parts.requirements,
-            parts.resolve,
-            parts.base,
-            parts.shared,
-            request.platform,
+            service=service,
+            requirements=parts.requirements,
+            resolve=parts.resolve,
+            base=parts.base,
+            shared=parts.shared,
+            platform=request.platform,
         ),
         **implicitly(),
     )
@@ -280,31 +304,40 @@ async def dependency_layers(request: ServiceRequest, inseam: InseamSubsystem) ->
     )
     _check_scripts(service, entry_points)
     await _check_installed(service, parts, wheels.layers, entry_points)
-    return DependencyLayers(
-        layers,
-        wheels.layers,
-        parts.base,
-        entry_points,
-        await code_sources(
-            sources.code,
-            parts.entry_points,
-            distributions,
-            tuple(name for name in wheels.missing_modules if name not in map(first_name, paths)),
-            parts.writable_dirs,
-        ),
-        tuple(one for one in entry_points if one.files and not paths.intersection(one.files)),
-        frozenset(
-            [
-                *(first_name(path) for path in paths),
-                *(first_name(one.module) for one in entry_points if not one.is_probe),
-                *(one.console_script for one in entry_points),
-            ]
-        ),
-        wheels.unneeded,
-        paths,
-        parts.first_party,
-        wheels.missing_modules,
+    own_names = frozenset(first_name(path) for path in paths)
+    code = await code_sources(
+        sources.code,
+        parts.entry_points,
+        distributions,
+        missing=tuple(name for name in wheels.missing_modules if name not in own_names),
+        writable_dirs=parts.writable_dirs,
     )
+    return DependencyLayers(
+        layers=layers,
+        wheel_layers=wheels.layers,
+        base=parts.base,
+        entry_points=entry_points,
+        code=code,
+        outside=_outside(entry_points, paths),
+        names=own_names.union(_names(entry_points)),
+        unneeded=wheels.unneeded,
+        paths=paths,
+        first_party=parts.first_party,
+        missing_modules=wheels.missing_modules,
+    )
+
+
+def _outside(entry_points: Iterable[EntryPoint], paths: frozenset[str]) -> tuple[EntryPoint, ...]:
+    """The entry points whose modules are at none of the paths."""
+    return tuple(one for one in entry_points if one.files and not paths.intersection(one.files))
+
+
+def _names(entry_points: Iterable[EntryPoint]) -> Iterator[str]:
+    """The names in layers that start entry points, or that these import."""
+    for one in entry_points:
+        yield one.console_script
+        if not one.is_probe:
+            yield first_name(one.module)
 
 
 def rules() -> list[Any]:

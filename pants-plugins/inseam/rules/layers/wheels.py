@@ -16,7 +16,7 @@ from pants.backend.python.target_types import PythonRequirementsField, PythonRes
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import MergeDigests
 from pants.engine.rules import collect_rules
-from pants.engine.target import TransitiveTargetsRequest, WrappedTargetRequest
+from pants.engine.target import Target, TransitiveTargetsRequest, WrappedTargetRequest
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
@@ -60,13 +60,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class WheelLayerRequest:
-    """A layer of wheels for a base, with the venv around them if `venv` is true."""
+    """A layer of wheels for a base."""
 
     name: str
     wheels: tuple[LockedWheel, ...]
     resolve: str
+    """Whose lock has the wheels."""
     base: Base
     venv: bool
+    """Whether the layer has the files of the venv around them, too."""
 
 
 @rule(desc="Merge wheels into a layer", level=LogLevel.DEBUG)
@@ -101,20 +103,43 @@ async def wheel_layer(request: WheelLayerRequest) -> StoredLayer:
 
 @dataclass(frozen=True)
 class SharedLayerRequest:
-    """The `venv_layer` at an address, for a platform, "" for that of its base."""
+    """The layer of a `venv_layer`."""
 
     address: Address
     platform: str = ""
+    """Instead of the one that the base declares, as "linux/arm64"; "" for its own."""
 
 
 @dataclass(frozen=True)
 class SharedLayer:
-    """What a `venv_layer` holds, for which base."""
+    """What a `venv_layer` contains, and the base it was made for."""
 
     address: Address
+    """Of the `venv_layer`."""
     wheels: tuple[LockedWheel, ...]
     base: Base
     layer: StoredLayer
+
+
+async def _listed_requirements(target: Target, specs: Iterable[str]) -> tuple[str, ...]:
+    """The requirements of the `python_requirement` targets that a `venv_layer` lists."""
+    addresses = await resolve_unparsed_address_inputs(
+        UnparsedAddressInputs(
+            specs,
+            owning_address=target.address,
+            description_of_origin=f"the `requirements` of {target.address}",
+        ),
+        **implicitly(),
+    )
+    found = await transitive_targets(TransitiveTargetsRequest(addresses), **implicitly())
+    for root in found.roots:
+        if not root.has_field(PythonRequirementsField):
+            raise Failure(
+                f"{target.address}: `requirements` has {root.address}, a `{root.alias}`. Name"
+                " `python_requirement` targets, such as 3rdparty/python#numpy, or globs of names of"
+                " distributions."
+            )
+    return requirement_strings(found.roots)
 
 
 @rule(desc="Make a shared layer", level=LogLevel.DEBUG)
@@ -138,25 +163,9 @@ async def shared_layer(
     )
     members = target[LayerRequirementsField].value
     specs = [member for member in members if is_address(member)]
-    addresses = await resolve_unparsed_address_inputs(
-        UnparsedAddressInputs(
-            specs,
-            owning_address=target.address,
-            description_of_origin=f"the `requirements` of {target.address}",
-        ),
-        **implicitly(),
-    )
-    found = await transitive_targets(TransitiveTargetsRequest(addresses), **implicitly())
-    for root in found.roots:
-        if not root.has_field(PythonRequirementsField):
-            raise Failure(
-                f"{target.address}: `requirements` has {root.address}, a `{root.alias}`. Name"
-                " `python_requirement` targets, such as 3rdparty/python#numpy, or globs of names of"
-                " distributions."
-            )
+    requirements = await _listed_requirements(target, specs)
     file_name(target.address.target_name, f"the name of the layer {target.address}")
     resolve = target[PythonResolveField].normalized_value(python_setup)
-    requirements = requirement_strings(found.roots)
     named = (f"!{canonicalize_name(Requirement(text).name)}" for text in requirements)
     with failing_in(target.address):
         locked = await closure_of(
@@ -194,38 +203,38 @@ async def check_layers(layers: Iterable[StoredLayer], python: BasePython) -> Non
 
 @dataclass(frozen=True)
 class ServiceWheelsRequest:
-    """The layers of the wheels that `requirements` need of the lock of `resolve`.
-
-    shared: the `venv_layer`s that come first. platform: as of SharedLayerRequest.
-    """
+    """The layers of the wheels that a service requires."""
 
     service: Address
     requirements: tuple[str, ...]
     resolve: str
+    """Whose lock has the wheels."""
     base: Base
     shared: tuple[Address, ...]
+    """The `venv_layer`s that come first."""
     platform: str
+    """As in SharedLayerRequest."""
 
 
 @dataclass(frozen=True)
 class Unneeded:
-    """A wheel of a shared layer that a service does not need: distribution, bytes, layer."""
+    """A wheel of a shared layer that a service does not need."""
 
     distribution: str
     size: int
+    """Bytes."""
     layer: Address
 
 
 @dataclass(frozen=True)
 class ServiceWheels:
-    """The layers of a service's wheels, lowest first, the shared ones included.
-
-    missing_modules: standard modules that neither the base nor the wheels have.
-    """
+    """The layers of a service's wheels."""
 
     layers: tuple[StoredLayer, ...]
+    """Lowest first, including the shared ones."""
     unneeded: tuple[Unneeded, ...]
     missing_modules: tuple[str, ...]
+    """Standard modules that neither the base nor the wheels have."""
 
 
 def check_base(shared: Iterable[SharedLayer], base: Base) -> None:
