@@ -6,16 +6,14 @@ from typing import NamedTuple
 
 
 class Wheel(NamedTuple):
-    """A distribution as the lock names it; sha256 is that of the wheel file, in hex.
-
-    source: what the wheel was built from, like `docopt-0.6.2.tar.gz#sha256=...`; "" for one that
-    was fetched.
-    """
+    """A distribution as the lock names it; sha256 is that of the wheel file, in hex."""
 
     name: str
     version: str
     sha256: str
     source: str = ""
+    """What the wheel was built from, like `docopt-0.6.2.tar.gz#sha256=...`; "" for one that was
+    fetched."""
 
     def value(self) -> dict[str, str]:
         """Its JSON value."""

@@ -47,25 +47,23 @@ class Slice(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One entry of a layer.
-
-    path: relative POSIX path inside the image, without leading or trailing slash.
-    content: the bytes of a regular file, in memory or on disk; empty for other kinds.
-    mode: permission bits.
-    link: target of a symbolic link (then `content` and `mode` mean nothing).
-    directory: true for a directory; only needed for one that is empty or has another mode than
-        0755, the others are made from the paths of the files.
-    owner: who puts the member there, for error texts: a wheel, a Debian package, a target.
-    uid: the user that it belongs to, at most LARGEST_UID; the group is always 0.
-    """
+    """One entry of a layer."""
 
     path: str
+    """Relative POSIX path inside the image, without leading or trailing slash."""
     content: Union[bytes, Slice] = b""
+    """The bytes of a regular file, in memory or on disk; empty for other kinds."""
     mode: int = FILE_MODE
+    """Permission bits."""
     link: str | None = None
+    """Target of a symbolic link (then `content` and `mode` mean nothing)."""
     directory: bool = False
+    """True for a directory; only needed for one that is empty or has another mode than 0755, the
+    others are made from the paths of the files."""
     owner: str = ""
+    """Who puts the member there, for error texts: a wheel, a Debian package, a target."""
     uid: int = 0
+    """The user that it belongs to, at most LARGEST_UID; the group is always 0."""
 
     @property
     def size(self) -> int:

@@ -40,18 +40,17 @@ class LockedWheel:
 
 @dataclass(frozen=True)
 class LockedSource:
-    """A distribution of a lock that has to be built.
-
-    version: "" if the lock does not say. sha256: of the archive; of a checkout, the fingerprint of
-    its files; of a directory, that of the sdist it had when it was locked; "" where the lock has
-    none. requires: what it depends on, as the lock has it; None if it does not say.
-    """
+    """A distribution of a lock that has to be built."""
 
     name: str
     version: str
+    """Empty if the lock does not say."""
     sha256: str
+    """Of the archive; of a checkout, the fingerprint of its files; of a directory, that of the
+    sdist it had when it was locked; "" where the lock has none."""
     url: str
     requires: tuple[str, ...] | None
+    """What it depends on, as the lock has it; None if it does not say."""
 
     @property
     def subdirectory(self) -> RelativePath:

@@ -14,16 +14,15 @@ _OF_A_NAMESPACE = {"__init__.py", "py.typed"}
 
 
 class CodeUnit(NamedTuple):
-    """Files that are compiled together.
-
-    name: the path of the folder that holds them; of files right in a folder that has others below
-    it, apart from this unit, that folder's path and "/"; "/" for files at the top. folder: the one
-    whose entries become fragments of the layer, "" for the top. paths: sorted.
-    """
+    """Files that are compiled together."""
 
     name: str
+    """The path of the folder that holds them; of files right in a folder that has others below it,
+    apart from this unit, that folder's path and "/"; "/" for files at the top."""
     folder: str
+    """The one whose entries become fragments of the layer, "" for the top."""
     paths: tuple[str, ...]
+    """Sorted."""
 
 
 class _Folder:

@@ -12,16 +12,14 @@ from inseam.formats.python.libraries import WheelLibraries
 
 @dataclass(frozen=True)
 class MissingLibrary:
-    """A library that an image lacks.
-
-    names: of the library, more than one if either is enough. by: what needs it, a wheel or a
-    distribution. path: of the file in the image that needs it, "" for one that is loaded at run
-    time.
-    """
+    """A library that an image lacks."""
 
     names: tuple[str, ...]
+    """Of the library, more than one if either is enough."""
     by: str
+    """What needs it, a wheel or a distribution."""
     path: str
+    """Of the file in the image that needs it, "" for one that is loaded at run time."""
 
     def __str__(self) -> str:
         names = " or ".join(self.names)

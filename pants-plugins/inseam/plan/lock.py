@@ -39,19 +39,19 @@ class OutOfDate(Failure):
 
 @dataclass(frozen=True)
 class WheelClosure:
-    """What requirements need.
-
-    locked: an artifact of each distribution, in order of name; empty as long as there are unread
-    ones. required_by: for each name, what requires it, beginning with what nothing in the lock
-    requires: ("the service", "app 1.0"). unread: distributions that are needed, and of which the
-    lock does not say what they require: `PythonLock.completed` is told what their wheels say.
-    left_out: names of distributions that are needed, but not to be had, and of what only they need.
-    """
+    """What requirements need."""
 
     locked: tuple[Locked, ...]
+    """An artifact of each distribution, in order of name; empty as long as there are unread
+    ones."""
     required_by: Mapping[str, tuple[str, ...]]
+    """For each name, what requires it, beginning with what nothing in the lock requires: ("the
+    service", "app 1.0")."""
     unread: tuple[Distribution, ...] = ()
+    """Distributions that are needed, and of which the lock does not say what they require:
+    `PythonLock.completed` is told what their wheels say."""
     left_out: tuple[str, ...] = ()
+    """Names of distributions that are needed, but not to be had, and of what only they need."""
 
     @property
     def sources(self) -> tuple[LockedSource, ...]:

@@ -33,21 +33,20 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Distribution:
-    """A distribution in a lock.
-
-    name: as the lock spells it. version: "" if the lock has none. requires: requirement strings
-    (PEP 508), None if the lock does not say and only the wheel knows. markers: of which one must be
-    true where it is to be used; none for everywhere. found: what its wheel requires, once that was
-    asked.
-    """
+    """A distribution in a lock."""
 
     name: str
+    """As the lock spells it."""
     version: str
+    """Empty if the lock has none."""
     artifacts: tuple[Artifact, ...]
     requires: tuple[str, ...] | None = ()
+    """Requirement strings (PEP 508), None if the lock does not say and only the wheel knows."""
     requires_python: str = ""
     markers: tuple[str, ...] = ()
+    """One must be true where the distribution is used; none for everywhere."""
     found: tuple[str, ...] | None = None
+    """What its wheel requires, once that was asked."""
 
     @property
     def needs(self) -> tuple[str, ...] | None:
@@ -68,17 +67,16 @@ class Part:
 
 @dataclass(frozen=True)
 class PythonLock:
-    """A lock.
-
-    name: what messages call it. parts: of which the first one that is for the platform counts.
-    requires_python: interpreter constraints, of which one must hold; none for any. refresh: what to
-    do when it is out of date, as "Run: COMMAND".
-    """
+    """A lock."""
 
     name: str
+    """What messages call it."""
     parts: tuple[Part, ...]
+    """The first one that is for the platform counts."""
     refresh: str
+    """What to do when it is out of date, as "Run: COMMAND"."""
     requires_python: tuple[str, ...] = ()
+    """Interpreter constraints, one of which must hold; none for any."""
 
     def completed(self, found: Mapping[Distribution, Distribution]) -> PythonLock:
         """The lock with some distributions replaced by what is now known of them."""

@@ -59,17 +59,15 @@ _STARTERS = {"make_server", "run", "run_app", "serve", "start_server"}
 
 @dataclass(frozen=True)
 class Start:
-    """How a module starts a service.
-
-    function: of the module, or the application that `server` serves; "" to run the module itself.
-    imports: dotted names that the module imports, of modules and of what is in them.
-    """
+    """How a module starts a service."""
 
     function: str
+    """Of the module, or the application that `server` serves; "" to run the module itself."""
     server: Optional[str] = None
     healthcheck_path: Optional[str] = None
     port: Optional[int] = None
     imports: frozenset[str] = frozenset()
+    """Dotted names that the module imports, of modules and of what is in them."""
 
     @property
     def is_django(self) -> bool:

@@ -33,15 +33,13 @@ class NotHealthy(AssertionError):
 
 @dataclass(frozen=True)
 class Container:
-    """A container; `started` makes one, and removes it.
-
-    ports: where each published TCP port of the container is on 127.0.0.1.
-    """
+    """A container; `started` makes one, and removes it."""
 
     engine: Engine
     name: str
     image: Image
     ports: dict[int, int]
+    """Where each published TCP port of the container is on 127.0.0.1."""
 
     @property
     def base_url(self) -> str:

@@ -21,13 +21,12 @@ class NoEngine(Exception):
 
 @dataclass(frozen=True)
 class Engine:
-    """A client that an engine answers to.
-
-    client: its path. podman: whether it is Podman, which can also go by the name of docker.
-    """
+    """A client that an engine answers to."""
 
     client: str
+    """Its path."""
     podman: bool = False
+    """Whether it is Podman, which can also go by the name of docker."""
 
     def run(self, *arguments: str, timeout: float = 120) -> Completed:
         """Runs the client, whatever its exit code.

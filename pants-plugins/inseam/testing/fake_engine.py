@@ -27,9 +27,10 @@ with open(os.path.join(folder, "answers")) as answers:
 
 @dataclass(frozen=True)
 class FakeEngine:
-    """folder: where its client and what it was called with are kept."""
+    """A client that imitates an engine's."""
 
     folder: Path
+    """Where its client and what it was called with are kept."""
     name: str = "docker"
 
     def install(self, version: str = "Docker version 20.10.24, build 1") -> FakeEngine:

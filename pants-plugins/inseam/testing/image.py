@@ -15,14 +15,13 @@ class ImageNotFound(Exception):
 
 @dataclass(frozen=True)
 class Image:
-    """An image in the engine.
-
-    reference: what `docker run` takes; for images that Pants built their ID, so that it is surely
-    the one that was built. name: what people call it.
-    """
+    """An image in the engine."""
 
     reference: str
+    """What `docker run` takes; for images that Pants built their ID, so that it is surely the one
+    that was built."""
     name: str = ""
+    """What people call it."""
 
     def __str__(self) -> str:
         return self.name or self.reference

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Process:
-    """pid: in the host's numbering. parent: too, but Podman gives the container's own.
-
-    rss: resident memory in bytes.
-    """
+    """A process of a container."""
 
     pid: int
+    """In the host's numbering."""
     parent: int
+    """In the host's numbering, too; Podman gives the container's own."""
     state: str
     rss: int
+    """Resident memory in bytes."""
     command: str
 
     @property

@@ -14,10 +14,12 @@ FORMAT = "{{.MemUsage}}|{{.PIDs}}"
 
 @dataclass(frozen=True)
 class Stats:
-    """memory: bytes, without the page cache. pids: processes and threads."""
+    """What a container uses."""
 
     memory: int
+    """Bytes, without the page cache."""
     pids: int
+    """Processes and threads."""
 
 
 def parse(line: str) -> Stats:

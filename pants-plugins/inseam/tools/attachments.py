@@ -13,9 +13,9 @@ from pathlib import Path
 from inseam.formats.failure import Failure
 from inseam.formats.oci.descriptor import Descriptor, blob_path
 from inseam.formats.oci.documents import DocumentEntry
-from inseam.formats.oci.layout import INDEX, LAYOUT, LAYOUT_TEXT, entry_files
+from inseam.formats.oci.layout import INDEX, LAYOUT, LAYOUT_TEXT, digest_of, entry_files
 from inseam.formats.oci.metadata import ImageMetadata
-from inseam.tools.registry import Repository, Unanswered, authentication, digest_of
+from inseam.tools.registry import Repository, Unanswered, authentication
 
 
 def push_attachments(layout: Path, image: ImageMetadata, repository: Repository) -> None:

@@ -39,16 +39,15 @@ _CONTAINER = (
 
 @dataclass(frozen=True)
 class Place:
-    """Where commands run.
-
-    tools: a root with a shell, and perhaps bubblewrap. bubblewrap: how that is started; empty to
-    run without namespaces. why: there are none.
-    """
+    """Where commands run."""
 
     root: Root
     tools: Root
+    """A root with a shell, and perhaps bubblewrap."""
     bubblewrap: tuple[str, ...]
+    """How that is started; empty to run without namespaces."""
     why: str = ""
+    """Why there are no namespaces; "" if there are."""
 
     def of(self, folder: Path) -> str:
         """The path by which a command sees its folder."""

@@ -18,19 +18,18 @@ from inseam.tools.store import blobs_of, missing
 
 @dataclass(frozen=True)
 class Loaded:
-    """An image in a client.
-
-    image_id: "sha256:<hex>", the digest of its configuration. moved: bytes of the layers that the
-    client had to get; None for podman, which does not say. entrypoint: of the image. writable: as
-    of `RunHints`.
-    """
+    """An image in a client."""
 
     client: str
     image_id: str
+    """As "sha256:<hex>", the digest of its configuration."""
     references: tuple[str, ...]
     moved: int | None
+    """Bytes of the layers that the client had to get; None for podman, which does not say."""
     entrypoint: tuple[str, ...]
+    """Of the image."""
     writable: tuple[str, ...]
+    """As of `RunHints`."""
 
 
 def load(layout: Path, *, client: str | None = None) -> Loaded:

@@ -31,13 +31,14 @@ from inseam.formats.oci.layout import (
     INDEX_TYPE,
     MANIFEST_TYPE,
     Document,
+    digest_of,
     document_files,
     entry_files,
     parse_layer_entry,
 )
 from inseam.formats.oci.metadata import METADATA, ImageMetadata, dump_metadata
 from inseam.formats.oci.reference import parse_reference
-from inseam.tools.registry import Repository, authentication, digest_of
+from inseam.tools.registry import Repository, authentication
 
 _DOCKER = "application/vnd.docker.distribution.manifest"
 _INDEXES = (INDEX_TYPE, f"{_DOCKER}.list.v2+json")

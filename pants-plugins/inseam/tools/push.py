@@ -16,11 +16,11 @@ from typing import Iterable
 
 from inseam.formats.failure import Failure
 from inseam.formats.oci.descriptor import blob_path
-from inseam.formats.oci.layout import INDEX, LAYOUT
+from inseam.formats.oci.layout import INDEX, LAYOUT, digest_of
 from inseam.formats.oci.metadata import ImageMetadata, read_packaged
 from inseam.formats.oci.reference import parse_reference
 from inseam.tools.attachments import missing_attachments, push_attachments
-from inseam.tools.registry import STALL, Repository, Unanswered, authentication, digest_of
+from inseam.tools.registry import STALL, Repository, Unanswered, authentication
 from inseam.tools.store import blobs_of, missing, unmark_damaged
 
 _UPLOADED = re.compile(r"Upload of layer (sha256:[0-9a-f]{64}) complete")
@@ -30,16 +30,16 @@ _MOUNT_DONE = "... mount OK"
 
 @dataclass(frozen=True)
 class Pushed:
-    """What a push to one name did.
-
-    reference: name and digest. unchanged: it was all there. sent: blobs that went over the wire,
-    with their bytes. mounted: blobs that came from another repository of the registry.
-    """
+    """What a push to one name did."""
 
     reference: str
+    """Name and digest."""
     unchanged: bool
+    """Whether everything was there already."""
     sent: dict[str, int]
+    """Blobs that went over the wire, with their bytes."""
     mounted: tuple[str, ...] = ()
+    """Blobs that came from another repository of the registry."""
 
     @property
     def sent_bytes(self) -> int:

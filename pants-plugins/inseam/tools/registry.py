@@ -6,7 +6,6 @@ config.json with the credential helpers that are named there. None pass through 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import queue
 import re
@@ -219,8 +218,3 @@ def authentication() -> list[str]:
         return []
     path = Path(folder, "config.json")
     return [f"--authfile={path}"] if path.is_file() else []
-
-
-def digest_of(content: bytes) -> str:
-    """The sha256 digest of a document."""
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -32,11 +32,7 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Supervised:
-    """A command to run.
-
-    enter: what its process does first, before it becomes the command. files: descriptors that it
-    inherits. reaps: whether this process gets what the command leaves behind.
-    """
+    """A command to run."""
 
     argv: Sequence[str]
     env: Mapping[str, str]
@@ -45,8 +41,11 @@ class Supervised:
     limits: Limits
     timeout: float
     enter: Callable[[], object] = _nothing
+    """What its process does first, before it becomes the command."""
     files: tuple[int, ...] = ()
+    """Descriptors that it inherits."""
     reaps: bool = False
+    """Whether this process gets what the command leaves behind."""
 
 
 class Stopped(Exception):

@@ -32,13 +32,11 @@ _FRONTEND = ("build",)
 
 @dataclass(frozen=True)
 class BuildRequirementsRequest:
-    """The wheels that `requirements` need, for a build on `platform` of `source`.
-
-    resolve: of whose lock; "" for the lock that comes with the rule set.
-    """
+    """The wheels that `requirements` need, for a build on `platform` of `source`."""
 
     requirements: tuple[str, ...]
     resolve: str
+    """Whose lock has them; "" for the lock that comes with the rule set."""
     platform: PythonPlatform
     source: LockedSource
 

@@ -25,17 +25,16 @@ _LONGEST = 10_000  # characters of a value
 
 @dataclass(frozen=True)
 class Alternative:
-    """One member of a group, of which that with the highest priority is taken.
-
-    name: of the group. link: absolute path that then leads to `target`.
-    followers: (link, name, target) of links that go with it.
-    """
+    """One member of a group, of which that with the highest priority is taken."""
 
     name: str
+    """Of the group."""
     link: str
+    """Absolute path that then leads to `target`."""
     target: str
     priority: int
     followers: tuple[tuple[str, str, str], ...] = ()
+    """(link, name, target) of links that go with it."""
 
 
 def alternatives_of(script: str) -> list[Alternative]:

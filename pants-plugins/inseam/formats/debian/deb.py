@@ -34,22 +34,20 @@ PACKAGE_OWNER = "Debian package "
 
 @dataclass(frozen=True)
 class Deb:
-    """A binary package.
-
-    control: fields of its control file (policy 5.3), for example Package and Version.
-    control_text: the control file as it is.
-    md5sums: its md5sums file (deb-md5sums(5)), empty if it has none.
-    postinst: the script that it runs once it is unpacked, which is never run here.
-    members: its files, links and directories, in the order of the package. Modes are as packed.
-    hard_links: path of a hard link -> path of the regular file in `members` that it names.
-    """
+    """A binary package."""
 
     control: Paragraph
+    """Fields of its control file (policy 5.3), for example Package and Version."""
     control_text: str
+    """The control file as it is."""
     md5sums: str
+    """Its md5sums file (deb-md5sums(5)), empty if it has none."""
     postinst: str
+    """The script that it runs once it is unpacked, which is never run here."""
     members: tuple[Member, ...]
+    """Its files, links and directories, in the order of the package. Modes are as packed."""
     hard_links: Mapping[str, str]
+    """Path of a hard link -> path of the regular file in `members` that it names."""
 
     @property
     def name(self) -> str:

@@ -28,17 +28,17 @@ _FIELDS = ("Package", "Version", "Architecture", "Filename", "Size", "SHA256")
 
 @dataclass(frozen=True)
 class IndexEntry:
-    """One package as a Packages index describes it.
-
-    depends: its Pre-Depends and Depends fields, joined by a comma. provides: its Provides field.
-    section: `libs` for shared libraries (policy 2.4). suite: whose index it is.
-    """
+    """One package as a Packages index describes it."""
 
     package: DebianPackage
     depends: str = ""
+    """Its Pre-Depends and Depends fields, joined by a comma."""
     provides: str = ""
+    """Its Provides field."""
     section: str = ""
+    """`libs` for shared libraries (policy 2.4)."""
     suite: str = ""
+    """The suite whose index lists it."""
 
     @property
     def name(self) -> str:
@@ -51,11 +51,12 @@ class IndexEntry:
 
 @dataclass(frozen=True)
 class Index:
-    """packages: architecture -> all of a release for it, `Architecture: all` ones included.
-    suites: where they are from."""
+    """The packages of a release."""
 
     packages: Mapping[str, Sequence[IndexEntry]]
+    """Architecture -> all of a release for it, `Architecture: all` ones included."""
     suites: tuple[Suite, ...]
+    """Whose indexes list them."""
 
 
 def read_release(

@@ -21,22 +21,26 @@ TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z\Z")
 
 @dataclass(frozen=True)
 class LockedPackage:
-    """groups: those of the request that need it and that do not get it from `base` anyway."""
+    """A package in a lock."""
 
     package: DebianPackage
     groups: tuple[str, ...] = (BASE_GROUP,)
+    """Those of the request that need it and that do not get it from `base` anyway."""
 
 
 @dataclass(frozen=True)
 class DebianLock:
-    """request: what was asked for. packages: architecture of the image -> packages, by name.
-    suites: the indexes that they were chosen from, by name. snapshot: the time for which a snapshot
-    archive has the packages, as "20261125T080000Z"; "" in locks of before."""
+    """A lock of Debian packages."""
 
     request: Request
+    """What the list of packages asks for."""
     packages: Mapping[str, tuple[LockedPackage, ...]]
+    """Architecture of the image -> packages, by name."""
     suites: tuple[Suite, ...] = field(default=())
+    """The indexes that they were chosen from, by name."""
     snapshot: str = ""
+    """The time for which a snapshot archive has the packages, as "20261125T080000Z"; "" in older
+    locks."""
 
     @property
     def timestamp(self) -> str:

@@ -30,13 +30,11 @@ _ONE_LINE = re.compile(
 
 @dataclass(frozen=True)
 class Mirrors:
-    """Base URLs, best first, of each archive: MAIN_ARCHIVE and SECURITY_ARCHIVE.
-
-    source: where they were read, for error texts.
-    """
+    """Base URLs, best first, of each archive: MAIN_ARCHIVE and SECURITY_ARCHIVE."""
 
     urls: Mapping[str, tuple[str, ...]]
     source: str
+    """Where they were read, for error texts."""
 
     def of(self, archive: str) -> tuple[str, ...]:
         """The base URLs of an archive; raises DebianError if there is none."""

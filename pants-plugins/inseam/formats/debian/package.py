@@ -25,21 +25,20 @@ LARGEST = 1 << 40  # bytes of a package
 @dataclass(frozen=True)
 class DebianPackage:
     """One version of a package for one architecture. Every field is valid, or `DebianError` is
-    raised, so that names of files can be made of them.
-
-    architecture: as its control file says, `all` included.
-    archive: `debian` or `debian-security`.
-    path: below the archive's base URL, `pool/main/...`.
-    size: bytes. sha256: hexadecimal, of the .deb.
-    """
+    raised, so that names of files can be made of them."""
 
     name: str
     version: str
     architecture: str
+    """As its control file says, `all` included."""
     archive: str
+    """`debian` or `debian-security`."""
     path: str
+    """Below the archive's base URL, `pool/main/...`."""
     size: int
+    """Bytes."""
     sha256: str
+    """Hexadecimal, of the .deb."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

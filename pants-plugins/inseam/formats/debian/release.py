@@ -30,25 +30,25 @@ class Unusable(Exception):
 
 @dataclass(frozen=True)
 class Trust:
-    """What is asked of an InRelease file besides a good signature.
-
-    verify: takes the file and its description, returns the signed text.
-    now: seconds since the epoch. allow_expired: whether its dates are not looked at.
-    known: suite -> the date that an earlier lock has of it; an older one is refused.
-    """
+    """What an InRelease file must fulfil."""
 
     verify: Verifier | None = None
+    """Takes the file and its description; returns the signed text."""
     now: float = field(default_factory=time.time)
+    """Seconds since the epoch."""
     allow_expired: bool = False
+    """Whether its dates are ignored."""
     known: Mapping[str, str] = field(default_factory=dict)
+    """Suite -> the date that an earlier lock has of it; an older one is refused."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """hashes: path below the suite's folder -> sha256 and bytes."""
+    """A suite's signed index of indexes."""
 
     suite: Suite
     hashes: Mapping[str, tuple[str, int]]
+    """Path below the suite's folder -> sha256 and bytes."""
 
 
 def read_inrelease(signed: bytes, url: str, wanted: WantedSuite, trust: Trust) -> Release:

@@ -18,18 +18,16 @@ _RELEASE = re.compile(r"[a-z][a-z0-9-]*\Z")
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asks for.
-
-    release: code name, for example `bookworm`.
-    architectures: Debian's names, for example `amd64`.
-    groups: name -> packages of an optional part of the image; `base` is always in it.
-    omit: package -> reason why it is left out although others depend on it.
-    """
+    """What a list of packages asks for."""
 
     release: str
+    """Code name, for example `bookworm`."""
     architectures: tuple[str, ...]
+    """Debian's names, for example `amd64`."""
     groups: Mapping[str, tuple[str, ...]]
+    """Name -> packages of an optional part of the image; `base` is always in it."""
     omit: Mapping[str, str] = field(default_factory=dict)
+    """Package -> reason why it is left out although others depend on it."""
 
     def __post_init__(self) -> None:
         if not _RELEASE.match(self.release):

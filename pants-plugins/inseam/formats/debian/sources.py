@@ -25,16 +25,14 @@ def as_url(location: str) -> str:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where packages can be fetched.
-
-    vendor: URL of the folder of vendored packages. snapshot: URL of the folder with the archives
-    `debian` and `debian-security` of a snapshot archive, each with a folder for each `timestamp`,
-    such as "20261125T080000Z". Both "" for none.
-    """
+    """Where packages can be fetched."""
 
     mirrors: Mirrors
     vendor: str = ""
+    """URL of the folder of vendored packages, "" for none."""
     snapshot: str = ""
+    """URL of the folder with the archives `debian` and `debian-security` of a snapshot archive,
+    each with a folder for each `timestamp`, such as "20261125T080000Z"; "" for none."""
     timestamp: str = ""
 
     def urls(self, package: DebianPackage) -> dict[str, tuple[str, ...]]:

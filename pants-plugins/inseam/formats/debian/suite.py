@@ -18,15 +18,14 @@ _STABLE = ("bullseye", "bookworm", "trixie")
 
 @dataclass(frozen=True)
 class Suite:
-    """A signed index that packages were locked from.
-
-    name: `bookworm-security`. archive: where it is. date: when it was made, UTC, as
-    "2026-11-25T08:00:00Z", which sorts.
-    """
+    """A signed index that packages were locked from."""
 
     name: str
+    """`bookworm-security`."""
     archive: str
+    """Which archive has it."""
     date: str
+    """When it was made, UTC, as "2026-11-25T08:00:00Z", which sorts."""
 
 
 @dataclass(frozen=True)

@@ -35,40 +35,37 @@ class Available:
 
 @dataclass(frozen=True)
 class Update:
-    """A locked package of which the archive has a newer version.
-
-    newest: of all suites. security: the newest of the security archive, None if that is not newer
-    than what is locked.
-    """
+    """A locked package of which the archive has a newer version."""
 
     name: str
     locked: str
     architectures: tuple[str, ...]
     newest: Available
+    """Of all suites."""
     security: Available | None
+    """The newest of the security archive, None if that is not newer than what is locked."""
 
 
 @dataclass(frozen=True)
 class GonePackage:
-    """A locked package that no mirror has any more.
-
-    source: where it can still be fetched, "vendor" or "snapshot"; None if nowhere.
-    """
+    """A locked package that no mirror has any more."""
 
     name: str
     version: str
     architecture: str
     path: str
     source: str | None
+    """Where it can still be fetched, "vendor" or "snapshot"; None if nowhere."""
 
 
 @dataclass(frozen=True)
 class LockReport:
-    """What there is to say about a lock. suites: as the indexes are now."""
+    """What there is to say about a lock."""
 
     lock: str
     release: str
     suites: tuple[Suite, ...]
+    """As the indexes are now."""
     packages: int
     updates: tuple[Update, ...]
     gone: tuple[GonePackage, ...]

@@ -36,17 +36,15 @@ _INHERITED = (
 
 
 class Healthcheck(NamedTuple):
-    """A probe that Docker and podman run in the container, in exec form; times in seconds.
-
-    start_period: for so long after the start, failures do not count. retries: failures in a row
-    that make a container unhealthy.
-    """
+    """A probe that Docker and podman run in the container, in exec form; times in seconds."""
 
     command: tuple[str, ...]
     interval: float = 10
     timeout: float = 2
     start_period: float = 5
+    """For so long after the start, failures are not counted."""
     retries: int = 3
+    """Failures in a row that make a container unhealthy."""
 
     def docker(self) -> dict[str, Any]:
         """The form that Docker has in its image configuration, times in nanoseconds."""
@@ -125,15 +123,14 @@ def parse_config(data: Any, what: str) -> ImageConfig:
 
 
 class Runtime(NamedTuple):
-    """What a base offers to the layers on it; "" for what is not known.
-
-    python: full version, "3.11.2". interpreter: absolute path. libc: family and version, "glibc
-    2.36".
-    """
+    """What a base offers to the layers on it; "" for what is not known."""
 
     python: str = ""
+    """Full version, "3.11.2"."""
     interpreter: str = ""
+    """Absolute path."""
     libc: str = ""
+    """Family and version, "glibc 2.36"."""
 
     def labels(self) -> dict[str, str]:
         """What is known, as labels of an image."""

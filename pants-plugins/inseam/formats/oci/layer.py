@@ -24,19 +24,18 @@ DATA_LAYER = "data"
 
 
 class Layer(NamedTuple):
-    """A layer of an image (OCI image-spec 1.1, layer.md).
-
-    name: "deps", "app", or that of a shared layer or wheel. diff_id: digest of its tar (config.md,
-    "Layer DiffID"). size: bytes of the tar; None for a layer from a registry, which does not say.
-    wheels: what is installed in it, in order of name, as far as that is known. blob: the layer as
-    registries have it; None while it is not compressed.
-    """
+    """A layer of an image (OCI image-spec 1.1, layer.md)."""
 
     name: str
+    """As "deps", "app", or that of a shared layer or wheel."""
     diff_id: str
+    """Digest of its tar (config.md, "Layer DiffID")."""
     size: int | None
+    """Bytes of the tar; None for a layer from a registry, which does not say."""
     wheels: tuple[Wheel, ...] = ()
+    """What is installed in it, in order of name, as far as that is known."""
     blob: Descriptor | None = None
+    """The layer as registries have it; None while it is not compressed."""
 
     @property
     def descriptor(self) -> Descriptor:

@@ -26,18 +26,19 @@ class BaseReference(NamedTuple):
 
 
 class RunHints(NamedTuple):
-    """How to run an image; () or "" for what it does not say.
-
-    user: "UID" or "UID:GID". ports: as "8000/tcp". stop_signal: as "SIGTERM". volumes: paths that
-    the image declares as such. writable: paths at which a container with a read-only root
-    filesystem needs a tmpfs or a volume, the volumes included.
-    """
+    """How to run an image; () or "" for what it does not say."""
 
     user: str = ""
+    """As "UID" or "UID:GID"."""
     ports: tuple[str, ...] = ()
+    """As "8000/tcp"."""
     stop_signal: str = ""
+    """As "SIGTERM"."""
     volumes: tuple[str, ...] = ()
+    """Paths that the image declares as such."""
     writable: tuple[str, ...] = ()
+    """Paths at which a container with a read-only root filesystem needs a tmpfs or a volume, the
+    volumes included."""
 
 
 class ImageMetadata(NamedTuple):

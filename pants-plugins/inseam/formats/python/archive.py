@@ -25,9 +25,10 @@ def interpreter_path(version: str) -> str:
 
 
 class ArchiveLocation(NamedTuple):
-    """location: a URL, or a path from the root of the repository."""
+    """Where an archive with CPython is."""
 
     location: str
+    """A URL, or a path from the root of the repository."""
     sha256: str
 
     @property

@@ -33,15 +33,14 @@ _SCRIPT = re.compile(r"\s*(?P<module>[^:\s]+)\s*:\s*(?P<attribute>[^\s\[]+)\s*(\
 
 
 class DistInfo(NamedTuple):
-    """The metadata of a distribution.
-
-    folder: name of its .dist-info directory. files: what is in that, by name. scripts: its console
-    scripts.
-    """
+    """The metadata of a distribution."""
 
     folder: str
+    """Name of its .dist-info directory."""
     files: Mapping[str, bytes]
+    """What is in that, by name."""
     scripts: tuple[EntryPoint, ...]
+    """Its console scripts."""
 
 
 def dist_info(arguments: Mapping[str, Any], modules: Iterable[str]) -> DistInfo:

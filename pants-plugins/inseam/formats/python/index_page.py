@@ -22,11 +22,12 @@ _ATTRIBUTE = re.compile(
 
 
 class IndexFile(NamedTuple):
-    """A file of a project; sha256: in hex, "" if the index does not say."""
+    """A file of a project."""
 
     name: str
     url: str
     sha256: str
+    """In hex, "" if the index does not say."""
 
 
 def index_files(project: str, indexes: Iterable[str]) -> tuple[IndexFile, ...]:

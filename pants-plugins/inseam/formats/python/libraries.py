@@ -23,10 +23,12 @@ class NeededLibrary(NamedTuple):
 
 
 class WheelLibraries(NamedTuple):
-    """names: of all libraries in the wheels, sorted. needed: sorted, one for a wheel and a name."""
+    """The shared libraries of a layer's wheels."""
 
     names: tuple[str, ...]
+    """Of all libraries in the wheels, sorted."""
     needed: tuple[NeededLibrary, ...]
+    """Sorted, one for a wheel and a name."""
 
 
 def libraries_of(trees: Iterable[WheelTree], machine: str | None) -> WheelLibraries:

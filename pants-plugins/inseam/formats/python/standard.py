@@ -11,13 +11,12 @@ from inseam.formats.python.bytecode import LARGEST_SOURCE
 
 
 class Removed(NamedTuple):
-    """A module that CPython does not have any more.
-
-    since: the first version without it. brought_by: a distribution that has it, "" for none.
-    """
+    """A module that CPython does not have any more."""
 
     since: tuple[int, int]
+    """The first version without it."""
     brought_by: str = ""
+    """A distribution that has it, "" for none."""
 
 
 REMOVED = {

@@ -33,29 +33,27 @@ class TreeFile(NamedTuple):
 
 
 class Binary(NamedTuple):
-    """An ELF file of a wheel.
-
-    path: relative path in the image. machine: ELF's name (EM_X86_64 is "x86_64"). soname: by which
-    others need it, "" if it has none. needs: the libraries that the loader has to find for it.
-    """
+    """An ELF file of a wheel."""
 
     path: str
+    """Relative path in the image."""
     machine: str
+    """ELF's name (EM_X86_64 is "x86_64")."""
     soname: str
+    """The name by which others need it, "" if it has none."""
     needs: tuple[str, ...]
+    """The libraries that the loader has to find for it."""
 
 
 class WheelTree(NamedTuple):
-    """A wheel installed under the venv: what it is, its ELF files and all of its files.
-
-    imports: what `standard.imported` says of its modules, as module and path in the wheel.
-    """
+    """A wheel installed under the venv: what it is, its ELF files and all of its files."""
 
     wheel: Wheel
     filename: str
     binaries: tuple[Binary, ...]
     files: tuple[TreeFile, ...]
     imports: tuple[tuple[str, str], ...] = ()
+    """What `standard.imported` says of its modules, as module and path in the wheel."""
 
     @property
     def machines(self) -> tuple[str, ...]:

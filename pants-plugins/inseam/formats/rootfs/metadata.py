@@ -31,29 +31,29 @@ class PackageFacts:
 
 @dataclass(frozen=True)
 class Rootfs:
-    """What a root filesystem is.
-
-    diff_id: OCI image-spec's "Layer DiffID". size: bytes of the tar.
-    content_size: bytes of all files and link targets, what `docker image inspect` calls Size.
-    interpreter: absolute path of the Python interpreter. python_version: its X.Y.Z.
-    glibc_version: X.Y, which bounds the manylinux wheels that run; empty without libc6.
-    packages: by name; what was taken, which is what the lock says unless a newer one was allowed.
-    left_out_modules: of the standard library, those whose shared libraries are not there.
-    libraries: the names of the shared libraries that the loader finds, sorted.
-    facts: of each package, by name.
-    """
+    """What a root filesystem is."""
 
     diff_id: str
+    """OCI image-spec's "Layer DiffID"."""
     size: int
+    """Bytes of the tar."""
     content_size: int
+    """Bytes of all files and link targets, what `docker image inspect` calls Size."""
     architecture: str
     interpreter: str
+    """Absolute path of the Python interpreter."""
     python_version: str
+    """Its X.Y.Z."""
     glibc_version: str
+    """X.Y, which bounds the manylinux wheels that run; empty without libc6."""
     packages: tuple[DebianPackage, ...]
+    """By name; what was taken, which is what the lock says unless a newer one was allowed."""
     left_out_modules: tuple[str, ...]
+    """Of the standard library, those whose shared libraries are not there."""
     libraries: tuple[str, ...]
+    """The names of the shared libraries that the loader finds, sorted."""
     facts: tuple[PackageFacts, ...] = ()
+    """Of each package, by name."""
 
 
 def dump_rootfs(rootfs: Rootfs) -> str:

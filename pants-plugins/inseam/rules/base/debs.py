@@ -25,15 +25,13 @@ FETCH_ENV = ("DEBIAN_MIRROR", "DEBIAN_KEYRING", *NETWORK_ENV)
 
 @dataclass(frozen=True)
 class DebRequest:
-    """One locked Debian package, fetched.
-
-    timestamp: of the snapshot that has it, "" if none is to be asked.
-    """
+    """One locked Debian package, fetched."""
 
     release: str
     suites: tuple[Suite, ...]
     package: DebianPackage
     timestamp: str
+    """Of the snapshot that has it, "" if none is to be asked."""
 
 
 @dataclass(frozen=True)

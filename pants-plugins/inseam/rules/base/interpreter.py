@@ -62,14 +62,13 @@ _ARCHITECTURES = {Platform.linux_x86_64: "amd64", Platform.linux_arm64: "arm64"}
 
 @dataclass(frozen=True)
 class RunnablePython:
-    """A CPython out of a base, for this machine.
-
-    tree: its files. programs: each by name, with its bytecode.
-    """
+    """A CPython from a base, for this machine."""
 
     platform: PythonPlatform
     tree: Digest
+    """Its files."""
     programs: FrozenDict[str, Digest]
+    """Each by name, with its bytecode."""
 
 
 @dataclass(frozen=True)

@@ -71,14 +71,14 @@ class StartImage:
 
 @dataclass(frozen=True)
 class EngineImageRequest:
-    """An image of layers in the Docker engine.
-
-    name: its repository. start: the image it starts from, or "scratch". layers: lowest first.
-    """
+    """An image of layers in the Docker engine."""
 
     name: str
+    """Its repository."""
     start: str
+    """The image it starts from, or "scratch"."""
     layers: tuple[StoredLayer, ...]
+    """Lowest first."""
     of: Address
 
 

@@ -53,21 +53,21 @@ class BaseOciRequest:
 
 @dataclass(frozen=True)
 class BaseOci:
-    """The image of a base.
-
-    configuration: text of its OCI configuration. blobs: a digest with the blobs of its layers.
-    files: by path, what `read_base` needs besides. libraries: the names of the shared libraries in
-    it, None if they are not known. rootfs: of a `debian_base`. messages: what was said when it was
-    pulled.
-    """
+    """The image of a base."""
 
     metadata: ImageMetadata
     configuration: bytes
+    """Text of its OCI configuration."""
     blobs: Digest
+    """A digest with the blobs of its layers."""
     files: FrozenDict[str, bytes]
+    """By path, what `read_base` needs besides."""
     libraries: frozenset[str] | None
+    """The names of the shared libraries in it, None if they are not known."""
     rootfs: RootfsLayer | None = None
+    """Of a `debian_base`."""
     messages: tuple[str, ...] = ()
+    """What was said when it was pulled."""
 
     @property
     def image(self) -> BaseImage:

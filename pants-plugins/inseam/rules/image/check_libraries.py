@@ -39,19 +39,22 @@ from inseam.subsystem import InseamSubsystem
 
 @dataclass(frozen=True)
 class LikelyPackagesRequest:
-    """The Debian packages of shared libraries, for a base. libraries: their names, sorted."""
+    """The Debian packages of shared libraries, for a base."""
 
     base: Address
     platform: str
     libraries: tuple[str, ...]
+    """Their names, sorted."""
 
 
 @dataclass(frozen=True)
 class LikelyPackages:
-    """packages: (library, name of the package), of those that are known. hint: how to add one."""
+    """The Debian packages that have shared libraries."""
 
     packages: tuple[tuple[str, str], ...]
+    """(library, name of the package), of those that are known."""
     hint: str
+    """How to add one."""
 
 
 @rule(desc="Find the Debian packages of libraries", level=LogLevel.DEBUG)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from inseam.formats.compression import LAYER_TYPES
 from inseam.formats.failure import Failure, failing_in
 from inseam.formats.oci.descriptor import Descriptor, blob_path
 from inseam.formats.oci.layer import Layer
+from inseam.formats.oci.layout import digest_of
 from inseam.formats.python.code import (
     APP_LAYER,
     CODE_BLOB,
@@ -56,15 +56,14 @@ from inseam.rules.programs.host import Program
 
 @dataclass(frozen=True)
 class CodeLayerRequest:
-    """A layer of first-party code: its name, and what it is merged from.
-
-    compression: "gzip" or "zstd" for a blob, "" for a tar. python: compiles it.
-    """
+    """A layer of first-party code: its name, and what it is merged from."""
 
     name: str
     code: tuple[CodeSources, ...]
     compression: str
+    """Either "gzip" or "zstd" for a blob, "" for a tar."""
     python: BasePython
+    """Compiles the code."""
 
 
 @dataclass(frozen=True)
@@ -180,10 +179,6 @@ def _holds(paths: frozenset[str], module: str) -> bool:
     )
 
 
-def _digest(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
 @rule(desc="Merge a layer of code", level=LogLevel.DEBUG)
 async def code_layer(request: CodeLayerRequest) -> StoredLayer:
     # For a tar, too, so that both kinds of image are made of the same processes.
@@ -191,10 +186,10 @@ async def code_layer(request: CodeLayerRequest) -> StoredLayer:
     codes = await concurrently(_compiled(code, format, request.python) for code in request.code)
     # A few kilobytes, which are only put one after the other: that takes no process.
     tar, content = merge_code(codes)
-    layer = Layer(request.name, _digest(tar), len(tar))
+    layer = Layer(request.name, digest_of(tar), len(tar))
     if not request.compression:
         return StoredLayer(layer, await written({layer_tar(layer.name): tar}))
-    blob = Descriptor(LAYER_TYPES[request.compression], _digest(content), len(content))
+    blob = Descriptor(LAYER_TYPES[request.compression], digest_of(content), len(content))
     path = blob_path(Path(), blob.digest).as_posix()
     return StoredLayer(layer._replace(blob=blob), await written({path: content}))
 

@@ -49,17 +49,17 @@ class DistributionRequest:
 
 @dataclass(frozen=True)
 class FirstPartyDistribution:
-    """What a distribution adds to its code.
-
-    folder: name of its .dist-info. digest: that folder. paths: of its modules, as they are
-    imported. scripts: its console scripts.
-    """
+    """What a distribution adds to its code."""
 
     address: Address
     folder: str
+    """Name of its .dist-info."""
     digest: Digest
+    """That folder."""
     paths: tuple[str, ...]
+    """Of its modules, as they are imported."""
     scripts: tuple[EntryPoint, ...]
+    """Its console scripts."""
 
 
 @rule(desc="Find the metadata of a distribution", level=LogLevel.DEBUG)

@@ -27,14 +27,12 @@ from inseam.rules.wheels.wheels import InstalledWheel
 
 @dataclass(frozen=True)
 class StoredLayer:
-    """A layer and its bytes.
-
-    digest: of a layer that is not compressed, the folder `layers/<name>` with `<name>.tar` and what
-    the program that made it wrote beside that; of a compressed one, its blob below `blobs/sha256`.
-    """
+    """A layer and its bytes."""
 
     layer: Layer
     digest: Digest
+    """Of a layer that is not compressed, the folder `layers/<name>` with `<name>.tar` and what the
+    program that made it wrote beside that; of a compressed one, its blob below `blobs/sha256`."""
     members: tuple[InstalledWheel, ...] = ()
     """The distributions in it, in order of name, if it is a layer of wheels."""
 
@@ -87,11 +85,13 @@ async def tar_at_root(layer: StoredLayer) -> Digest:
 
 @dataclass(frozen=True)
 class CompressRequest:
-    """A layer that is to be compressed. compression: "gzip" or "zstd". python: does it."""
+    """A layer that is to be compressed."""
 
     layer: StoredLayer
     compression: str
+    """Either "gzip" or "zstd"."""
     python: BasePython
+    """Compresses the layer."""
 
 
 @rule(desc="Compress a layer", level=LogLevel.DEBUG)

@@ -59,26 +59,28 @@ ANY_PYTHON = "3"
 
 @dataclass(frozen=True)
 class Program:
-    """A run of a program.
-
-    argv: command and arguments. input: the sandbox it runs in. output: the folder that it writes,
-    whose content is the result. env: variables it reads. cacheable: false for a program whose
-    result depends on more than its inputs. libraries: what it imports besides, at the digest's
-    root. shared: folders of the sandbox, and what is in each, that other runs have too: these are
-    not copied for each run. keeps: whether it keeps things for other runs in CACHE_FOLDER. level:
-    from which on Pants' log says that it starts, ends or is cancelled.
-    """
+    """A run of a program."""
 
     argv: tuple[str, ...]
+    """Command and arguments."""
     input: Digest
+    """The sandbox it runs in."""
     output: str
+    """The folder that it writes, whose content is the result."""
     description: str = field(compare=False)
     env: tuple[tuple[str, str], ...] = ()
+    """Variables it reads."""
     cacheable: bool = True
+    """False for a program whose result depends on more than its inputs."""
     libraries: Digest = EMPTY_DIGEST
+    """What it imports besides, at the digest's root."""
     shared: tuple[tuple[str, Digest], ...] = ()
+    """Folders of the sandbox, and what is in each, that other runs have too: these are not copied
+    for each run."""
     keeps: bool = False
+    """Whether it keeps things for other runs in CACHE_FOLDER."""
     level: LogLevel = field(default=LogLevel.INFO, compare=False)
+    """At which Pants logs that it starts, ends or is cancelled."""
 
     @property
     def inputs(self) -> dict[str, Digest]:

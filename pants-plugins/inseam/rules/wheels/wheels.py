@@ -45,15 +45,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BuiltWheel(LockedWheel):
-    """A wheel that was built: sha256 is its own, url is empty.
-
-    source: what it was built from, as `LockedSource.origin`. digest: its file, at the root. size:
-    of that, in bytes.
-    """
+    """A wheel that was built: sha256 is its own, url is empty."""
 
     source: str
+    """What it was built from, as `LockedSource.origin`."""
     digest: Digest
+    """Its file, at the root."""
     size: int
+    """Bytes of the file."""
     messages: str = ""
     """What was said while it was built, such as that nothing confined the build."""
 
@@ -146,10 +145,11 @@ def lock_path(resolve: str, python_setup: PythonSetup, inseam: InseamSubsystem) 
 
 @dataclass(frozen=True)
 class ResolveRequest:
-    """A lock of requirements in a repository without resolves. python_version: as "3.11"."""
+    """A lock of requirements in a repository without resolves."""
 
     requirements: tuple[str, ...]
     python_version: str
+    """As "3.11"."""
 
 
 @rule(desc="Resolve requirements without a lock", level=LogLevel.DEBUG)
