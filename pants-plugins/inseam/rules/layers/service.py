@@ -298,10 +298,8 @@ async def dependency_layers(request: ServiceRequest, inseam: InseamSubsystem) ->
         if sources.data is not None:
             layers = (*layers, await data_layer(sources.data, parts.base))
     paths = frozenset(entry.path for entry in sources.code)
-    entry_points = (
-        *parts.entry_points,
-        *(script for one in distributions for script in one.scripts),
-    )
+    scripts = (script for one in distributions for script in one.scripts)
+    entry_points = (*parts.entry_points, *scripts)
     _check_scripts(service, entry_points)
     await _check_installed(service, parts, wheels.layers, entry_points)
     own_names = frozenset(first_name(path) for path in paths)
