@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import io
 import lzma
 import os
@@ -19,7 +20,20 @@ from typing import IO, Callable, Mapping, cast
 
 import pytest
 
+from inseam.formats.debian import deb as debian_package
+from inseam.formats.debian import index
 from inseam.formats.debian.deb_testing import ar_bytes
+from inseam.formats.files import read_json
+from inseam.formats.oci import flatten
+from inseam.formats.python.base_bytecode import write_bytecode
+from inseam.formats.python.build_environment import make_environment
+from inseam.formats.python.repack import repack
+from inseam.formats.python.requires import requires
+from inseam.formats.python.source import unpack
+from inseam.formats.python.wheel import install_wheel
+from inseam.formats.rootfs import archive
+from inseam.formats.rootfs.tree import write_tree
+from inseam.programs import unpack as unpack_program
 
 MIB = 1 << 20
 MOST = 150 * MIB
@@ -34,6 +48,8 @@ WHEEL = {
 }
 
 Make = Callable[[Path], object]
+Read = Callable[[Path, Path], object]
+"""Reads a file, and may write to a path."""
 
 
 class Zeros(io.RawIOBase):
@@ -55,11 +71,11 @@ def wheel(large: str, compression: int = zipfile.ZIP_DEFLATED, size: int = HUGE)
     """A wheel with one file that is large once it is unpacked."""
 
     def make(path: Path) -> None:
-        with zipfile.ZipFile(path, "w", compression, compresslevel=1) as archive:
+        with zipfile.ZipFile(path, "w", compression, compresslevel=1) as made:
             for name, content in WHEEL.items():
                 if name != large:
-                    archive.writestr(name, content)
-            with archive.open(large, "w", force_zip64=True) as file:
+                    made.writestr(name, content)
+            with made.open(large, "w", force_zip64=True) as file:
                 for _ in range(size // MIB):
                     file.write(bytes(MIB))
 
@@ -82,10 +98,10 @@ def lying_wheel(large: str) -> Make:
 
 def tar(name: str, size: int = HUGE) -> Callable[[IO[bytes]], None]:
     def write(out: IO[bytes]) -> None:
-        with tarfile.open(fileobj=out, mode="w|") as archive:
+        with tarfile.open(fileobj=out, mode="w|") as made:
             info = tarfile.TarInfo(name)
             info.size = size
-            archive.addfile(info, cast("IO[bytes]", Zeros(size)))
+            made.addfile(info, cast("IO[bytes]", Zeros(size)))
 
     return write
 
@@ -113,11 +129,11 @@ def many(name: str) -> Callable[[IO[bytes]], None]:
     """Files of 4 MB."""
 
     def write(out: IO[bytes]) -> None:
-        with tarfile.open(fileobj=out, mode="w|") as archive:
+        with tarfile.open(fileobj=out, mode="w|") as made:
             for number in range(HUGE // (4 * MIB)):
                 info = tarfile.TarInfo(f"{name}{number}.py")
                 info.size = 4 * MIB
-                archive.addfile(info, cast("IO[bytes]", Zeros(info.size)))
+                made.addfile(info, cast("IO[bytes]", Zeros(info.size)))
 
     return write
 
@@ -155,11 +171,11 @@ def deb(data: Make) -> Make:
     def make(path: Path) -> None:
         data(path)
         control = io.BytesIO()
-        with tarfile.open(fileobj=control, mode="w:gz") as archive:
+        with tarfile.open(fileobj=control, mode="w:gz") as made:
             text = b"Package: a\nVersion: 1\nArchitecture: all\n"
             info = tarfile.TarInfo("./control")
             info.size = len(text)
-            archive.addfile(info, io.BytesIO(text))
+            made.addfile(info, io.BytesIO(text))
         parts = [("debian-binary", b"2.0\n"), ("control.tar.gz", control.getvalue())]
         path.write_bytes(ar_bytes([*parts, ("data.tar.gz", path.read_bytes())]))
 
@@ -170,9 +186,55 @@ def text(piece: bytes, times: int) -> Make:
     return lambda path: path.write_bytes(piece * times)
 
 
-READERS: Mapping[str, tuple[str, tuple[Make, ...]]] = {
+def read_requires(path: Path, out: Path) -> None:
+    requires(path)
+
+
+def environment(path: Path, out: Path) -> None:
+    make_environment(out, sys.executable, [path], place="/x")
+
+
+def unpack_wheel(path: Path, out: Path) -> None:
+    unpack_program.main([str(out), str(path)])
+
+
+# The bounds of the following are lowered: real files need more than a test may take.
+BOUND = 50 * MIB
+MINOR = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def read_base(path: Path, out: Path) -> None:
+    flatten._MOST_READ = BOUND
+    write_tree([path], "/usr/bin/python3.11", out)
+
+
+def read_library(path: Path, out: Path) -> None:
+    flatten._MOST_READ = BOUND
+    write_bytecode([path], f"lib/{MINOR}", out)
+
+
+def read_cpython(path: Path, out: Path) -> None:
+    archive._LARGEST = BOUND
+    archive.read_archive(path, hashlib.sha256(path.read_bytes()).hexdigest(), "amd64", None)
+
+
+def read_package(path: Path, out: Path) -> None:
+    debian_package.LARGEST_UNPACKED = BOUND
+    debian_package.read_deb(str(path))
+
+
+def read_index(path: Path, out: Path) -> None:
+    index.LARGEST_PACKAGES = BOUND
+    index._unpacked(path.read_bytes())
+
+
+def json_file(path: Path, out: Path) -> None:
+    read_json(path)
+
+
+READERS: Mapping[str, tuple[Read, tuple[Make, ...]]] = {
     "install_wheel": (
-        "from inseam.formats.python.wheel import install_wheel; install_wheel(path, out)",
+        install_wheel,
         (
             wheel("demo/data"),
             wheel("demo/data", zipfile.ZIP_BZIP2),
@@ -187,16 +249,15 @@ READERS: Mapping[str, tuple[str, tuple[Make, ...]]] = {
         ),
     ),
     "repack": (
-        "from inseam.formats.python.repack import repack; repack(path, out)",
+        repack,
         (wheel("demo/data"), wheel(f"{INFO}/METADATA")),
     ),
     "requires": (
-        "from inseam.formats.python.requires import requires; requires(path)",
+        read_requires,
         (wheel(f"{INFO}/METADATA"), lying_wheel(f"{INFO}/METADATA")),
     ),
     "make_environment": (
-        "from inseam.formats.python.build_environment import make_environment;"
-        " make_environment(out, sys.executable, [path], place='/x')",
+        environment,
         (
             wheel("demo/data"),
             wheel("demo/__init__.py"),
@@ -205,11 +266,11 @@ READERS: Mapping[str, tuple[str, tuple[Make, ...]]] = {
         ),
     ),
     "unpack": (
-        "from inseam.programs.unpack import main; main([str(out), str(path)])",
+        unpack_wheel,
         (wheel("demo/data"), lying_wheel("demo/data")),
     ),
     "sources": (
-        "from inseam.formats.python.source import unpack; unpack(path, out)",
+        unpack,
         (
             packed(tar("demo/data")),
             packed(tar("demo/data"), "bzip2"),
@@ -221,9 +282,7 @@ READERS: Mapping[str, tuple[str, tuple[Make, ...]]] = {
         ),
     ),
     "layers of bases": (
-        "from inseam.formats.rootfs.tree import write_tree; from inseam.formats.oci import flatten;"
-        " flatten._MOST_READ = 50 << 20;"
-        " write_tree([path], '/usr/bin/python3.11', out)",
+        read_base,
         (
             packed(tar("usr/lib/libx.so")),
             packed(tar("usr/lib/python3.11/os.py")),
@@ -234,13 +293,11 @@ READERS: Mapping[str, tuple[str, tuple[Make, ...]]] = {
         ),
     ),
     "bytecode of bases": (
-        "from inseam.formats.python.base_bytecode import write_bytecode;"
-        " write_bytecode([path], 'lib/python3.11', out)",
-        (packed(tar("lib/python3.11/os.py")), packed(sparse), packed(long_name)),
+        read_library,
+        (packed(tar(f"lib/{MINOR}/os.py")), packed(many(f"lib/{MINOR}/x")), packed(long_name)),
     ),
     "archives of CPython": (
-        "from inseam.formats.rootfs import archive; import hashlib; archive._LARGEST = 50 << 20;"
-        " archive.read_archive(path, hashlib.sha256(path.read_bytes()).hexdigest(), 'amd64', None)",
+        read_cpython,
         (
             packed(tar("python/bin/python3.11")),
             packed(tar("python/bin/python3.11"), "xz"),
@@ -249,8 +306,7 @@ READERS: Mapping[str, tuple[str, tuple[Make, ...]]] = {
         ),
     ),
     "Debian packages": (
-        "from inseam.formats.debian import deb; deb.LARGEST_UNPACKED = 50 << 20;"
-        " deb.read_deb(str(path))",
+        read_package,
         (
             deb(packed(tar("usr/lib/x"))),
             deb(packed(long_name)),
@@ -258,39 +314,33 @@ READERS: Mapping[str, tuple[str, tuple[Make, ...]]] = {
         ),
     ),
     "indexes of Debian": (
-        "from inseam.formats.debian import index; index.LARGEST_PACKAGES = 50 << 20;"
-        " index._unpacked(path.read_bytes())",
+        read_index,
         (lambda path: path.write_bytes(lzma.compress(bytes(HUGE), preset=0)),),
     ),
     "JSON": (
-        "from inseam.formats.files import read_json; read_json(path)",
+        json_file,
         (text(b"[" * 10, MIB), text(b'{"a":', MIB), lambda path: os.truncate(path, HUGE)),
     ),
 }
 CASES = [(name, number) for name, (_, made) in READERS.items() for number in range(len(made))]
 
 
-def peak(code: str, path: Path, out: Path) -> int:
-    """Bytes that a process needs for the last statement of the code, besides those for the others.
-
-    The bounds of some readers are lowered there, since real files need more than a test may take.
-    """
-    before, _, after = code.rpartition("; ")
-    program = f"""
+def peak(reader: str, path: Path, out: Path) -> int:
+    """Bytes that a process needs for reading a file, besides those for what it imports."""
+    program = """
 import resource, sys
 from pathlib import Path
+from inseam.formats import memory_test
 from inseam.formats.failure import Failure
-path, out = map(Path, sys.argv[1:])
-{before}
 start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    {after}
+    memory_test.READERS[sys.argv[1]][0](*map(Path, sys.argv[2:]))
 except (Failure, ValueError):
     pass
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) * 1024)
 """
     ran = subprocess.run(
-        [sys.executable, "-c", program, str(path), str(out)],
+        [sys.executable, "-c", program, reader, str(path), str(out)],
         env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         stdout=subprocess.PIPE,
         check=True,
@@ -301,8 +351,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) * 1024)
 
 @pytest.mark.parametrize("reader, number", CASES)
 def test_readers_need_little_memory(tmp_path: Path, reader: str, number: int) -> None:
-    code, made = READERS[reader]
     path = tmp_path / "demo-1.0-py3-none-any.whl"
     path.touch()
-    made[number](path)
-    assert peak(code, path, tmp_path / "out") < MOST
+    READERS[reader][1][number](path)
+    assert peak(reader, path, tmp_path / "out") < MOST

@@ -8,6 +8,7 @@ from pants.engine.target import Field, InvalidFieldException
 
 from inseam.targets.base import (
     DebianLockField,
+    DebianPackagesField,
     DebianUsersField,
     GlibcVersionField,
     InterpreterField,
@@ -49,6 +50,10 @@ ADDRESS = Address("src/shop", target_name="app")
         (PortsField, [8000, "53/udp", "1", 65535], ("8000", "53/udp", "1", "65535")),
         (PortsField, (443,), ("443",)),
         (UserField, None, "65532:65532"),
+        (DebianLockField, "lockfiles/a.json", "lockfiles/a.json"),
+        (DebianLockField, "inseam:trixie.json", "inseam:trixie.json"),
+        (DebianPackagesField, None, "packages.ini"),
+        (InterpreterField, "/usr/local/bin/python3.11", "/usr/local/bin/python3.11"),
         (DebianUsersField, None, None),
         (DebianUsersField, {"a-b_1": "1", "c": "2:0"}, {"a-b_1": "1", "c": "2:0"}),
         (UserField, "2147483647:2147483647", "2147483647:2147483647"),
@@ -208,6 +213,23 @@ def test_good_values(field: type[Field], raw: Any, value: Any) -> None:
             )
         ),
         (DebianUsersField, {"a": "1", "b": "1:2"}, "has 'b'"),
+        *(
+            (field, path, "must be a path from the ")
+            for field in (DebianLockField, DebianPackagesField)
+            for path in ("/etc/x.json", "../x.json", "a/../../x", "-x", "a//b", "a\0", "x" * 300)
+        ),
+        *(
+            (InterpreterField, path, "must be an absolute path in the image")
+            for path in ("python", "/", "/usr/../x", "/usr/./x", "//x", "/a b", "/a\nb", "/x/", "")
+        ),
+        *(
+            (PythonVersionField, version, "must be a full version")
+            for version in ("3.11", "3.\u0661.2", "3.1111.1", "-3.1.1", "3.1.1\n")
+        ),
+        *(
+            (GlibcVersionField, version, "must look like '2.36'")
+            for version in ("3.1", "2.\u0661", "2.1111", "-2.1", "2")
+        ),
     ],
 )
 def test_bad_values_are_refused_by_field_and_target(

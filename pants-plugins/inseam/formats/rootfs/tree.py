@@ -58,6 +58,7 @@ _FOLDERS = re.compile(r"(?:usr/local/lib|usr/lib|lib)(?:64)?(?:/[^/]+-linux-gnu)
 # Bytes. An interpreter with debugging symbols has 100 MB, the libraries that it needs less than ten
 # each; those of CUDA have hundreds.
 _LARGEST_OF_PYTHON, _LARGEST_LIBRARY = 256 << 20, 32 << 20
+_LONGEST = 600  # seconds; to compile the standard library takes some ten
 _NOT_OURS = ("site-packages/", "dist-packages/", "config-")
 
 
@@ -215,7 +216,13 @@ def _start(tree: Path, code: str, *arguments: str) -> str:
             check=False,
             stdin=subprocess.DEVNULL,
             capture_output=True,
+            timeout=_LONGEST,
         )
+    except subprocess.TimeoutExpired:
+        raise Failure(
+            f"the base's interpreter does not end within {_LONGEST} s. Choose another base, or set"
+            ' [inseam].build_python = "installed".'
+        ) from None
     except OSError as error:
         raise Failure(f"the base's interpreter does not start here: {error.strerror}") from None
     if result.returncode != 0:

@@ -14,6 +14,7 @@ from inseam.formats.elf import needed
 from inseam.formats.failure import Failure
 from inseam.formats.python.build_environment import make_environment
 from inseam.formats.python.wheel_testing import build_wheel
+from inseam.formats.rootfs import tree as tree_module
 from inseam.formats.rootfs.start import argv, copy_tree, tree_of
 from inseam.formats.rootfs.tree import compile_modules, write_tree
 from inseam.formats.rootfs.tree_testing import (
@@ -155,6 +156,24 @@ def test_an_interpreter_that_does_not_start_is_named(image: list[Path], tmp_path
         tar.add(__file__, loader[1:])
     with pytest.raises(Failure, match="does not start here"):
         write_tree([*image, tmp_path / "top.tar"], INTERPRETER, tmp_path / "out")
+
+
+def test_an_interpreter_that_does_not_end_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree_module, "argv", lambda folder: ["sh", "-c", "sleep 60", "sh"])
+    monkeypatch.setattr(tree_module, "_LONGEST", 0.1)
+    with pytest.raises(Failure, match="does not end within 0.1 s. Choose another base"):
+        tree_module._start(tmp_path, "pass")
+
+
+def test_what_an_interpreter_says_is_escaped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = "printf '\\033[2J' >&2; exit 3"
+    monkeypatch.setattr(tree_module, "argv", lambda folder: ["sh", "-c", script, "sh"])
+    with pytest.raises(Failure, match=r"\(exit code 3\):\n\| \\x1b\[2J$"):
+        tree_module._start(tmp_path, "pass")
 
 
 def test_a_python_without_what_the_programs_import_is_named(

@@ -45,11 +45,17 @@ from inseam.formats.failure import Failure
 from inseam.formats.names import relative_path
 from inseam.rules.base.base import packages_path
 from inseam.rules.base.debs import FETCH_ENV, DebRequest, deb, trust_args, vendor_folder
-from inseam.rules.base.default_base import how_to_lock, is_default_lock, shipped_files
+from inseam.rules.base.default_base import (
+    BUILD_TOOLS,
+    how_to_lock,
+    is_default_lock,
+    shipped_files,
+    shipped_lock,
+)
 from inseam.rules.programs.digests import file_content, written
 from inseam.rules.programs.host import Program, run_on_host
-from inseam.subsystem import DEFAULT_BASE, InseamSubsystem
-from inseam.targets.base import DebianLockField, RootfsSourcesField
+from inseam.subsystem import DEFAULT_BASE, Backend, BuildTools, InseamSubsystem
+from inseam.targets.base import READY_PREFIX, DebianLockField, RootfsSourcesField
 
 _DEFAULT_FOLDER = "dist/debian-packages"
 
@@ -91,6 +97,15 @@ async def _locks(targets: Targets, goal: str, inseam: InseamSubsystem) -> tuple[
         _Lock(path, contents[path], how_to_lock(packages_path(bases[path]), path))
         for path in sorted(paths)
     )
+
+
+def _tools(inseam: InseamSubsystem) -> tuple[_Lock, ...]:
+    """The lock of what builds of wheels are confined with, which comes with Inseam; nothing if they
+    are not fetched."""
+    if inseam.build_tools == BuildTools.installed or Backend.wheels_from_source in inseam.without:
+        return ()
+    path = f"{READY_PREFIX}{BUILD_TOOLS}.json"
+    return (_Lock(path, shipped_lock(BUILD_TOOLS).encode(), "It comes with Inseam."),)
 
 
 @dataclass(frozen=True)
@@ -145,7 +160,8 @@ class VendorSubsystem(GoalSubsystem):
     name = "vendor-debian-packages"
     help = softwrap(
         """
-        Copy the locked packages of `debian_base` targets to a folder, named by their sha256.
+        Copy the locked packages of `debian_base` targets to a folder, named by their sha256, with
+        those that confine builds of wheels (`[inseam].build_tools`).
 
         Mirrors drop a package once a newer version is available. If you keep a copy of the folder,
         in the repository, on a disk or in a bucket, and set `[inseam].debian_vendor`, the base can
@@ -180,7 +196,7 @@ async def vendor_debian_packages(
 ) -> Vendor:
     folder = options.output or vendor_folder(inseam) or _DEFAULT_FOLDER
     folder = relative_path(folder, f"--{options.name}-output")
-    found = await _locks(targets, options.name, inseam)
+    found = (*await _locks(targets, options.name, inseam), *_tools(inseam))
     locks = await concurrently(
         vendored_lock(VendoredLockRequest(lock.path, lock.content), **implicitly())
         for lock in found

@@ -9,6 +9,9 @@ import pytest
 from pants.engine.goal import Goal
 from pants.testutil.rule_runner import GoalRuleResult, RuleRunner
 
+from inseam.formats.debian.deb_testing import locked
+from inseam.formats.debian.lock import DebianLock, LockedPackage, dump_lock
+from inseam.formats.debian.request import parse_request
 from inseam.rules.debs_testing import (
     BASE,
     DEBS,
@@ -17,6 +20,7 @@ from inseam.rules.debs_testing import (
     LIST,
     LOCK,
     OTHER,
+    SUITES,
     TIMESTAMP,
     Archive,
 )
@@ -50,6 +54,8 @@ def runner(module_runner: RuleRunner, archive: Archive) -> RuleRunner:
 def run(
     runner: RuleRunner, goal: type[Goal], archive: Archive, *args: str, **options: str
 ) -> GoalRuleResult:
+    # The tools are packages of Debian's own mirrors.
+    options = {"build_tools": "installed", **options}
     given = [f"--inseam-{name.replace('_', '-')}={value}" for name, value in options.items()]
     return runner.run_goal_rule(
         goal,
@@ -74,6 +80,24 @@ def test_locked_packages_are_vendored_by_their_content(
     }
     again = run(runner, Vendor, archive, "--output=vendor/debian", "::")
     assert "of which 0 are new" in again.stdout
+
+
+def test_what_confines_builds_is_vendored_too(
+    runner: RuleRunner, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = locked(b"tool", "bubblewrap")
+    lock = DebianLock(parse_request(LIST), {"amd64": (LockedPackage(tool),)}, SUITES, TIMESTAMP)
+    monkeypatch.setattr(debian, "shipped_lock", lambda name: dump_lock(lock))
+    monkeypatch.setitem(DEBS, "bubblewrap", b"tool")
+    archive.serve(HELLO, OTHER, tool)
+    result = run(runner, Vendor, archive, "base:debian", build_tools="locked")
+    assert "inseam:build-tools.json: 1 packages" in result.stdout
+    folder = Path(runner.build_root, "dist/debian-packages/sha256")
+    assert {path.name for path in folder.iterdir()} == {HELLO.sha256, OTHER.sha256, tool.sha256}
+    without = run(
+        runner, Vendor, archive, "base:debian", build_tools="locked", without="wheels_from_source"
+    )
+    assert "build-tools" not in without.stdout
 
 
 def checked(runner: RuleRunner, archive: Archive, **options: str) -> tuple[int, dict[str, Any]]:
