@@ -1,4 +1,4 @@
-"""Clients that are slow, broken or hostile: they are refused, and cost nobody else anything."""
+"""Clients that are slow, broken or hostile: they are refused, and other clients do not notice."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_wrk_sees_no_request_lost_when_sigterm_comes(start_image: Callable[..., 
         wrk.kill()
     print(text)
     # A request that was sent and not answered is an error of reading, or times out. What wrk calls
-    # errors of writing are its connections that nobody accepts any more.
+    # errors of writing are connections that it no longer accepts.
     answered = int(re.search(r"(\d+) requests in", text)[1])  # type: ignore[index]
     lost = {kind: int(count) for kind, count in re.findall(r"(read|timeout) (\d+)", text)}
     assert answered >= WRK_REQUESTS

@@ -137,7 +137,7 @@ def engine() -> Iterator[str]:
 
 @pytest.fixture
 def dead_socket() -> Iterator[str]:
-    """The DOCKER_HOST of a socket that nobody listens on any more."""
+    """The DOCKER_HOST of a socket without a listener."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(f"{folder}/docker.sock")

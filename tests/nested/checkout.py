@@ -114,7 +114,7 @@ _BESIDE = shutil.ignore_patterns("__pycache__", "tests", "dist", ".git", ".*.d",
 
 
 def _beside(folder: str, names: list[str]) -> set[str]:
-    """What is no part of the repository: tests, their PEXes, and links to the caches of Pants."""
+    """Files that are not in the repository: tests, their PEXes, links to the caches of Pants."""
     return {*_BESIDE(folder, names), *(name for name in names if Path(folder, name).is_symlink())}
 
 

@@ -15,7 +15,7 @@ BACKEND = "workunit_report"
 
 _WARNING = re.compile(r"^\S+ \[WARN\] (.*)$", re.MULTILINE)
 
-# What Pants does anew in each session that has no daemon: it looks around on the machine.
+# What Pants does in each session without a daemon: it inspects the machine.
 _LOOKING_AROUND = re.compile(
     r"Searching for `|Test binary |Resolving plugins|Extracting plugin locations"
     r"|Find interpreter for constraints|Install the programs for /"

@@ -18,7 +18,7 @@ from inseam.formats.python.code import CODE_BLOB, CODE_INDEX, CODE_TAR, Code, me
 from inseam.formats.tar import EXECUTABLE_MODE, Member, write_tar
 from oci.programs import succeed
 
-# Of the base; any program of it will do as the interpreter.
+# Of the base; any of its programs can stand for the interpreter.
 RUNTIME = Runtime("3.11.2", "/bin/pause", "glibc 2.36")
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}

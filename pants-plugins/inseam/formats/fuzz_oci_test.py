@@ -1,4 +1,4 @@
-"""Whatever a registry gives for an image, or somebody writes into `dist`, what reads it ends with a
+"""Whatever a registry serves as an image, and whatever is in `dist`, what reads it ends with a
 right result or a Failure."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whatever an index gives for a wheel, or somebody's sources hold, what installs and compiles them
+"""Whatever an index serves as a wheel, whatever sources contain, what installs and compiles them
 ends with a right result or a Failure."""
 
 from __future__ import annotations

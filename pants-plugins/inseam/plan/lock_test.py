@@ -348,7 +348,7 @@ def test_what_is_no_requirement_is_refused() -> None:
         ),
         # Build numbers are numbers.
         (["a-1-9-py3-none-any.whl", "a-1-10-py3-none-any.whl", "a-1-py3-none-any.whl"], 1),
-        # Names that nobody can read are left out.
+        # Unreadable names are left out.
         (["a-1-py3.whl", "a-nonsense-py3-none-any.whl", "a-1-py3-none-any.whl"], 2),
     ],
 )

@@ -13,17 +13,17 @@ INDEX = "index"
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file, checkout or directory that a distribution can be had from.
-
-    url: as PEX locks have it, with `${NAME}` for a path mapping; `file:PATH` for a path from the
-    root of the repository; or one of the scheme `index`. algorithm, hash: of the file, in hex; ""
-    for a checkout or directory without one. directory: whether it is declared to be a directory.
-    """
+    """A file, checkout or directory that a distribution can be had from."""
 
     url: str
+    """As PEX locks have it, with `${NAME}` for a path mapping; `file:PATH` for a path from the root
+    of the repository; or one of the scheme `index`."""
     algorithm: str = ""
+    """Of the hash; "" for a checkout or directory without one."""
     hash: str = ""
+    """Of the file, in hex."""
     directory: bool = False
+    """Whether it is declared to be a directory."""
 
     @property
     def is_nameless(self) -> bool:

@@ -104,7 +104,7 @@ def test_a_module_that_starts_a_service(text: str, function: str, server: str | 
             id="a server among other commands",
         ),
         pytest.param("from fastapi import APIRouter\napp = APIRouter()", id="a router"),
-        pytest.param("app = FastAPI()", id="a name that nobody imports"),
+        pytest.param("app = FastAPI()", id="a name that is not imported"),
         pytest.param("from fastapi import FastAPI\nclass FastAPI2(FastAPI): ...", id="a class"),
         pytest.param(
             "from fastapi import FastAPI\ndef create():\n    app = FastAPI()\n    return app",

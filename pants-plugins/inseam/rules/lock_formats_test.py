@@ -18,7 +18,7 @@ from inseam.rules.rule_testing import BASE, failure, lock_text, locked, rule_run
 from inseam.wheels_from_source.build_test import item, project, sdist
 
 SHOP = Address("src/shop", target_name="app", generated_name="layers")
-# Where these locks were made; nobody can reach it.
+# Where these locks were made; it cannot be reached.
 ELSEWHERE = "https://registry.invalid/simple"
 GREET = """\
 Metadata-Version: 2.1

@@ -8,14 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Options of `docker run`; the defaults are the engine's, but for `health_interval`.
-
-    ports: container ports to publish on a free port of 127.0.0.1; None for all that the image
-    exposes. memory: limit in bytes. args: replace the image's CMD. network: like "none"; with
-    "host", `ports` are those that the service is told to listen on.
-    health_interval: seconds between two probes, instead of the image's own, which make tests wait;
-    None for those. extra: further arguments of `docker run`, as they are.
-    """
+    """Options of `docker run`; the defaults are the engine's, except for `health_interval`."""
 
     read_only: bool = False
     cap_drop: tuple[str, ...] = ()
@@ -23,13 +16,20 @@ class RunOptions:
     init: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[int, ...] | None = None
+    """Container ports to publish on free ports of 127.0.0.1; None for all that the image exposes."""
     memory: int | None = None
+    """Limit in bytes."""
     user: str | None = None
     network: str | None = None
+    """Like "none". With "host", `ports` are those that the service is told to listen on."""
     entrypoint: str | None = None
     args: tuple[str, ...] = ()
+    """Replace the image's CMD."""
     health_interval: float | None = 1.0
+    """Seconds between two probes, instead of the image's own interval, which makes tests wait; None
+    for that."""
     extra: tuple[str, ...] = ()
+    """Further arguments of `docker run`, as they are."""
 
     def arguments(self) -> list[str]:
         """The options as `docker run` takes them, without ports and `args`."""

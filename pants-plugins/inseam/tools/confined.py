@@ -97,18 +97,18 @@ def _how_to_allow() -> str:
 
 @dataclass(frozen=True)
 class Command:
-    """A command for a folder.
-
-    argv, env: with `{here}` for the folder's path as the command sees it. timeout: seconds.
-    """
+    """A command for a folder."""
 
     argv: Sequence[str]
+    """`{here}` stands for the folder's path as the command sees it."""
     folder: Path
-    """What it may write to, and where it starts. The one above must be for nobody else: it hides
-    files that others may execute in the name of this user."""
+    """What it may write to, and where it starts. Only this user may enter the folder above: it hides
+    files that others could execute in the name of this user."""
     env: Mapping[str, str] = field(default_factory=dict)
+    """Variables; `{here}` as in `argv`."""
     limits: Limits = field(default_factory=Limits)
     timeout: float = 600.0
+    """Seconds."""
 
 
 def run(command: Command, place: Place) -> tuple[int, bytes]:

@@ -21,12 +21,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class View(NamedTuple):
-    """Where a user sees paths that may lie in folders which are closed to him.
-
-    places: for each of the paths, where it is seen; empty if the user is the one who runs this.
-    """
+    """Where a user sees paths that may lie in folders closed to that user."""
 
     places: dict[str, str]
+    """For each path, where it is seen; empty if the user is the one who runs this."""
 
     def see(self, path: str | Path) -> str:
         """The path by which the user sees one of the paths, or one below it."""

@@ -59,7 +59,7 @@ def make_way(path: Path) -> None:
 
 
 def claim(store: Path) -> None:
-    """Makes a store, and marks it as one of ours unless it is somebody else's.
+    """Makes a store, and marks it as one of ours unless another program made it.
 
     Raises Failure for what is in its place and cannot be replaced.
     """

@@ -165,7 +165,7 @@ DIGEST = f"sha256:{HEX}"
 
 @pytest.fixture
 def foreign(tmp_path: Path) -> Path:
-    """A folder of somebody else, with what must stay."""
+    """A folder that is not ours, with files that must stay."""
     folder = tmp_path / "foreign"
     (folder / "sha256").mkdir(parents=True)
     for name in ("thesis.txt", HEX, f"sha256/{HEX}", "sha256/thesis.txt"):

@@ -45,14 +45,11 @@ class Unanswered(Failure):
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository in a registry, as skopeo reaches it.
-
-    reference: its name. stall: seconds in which the registry has to answer a request. Only a
-    registry of this machine may use plain HTTP.
-    """
+    """A repository in a registry, as skopeo reaches it. Plain HTTP is for this machine only."""
 
     reference: Reference
     stall: float = STALL
+    """Seconds in which the registry has to answer a request."""
 
     @property
     def name(self) -> str:

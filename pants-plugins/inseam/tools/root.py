@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 
 class Root(NamedTuple):
-    """folder: a root file system; None for parts of this machine's. shown: those parts."""
+    """Where a program finds its root file system."""
 
     folder: Path | None
+    """With the root file system; None for parts of this machine's."""
     shown: tuple[Path, ...] = ()
+    """Those parts."""
 
     @property
     def paths(self) -> tuple[Path, ...]:

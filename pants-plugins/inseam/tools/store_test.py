@@ -327,7 +327,7 @@ def test_two_runs_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
 
 
 def test_threads_that_export_one_image_do_not_meet(tmp_path: Path) -> None:
-    """A rule may be run anew, in another thread, before it has ended."""
+    """A rule may be run again, in another thread, before it has ended."""
     images = []
     for number in range(2):
         layer = make_layer(tmp_path / f"app-{number}", "app", {"app/x.py": b"%d" % number})

@@ -77,13 +77,15 @@ _CLONE3 = 435
 
 
 class _Machine(NamedTuple):
-    """architecture: of linux/audit.h. The others are numbers of calls; refused: of those above."""
+    """Numbers of system calls of an architecture."""
 
     architecture: int
+    """Of linux/audit.h."""
     clone: int
     ioctl: int
     socket: int
     refused: tuple[int, ...]
+    """Further calls that are refused."""
 
 
 _MACHINES = {

@@ -1,4 +1,4 @@
-"""Derives from locked packages what services have to know of a base: its CPython and glibc."""
+"""Derives what services depend on from the locked packages of a base: its CPython and glibc."""
 
 from __future__ import annotations
 

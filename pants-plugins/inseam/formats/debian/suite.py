@@ -30,11 +30,12 @@ class Suite:
 
 @dataclass(frozen=True)
 class WantedSuite:
-    """required: whether it is an error if no mirror has it."""
+    """A suite that packages are to be locked from."""
 
     name: str
     archive: str
     required: bool = True
+    """Whether it is an error if no mirror has it."""
 
 
 def suites_of(release: str) -> tuple[WantedSuite, ...]:

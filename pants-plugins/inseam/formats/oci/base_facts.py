@@ -34,21 +34,22 @@ FACTS_FILE = "facts.json"
 
 
 class BaseFacts(NamedTuple):
-    """What layers say of an image.
-
-    complete: whether all of them could be read, which those with zstd cannot. interpreter: whether
-    the file is in one of them. python, glibc: versions, "" for what they do not tell. libraries:
-    the names of all shared libraries. stdlib: relative path of the interpreter's standard library,
-    "" if that is not found. bytecode: whether its modules have bytecode.
-    """
+    """What layers say of an image."""
 
     complete: bool
+    """Whether all layers could be read. Those with zstd cannot."""
     interpreter: bool
+    """Whether the interpreter's file is in one of them."""
     python: str
+    """Version of CPython; "" if they do not tell it."""
     glibc: str
+    """Version of glibc; "" if they do not tell it."""
     libraries: frozenset[str] = frozenset()
+    """The names of all shared libraries."""
     stdlib: str = ""
+    """Relative path of the standard library; "" if it is not found."""
     bytecode: bool = False
+    """Whether the modules of the standard library have bytecode."""
 
 
 def dump_facts(facts: BaseFacts) -> bytes:

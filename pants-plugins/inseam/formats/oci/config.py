@@ -58,27 +58,29 @@ class Healthcheck(NamedTuple):
 
 
 class ImageConfig(NamedTuple):
-    """What an image says of itself beside its layers. Unset fields are inherited from the base.
-
-    user: "UID" or "UID:GID". ports: "8000" or "53/udp". entrypoint, cmd: in exec form; an image
-    with its own entrypoint does not inherit `cmd`. annotations: of the manifest; labels whose names
-    start with org.opencontainers.image are there too. created: RFC 3339. volumes: absolute paths.
-    writable_dirs: absolute paths of directories of the image that it writes to.
-    """
+    """What an image says of itself beside its layers. Unset fields are inherited from the base."""
 
     user: str = ""
+    """"UID" or "UID:GID"."""
     env: Mapping[str, str] = {}
     ports: tuple[str, ...] = ()
+    """Each as "8000" or "53/udp"."""
     entrypoint: tuple[str, ...] = ()
+    """In exec form."""
     cmd: tuple[str, ...] = ()
+    """In exec form. An image with an entrypoint of its own does not inherit it."""
     working_dir: str = ""
     stop_signal: str = ""
     labels: Mapping[str, str] = {}
     annotations: Mapping[str, str] = {}
+    """Of the manifest. Labels whose names start with org.opencontainers.image are added."""
     healthcheck: Healthcheck | None = None
     created: str = EPOCH
+    """RFC 3339."""
     volumes: tuple[str, ...] = ()
+    """Absolute paths."""
     writable_dirs: tuple[str, ...] = ()
+    """Absolute paths of directories of the image that its program writes to."""
 
 
 def dump_config(config: ImageConfig) -> dict[str, Any]:

@@ -42,34 +42,39 @@ class RunHints(NamedTuple):
 
 
 class ImageMetadata(NamedTuple):
-    """What an image is.
-
-    target: its address in the repository. references: the names that it is to have, with tags.
-    digest, media_type, size: of the manifest, or of the index if `images` has images, one for
-    each platform. config_digest, platform, layers: those of an image, lowest layer first.
-    base_layers: how many of the layers are the base's. runtime: what it offers to layers on it.
-    left_out_modules, left_out_packages: of Python's standard library, and of Debian, what its base
-    does without.
-    run: how a container of it runs. documents: those about it; those of the images of an index are
-    in these, but for where they lie beside the index.
-    """
+    """What an image is."""
 
     target: str
+    """Its address in the repository."""
     references: tuple[str, ...]
+    """The names that it is to have, with tags."""
     digest: str
+    """Of the manifest, or of the index if there are `images`."""
     media_type: str
+    """Of the manifest or index."""
     size: int
+    """Bytes of the manifest or index."""
     config_digest: str = ""
+    """"" for an index."""
     platform: str = ""
+    """As "linux/amd64"; "" for an index."""
     layers: tuple[Layer, ...] = ()
+    """Lowest first; none for an index."""
     base: BaseReference | None = None
     base_layers: int = 0
+    """How many of the layers are the base's."""
     runtime: Runtime = Runtime()
+    """What it offers to layers on it."""
     run: RunHints = RunHints()
+    """How a container of it runs."""
     images: tuple[ImageMetadata, ...] = ()
+    """Of an index: one for each platform."""
     left_out_modules: tuple[str, ...] = ()
+    """Modules of the standard library that its base does not have."""
     left_out_packages: tuple[str, ...] = ()
+    """Debian packages that its base does not have."""
     documents: tuple[DocumentEntry, ...] = ()
+    """About it. Those of an index are in its images, except for where they lie beside it."""
 
     @property
     def own_layers(self) -> tuple[Layer, ...]:

@@ -22,16 +22,18 @@ _TEXT = re.compile(r"([^=]*)=([^:\[]*)(?::([^\[]*))?(?:\[(\w+)\])?", re.S)
 class EntryPoint(NamedTuple):
     """What a console script starts.
 
-    name: of the script's file. module: dotted name. attribute: dotted name of the function in it,
-    "" to run the module as `python -m` does. server: "uvicorn" or "gunicorn", whose application
-    the attribute then is. module and attribute are an object reference (PyPA entry points
-    specification), or the path of an HTTP probe alone, as "/health".
+    `module` and `attribute` are an object reference (PyPA entry points specification). For an HTTP
+    probe, `module` is its path, as "/health".
     """
 
     name: str
+    """Of the script's file."""
     module: str
+    """Dotted name."""
     attribute: str = ""
+    """Dotted name of the function in it; "" to run the module as `python -m` does."""
     server: str = ""
+    """"uvicorn" or "gunicorn", whose application the attribute then is."""
 
     @property
     def reference(self) -> str:

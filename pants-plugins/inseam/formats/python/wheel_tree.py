@@ -20,16 +20,16 @@ TREE_INDEX = "tree.json"
 
 
 class TreeFile(NamedTuple):
-    """One path of a wheel tree.
-
-    path: relative path in the image. start, end: the bytes of header, content and padding in the
-    fragment. digest: hex sha256 of the content, equal for two files that may share a path.
-    """
+    """One path of a wheel tree."""
 
     path: str
+    """Relative path in the image."""
     start: int
+    """Where its header starts in the fragment, in bytes."""
     end: int
+    """Where its padding ends in the fragment, in bytes."""
     digest: str
+    """Hex sha256 of the content, equal for two files that may share a path."""
 
 
 class Binary(NamedTuple):

@@ -38,12 +38,14 @@ _LARGEST = 1 << 30  # bytes of all files: the largest archives have a tenth of i
 
 @dataclass(frozen=True)
 class PythonArchive:
-    """members: of the root filesystem. interpreter: its absolute path there. version: X.Y.Z, ""
-    if the archive does not say it."""
+    """An archive with CPython, read."""
 
     members: list[Member]
+    """Of the root filesystem."""
     interpreter: str
+    """Its absolute path there."""
     version: str
+    """X.Y.Z; "" if the archive does not say it."""
 
 
 def read_archive(

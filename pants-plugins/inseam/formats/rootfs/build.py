@@ -277,11 +277,12 @@ def _package_facts(deb: Deb, own: Sequence[Member]) -> PackageFacts:
 
 
 class LockedPython(NamedTuple):
-    """An archive with CPython. version: X.Y.Z that it must have."""
+    """An archive with CPython."""
 
     path: Path
     sha256: str
     version: str
+    """X.Y.Z that it must have."""
 
 
 def _of_archive(

@@ -53,10 +53,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class GenerateDebianLock(GenerateLockfile):
-    """packages: path of the list of packages. shipped: it, if it comes with Inseam."""
+    """Asks for a lock of Debian packages."""
 
     packages: str
+    """Path of the list of packages."""
     shipped: tuple[FileContent, ...] = ()
+    """That list, if it comes with Inseam."""
 
 
 class RequestedDebianLocks(RequestedUserResolveNames):

@@ -53,13 +53,16 @@ class PulledRequest:
 
 @dataclass(frozen=True)
 class PulledImage:
-    """A pulled image. layers: a digest with their blobs; blobs: their paths, lowest first."""
+    """A pulled image."""
 
     metadata: ImageMetadata
     config: str
+    """Path of its configuration."""
     configuration: bytes
     layers: Digest
+    """A digest with the blobs of its layers."""
     blobs: tuple[str, ...]
+    """Their paths, lowest first."""
     facts: BaseFacts
     messages: tuple[str, ...] = ()
     """What was said while it was pulled."""

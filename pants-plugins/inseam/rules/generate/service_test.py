@@ -294,7 +294,7 @@ def test_an_image_is_skipped_in_words_of_its_own(
     if not by_pants:
         skipped = SkippedImageFieldSet.create(image).skipped()
         assert skipped.names == ("src/shop:app#image",)
-        # Nobody has set an option.
+        # No option is set.
         assert skipped.description == "(src/shop:app#oci is published)"
         assert skipped.process is None
 

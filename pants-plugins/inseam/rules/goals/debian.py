@@ -110,10 +110,11 @@ def _tools(inseam: InseamSubsystem) -> tuple[_Lock, ...]:
 
 @dataclass(frozen=True)
 class VendoredLockRequest:
-    """All packages of the lock at a path, for every architecture and group; content: its text."""
+    """All packages of a lock, for every architecture and group."""
 
     path: str
     content: bytes
+    """The text of the lock."""
 
 
 @dataclass(frozen=True)

@@ -135,8 +135,8 @@ async def exported_image(request: ExportRequest, dist_dir: DistDir, run_id: RunI
     size = sum(entry.file_digest.serialized_bytes_length for entry in files)
     held = {*image.files, *(entry.path for entry in files)}
     with using(store):
-        lacking = missing(store, blobs_of(image.metadata).items())
-        if size < _SMALL and all(blob_path(Path(), blob).as_posix() in held for blob in lacking):
+        needed = missing(store, blobs_of(image.metadata).items())
+        if size < _SMALL and all(blob_path(Path(), blob).as_posix() in held for blob in needed):
             # An edit. The few kilobytes of it take no process.
             contents = await get_digest_contents(code)
             export_contents(

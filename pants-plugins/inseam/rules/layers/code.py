@@ -68,10 +68,11 @@ class CodeLayerRequest:
 
 @dataclass(frozen=True)
 class CodeLayersRequest:
-    """The layers of a service's code; compression: as of CodeLayerRequest."""
+    """The layers of a service's code."""
 
     service: ServiceRequest
     compression: str = ""
+    """As of CodeLayerRequest."""
 
 
 @dataclass(frozen=True)

@@ -247,9 +247,10 @@ class CommandRequest:
 
 @dataclass(frozen=True)
 class Command:
-    """A command and what is in its folder; `{chroot}` stands for that folder."""
+    """A command, and what is in its folder."""
 
     argv: tuple[str, ...]
+    """`{chroot}` stands for the folder."""
     digest: Digest
 
 

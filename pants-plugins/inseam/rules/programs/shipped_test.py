@@ -25,8 +25,8 @@ INDEX = f"""
     debian/signature debian/suite debian/version download failure {FILES} numbers schema tar xz
 """
 
-# The modules of `formats` by program. Whoever adds one says here that its edits may make those
-# results again: of `rootfs` for every base, of `install_wheel` for every wheel.
+# The modules of `formats` by program. Adding one here says that editing it may repeat those
+# programs' work: of `rootfs` for every base, of `install_wheel` for every wheel.
 FORMATS = {
     "build_tools": f"""
         debian/alternatives debian/archive debian/control debian/deb debian/libraries

@@ -30,16 +30,18 @@ from inseam.subsystem import InseamSubsystem
 
 @dataclass(frozen=True)
 class ClosureRequest:
-    """The wheels that `requirements` need of the lock of `resolve`, and those of the distributions
-    that `globs` match, for the base with the CPython `python`. leave_out: as of
-    `plan.lock.closure`."""
+    """The wheels of a lock that requirements need."""
 
     requirements: tuple[str, ...]
     resolve: str
+    """Whose lock it is."""
     python: BasePython
+    """The CPython of the base that the wheels are for."""
     globs: tuple[str, ...] = ()
+    """Distributions that match one of these are taken, too."""
     transitive: bool = True
     leave_out: tuple[str, ...] = ()
+    """As of `plan.lock.closure`."""
 
     @property
     def platform(self) -> PythonPlatform:
