@@ -53,16 +53,6 @@ INHERITED = {
     "PANTS_PEX_CLI_VERSION",
 }
 
-BASE = f"""
-registry_base(
-    name="base",
-    image="registry.invalid/python:{PYTHON_VERSION}",
-    interpreter="/usr/local/bin/python{MINOR}",
-    python_version="{PYTHON_VERSION}",
-    glibc_version="2.36",
-)
-"""
-
 
 class _Runner(RuleRunner):
     def write_files(self, files: Mapping[Any, Any]) -> tuple[str, ...]:
@@ -146,6 +136,21 @@ def declared(alias: str, **fields: Any) -> str:
     return f"{alias}({', '.join(given)})\n"
 
 
+def base_of(python_version: str) -> str:
+    """The declaration of `//:base`, a base with a CPython of that version."""
+    return declared(
+        "registry_base",
+        name="base",
+        image=f"registry.invalid/python:{python_version}",
+        interpreter=f"/usr/local/bin/python{python_version.rpartition('.')[0]}",
+        python_version=python_version,
+        glibc_version="2.36",
+    )
+
+
+BASE = base_of(PYTHON_VERSION)
+
+
 def option_args(runner: RuleRunner, *args: str, base: str = "//:base") -> list[str]:
     """The options that all tests have, and `args`."""
     interpreters = os.path.dirname(os.path.realpath(sys.executable))
@@ -189,7 +194,8 @@ def run_mocked(
     arguments: Sequence[Any],
     mocks: Mapping[Callable[..., Any], Callable[..., Any]],
 ) -> Any:
-    """The result of a rule when each rule that it calls, by its name in `compat`, is a mock.
+    """The result of a rule, or of a function that rules call, when each rule that it calls, by its
+    name in `compat`, is a mock.
 
     Pants' own `run_rule_with_mocks` takes other mocks in each version, and knows no helpers that
     run concurrently.
@@ -230,7 +236,8 @@ def run_mocked(
             except Failure as failed:
                 error = failed
 
-    return run(tested.rule.func(*arguments))  # type: ignore[attr-defined]
+    declared_rule = getattr(tested, "rule", None)
+    return run((declared_rule.func if declared_rule else tested)(*arguments))
 
 
 def locked(wheel: Path, *requires: str, sha256: str = "") -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pants.engine.target import TransitiveTargets, TransitiveTargetsRequest
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from inseam.compat import CALL_BY_NAME
-from inseam.rules.rule_testing import lock_text, rule_runner, set_options
+from inseam.rules.rule_testing import declared, lock_text, rule_runner, set_options
 
 
 def locked_source(name: str, *requires: str) -> dict[str, Any]:
@@ -27,7 +27,8 @@ def locked_source(name: str, *requires: str) -> dict[str, Any]:
     }
 
 
-DEBIAN = "debian_base(name='debian', lock='lockfiles/debian-bookworm.json')\n"
+LOCK = "lockfiles/debian-bookworm.json"
+DEBIAN = declared("debian_base", name="debian", lock=LOCK)
 FILES = {
     "docker/base/BUILD": DEBIAN,
     "docker/base/packages.ini": "",
@@ -183,7 +184,13 @@ def test_an_archive_of_cpython_in_the_folder_of_the_base_affects_the_images(
     runner: RuleRunner,
 ) -> None:
     archives = {"linux/amd64": "docker/base/python.tar.gz#sha256=" + "0" * 64}
-    base = DEBIAN.replace(")", f", python_version='3.12.8', python_archives={archives})")
+    base = declared(
+        "debian_base",
+        name="debian",
+        lock=LOCK,
+        python_version="3.12.8",
+        python_archives=archives,
+    )
     runner.write_files({"docker/base/BUILD": base, "docker/base/python.tar.gz": "new"})
     try:
         assert affected(runner, "docker/base/python.tar.gz") == IMAGES

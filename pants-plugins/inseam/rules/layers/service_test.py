@@ -12,9 +12,9 @@ from inseam.rules.image import build as image
 from inseam.rules.layers.code import CodeLayers, CodeLayersRequest
 from inseam.rules.layers.service import ServiceRequest
 from inseam.rules.rule_testing import (
-    BASE,
     MINOR,
     PYTHON_VERSION,
+    base_of,
     debian_lock_text,
     locked,
     set_options,
@@ -64,14 +64,14 @@ def test_a_module_that_is_not_there_is_refused(runner: RuleRunner) -> None:
 
 def test_a_base_for_a_python_that_is_not_installed_here_is_refused(runner: RuleRunner) -> None:
     set_options(runner, "--python-interpreter-constraints=['CPython>=3.9']")
-    runner.write_files({"BUILD": BASE.replace(MINOR, "3.97")})
+    runner.write_files({"BUILD": base_of("3.97.1")})
     refused(runner, "CPython 3.97", "was not found", "[python-bootstrap].search_path")
 
 
 def test_code_for_another_python_than_that_of_the_base_is_refused(runner: RuleRunner) -> None:
     only = f"CPython=={PYTHON_VERSION}"
     set_options(runner, python=only)
-    runner.write_files({"BUILD": BASE.replace(PYTHON_VERSION, f"{MINOR}.999")})
+    runner.write_files({"BUILD": base_of(f"{MINOR}.999")})
     refused(
         runner,
         f"the base //:base has Python {MINOR}.999",
