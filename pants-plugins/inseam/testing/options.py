@@ -16,7 +16,7 @@ class RunOptions:
     init: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[int, ...] | None = None
-    """Container ports to publish on free ports of 127.0.0.1; None for all that the image exposes."""
+    """Container ports to publish on free ports of 127.0.0.1; None for those the image exposes."""
     memory: int | None = None
     """Limit in bytes."""
     user: str | None = None

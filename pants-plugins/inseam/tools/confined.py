@@ -102,8 +102,8 @@ class Command:
     argv: Sequence[str]
     """`{here}` stands for the folder's path as the command sees it."""
     folder: Path
-    """What it may write to, and where it starts. Only this user may enter the folder above: it hides
-    files that others could execute in the name of this user."""
+    """What it may write to, and where it starts. Only this user may enter the folder above, which
+    hides files that others could execute in the name of this user."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables; `{here}` as in `argv`."""
     limits: Limits = field(default_factory=Limits)

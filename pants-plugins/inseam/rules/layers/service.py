@@ -13,6 +13,7 @@ from pants.backend.python.target_types import (
     PythonResolveField,
     ResolvePexEntryPointRequest,
 )
+from pants.core.target_types import LockfileSourceField, TargetGeneratorSourcesHelperSourcesField
 from pants.engine.addresses import Address
 from pants.engine.rules import collect_rules
 from pants.engine.target import SourcesField, Target, TransitiveTargetsRequest, WrappedTargetRequest
@@ -95,7 +96,20 @@ class ServiceParts:
     distributions: tuple[Address, ...]
     """Its `python_distribution`s, sorted."""
     first_party: tuple[Address, ...]
-    """The targets that have source files, sorted."""
+    """The targets with files that images contain, sorted."""
+
+
+# Sources of these are files that Pants reads, such as a lock; no image contains them.
+_NOT_IN_IMAGES = (
+    LockfileSourceField,
+    PythonRequirementsField,
+    TargetGeneratorSourcesHelperSourcesField,
+)
+
+
+def _is_first_party(target: Target) -> bool:
+    """Whether images contain files of a target of this repository."""
+    return target.has_field(SourcesField) and not any(map(target.has_field, _NOT_IN_IMAGES))
 
 
 def _entry_point(script: ConsoleScript, started: Mapping[str, Any]) -> EntryPoint:
@@ -179,13 +193,7 @@ async def service_parts(request: ServiceRequest, python_setup: PythonSetup) -> S
         resolve=pex_targets.roots[0][PythonResolveField].normalized_value(python_setup),
         shared=tuple(shared),
         distributions=tuple(sorted(one.address for one in targets if is_distribution(one))),
-        first_party=tuple(
-            sorted(
-                one.address
-                for one in targets
-                if one.has_field(SourcesField) and not one.has_field(PythonRequirementsField)
-            )
-        ),
+        first_party=tuple(sorted(one.address for one in targets if _is_first_party(one))),
     )
 
 

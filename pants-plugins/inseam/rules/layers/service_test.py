@@ -194,3 +194,18 @@ def test_images_of_other_targets_run_as_the_service_does(runner: RuleRunner) -> 
         configs.append(image._config(target, service))
     assert [(one.user, one.working_dir) for one in configs] == [("1000", "/srv"), ("5", "/x")]
     assert [(one.env["A"], one.env["B"]) for one in configs] == [("1", "2"), ("1", "3")]
+
+
+def test_first_party_targets_are_those_with_files_in_the_image(runner: RuleRunner) -> None:
+    runner.write_files(
+        {
+            "3rdparty/more/BUILD": "python_requirements(name='more', source='more.txt')\n",
+            "3rdparty/more/more.txt": "big==1.0\n",
+            "src/shop/server.py": "import greet, big\ndef main(): ...\n",
+            "src/shop/BUILD": service_build(dependencies=["3rdparty/more:more#big"]),
+        }
+    )
+    assert [str(address) for address in dependencies(runner).first_party] == [
+        "src/shop/probe.py",
+        "src/shop/server.py",
+    ]
