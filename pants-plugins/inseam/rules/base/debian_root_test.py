@@ -164,7 +164,7 @@ def test_a_failure_says_how_to_lock_again() -> None:
         raise Failure("libc6 is gone.")
 
     unpacking = Unpacking(locked())
-    unpacking._run = fail  # type: ignore[method-assign]
+    unpacking._run = fail  # type: ignore[assignment, method-assign]
     with pytest.raises(
         Failure, match=r"^docker:debian: libc6 is gone\.\n\(The list of packages is"
     ):
