@@ -112,8 +112,18 @@ class InseamSubsystem(Subsystem):
         default=True,
         help=softwrap(
             """
-            Whether `tailor` proposes a `python_service` for each module that starts a service. It
-            reads the sources and never runs them.
+            Whether `tailor` proposes a `python_service` for each program that the repository
+            declares, by `pex_binary` targets, Dockerfiles, Procfiles, console scripts or modules
+            that start a service. It reads the sources and never runs them.
+            """
+        ),
+    )
+    tailor_functions = BoolOption(
+        default=False,
+        help=softwrap(
+            """
+            Whether `tailor` also proposes services for the handlers of AWS Lambda and Google Cloud
+            Functions. The lock needs `awslambdaric` or `functions-framework`, which serve them.
             """
         ),
     )

@@ -1,19 +1,24 @@
-"""Rules of the goal `tailor`: a `python_service` for each module that starts a service."""
+"""Rules of the goal `tailor`: a `python_service` for each program that the repository declares."""
 
 from __future__ import annotations
 
 import logging
-import os
-from collections import Counter
+import re
 from dataclasses import dataclass
 from typing import Any, Iterable, Mapping
 
-from pants.backend.python.target_types import PexEntryPointField
-from pants.core.goals.tailor import PutativeTarget, PutativeTargets, PutativeTargetsRequest
-from pants.engine.fs import CreateDigest, FileContent, FileEntry
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.core.goals.tailor import (
+    PutativeTarget,
+    PutativeTargets,
+    PutativeTargetsRequest,
+    TailorSubsystem,
+)
+from pants.engine.fs import CreateDigest, FileEntry, PathGlobs
 from pants.engine.rules import collect_rules
-from pants.engine.target import AllTargets, Target
+from pants.engine.target import AllTargets
 from pants.engine.unions import UnionRule
+from pants.source.source_root import AllSourceRoots
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
@@ -24,17 +29,29 @@ from inseam.compat import (
     rule,
 )
 from inseam.formats.foreign_text import foreign_word
-from inseam.plan.starting import Start, find_imports, find_start, is_candidate
 from inseam.plan.syntax import LARGEST, Unreadable
-from inseam.subsystem import InseamSubsystem
-from inseam.targets.image import OciRepositoryField
+from inseam.plan.tailor.bases import SHIPPED, choose_base
+from inseam.plan.tailor.choosing import choose, ends_with, uncovered
+from inseam.plan.tailor.declared import Declared, File, Image, LeftOut
+from inseam.plan.tailor.modules import Modules
+from inseam.plan.tailor.places import is_candidate, is_place
+from inseam.plan.tailor.proposal import Owner, Proposal, Surroundings, propose
+from inseam.plan.tailor.reading import Reader
+from inseam.plan.tailor.starting import find_imports
+from inseam.rules.goals.tailor_targets import Targets, project_scripts, value
+from inseam.subsystem import DEFAULT_BASE, InseamSubsystem
+from inseam.targets.base import DebianBaseTarget
 from inseam.targets.service import PythonServiceTarget
 
 logger = logging.getLogger(__name__)
 
-# What a server listens on if nothing else is said.
-_DEFAULT_PORT = 8000
-_NAME = "app"
+# What else than modules says something of programs, in the whole repository.
+_FILES = (
+    *("**/*Dockerfile*", "**/*.dockerfile", "**/*Containerfile*"),
+    *("**/Procfile*", "**/*.sh", "**/pyproject.toml"),
+)
+_MOST_LINES = 10
+_LOCKED_PYTHON = re.compile(rb'"python(3\.[0-9]+)-minimal"')
 
 
 @dataclass(frozen=True)
@@ -42,167 +59,251 @@ class PutativeServicesRequest(PutativeTargetsRequest):
     pass
 
 
-def _modules(targets: Iterable[Target]) -> frozenset[str]:
-    """The modules of the services that there are, as ends of paths: "shop/server.py"."""
-    found = set()
-    for target in targets:
-        if not target.address.is_generated_target or not target.has_field(PexEntryPointField):
-            continue
-        entry_point = target[PexEntryPointField].value
-        if entry_point is None:
-            continue
-        module = entry_point.module
-        if module.endswith(".py"):
-            found.add(f"{target.address.spec_path}/{module}".lstrip("/"))
-        else:
-            found.add(f"{module.replace('.', '/')}.py")
-    return frozenset(found)
+@dataclass(frozen=True)
+class _Written:
+    """A dictionary in a BUILD file."""
 
+    text: str
 
-def _ends_with(path: str, ends: Iterable[str]) -> bool:
-    return any(path == end or path.endswith(f"/{end}") for end in ends)
-
-
-def _imported(starts: Mapping[str, Start], path: str) -> bool:
-    """Whether another module that starts a service imports that at `path`, or its application."""
-    module = path[: -len(".py")].replace("/", ".").removesuffix(".__init__")
-    dotted = {module.split(".", number)[-1] for number in range(module.count(".") + 1)}
-    application = f".{starts[path].function}"
-    for other, start in starts.items():
-        beside = os.path.dirname(other) == os.path.dirname(path)
-        for name in start.imports if other != path else ():
-            imported = name if name in dotted else name.removesuffix(application)
-            # A name without a dot may belong to any module but the one beside it.
-            if imported in dotted and (beside or "." in imported):
-                return True
-    return False
-
-
-def _proposed(starts: Mapping[str, Start]) -> dict[str, Start]:
-    """The modules that are services of their own."""
-    wsgi = {os.path.dirname(path) for path, one in starts.items() if one.server == "gunicorn"}
-    return {
-        path: one
-        for path, one in starts.items()
-        # Django makes both, and one of them is enough.
-        if not (one.is_django and one.server == "uvicorn" and os.path.dirname(path) in wsgi)
-        and not _imported(starts, path)
-    }
-
-
-def _repositories(folders: Mapping[str, str], others: Iterable[str]) -> dict[str, str]:
-    """Names of images, by module, for services that would have the name of another one.
-
-    folders: by module, the folder of a service, with its name behind it if the folder has several.
-    others: the folders of services that there are.
-    """
-    taken = [*others, *folders.values()]
-    found = {}
-    for path, folder in folders.items():
-        parts = folder.split("/")
-        least = 1 if folder == os.path.dirname(path) else min(2, len(parts))
-        for length in range(least, len(parts) + 1):
-            end = "/".join(parts[-length:])
-            if sum(_ends_with(other, [end]) for other in taken) == 1:
-                break
-        if length > 1:
-            found[path] = "-".join(parts[-length:]).lower()
-    return found
-
-
-def _fields(path: str, start: Start, repository: str | None) -> dict[str, Any]:
-    name = os.path.basename(path)
-    fields: dict[str, Any] = {
-        "entry_point": f"{name}:{start.function}" if start.function else name,
-        "server": start.server,
-        "healthcheck_path": start.healthcheck_path,
-        "repository": repository,
-    }
-    if (
-        start.port
-        and 0 < start.port < 65536
-        and (start.server is None or start.port != _DEFAULT_PORT)
-    ):
-        fields["ports"] = (start.port,)
-    return {name: value for name, value in fields.items() if value is not None}
+    def __repr__(self) -> str:
+        return self.text
 
 
 def _leave_out(path: str, why: str) -> None:
     logger.warning(f"`tailor` leaves out {foreign_word(path)}: {why}.")
 
 
-def _read(
-    files: Iterable[FileContent], known: frozenset[str]
-) -> tuple[dict[str, Start], dict[str, Start]]:
-    """The modules that start a service, and those of services that there are, by path."""
-    found: dict[str, Start] = {}
-    served: dict[str, Start] = {}
-    for file in files:
-        try:
-            start = find_start(file.content, file.path) if is_candidate(file.path) else None
-            if start is not None:
-                found[file.path] = start
-            if _ends_with(file.path, known):
-                served[file.path] = Start("", imports=find_imports(file.content))
-        except Unreadable as error:
-            _leave_out(file.path, str(error))
-    return found, served
+async def _read(*globs: str) -> dict[str, bytes]:
+    """The files of the repository that are small enough to be read, by path."""
+    digest = await path_globs_to_digest(PathGlobs(globs))
+    small = []
+    for entry in await get_digest_entries(digest):
+        if not isinstance(entry, FileEntry):
+            continue
+        # Large ones are not read: the contents of all files are in memory at once.
+        if entry.file_digest.serialized_bytes_length <= LARGEST:
+            small.append(entry)
+        elif entry.path.endswith(".py") and is_candidate(entry.path):
+            _leave_out(entry.path, f"it has more than {LARGEST} bytes")
+    contents = await get_digest_contents(await create_digest(CreateDigest(small)))
+    return {file.path: file.content for file in contents}
+
+
+def _imports(files: Mapping[str, bytes], known: frozenset[str]) -> dict[str, frozenset[str]]:
+    """What the modules of services import that there are."""
+    found = {}
+    for path, text in files.items():
+        if ends_with(path, known):
+            try:
+                found[path] = find_imports(text)
+            except (Unreadable, RecursionError):
+                continue
+    return found
+
+
+def _images(targets: Targets, files: Mapping[str, str]) -> list[Image]:
+    """The Dockerfiles of the repository: those of targets, and others."""
+    images = []
+    owned = set()
+    for path, image in targets.dockerfiles():
+        if path in files and path not in owned:
+            owned.add(path)
+            images.append(image._replace(where=path, text=files[path]))
+        elif image.text:
+            images.append(image)
+    for path, text in files.items():
+        name = path.rpartition("/")[2].lower()
+        if path not in owned and ("dockerfile" in name or "containerfile" in name):
+            images.append(Image(path, path.rpartition("/")[0], text))
+    return images
+
+
+def _declared(
+    reader: Reader, images: Iterable[Image], files: Mapping[str, str]
+) -> list[Declared | LeftOut]:
+    """All that the repository says of its programs."""
+    found: list[Declared | LeftOut | None] = [reader.image(image) for image in images]
+    for path, text in files.items():
+        if path.rpartition("/")[2].startswith("Procfile") and is_place(path):
+            found += reader.procfile(File(path, text))
+    for binary in reader.binaries:
+        found += reader.binary(binary)
+    for script in reader.scripts.values():
+        found += reader.script(script)
+    found += [reader.module(path) for path in reader.modules.texts]
+    return [one for one in found if one is not None]
+
+
+class _Bases:
+    """Which base the code of a service needs."""
+
+    def __init__(self, default: str | None, versions: Mapping[str, str], targets: Targets) -> None:
+        self._default = default
+        self._versions = versions
+        self._targets = targets
+
+    def owner(self, one: Declared) -> Owner:
+        owners = self._targets.owners(one.path)
+        resolves = {self._targets.resolve(target): target for target in reversed(owners)}
+        # A module of several resolves is of the default one, if that is among them.
+        target = resolves.get(None) or (resolves[min(resolves, key=str)] if resolves else None)
+        base = choose_base(self._targets.constraints(target), self._default, self._versions)
+        if target is None:
+            return Owner(base=base)
+        return Owner(target.address.spec, self._targets.resolve(target), base)
+
+
+async def _versions(targets: Targets) -> dict[str, str]:
+    """The versions of CPython of the bases in the repository, by address."""
+    found: dict[str, str] = {}
+    locks: dict[str, str] = {}
+    for target in targets.all:
+        address = f"{target.address.spec_path or '//'}:{target.address.target_name}"
+        version, lock = value(target, "python_version"), value(target, "lock")
+        if target.alias not in ("_debian_rootfs", "_registry_image"):
+            continue
+        if value(target, "_builder"):
+            continue
+        if version:
+            found[address] = ".".join(str(version).split(".")[:2])
+        elif isinstance(lock, str) and lock.startswith("inseam:"):
+            shipped = {f"inseam:{name}.json": number for number, name in SHIPPED.items()}
+            found[address] = shipped.get(lock, "")
+        elif isinstance(lock, str):
+            locks[lock] = address
+    if locks:
+        for path, text in (await _read(*locks)).items():
+            python = _LOCKED_PYTHON.search(text)
+            if python and path in locks:
+                found[locks[path]] = python[1].decode()
+    return found
+
+
+def _target(proposal: Proposal) -> PutativeTarget:
+    if proposal.base:
+        packages = f"inseam:{proposal.base}"
+        return PutativeTarget.for_target_type(
+            DebianBaseTarget,
+            path=proposal.folder,
+            name=proposal.name,
+            triggering_sources=(),
+            kwargs={
+                "name": proposal.name,
+                "packages": f"{packages}.ini",
+                "lock": f"{packages}.json",
+            },
+        )
+    fields: dict[str, Any] = {
+        name: _Written(_dictionary(one, 1)) if isinstance(one, dict) else one
+        for name, one in proposal.fields.items()
+    }
+    # Pants calls what is at the root "root" if it has no name of its own.
+    named = {} if proposal.folder else {"name": proposal.name}
+    return PutativeTarget.for_target_type(
+        PythonServiceTarget,
+        path=proposal.folder,
+        name=proposal.name,
+        triggering_sources=(),
+        kwargs={**named, **fields},
+    )
+
+
+def _dictionary(given: Mapping[str, Any], depth: int) -> str:
+    """A dictionary as a formatter writes it."""
+    indent = "    "
+    lines = []
+    for name, one in given.items():
+        if isinstance(one, dict):
+            written = _dictionary(one, depth + 1)
+        elif isinstance(one, tuple):
+            written = "[" + ", ".join(f'"{word}"' for word in one) + "]"
+        else:
+            written = f'"{one}"' if isinstance(one, str) else repr(one)
+        lines.append(f'{indent * (depth + 1)}"{name}": {written},\n')
+    return "{\n" + "".join(lines) + indent * depth + "}"
+
+
+def _tell_of_nothing(number: int) -> None:
+    """Says why nothing is proposed where nothing is declared."""
+    if number:
+        logger.warning(
+            f"`tailor` read {number} modules and found no service in them: no pex_binary, no"
+            " Dockerfile or Procfile that starts Python, and no module that serves. Declare one"
+            ' next to its module, such as `python_service(name="app", entry_point="main.py:main")`.'
+        )
+
+
+def _tell(left_out: Iterable[LeftOut]) -> None:
+    """Says what is declared, but not proposed."""
+    lines = []
+    for one in dict.fromkeys(left_out):
+        write = f"; write {one.write}" if one.write else ""
+        lines.append(f"  - {foreign_word(one.where)}: {one.why}{write}")
+    if lines:
+        more = len(lines) - _MOST_LINES
+        end = [f"  - and {more} more"] if more > 0 else []
+        logger.warning(
+            "`tailor` saw these programs, and proposes nothing for them:\n"
+            + "\n".join([*lines[:_MOST_LINES], *end])
+        )
+
+
+def _default_version(inseam: InseamSubsystem, versions: Mapping[str, str]) -> str | None:
+    """The version of CPython in the base of services that name none; None if it is not known."""
+    if inseam.base == DEFAULT_BASE and not inseam.default_base_lock:
+        return "3.11"
+    address = inseam.base
+    return versions.get(address) or versions.get(address.removeprefix("//")) or None
 
 
 @rule(desc="Find services without a target", level=LogLevel.DEBUG)
 async def find_services(
-    request: PutativeServicesRequest, inseam: InseamSubsystem, targets: AllTargets
+    request: PutativeServicesRequest,
+    inseam: InseamSubsystem,
+    tailor: TailorSubsystem,
+    python_setup: PythonSetup,
+    all_targets: AllTargets,
+    roots: AllSourceRoots,
 ) -> PutativeTargets:
     if not inseam.tailor:
         return PutativeTargets()
-    digest = await path_globs_to_digest(request.path_globs("*.py"))
-    entries = [entry for entry in await get_digest_entries(digest) if isinstance(entry, FileEntry)]
-    # Large ones are not read: the contents of all files are in memory at once.
-    small = []
-    for entry in entries:
-        if entry.file_digest.serialized_bytes_length <= LARGEST:
-            small.append(entry)
-        elif is_candidate(entry.path):
-            _leave_out(entry.path, f"it has more than {LARGEST} bytes")
-    read = await get_digest_contents(await create_digest(CreateDigest(small)))
-    known = _modules(targets)
-    found, served = _read(read, known)
-    new = {path: start for path, start in _proposed({**found, **served}).items() if path in found}
-    new = {path: start for path, start in new.items() if not _ends_with(path, known)}
-    a_folder = Counter(os.path.dirname(path) for path in new)
-    names = {path: _name(path, a_folder[os.path.dirname(path)]) for path in new}
-    repositories = _repositories(
-        {
-            path: f"{folder}/{names[path]}".lstrip("/") if a_folder[folder] > 1 else folder
-            for path in new
-            for folder in [os.path.dirname(path)]
-        },
-        {target.address.spec_path for target in targets if target.has_field(OciRepositoryField)},
+    targets = Targets(all_targets, python_setup)
+    modules = await _read("**/*.py")
+    others = await _read(*_FILES)
+    texts = {path: text.decode(errors="replace") for path, text in others.items()}
+    scripts = targets.scripts() + [
+        script
+        for path, text in others.items()
+        if path.endswith("pyproject.toml")
+        for script in project_scripts(path, text)
+    ]
+    shell = {path: text for path, text in texts.items() if path.endswith(".sh")}
+    binaries = targets.binaries(functions=inseam.tailor_functions)
+    reader = Reader(Modules(modules), binaries, scripts, shell)
+    found = _declared(reader, _images(targets, texts), texts)
+    versions = await _versions(targets)
+    known = targets.known(_imports(modules, targets.modules()))
+    around = Surroundings(
+        [root.path for root in roots],
+        _Bases(_default_version(inseam, versions), versions, targets).owner,
+        targets.service_folders,
+        frozenset(
+            f"{one.address.spec_path or '//'}:{one.address.target_name}" for one in all_targets
+        ),
+        targets.repositories(),
     )
-    return PutativeTargets(
-        PutativeTarget.for_target_type(
-            PythonServiceTarget,
-            path=folder,
-            name=names[path],
-            triggering_sources=(),
-            # Pants calls what is at the root "root" if it has no name of its own.
-            kwargs={
-                **({} if folder else {"name": names[path]}),
-                **_fields(path, start, repositories.get(path)),
-            },
-        )
-        for path, start in sorted(new.items())
-        for folder in [os.path.dirname(path)]
-    )
-
-
-def _name(path: str, in_folder: int) -> str:
-    """`app`, or that of the module where a folder has several services."""
-    folder, name = os.path.split(path)
-    if in_folder > 1:
-        return os.path.splitext(name)[0].strip("_")
-    # The name of a folder is what the sources in it are called.
-    return _NAME if os.path.basename(folder) != _NAME else "service"
+    chosen = choose((one for one in found if isinstance(one, Declared)), known, around.dotted)
+    proposals, unwritten = propose(chosen, around)
+    folders = set(request.dirs)
+    shown = [one for one in proposals if one.folder in folders or one.base]
+    for path, why in sorted(reader.unreadable.items()):
+        _leave_out(path, why)
+    if not tailor.check:
+        left_out = [one for one in found if isinstance(one, LeftOut)]
+        _tell([*uncovered(left_out, chosen, targets.service_folders), *unwritten])
+        if not proposals and not targets.service_folders and not found:
+            _tell_of_nothing(len(modules))
+    return PutativeTargets(_target(one) for one in sorted(shown, key=lambda one: one.folder))
 
 
 def rules() -> list[Any]:

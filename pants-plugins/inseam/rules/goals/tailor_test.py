@@ -23,11 +23,15 @@ MAIN = 'def main(): ...\nif __name__ == "__main__":\n    main()\n'
 DJANGO = "from django.core.{0} import get_{0}_application\napplication = get_{0}_application()\n"
 
 
-@pytest.fixture(scope="module")
-def module_runner() -> RuleRunner:
+def _runner() -> RuleRunner:
     return rule_runner(
         QueryRule(PutativeTargets, [PutativeServicesRequest]), layers=False, more=tailor.rules()
     )
+
+
+@pytest.fixture(scope="module")
+def module_runner() -> RuleRunner:
+    return _runner()
 
 
 @pytest.fixture
@@ -54,15 +58,81 @@ def test_a_service_is_proposed_with_what_can_be_seen(runner: RuleRunner) -> None
     )
 
 
-def test_each_of_several_services_of_a_folder_has_the_name_of_its_module(
-    runner: RuleRunner,
-) -> None:
+def test_several_programs_of_a_folder_are_programs_of_one_service(runner: RuleRunner) -> None:
     runner.write_files({"src/two/web.py": FASTAPI, "src/two/worker.py": MAIN})
-    found = proposed(runner, "src/two")
-    assert [(one.name, one.kwargs["repository"]) for one in found] == [
-        ("web", "two-web"),
-        ("worker", "two-worker"),
-    ]
+    (service,) = proposed(runner, "src/two")
+    assert service.generate_build_file_stanza("    ") == (
+        "python_service(\n"
+        '    name="app",\n'
+        "    programs={\n"
+        '        "web": {\n'
+        '            "entry_point": "web.py:app",\n'
+        '            "server": "uvicorn",\n'
+        '            "healthcheck_path": "/health",\n'
+        "        },\n"
+        '        "worker": "worker.py:main",\n'
+        "    },\n"
+        ")\n"
+    )
+
+
+def test_targets_say_what_is_a_program_and_in_which_resolve(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # What they declare decides what else is proposed in their repository.
+    runner = _runner()
+    runner.write_files(
+        {
+            "src/job/job.py": "print(1)\n",
+            "src/job/BUILD": 'python_source(name="job", source="job.py", resolve="other")\n'
+            'pex_binary(name="bin", entry_point="job.py", resolve="other",'
+            ' dependencies=[":job"])\n'
+            'pex_binary(name="gone", entry_point="gone.main")\n',
+            "src/image/web.py": FASTAPI,
+            "src/image/BUILD": 'pex_binary(name="bin", entry_point="web.py")\n'
+            'docker_image(name="docker", repository="image", instructions=["FROM x",'
+            ' "COPY src.image/bin.pex /", "EXPOSE 81", \'CMD ["/bin.pex"]\'])\n',
+            "src/lost/BUILD": 'pex_binary(name="gone", entry_point="gone.main")\n',
+        }
+    )
+    found = {one.path: dict(one.kwargs) for one in proposed(runner, "src/job", "src/image")}
+    assert found == {
+        "src/image": {
+            "entry_point": "web.py:app",
+            "server": "uvicorn",
+            "healthcheck_path": "/health",
+            "repository": "src-image",
+            "ports": (81,),
+        },
+        "src/job": {"entry_point": "job.py", "dependencies": (":job",), "resolve": "other"},
+    }
+    (said,) = (one.message for one in caplog.records if "saw these programs" in one.message)
+    assert "  - 'src/lost:gone': its module 'gone.main' is not in the repository" in said
+    assert "src/job" not in said
+    caplog.clear()
+    set_options(runner, "--tailor-check")
+    assert {one.path for one in proposed(runner, "src/job", "src/image")} == set(found)
+    assert not caplog.records
+
+
+def test_code_for_another_python_gets_a_base_with_it(runner: RuleRunner) -> None:
+    runner.write_files(
+        {
+            "src/new/main.py": FASTAPI,
+            "src/new/BUILD": 'python_source(name="main", source="main.py",'
+            ' interpreter_constraints=["CPython==3.13.*"])\n',
+        }
+    )
+    set_options(runner, base="//:inseam-base")
+    base, service = proposed(runner, "src/new")
+    assert service.kwargs["base"] == "//:trixie"
+    assert base.generate_build_file_stanza("    ") == (
+        "debian_base(\n"
+        '    name="trixie",\n'
+        '    packages="inseam:trixie.ini",\n'
+        '    lock="inseam:trixie.json",\n'
+        ")\n"
+    )
 
 
 def test_services_in_folders_of_one_name_have_images_of_different_names(
@@ -126,8 +196,7 @@ def test_an_application_of_another_service_is_no_service_of_its_own(runner: Rule
     )
     found = proposed(runner, "src/four", "src/five", "src/eight")
     assert [(one.path, one.name) for one in found] == [
-        ("src/eight", "api"),
-        ("src/eight", "worker"),
+        ("src/eight", "app"),
         ("src/four", "app"),
     ]
 

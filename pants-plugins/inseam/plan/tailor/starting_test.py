@@ -8,8 +8,9 @@ from textwrap import dedent
 import pytest
 
 from inseam.formats.growth_testing import check_growth
-from inseam.plan.starting import Start, find_imports, find_start, is_candidate
 from inseam.plan.syntax import Unreadable
+from inseam.plan.tailor.places import is_candidate
+from inseam.plan.tailor.starting import Start, find_imports, find_start
 
 GUARD = '\nif __name__ == "__main__":\n    '
 MAIN = "def main() -> int:\n    return 0\n"

@@ -7,7 +7,13 @@ from textwrap import dedent
 
 import pytest
 
-from inseam.plan.running import is_command, is_tool, needs_arguments, runs_on
+from inseam.plan.tailor.running import (
+    imported_packages,
+    is_command,
+    is_tool,
+    needs_arguments,
+    runs_on,
+)
 
 IMPORTS = {
     "argparse": "argparse",
@@ -49,7 +55,7 @@ def names(module: ast.Module) -> dict[str, str]:
 )
 def test_what_only_a_service_does(text: str) -> None:
     module = parse(text)
-    assert runs_on(module, names(module))
+    assert runs_on(module, names(module), imported_packages(names(module)))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +75,7 @@ def test_what_only_a_service_does(text: str) -> None:
 )
 def test_what_tools_do_too(text: str) -> None:
     module = parse(text)
-    assert not runs_on(module, names(module))
+    assert not runs_on(module, names(module), imported_packages(names(module)))
 
 
 @pytest.mark.parametrize(

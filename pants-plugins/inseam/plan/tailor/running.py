@@ -9,19 +9,11 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import Iterator, Mapping
+from typing import AbstractSet, Iterator, Mapping
+
+from inseam.plan.tailor.frameworks import served_by
 
 _MOST_PARTS = 50  # of a dotted name
-# Functions that return when their server ends, by name, and those whose name says too little.
-_SERVERS = {
-    *("run_app", "run_forever", "run_server", "serve", "serve_forever", "start_consuming"),
-    *("start_server", "wait_for_termination"),
-}
-_SERVERS_OF_MODULES = {
-    *("bjoern.run", "cherrypy.quickstart", "eventlet.wsgi.server", "hypercorn.run"),
-    *("twisted.internet.reactor.run", "uvicorn.run", "werkzeug.run_simple"),
-    "werkzeug.serving.run_simple",
-}
 # Functions that wait for work, or for the time to look for it.
 _WAITS = {
     *("accept", "blpop", "brpop", "get_message", "poll", "receive", "receive_message", "recv"),
@@ -44,13 +36,23 @@ _WORK = {
 }
 
 
-def runs_on(module: ast.Module, names: Mapping[str, str]) -> bool:
-    """Whether a module has a sign of a service: it calls a server, or has a loop without an end.
+def imported_packages(names: Mapping[str, str]) -> frozenset[str]:
+    """The packages and modules that the names of imports come from: `a`, `a.b` and `a.b.c`."""
+    found: set[str] = set()
+    for name in names.values():
+        parts = name.split(".")[:_MOST_PARTS]
+        found.update(".".join(parts[:number]) for number in range(1, len(parts) + 1))
+    return frozenset(found)
 
-    names: what the names of its imports stand for.
+
+def runs_on(module: ast.AST, names: Mapping[str, str], packages: AbstractSet[str]) -> bool:
+    """Whether a module, or a part of it, has a sign of a service: it calls a server, or has a loop
+    without an end.
+
+    names: what the names of its imports stand for. packages: those that they come from.
     """
     return any(
-        (isinstance(node, ast.Call) and _is_server(dotted(node.func, names)))
+        (isinstance(node, ast.Call) and served_by(dotted(node.func, names), packages))
         or (isinstance(node, ast.While) and _is_endless(node))
         for node in ast.walk(module)
     )
@@ -86,13 +88,18 @@ def needs_arguments(module: ast.Module, names: Mapping[str, str], main: ast.AST)
             return True
         if called == "add_argument" and _is_required(node, {"?", "*"}, "-"):
             return True
+    return needs_option(main, names)
+
+
+def needs_option(function: ast.AST, names: Mapping[str, str]) -> bool:
+    """Whether a command of click needs an option or an argument."""
     return any(
         isinstance(node, ast.Call)
         and (
             (_click(node, names) == "argument" and _is_required(node, {-1}, None))
             or (_click(node, names) == "option" and _is_required(node, set(), ""))
         )
-        for node in getattr(main, "decorator_list", ())
+        for node in getattr(function, "decorator_list", ())
     )
 
 
@@ -128,10 +135,6 @@ def dotted(node: ast.AST, names: Mapping[str, str]) -> str:
 
 def _last(name: str) -> str:
     return name.rpartition(".")[2]
-
-
-def _is_server(name: str) -> bool:
-    return name in _SERVERS_OF_MODULES or _last(name) in _SERVERS
 
 
 def _command_lines(names: Mapping[str, str]) -> set[str]:

@@ -1,0 +1,66 @@
+"""Names programs, services and the repositories of their images."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Collection, Iterable
+
+# Folders that say nothing of what is in them.
+_SAY_NOTHING = {
+    *("api", "app", "apps", "backend", "bin", "cli", "cmd", "code", "container", "core", "deploy"),
+    *("docker", "http", "image", "images", "lib", "libs", "main", "package", "project", "py"),
+    *("python", "python3", "run", "runtime", "server", "service", "services", "source", "src"),
+    *("web", "worker", "workers"),
+}
+# What other targets and files of a service are called.
+_TAKEN = {
+    *("app", "code", "deps", "dev", "healthcheck", "image", "layers", "oci", "pex", "python"),
+    *("python3", "report", "sbom", "shell"),
+}
+
+
+def program_names(names: Iterable[tuple[str, bool]]) -> list[str]:
+    """Names of programs for those that people gave them, each with whether it has a server."""
+    found: list[str] = []
+    for given, is_server in names:
+        name = re.sub(r"[^a-z0-9_-]+", "-", given.lower()).strip("-_")
+        if not name or name in _TAKEN:
+            name = "web" if is_server else f"{name or 'program'}-program"
+        number = 1
+        while (name if number == 1 else f"{name}{number}") in found:
+            number += 1
+        found.append(name if number == 1 else f"{name}{number}")
+    return found
+
+
+def repositories(
+    folders: Collection[str], others: Collection[str], taken: Collection[str]
+) -> dict[str, str]:
+    """The repositories of services whose folders' names are taken, or say nothing, by folder.
+
+    folders: of the services. others: of those that there are. taken: repositories of other images.
+    """
+    ends: Counter[tuple[str, ...]] = Counter()
+    for folder in [*folders, *others]:
+        parts = folder.split("/")
+        ends.update(tuple(parts[-length:]) for length in range(1, min(len(parts), 20) + 1))
+    found = {}
+    for folder in folders:
+        parts = folder.split("/") if folder else []
+        unique = [
+            parts[-length:]
+            for length in range(1, min(len(parts), 20) + 1)
+            if ends[tuple(parts[-length:])] == 1 and _joined(parts[-length:]) not in taken
+        ]
+        said = [one for one in unique if not _SAY_NOTHING.issuperset(map(str.lower, one))]
+        best = next(iter(said or unique), [])
+        if parts and not best:
+            found[folder] = f"{_joined(parts)}-service"
+        elif len(best) > 1:
+            found[folder] = _joined(best)
+    return found
+
+
+def _joined(parts: list[str]) -> str:
+    return re.sub(r"[^a-z0-9._-]+|(?<=[._-])[._-]+", "-", "-".join(parts).lower()).strip("._-")
