@@ -44,10 +44,10 @@ class CheckedWheel(WheelFile):
         """As in the parent; raises Failure where RECORD and content disagree."""
         own = f"{self.dist_info_dir}/RECORD"
         unsigned = {own, f"{own}.jws", f"{own}.p7s"}
-        record = self.read_dist_info("RECORD")
-        if "\0" in record:  # CPython 3.11 and later read on.
+        listed = self.read_dist_info("RECORD")
+        if "\0" in listed:  # CPython 3.11 and later read on.
             raise Failure(f"{self.label} has a NUL in its RECORD")
-        rows = StringIO(record, newline="")
+        rows = StringIO(listed, newline="")
         declared = {path: (path, hash_, size) for path, hash_, size in parse_record_file(rows)}
         seen: set[str] = set()
         for info in files_in(self._zipfile):
