@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Sequence
 
+import pytest
 from pants.backend.python.macros.python_artifact import PythonArtifact
 from pants.core.goals.package import BuiltPackage
 from pants.engine.addresses import Address
@@ -189,15 +190,21 @@ def write_service(runner: RuleRunner, fields: str, **files: str) -> None:
     runner.write_files({"src/shop/BUILD": build, **files})
 
 
-def service_runner() -> RuleRunner:
+@pytest.fixture(scope="module")
+def module_runner() -> RuleRunner:
     """A RuleRunner for the tests of one module."""
     return rule_runner(
         *queries(), objects={"python_artifact": PythonArtifact, "parametrize": Parametrize}
     )
 
 
-def prepared(runner: RuleRunner) -> RuleRunner:
+@pytest.fixture
+def runner(module_runner: RuleRunner) -> RuleRunner:
     """The runner, with the repository as it was at the beginning."""
-    set_options(runner)
-    write_repository(runner)
-    return runner
+    set_options(module_runner)
+    write_repository(module_runner)
+    return module_runner
+
+
+fixtures = (module_runner, runner)
+"""Of a test module, by the names `module_runner` and `runner`."""

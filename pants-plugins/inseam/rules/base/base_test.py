@@ -14,10 +14,9 @@ from inseam.rules.base.base_testing import (
     SERVICE,
     SHA256,
     archives,
-    base_runner,
     debian,
     find,
-    prepared,
+    fixtures,
 )
 from inseam.rules.rule_testing import (
     BASE,
@@ -28,15 +27,7 @@ from inseam.rules.rule_testing import (
     failure,
 )
 
-
-@pytest.fixture(scope="module")
-def module_runner() -> RuleRunner:
-    return base_runner()
-
-
-@pytest.fixture
-def runner(module_runner: RuleRunner) -> RuleRunner:
-    return prepared(module_runner)
+module_runner, runner = fixtures
 
 
 @pytest.mark.parametrize("spec", ["//:base", ":base"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from pants.core.goals.generate_lockfiles import KnownUserResolveNames, UserGenerateLockfiles
 from pants.engine.addresses import Address
 from pants.testutil.rule_runner import QueryRule, RuleRunner
@@ -54,7 +55,8 @@ def archives(runner: RuleRunner, **fields: Any) -> str:
     return "//docker:debian"
 
 
-def base_runner() -> RuleRunner:
+@pytest.fixture(scope="module")
+def module_runner() -> RuleRunner:
     """A RuleRunner for the tests of one module."""
     return rule_runner(
         QueryRule(Base, [BaseRequest]),
@@ -66,7 +68,8 @@ def base_runner() -> RuleRunner:
     )
 
 
-def prepared(module_runner: RuleRunner) -> RuleRunner:
+@pytest.fixture
+def runner(module_runner: RuleRunner) -> RuleRunner:
     """The runner, with the repository as it was at the beginning."""
     set_options(module_runner)
     module_runner.write_files(
@@ -79,3 +82,7 @@ def prepared(module_runner: RuleRunner) -> RuleRunner:
         }
     )
     return module_runner
+
+
+fixtures = (module_runner, runner)
+"""Of a test module, by the names `module_runner` and `runner`."""

@@ -5,7 +5,7 @@ from pants.core.goals.generate_lockfiles import KnownUserResolveNames, UserGener
 from pants.testutil.rule_runner import RuleRunner
 
 from inseam.formats.debian.lock import lock_name
-from inseam.rules.base.base_testing import base_runner, debian, prepared
+from inseam.rules.base.base_testing import debian, fixtures
 from inseam.rules.base.debian_lock import (
     GenerateDebianLock,
     KnownDebianLocksRequest,
@@ -14,15 +14,7 @@ from inseam.rules.base.debian_lock import (
 )
 from inseam.rules.rule_testing import debian_lock_text, failure
 
-
-@pytest.fixture(scope="module")
-def module_runner() -> RuleRunner:
-    return base_runner()
-
-
-@pytest.fixture
-def runner(module_runner: RuleRunner) -> RuleRunner:
-    return prepared(module_runner)
+module_runner, runner = fixtures
 
 
 def test_the_lock_of_a_base_is_a_resolve(runner: RuleRunner) -> None:

@@ -17,22 +17,14 @@ from inseam.formats.failure import Failure
 from inseam.formats.glibc import GlibcVersion
 from inseam.formats.python.archive import ArchiveLocation
 from inseam.rules.base.base import DebianRootRequest, LockedBase, locked_base
-from inseam.rules.base.base_testing import archives, base_runner, debian, prepared
+from inseam.rules.base.base_testing import archives, debian, fixtures
 from inseam.rules.base.debian_root import UnpackedRoot, unpacked_root
 from inseam.rules.base.debs import Deb, DebRequest, deb
 from inseam.rules.layers.rootfs import RootfsLayer
 from inseam.rules.programs.host import HostProgramRequest, ProgramResult, executed_on_host
 from inseam.rules.rule_testing import failure, run_mocked
 
-
-@pytest.fixture(scope="module")
-def module_runner() -> RuleRunner:
-    return base_runner()
-
-
-@pytest.fixture
-def runner(module_runner: RuleRunner) -> RuleRunner:
-    return prepared(module_runner)
+module_runner, runner = fixtures
 
 
 def test_a_base_without_its_lock_is_refused_with_the_command_that_makes_it(

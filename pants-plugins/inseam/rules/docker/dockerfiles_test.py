@@ -7,17 +7,9 @@ from pants.testutil.rule_runner import RuleRunner
 
 from inseam.rules.docker.dockerfiles import DockerfileFieldSet, InferDockerfileDependencies
 from inseam.rules.rule_testing import failure
-from inseam.rules.service_testing import prepared, service_runner
+from inseam.rules.service_testing import fixtures
 
-
-@pytest.fixture(scope="module")
-def module_runner() -> RuleRunner:
-    return service_runner()
-
-
-@pytest.fixture
-def runner(module_runner: RuleRunner) -> RuleRunner:
-    return prepared(module_runner)
+module_runner, runner = fixtures
 
 
 @pytest.mark.parametrize(

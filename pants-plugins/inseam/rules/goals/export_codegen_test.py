@@ -4,7 +4,6 @@ import hashlib
 import json
 from pathlib import Path
 
-import pytest
 from pants.core.goals.package import BuiltPackage
 from pants.engine.addresses import Address
 from pants.engine.target import GeneratedSources
@@ -21,22 +20,13 @@ from inseam.rules.service_testing import (
     SITE,
     empty,
     exported,
-    prepared,
-    service_runner,
+    fixtures,
     tar,
     write_service,
 )
 from inseam.targets.layer import AppSourcesField, LayersSourcesField
 
-
-@pytest.fixture(scope="module")
-def module_runner() -> RuleRunner:
-    return service_runner()
-
-
-@pytest.fixture
-def runner(module_runner: RuleRunner) -> RuleRunner:
-    return prepared(module_runner)
+module_runner, runner = fixtures
 
 
 def test_a_service_is_a_layer_of_its_wheels_and_one_of_its_code(runner: RuleRunner) -> None:
@@ -70,7 +60,7 @@ def test_a_build_context_gets_the_code_alone(runner: RuleRunner) -> None:
     snapshot = runner.request(GeneratedSources, [request]).snapshot
     files = files_of(runner, snapshot.digest)
     assert set(files) == {f"src/shop/app.layers/{name}.tar" for name in ("app", "libs")}
-    # There is no library, but the Dockerfile adds the layer.
+    # The Dockerfile adds the layer of libraries even if the service has none.
     assert tar_files(files["src/shop/app.layers/libs.tar"]) == {}
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from pants.engine.addresses import Address
 from pants.testutil.rule_runner import RuleRunner
 
@@ -25,22 +24,13 @@ from inseam.rules.service_testing import (
     app,
     debian_base,
     dependencies,
-    prepared,
+    fixtures,
     refused,
     service_build,
-    service_runner,
     write_lock,
 )
 
-
-@pytest.fixture(scope="module")
-def module_runner() -> RuleRunner:
-    return service_runner()
-
-
-@pytest.fixture
-def runner(module_runner: RuleRunner) -> RuleRunner:
-    return prepared(module_runner)
+module_runner, runner = fixtures
 
 
 def test_a_module_that_the_base_lacks_is_an_error_in_code_and_a_warning_in_wheels(

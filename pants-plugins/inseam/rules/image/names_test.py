@@ -19,19 +19,11 @@ from inseam.rules.image.names import (
     label,
 )
 from inseam.rules.rule_testing import failure, run_mocked, set_options
-from inseam.rules.service_testing import SERVICE, empty, prepared, service_runner
+from inseam.rules.service_testing import SERVICE, empty, fixtures
 from inseam.targets.image import OciImageTarget
 from inseam.targets.service import PublishedInsteadField, ServiceImageTarget
 
-
-@pytest.fixture(scope="module")
-def module_runner() -> RuleRunner:
-    return service_runner()
-
-
-@pytest.fixture
-def runner(module_runner: RuleRunner) -> RuleRunner:
-    return prepared(module_runner)
+module_runner, runner = fixtures
 
 
 @pytest.mark.parametrize("package", ["['oci', 'image']", "['image']"])

@@ -4,7 +4,6 @@ import io
 import tarfile
 from pathlib import Path
 
-import pytest
 from pants.engine.addresses import Address
 from pants.engine.fs import Digest
 from pants.testutil.rule_runner import RuleRunner
@@ -20,26 +19,17 @@ from inseam.rules.service_testing import (
     app,
     dependencies,
     exported,
-    prepared,
+    fixtures,
     queries,
     refused,
     service_build,
-    service_runner,
     tar,
     write_lock,
     write_repository,
     write_service,
 )
 
-
-@pytest.fixture(scope="module")
-def module_runner() -> RuleRunner:
-    return service_runner()
-
-
-@pytest.fixture
-def runner(module_runner: RuleRunner) -> RuleRunner:
-    return prepared(module_runner)
+module_runner, runner = fixtures
 
 
 FROM_A_WHEEL = """

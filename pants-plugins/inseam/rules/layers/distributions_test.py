@@ -3,7 +3,6 @@ from __future__ import annotations
 import importlib.metadata
 from pathlib import Path
 
-import pytest
 from pants.testutil.rule_runner import RuleRunner
 
 from inseam.rules.layers.code import CodeLayers, CodeLayersRequest
@@ -14,23 +13,14 @@ from inseam.rules.service_testing import (
     SHOP,
     app,
     dependencies,
-    prepared,
+    fixtures,
     refused,
     service_build,
-    service_runner,
     tar,
     write_plug,
 )
 
-
-@pytest.fixture(scope="module")
-def module_runner() -> RuleRunner:
-    return service_runner()
-
-
-@pytest.fixture
-def runner(module_runner: RuleRunner) -> RuleRunner:
-    return prepared(module_runner)
+module_runner, runner = fixtures
 
 
 def test_a_distribution_among_the_dependencies_is_installed(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 from pants.testutil.rule_runner import RuleRunner
 
 from inseam.compat import CALL_BY_NAME
@@ -12,23 +11,14 @@ from inseam.rules.service_testing import (
     SHOP,
     app,
     dependencies,
-    prepared,
+    fixtures,
     refused,
     service_build,
-    service_runner,
     tar,
     write_plug,
 )
 
-
-@pytest.fixture(scope="module")
-def module_runner() -> RuleRunner:
-    return service_runner()
-
-
-@pytest.fixture
-def runner(module_runner: RuleRunner) -> RuleRunner:
-    return prepared(module_runner)
+module_runner, runner = fixtures
 
 
 def test_resources_are_part_of_the_code(runner: RuleRunner) -> None:

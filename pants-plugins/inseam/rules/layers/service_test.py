@@ -23,25 +23,16 @@ from inseam.rules.rule_testing import (
 from inseam.rules.service_testing import (
     app,
     dependencies,
-    prepared,
+    fixtures,
     refused,
     service_build,
-    service_runner,
     tar,
     write_lock,
     write_plug,
     write_service,
 )
 
-
-@pytest.fixture(scope="module")
-def module_runner() -> RuleRunner:
-    return service_runner()
-
-
-@pytest.fixture
-def runner(module_runner: RuleRunner) -> RuleRunner:
-    return prepared(module_runner)
+module_runner, runner = fixtures
 
 
 def test_a_service_may_need_no_wheels(runner: RuleRunner) -> None:

@@ -2,20 +2,11 @@ from __future__ import annotations
 
 import sys
 
-import pytest
 from pants.testutil.rule_runner import RuleRunner
 
-from inseam.rules.service_testing import app, debian_base, prepared, refused, service_runner
+from inseam.rules.service_testing import app, debian_base, fixtures, refused
 
-
-@pytest.fixture(scope="module")
-def module_runner() -> RuleRunner:
-    return service_runner()
-
-
-@pytest.fixture
-def runner(module_runner: RuleRunner) -> RuleRunner:
-    return prepared(module_runner)
+module_runner, runner = fixtures
 
 
 def test_code_of_ones_own_may_have_the_name_of_a_module_that_the_base_lacks(

@@ -14,22 +14,13 @@ from inseam.rules.service_testing import (
     SITE,
     dependencies,
     described,
-    prepared,
+    fixtures,
     refused,
     service_build,
-    service_runner,
     write_lock,
 )
 
-
-@pytest.fixture(scope="module")
-def module_runner() -> RuleRunner:
-    return service_runner()
-
-
-@pytest.fixture
-def runner(module_runner: RuleRunner) -> RuleRunner:
-    return prepared(module_runner)
+module_runner, runner = fixtures
 
 
 def test_large_wheels_are_in_layers_of_their_own(runner: RuleRunner) -> None:

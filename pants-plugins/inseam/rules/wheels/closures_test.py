@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from pants.testutil.rule_runner import RuleRunner
 
 from inseam.formats.python.wheel_testing import build_wheel
@@ -10,23 +9,14 @@ from inseam.rules.rule_testing import locked, tar_files
 from inseam.rules.service_testing import (
     SITE,
     dependencies,
-    prepared,
+    fixtures,
     refused,
-    service_runner,
     tar,
     wheels_of,
     write_lock,
 )
 
-
-@pytest.fixture(scope="module")
-def module_runner() -> RuleRunner:
-    return service_runner()
-
-
-@pytest.fixture
-def runner(module_runner: RuleRunner) -> RuleRunner:
-    return prepared(module_runner)
+module_runner, runner = fixtures
 
 
 def test_requirements_of_another_platform_are_left_out(runner: RuleRunner) -> None:

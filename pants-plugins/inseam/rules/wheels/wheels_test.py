@@ -4,29 +4,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from pants.testutil.rule_runner import RuleRunner
 
 from inseam.formats.python.wheel_testing import build_wheel
 from inseam.rules.rule_testing import locked, set_options
 from inseam.rules.service_testing import (
     dependencies,
-    prepared,
+    fixtures,
     refused,
-    service_runner,
     wheels_of,
     write_lock,
 )
 
-
-@pytest.fixture(scope="module")
-def module_runner() -> RuleRunner:
-    return service_runner()
-
-
-@pytest.fixture
-def runner(module_runner: RuleRunner) -> RuleRunner:
-    return prepared(module_runner)
+module_runner, runner = fixtures
 
 
 def runner_lock(runner: RuleRunner) -> dict[str, Any]:
