@@ -364,16 +364,12 @@ class InseamSubsystem(Subsystem):
     def check(self) -> None:
         """Raises Failure, by the name of the option, for numbers and paths that cannot be used."""
         check_numbers({name: getattr(self, name) for name in NUMBERS})
-        own = self.default_base_lock
-        check_paths(
-            {
-                **({} if own is None else {"[inseam].default_base_lock": own}),
-                **{
-                    f"the path of the resolve {resolve!r} in [inseam].locks": path
-                    for resolve, path in self.locks.items()
-                },
-            }
-        )
+        paths = {}
+        if self.default_base_lock is not None:
+            paths["[inseam].default_base_lock"] = self.default_base_lock
+        for resolve, path in self.locks.items():
+            paths[f"the path of the resolve {resolve!r} in [inseam].locks"] = path
+        check_paths(paths)
         check_globs("[inseam].debian_locks", tuple(self.debian_locks))
 
     @property

@@ -1,4 +1,4 @@
-"""Says what a service is packaged as."""
+"""Says what a service is packaged as, and which names that takes."""
 
 from __future__ import annotations
 
@@ -12,3 +12,13 @@ class Artifact(Enum):
     image = "image"
     pex = "pex"
     layers = "layers"
+
+
+TAKEN = frozenset(
+    [
+        *("app", "code", "deps", "dev", "healthcheck", "image", "layers", "oci", "pex", "python"),
+        *("python3", "report", "sbom", "shell"),
+    ]
+)
+"""Names that no program can have: those of generated targets, including those that later versions
+generate, and those that a venv has in its `bin`."""

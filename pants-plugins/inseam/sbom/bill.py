@@ -9,6 +9,8 @@ from inseam.formats.files import parse_json
 from inseam.formats.records import plain
 
 BILL = "bill.json"
+SBOM = "sbom.cdx.json"
+"""What is made of it: CycloneDX as JSON."""
 
 
 class PackageUrl(NamedTuple):
@@ -29,7 +31,7 @@ class LicenceClaim(NamedTuple):
     expression: str = ""
     """An SPDX expression (core metadata's License-Expression, PEP 639)."""
     names: tuple[str, ...] = ()
-    """Names of licences, where there is no expression."""
+    """Licence names, used if there is no expression."""
 
 
 class Component(NamedTuple):

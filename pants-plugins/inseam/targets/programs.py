@@ -16,6 +16,7 @@ from pants.engine.target import (
 from pants.util.strutil import softwrap
 
 from inseam.formats.python.servers import SERVERS
+from inseam.plan.packaging import TAKEN
 
 _FUNCTION = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _ENTRY_POINT = re.compile(rf"[\w/-][\w./-]*:{_FUNCTION}")
@@ -23,24 +24,6 @@ _MODULE = re.compile(r"[\w/-]([\w./-]*[\w-])?")
 # Characters of a path and a query (RFC 3986) that need no care in a script or a shell.
 _PATH = re.compile(r"/[A-Za-z0-9/._~!*+,;=:@?&%-]*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-# Names of generated targets, those that later versions generate included, and of what a venv has in
-# its `bin`.
-_TAKEN = {
-    "app",
-    "code",
-    "deps",
-    "dev",
-    "healthcheck",
-    "image",
-    "layers",
-    "oci",
-    "pex",
-    "python",
-    "python3",
-    "report",
-    "sbom",
-    "shell",
-}
 
 
 def check_function(alias: str, value: Optional[str], address: Address) -> None:
@@ -195,11 +178,11 @@ class ServiceProgramsField(Field):
 
     @classmethod
     def _program(cls, name: Any, value: Any, address: Address) -> ServiceProgram:
-        if not isinstance(name, str) or not _NAME.fullmatch(name) or name in _TAKEN:
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or name in TAKEN:
             raise InvalidFieldException(
                 f"The `{cls.alias}` field in target {address} has the name {name!r}. Names may"
                 " contain lowercase letters, digits, dashes and underscores, and must not be one of"
-                f" {', '.join(sorted(_TAKEN))}."
+                f" {', '.join(sorted(TAKEN))}."
             )
         alias = f"{cls.alias}[{name!r}]"
         fields = dict(value) if isinstance(value, Mapping) else {"entry_point": value}

@@ -75,7 +75,7 @@ def _in_other_root(command: Supervised, root: Path, filter_program: bytes) -> tu
 
 @contextlib.contextmanager
 def _moved_into(root: Path, folder: Path) -> Iterator[Path]:
-    """Places a folder inside a root for a while, where it belongs to the user nobody."""
+    """Moves a folder into a root until the block ends; there it belongs to the user nobody."""
     inside = root / PLACE[1:]
     inside.parent.mkdir(exist_ok=True)
     here = os.open(root, os.O_RDONLY)

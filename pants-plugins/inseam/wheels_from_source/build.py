@@ -111,7 +111,7 @@ class Declaration:
     """What a `wheel_from_source` says."""
 
     address: Address | None = None
-    """None where there is no such target."""
+    """None if there is no such target."""
     builder: str = ""
     """Address of the builder, "" for none."""
     groups: tuple[str, ...] = ()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pkgutil
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -13,15 +11,14 @@ from pants.engine.fs import Digest, MergeDigests
 from pants.engine.rules import collect_rules
 from pants.util.logging import LogLevel
 
-from inseam.compat import concurrently, digest_to_snapshot, implicitly, merge_digests, rule
+from inseam.compat import concurrently, implicitly, merge_digests, rule
 from inseam.formats.failure import Failure
 from inseam.plan.artifacts import LockedSource, LockedWheel
 from inseam.plan.lock import OutOfDate, closure
-from inseam.plan.pex_lock import parse_pex_lock
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import Distribution, PythonLock
-from inseam.rules.programs.host import Program, run_on_host
 from inseam.rules.wheels.lock_facts import UnreadRequest, distribution_read
+from inseam.rules.wheels.modules import shipped_python_lock, unpacked_modules
 from inseam.rules.wheels.wheels import FetchRequest, LockRequest, fetched_wheel, lock_of, lock_path
 from inseam.subsystem import InseamSubsystem
 from inseam.wheels_from_source.decisions import missing_requirement
@@ -46,14 +43,6 @@ class BuildRequirements:
     """A digest with the files of wheels at its root."""
 
     digest: Digest
-
-
-@cache
-def shipped_lock() -> PythonLock:
-    """The lock that comes with the rule set."""
-    text = pkgutil.get_data("inseam", _LOCK)
-    assert text is not None
-    return parse_pex_lock(text, _LOCK, "build")
 
 
 def _find(
@@ -128,7 +117,7 @@ async def build_requirements(
         lock = await _read(lock, request)
         what = f"the lock {lock_path(request.resolve, python_setup, inseam)}"
     else:
-        lock, what = shipped_lock(), "the lock of build backends that comes with Inseam"
+        lock, what = shipped_python_lock(_LOCK), "the lock of build backends that comes with Inseam"
     wheels = _find(lock, request, what)
     fetched = await concurrently(
         fetched_wheel(FetchRequest(wheel, request.resolve), **implicitly()) for wheel in wheels
@@ -153,23 +142,14 @@ class Frontend:
 @rule(desc="Fetch the build frontend", level=LogLevel.DEBUG)
 async def frontend(request: FrontendRequest) -> Frontend:
     platform = request.platform
-    needed = closure(shipped_lock(), _FRONTEND, platform).locked
+    needed = closure(shipped_python_lock(_LOCK), _FRONTEND, platform).locked
     fetched = await concurrently(
         fetched_wheel(FetchRequest(wheel, ""), **implicitly())
         for wheel in needed
         if isinstance(wheel, LockedWheel)
     )
     wheels = await merge_digests(MergeDigests(file.digest for file in fetched))
-    names = (await digest_to_snapshot(wheels)).files
-    result = await run_on_host(
-        Program(
-            argv=("unpack", "libraries", *names),
-            input=wheels,
-            output="libraries",
-            description="Unpack the build frontend",
-        )
-    )
-    return Frontend(result.digest)
+    return Frontend(await unpacked_modules(wheels, "the build frontend"))
 
 
 def rules() -> list[Any]:

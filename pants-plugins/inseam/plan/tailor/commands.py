@@ -154,7 +154,7 @@ def _started(name: str, words: Sequence[str], variables: Mapping[str, str]) -> C
     rest = list(words[1:])
     if _PYTHON.fullmatch(name):
         return _python(rest, variables)
-    if words[0].endswith(".pex") or words[0].rstrip("/").endswith("/pex"):
+    if _is_pex(words[0]):
         return Command(Kind.PEX, words[0], tuple(rest))
     if name.endswith((".py", ".sh")):
         return _file(words[0], rest)
@@ -165,13 +165,18 @@ def _started(name: str, words: Sequence[str], variables: Mapping[str, str]) -> C
     return Command(Kind.SCRIPT, name, tuple(rest))
 
 
+def _is_pex(path: str) -> bool:
+    """Whether it is the path of a PEX, or of the folder of an unpacked one."""
+    return path.endswith(".pex") or path.rstrip("/").endswith("/pex")
+
+
 def _python(words: list[str], variables: Mapping[str, str]) -> Command | None:
     while words and words[0].startswith("-") and words[0] != "-m":
         words = words[2:] if words[0] in ("-X", "-W") else words[1:]
     if not words:
         return None
     if words[0] != "-m":
-        if words[0].endswith(".pex") or words[0].rstrip("/").endswith("/pex"):
+        if _is_pex(words[0]):
             return Command(Kind.PEX, words[0], tuple(words[1:]))
         return _file(words[0], words[1:])
     if len(words) < 2:

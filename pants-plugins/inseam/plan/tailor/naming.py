@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from typing import Collection, Iterable
 
+from inseam.plan.packaging import TAKEN
+
 # Folders that say nothing of what is in them.
 _SAY_NOTHING = {
     *("api", "app", "apps", "backend", "bin", "cli", "cmd", "code", "container", "core", "deploy"),
@@ -13,11 +15,11 @@ _SAY_NOTHING = {
     *("python", "python3", "run", "runtime", "server", "service", "services", "source", "src"),
     *("web", "worker", "workers"),
 }
-# What other targets and files of a service are called.
-_TAKEN = {
-    *("app", "code", "deps", "dev", "healthcheck", "image", "layers", "oci", "pex", "python"),
-    *("python3", "report", "sbom", "shell"),
-}
+
+
+def address_of(folder: str, name: str) -> str:
+    """The address of a target, of one at the root as "//:name"."""
+    return f"{folder or '//'}:{name}"
 
 
 def program_names(names: Iterable[tuple[str, bool]]) -> list[str]:
@@ -25,7 +27,7 @@ def program_names(names: Iterable[tuple[str, bool]]) -> list[str]:
     found: list[str] = []
     for given, is_server in names:
         name = re.sub(r"[^a-z0-9_-]+", "-", given.lower()).strip("-_")
-        if not name or name in _TAKEN:
+        if not name or name in TAKEN:
             name = "web" if is_server else f"{name or 'program'}-program"
         number = 1
         while (name if number == 1 else f"{name}{number}") in found:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from inseam.plan.tailor.bases import Choice
-from inseam.plan.tailor.declared import Declared, Kind, LeftOut
+from inseam.plan.tailor.declared import Declared, LeftOut
 from inseam.plan.tailor.frameworks import started_by
-from inseam.plan.tailor.naming import program_names, repositories
+from inseam.plan.tailor.naming import address_of, program_names, repositories
 
 # What a server listens on if nothing else is said.
 _DEFAULT_PORT = 8000
@@ -142,7 +142,7 @@ def _divide(members: list[Declared], around: Surroundings) -> list[list[Declared
     for same in found.values():
         ports: dict[int | None, list[Declared]] = {}
         for one in same:
-            ports.setdefault(one.start.port if one.start.port else None, []).append(one)
+            ports.setdefault(one.start.port or None, []).append(one)
         listening = [port for port in ports if port]
         if len(listening) < 2:
             divided.append(same)
@@ -161,7 +161,7 @@ def _service_name(service: list[Declared], alone: bool, taken: frozenset[str]) -
         name = _given_name(service[0]).strip("_") or name
     number = 0
     free = name
-    while f"{folder or '//'}:{free}" in taken or (folder and free == os.path.basename(folder)):
+    while address_of(folder, free) in taken or (folder and free == os.path.basename(folder)):
         number += 1
         free = f"{name}-service" if number == 1 else f"{name}-service{number}"
     return free
@@ -169,8 +169,6 @@ def _service_name(service: list[Declared], alone: bool, taken: frozenset[str]) -
 
 def _given_name(one: Declared) -> str:
     stem = os.path.splitext(os.path.basename(one.path))[0].strip("_")
-    if stem in ("main", "init") and one.path.count("/"):
-        stem = stem if not one.name else one.name
     return one.name or stem or one.start.script or _NAME
 
 
@@ -268,6 +266,3 @@ def _dependencies(service: list[Declared], around: Surroundings) -> Tuple[str, .
             owner = around.owner(one).address
             found.append(owner or (f"./{os.path.basename(one.path)}" if beside else one.path))
     return tuple(dict.fromkeys(found))
-
-
-__all__ = ["Kind", "Owner", "Proposal", "Surroundings", "propose"]

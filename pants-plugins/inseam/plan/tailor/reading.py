@@ -23,7 +23,7 @@ _PROCESS = re.compile(r"([A-Za-z0-9_-]+):\s*(.+)")
 _MOST_LINES = 2000  # of a Procfile or a script
 _SETTINGS = "DJANGO_SETTINGS_MODULE"
 _DOCKERFILE = re.compile(r"\.?(Dockerfile|Containerfile)\.?", re.IGNORECASE)
-_FUNCTIONS = {
+FUNCTIONS = {
     "python_aws_lambda_function": ("awslambdaric.__main__", 8080),
     "python_awslambda": ("awslambdaric.__main__", 8080),
     "python_google_cloud_function": ("functions_framework.__main__", 8080),
@@ -101,7 +101,7 @@ class Reader:
     def _of_binary(self, binary: Binary) -> _Found:
         if binary.entry_point:
             module, _, function = binary.entry_point.partition(":")
-            if binary.alias in _FUNCTIONS:
+            if binary.alias in FUNCTIONS:
                 return self._function(binary, module, function)
             if module.endswith(".py"):
                 path = f"{binary.folder}/{module}".lstrip("/")
@@ -152,7 +152,7 @@ class Reader:
         path = beside if module.endswith(".py") else self._module(module, f"{binary.folder}/")
         if path is None or path not in self.modules.texts:
             return LeftOut(binary.address, f"its module {module!r} is not in the repository")
-        runner, port = _FUNCTIONS[binary.alias]
+        runner, port = FUNCTIONS[binary.alias]
         is_google = runner.startswith("functions")
         args = (
             (f"--target={function}", "--source={path}")
@@ -207,7 +207,9 @@ class Reader:
         paths = self._shell.get(os.path.basename(wanted), [])
         found = [path for path in paths if path == wanted or path.endswith(f"/{wanted}")]
         beside = [path for path in found if os.path.dirname(path) == os.path.dirname(near)]
-        for path in (beside or found)[:1] if beside or len(found) == 1 else ():
+        if len(found) > 1:
+            found = beside[:1]
+        for path in found:
             text = self._texts[path].replace("\\\n", " ")
             for line in reversed(text.splitlines()[:_MOST_LINES]):
                 inner = read_line(line, container.environment)

@@ -100,7 +100,7 @@ class DebianLocksRequest(SyntheticTargetsRequest):
 async def debian_lock_targets(
     request: DebianLocksRequest, inseam: InseamSubsystem
 ) -> SyntheticAddressMaps:
-    # Whatever is done with targets comes by here, once for each set of options.
+    # Every command that reads targets runs this rule, once for each set of options.
     inseam.check()
     locks = [
         (DebianLockTarget.alias, path, address, "debian_locks")

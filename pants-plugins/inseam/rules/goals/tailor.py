@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Iterable, Mapping
 
 from pants.backend.python.subsystems.setup import PythonSetup
@@ -34,13 +35,14 @@ from inseam.plan.tailor.bases import SHIPPED, choose_base
 from inseam.plan.tailor.choosing import choose, ends_with, uncovered
 from inseam.plan.tailor.declared import Declared, File, Image, LeftOut
 from inseam.plan.tailor.modules import Modules
+from inseam.plan.tailor.naming import address_of
 from inseam.plan.tailor.places import is_candidate, is_place
 from inseam.plan.tailor.proposal import Owner, Proposal, Surroundings, propose
 from inseam.plan.tailor.reading import Reader
 from inseam.plan.tailor.starting import find_imports
 from inseam.rules.goals.tailor_targets import Targets, project_scripts, value
 from inseam.subsystem import DEFAULT_BASE, InseamSubsystem
-from inseam.targets.base import DebianBaseTarget
+from inseam.targets.base import READY_PREFIX, DebianBaseTarget
 from inseam.targets.service import PythonServiceTarget
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,8 @@ _FILES = (
     *("**/Procfile*", "**/*.sh", "**/pyproject.toml"),
 )
 _MOST_LINES = 10
+# The CPython of bases that come with Inseam, by how fields name their locks.
+_SHIPPED_LOCKS = {f"{READY_PREFIX}{name}.json": version for version, name in SHIPPED.items()}
 _LOCKED_PYTHON = re.compile(rb'"python(3\.[0-9]+)-minimal"')
 
 
@@ -158,17 +162,14 @@ async def _versions(targets: Targets) -> dict[str, str]:
     found: dict[str, str] = {}
     locks: dict[str, str] = {}
     for target in targets.all:
-        address = f"{target.address.spec_path or '//'}:{target.address.target_name}"
+        if target.alias not in ("_debian_rootfs", "_registry_image") or value(target, "_builder"):
+            continue
+        address = address_of(target.address.spec_path, target.address.target_name)
         version, lock = value(target, "python_version"), value(target, "lock")
-        if target.alias not in ("_debian_rootfs", "_registry_image"):
-            continue
-        if value(target, "_builder"):
-            continue
         if version:
             found[address] = ".".join(str(version).split(".")[:2])
-        elif isinstance(lock, str) and lock.startswith("inseam:"):
-            shipped = {f"inseam:{name}.json": number for number, name in SHIPPED.items()}
-            found[address] = shipped.get(lock, "")
+        elif isinstance(lock, str) and lock.startswith(READY_PREFIX):
+            found[address] = _SHIPPED_LOCKS.get(lock, "")
         elif isinstance(lock, str):
             locks[lock] = address
     if locks:
@@ -181,7 +182,7 @@ async def _versions(targets: Targets) -> dict[str, str]:
 
 def _target(proposal: Proposal) -> PutativeTarget:
     if proposal.base:
-        packages = f"inseam:{proposal.base}"
+        packages = f"{READY_PREFIX}{proposal.base}"
         return PutativeTarget.for_target_type(
             DebianBaseTarget,
             path=proposal.folder,
@@ -285,10 +286,11 @@ async def find_services(
     known = targets.known(_imports(modules, targets.modules()))
     around = Surroundings(
         [root.path for root in roots],
-        _Bases(_default_version(inseam, versions), versions, targets).owner,
+        # Asked several times for each program.
+        cache(_Bases(_default_version(inseam, versions), versions, targets).owner),
         targets.service_folders,
         frozenset(
-            f"{one.address.spec_path or '//'}:{one.address.target_name}" for one in all_targets
+            address_of(one.address.spec_path, one.address.target_name) for one in all_targets
         ),
         targets.repositories(),
     )

@@ -16,11 +16,11 @@ from pants.engine.target import Target
 from inseam.compat import interpreter_constraints
 from inseam.plan.tailor.choosing import Known
 from inseam.plan.tailor.declared import Binary, Image, Script
+from inseam.plan.tailor.naming import address_of
+from inseam.plan.tailor.reading import FUNCTIONS
 from inseam.plan.toml import read_toml
 from inseam.targets.container import ServiceArgsField
 from inseam.targets.image import OciRepositoryField
-
-FUNCTIONS = ("python_aws_lambda_function", "python_awslambda", "python_google_cloud_function")
 
 
 def value(target: Target, alias: str) -> Any:
@@ -109,7 +109,7 @@ class Targets:
         output = value(target, "output_path")
         plain = f"{folder.replace('/', '.')}/{address.target_name}.pex".lstrip("/")
         return Binary(
-            f"{folder or '//'}:{name}",
+            address_of(folder, name),
             target.alias,
             entry_point,
             script.name if script is not None else None,

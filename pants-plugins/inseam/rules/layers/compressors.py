@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +19,6 @@ from pants.util.logging import LogLevel
 
 from inseam.compat import (
     concurrently,
-    digest_to_snapshot,
     execute_pex_cli,
     find_interpreter,
     implicitly,
@@ -31,14 +29,13 @@ from inseam.compat import (
 from inseam.formats.failure import Failure
 from inseam.plan.artifacts import LockedWheel
 from inseam.plan.lock import closure
-from inseam.plan.pex_lock import parse_pex_lock
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import PythonLock
 from inseam.rules.base.base import BasePython
 from inseam.rules.base.interpreter import found_python
 from inseam.rules.programs.digests import written
-from inseam.rules.programs.host import Program, run_on_host
 from inseam.rules.wheels.files import FileRequest, fetched_file
+from inseam.rules.wheels.modules import shipped_python_lock, unpacked_modules
 
 _LOCK = "compressors.lock"
 _REQUIREMENTS = "compressors.txt"
@@ -130,25 +127,14 @@ async def compressors(request: CompressorsRequest, python_repos: PythonRepos) ->
     if request.python.platform.free_threaded:
         # No wheel of theirs can be imported: `formats.compression` has what stands for them.
         return Compressors(EMPTY_DIGEST)
-    text = pkgutil.get_data("inseam", _LOCK)
-    assert text is not None
-    lock = parse_pex_lock(text, _LOCK, "compressors")
+    lock = shipped_python_lock(_LOCK)
     found = await found_python(request.python, **implicitly())
     if found.python is None:
         version = request.python.platform.python_version
         wheels = await _installable_wheels(lock, version, python_repos)
     else:
         wheels = await _wheels(lock, found.python.platform)
-    files = await digest_to_snapshot(wheels)
-    unpacked = await run_on_host(
-        Program(
-            argv=("unpack", "libraries", *files.files),
-            input=wheels,
-            output="libraries",
-            description="Unpack the compressors of layers",
-        )
-    )
-    return Compressors(unpacked.digest)
+    return Compressors(await unpacked_modules(wheels, "the compressors of layers"))
 
 
 def rules() -> list[Any]:

@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from inseam.formats.files import write_whole
-from inseam.sbom.bill import Bill, Component, LicenceClaim, PackageUrl, load_bill
+from inseam.sbom.bill import SBOM, Bill, Component, LicenceClaim, PackageUrl, load_bill
 
-SBOM = "sbom.cdx.json"
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 
