@@ -6,10 +6,11 @@ import logging
 from abc import ABCMeta
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pants.engine.environment import EnvironmentName
 from pants.engine.internals.session import RunId
+from pants.engine.rules import collect_rules
 from pants.engine.target import Target
 from pants.engine.unions import UnionMembership, union
 
@@ -119,3 +120,7 @@ def say(findings: Iterable[Finding], run_id: RunId) -> None:
         if text not in _Said.texts:
             _Said.texts.add(text)
             logger.warning(text)
+
+
+def rules() -> list[Any]:
+    return [*collect_rules()]
