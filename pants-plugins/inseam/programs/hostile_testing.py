@@ -4,6 +4,7 @@ the host before and after."""
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import encodings.cp437
 import encodings.unicode_escape  # noqa: F401
 import hashlib
@@ -36,6 +37,8 @@ from inseam.tools import system_calls
 from inseam.tools.processes import descendants
 
 NOBODY = 65534
+# Of linux/sched.h and linux/mount.h.
+_NEWNS, _NEWIPC, _REC, _PRIVATE = 0x00020000, 0x08000000, 1 << 14, 1 << 18
 MINOR = ".".join(map(str, sys.version_info[:2]))
 _LOCK = Path(__file__).parents[1] / "default_base/build-tools.json"
 _ATTACKS = Path(__file__).with_name("attacks_testing.py")
@@ -101,6 +104,7 @@ class Machine:
     """A folder that every user can reach, with what builds need."""
 
     def __init__(self) -> None:
+        _enter_own_namespaces()
         self.folder = Path(tempfile.mkdtemp(prefix="inseam-hostile-"))
         self.folder.chmod(0o755)
         self.token = f"hostile-{uuid.uuid4().hex}"
@@ -222,12 +226,7 @@ class Host:
             "system": {
                 path: _shallow(path) for path in ("/", "/etc", "/usr", "/dev", "/dev/shm", "/root")
             },
-            # Containers of other tests come and go beside this one.
-            "mounts": [
-                line
-                for line in _lines("/proc/self/mountinfo")
-                if not {"/var/lib/docker", "/run/docker"}.intersection(_folders(line.split()[4]))
-            ],
+            "mounts": _lines("/proc/self/mountinfo"),
             "kernel": {
                 name: _lines(f"/proc/sys/{name}")
                 for name in ("kernel/panic", "kernel/core_pattern", "kernel/hostname")
@@ -255,6 +254,16 @@ class Host:
         return True
 
 
+def _enter_own_namespaces() -> None:
+    """Where this process may, gives it mounts and shared memory of its own: what containers and
+    programs beside it mount and share is no change that a build made."""
+    libc = ctypes.CDLL(None)
+    if libc.unshare(_NEWNS | _NEWIPC) == 0:
+        assert libc.mount(b"none", b"/", None, ctypes.c_ulong(_REC | _PRIVATE), None) == 0
+        if os.path.isdir("/dev/shm"):
+            assert libc.mount(b"tmpfs", b"/dev/shm", b"tmpfs", ctypes.c_ulong(0), None) == 0
+
+
 def _tree(folder: Path) -> dict[str, object]:
     found: dict[str, object] = {}
     for path in [folder, *sorted(folder.rglob("*"))]:
@@ -264,11 +273,6 @@ def _tree(folder: Path) -> dict[str, object]:
         digest = hashlib.sha256(content).hexdigest()
         found[str(path)] = (known.st_mode, known.st_uid, known.st_mtime_ns, link, digest)
     return found
-
-
-def _folders(path: str) -> set[str]:
-    """A path, and the folders that it is in."""
-    return {path, *map(str, Path(path).parents)}
 
 
 def _shallow(path: str) -> list[tuple[str, int, int]]:
