@@ -47,7 +47,7 @@ GPGV = '#!/bin/sh\nfor one; do text="$signed"; signed="$one"; done\ncp "$signed"
 
 
 class Archive:
-    """A mirror and a snapshot archive in a folder, and the environment in which they are used."""
+    """A mirror and a snapshot archive in a folder, and the environment that selects them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

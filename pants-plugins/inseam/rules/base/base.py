@@ -1,4 +1,4 @@
-"""Rules that find a base, and what its lock says of it."""
+"""Rules that find a base, and what its lock says about it."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ from inseam.targets.base import (
 
 
 def packages_path(target: Target) -> str:
-    """The list of packages of a `debian_base` or its rootfs, from the repository's root, or the
-    name of one that comes with Inseam."""
+    """The list of packages of a `debian_base` or its rootfs: a path from the repository's root, or
+    the name of a list that comes with Inseam."""
     packages = target[DebianPackagesField].value
     if is_ready(packages):
         return packages
@@ -59,47 +59,47 @@ def packages_path(target: Target) -> str:
 
 @dataclass(frozen=True)
 class BaseRequest:
-    """A base, as a target or an option names it."""
+    """A base that a target or an option names."""
 
     spec: str
     """Its address."""
     wanted_by: Address | None
-    """The target that names it; None for an option."""
+    """The target that names it; None if an option does."""
     platform: str = ""
-    """Instead of the one that the base declares, as "linux/arm64"; "" for its own."""
+    """A platform such as "linux/arm64"; "" for the one that the base declares."""
     builder: bool = False
-    """Whether wheels are built in it, instead of images on it."""
+    """Whether it is for building wheels, as opposed to images on top of it."""
 
 
 @dataclass(frozen=True)
 class BasePython:
-    """The CPython of a base, which programs run on."""
+    """The CPython of a base, on which programs run."""
 
     address: Address
-    """Of the base."""
+    """Address of the base."""
     platform: PythonPlatform
     interpreter: str
     """Absolute path in the image."""
     is_debian: bool
     """Whether the base is made of Debian packages."""
     groups: tuple[str, ...] = ()
-    """Of the list of packages, in addition to those that the base declares."""
+    """Groups in the list of packages, in addition to those that the base declares."""
 
 
 @dataclass(frozen=True)
 class Base:
-    """What layers depend on in a base: nothing that changes when only its packages do."""
+    """What layers need to know about a base: nothing that changes if only its packages do."""
 
     address: Address
     platform: PythonPlatform
     interpreter: str
     """Absolute path in the image."""
     has_init: bool | None
-    """Whether it contains tini; None if that is unknown, as for an image of a registry."""
+    """Whether it contains tini; None if that is unknown, as for an image from a registry."""
     is_debian: bool
     """Whether it is made of Debian packages."""
     missing_modules: tuple[str, ...] = ()
-    """Standard modules that it does not have, though some version of CPython has."""
+    """Standard modules that it lacks, of all that any version of CPython has."""
 
     @property
     def python(self) -> BasePython:
@@ -108,47 +108,47 @@ class Base:
 
     @property
     def python_version(self) -> str:
-        """CPython's version without the patch release, as "3.11"."""
+        """CPython's version without the patch release, such as "3.11"."""
         return self.platform.python_version
 
     @property
     def oci_platform(self) -> str:
-        """The platform of its image, as "linux/amd64"."""
+        """The platform of its image, such as "linux/amd64"."""
         return f"linux/{self.platform.architecture}"
 
     def carries_layers_of(self, other: Base) -> bool:
-        """Whether the layers that are made for the one run on the other."""
+        """Whether layers that are made for `other` run on this base."""
         return (self.platform, self.interpreter) == (other.platform, other.interpreter)
 
 
 @dataclass(frozen=True)
 class DebianRootRequest:
-    """The root filesystem of a `debian_base`: its lock, its files, or a layer with these."""
+    """Asks for the root filesystem of a `debian_base`: its lock, its files, or its layer."""
 
     address: Address
-    """Of the base or of its `#rootfs`."""
+    """Address of the base or of its `#rootfs`."""
     platform: str = ""
-    """Instead of the one that the base declares, as "linux/arm64"; "" for its own."""
+    """A platform such as "linux/arm64"; "" for the one that the base declares."""
     groups: tuple[str, ...] = ()
-    """Of the list of packages, in addition to those that the base declares."""
+    """Groups in the list of packages, in addition to those that the base declares."""
 
 
 @dataclass(frozen=True)
 class LockedBase:
-    """What the lock of a `debian_base` says about one platform of it."""
+    """What the lock of a `debian_base` says about one platform."""
 
     base: Address
     packages_path: str
-    """The list of packages: from the root of the repository, or as a field names it."""
+    """The list of packages: a path from the root of the repository, or `inseam:<file>`."""
     lock_path: str
-    """The same of its lock."""
+    """The lock, in the same form."""
     release: str
     """Name of Debian's release, such as "bookworm"."""
     suites: tuple[Suite, ...]
     timestamp: str
-    """Of the state of a snapshot archive that has all packages."""
+    """Time at which a snapshot archive has all packages, such as "20261101T000000Z"."""
     architecture: str
-    """Debian's name of it, such as "amd64"."""
+    """Debian's name for it, such as "amd64"."""
     packages: tuple[DebianPackage, ...]
     left_out: tuple[str, ...]
     """Names of packages that the list leaves out, sorted."""
@@ -156,11 +156,11 @@ class LockedBase:
     users: tuple[str, ...]
     """The accounts of the base, as "<name>:<uid>" or "<name>:<uid>:<gid>", sorted."""
     archive: ArchiveLocation | None = None
-    """Where its CPython is, if that is in none of the packages."""
+    """The archive with its CPython, if none of the packages contains it."""
 
     @property
     def hint(self) -> str:
-        """What to edit and to type if a step that works with the packages fails."""
+        """What to edit and type if a step that uses the packages fails."""
         return f"({how_to_lock(self.packages_path, self.lock_path)})"
 
 
@@ -215,7 +215,7 @@ async def locked_base(request: DebianRootRequest) -> LockedBase:
 
 
 def _archive(target: Target, platform: str) -> ArchiveLocation | None:
-    """Where the CPython of a base is for a platform, if the base names archives."""
+    """The archive with the CPython of a base for a platform, if the base names archives."""
     archives = target.get(PythonArchivesField).value
     if not archives:
         return None
@@ -228,7 +228,7 @@ def _archive(target: Target, platform: str) -> ArchiveLocation | None:
 
 
 def _archive_facts(target: Target, packages: Sequence[DebianPackage]) -> Facts:
-    """What a base with archives declares of its CPython, and the glibc of its packages."""
+    """What a base with archives declares about its CPython, and the glibc of its packages."""
     version = target[PythonVersionField].value
     if version is None:
         raise Failure(

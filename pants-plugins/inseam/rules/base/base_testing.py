@@ -26,7 +26,7 @@ SERVICE = Address("src/shop", target_name="app")
 
 
 def debian(alias: str = "debian_base", **fields: Any) -> str:
-    """A base, or a builder, of Debian packages with these fields instead or besides."""
+    """A base, or a builder, of Debian packages; `fields` replace or extend the usual ones."""
     given = {"name": "debian", "lock": "locks/debian.json", "packages": "packages.ini", **fields}
     return declared(alias, **{"platform": "linux/arm64", **given})
 
@@ -42,7 +42,7 @@ LIBC_LIST = DEBIAN_LIST.replace("python3.11-minimal", "libc6")
 
 
 def archives(runner: RuleRunner, **fields: Any) -> str:
-    """Declares a base whose CPython is an archive; gives its address."""
+    """Declares a base whose CPython comes from an archive, and returns its address."""
     named = {"linux/amd64": f"vendor/cpython.tar.gz#sha256={SHA256}"}
     fields = {"python_archives": named, "python_version": "3.12.8", **fields}
     runner.write_files(
@@ -70,7 +70,7 @@ def module_runner() -> RuleRunner:
 
 @pytest.fixture
 def runner(module_runner: RuleRunner) -> RuleRunner:
-    """The runner, with the repository as it was at the beginning."""
+    """The runner, with the repository restored to its initial state."""
     set_options(module_runner)
     module_runner.write_files(
         {
@@ -85,4 +85,4 @@ def runner(module_runner: RuleRunner) -> RuleRunner:
 
 
 fixtures = (module_runner, runner)
-"""Of a test module, by the names `module_runner` and `runner`."""
+"""Fixtures for a test module, by the names `module_runner` and `runner`."""

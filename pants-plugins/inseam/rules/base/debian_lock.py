@@ -117,7 +117,7 @@ async def requested_debian_locks(
 @total_ordering
 @dataclass(frozen=True)
 class DebianVersion:
-    """A version in the order of Debian, for Pants' summary of changes."""
+    """A version that compares as in Debian, for Pants' summary of changes."""
 
     text: str
 
@@ -148,7 +148,7 @@ def _versions(text: bytes) -> LockfilePackages:
 
 
 def lock_diff(request: GenerateDebianLock, before: bytes | None, now: bytes) -> LockfileDiff | None:
-    """What changed from one lock to the next; None without a lock that can be compared."""
+    """What changed between two locks; None if there is no lock to compare with."""
     try:
         old = _versions(before or b"")
     except (DebianError, UnicodeDecodeError):
@@ -200,7 +200,7 @@ async def generate_debian_lock(
         digest,
         request.resolve_name,
         request.lockfile_dest,
-        # Said whether or not `--generate-lockfiles-diff` asks for it: what a base is made of
+        # Printed whether or not `--generate-lockfiles-diff` asks for it: what a base is made of
         # changes, which is hard to see in a file of sizes and hashes.
         lock_diff(request, before_files.get(before), made),
     )

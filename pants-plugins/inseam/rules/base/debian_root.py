@@ -1,4 +1,4 @@
-"""Rules that unpack the Debian packages of a base to a root filesystem, without bytecode."""
+"""Rules that unpack the Debian packages of a base into a root filesystem, without bytecode."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ class UnpackedRoot:
     """A root filesystem without bytecode."""
 
     digest: Digest
-    """With `rootfs.tar`, `rootfs.json` and `paths.txt`."""
+    """A digest with `rootfs.tar`, `rootfs.json` and `paths.txt`."""
     messages: tuple[str, ...] = ()
-    """What was said of packages that are newer than the lock has them."""
+    """Warnings about packages that are newer than those in the lock."""
 
 
 @dataclass(frozen=True)
 class _Archive:
-    """A digest with an archive, and how the program is told of it."""
+    """A digest with an archive, and the arguments with which the program gets it."""
 
     digest: Digest
     args: tuple[str, ...]
 
 
 async def _archive(locked: LockedBase) -> _Archive:
-    """The archive with the CPython of a base, fetched or out of the repository."""
+    """The archive with the CPython of a base, fetched or from the repository."""
     archive, name = locked.archive, locked.archive.file_name if locked.archive else ""
     assert archive is not None
     if not archive.is_url:

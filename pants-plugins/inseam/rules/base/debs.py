@@ -19,24 +19,24 @@ from inseam.formats.names import relative_path
 from inseam.rules.programs.host import NETWORK_ENV, Program, run_on_host
 from inseam.subsystem import InseamSubsystem
 
-# What the programs that reach a Debian mirror read of the environment.
+# The environment variables that programs which contact a Debian mirror read.
 FETCH_ENV = ("DEBIAN_MIRROR", "DEBIAN_KEYRING", *NETWORK_ENV)
 
 
 @dataclass(frozen=True)
 class DebRequest:
-    """One locked Debian package, fetched."""
+    """Asks for one locked Debian package to be fetched."""
 
     release: str
     suites: tuple[Suite, ...]
     package: DebianPackage
     timestamp: str
-    """Of the snapshot that has it, "" if none is to be asked."""
+    """Of the snapshot that has it; "" not to use a snapshot archive."""
 
 
 @dataclass(frozen=True)
 class Deb:
-    """A digest with the package's file and what it is, and what its fetching said."""
+    """A digest with the package's file, the package, and the warnings that fetching it gave."""
 
     digest: Digest
     messages: str
@@ -51,7 +51,7 @@ def vendor_folder(inseam: InseamSubsystem) -> str:
 
 
 async def _vendored(package: DebianPackage, inseam: InseamSubsystem) -> tuple[Digest, list[str]]:
-    """The vendored package, if the repository has it, and where the program looks for it."""
+    """The vendored package, if the repository has it, and the arguments that name its place."""
     folder = vendor_folder(inseam)
     if not folder:
         location = inseam.debian_vendor
@@ -61,14 +61,14 @@ async def _vendored(package: DebianPackage, inseam: InseamSubsystem) -> tuple[Di
 
 
 def snapshot_args(timestamp: str, inseam: InseamSubsystem) -> tuple[str, ...]:
-    """How programs are told of the snapshot archive, if one is configured."""
+    """The arguments that tell programs about the snapshot archive, if one is configured."""
     if not inseam.snapshot or not timestamp:
         return ()
     return (f"--snapshot={inseam.snapshot}", f"--timestamp={timestamp}")
 
 
 def trust_args(inseam: InseamSubsystem) -> tuple[str, ...]:
-    """How programs are told whether they may use expired indexes."""
+    """The arguments that tell programs whether they may use expired indexes."""
     return ("--allow-expired",) if inseam.debian_allow_expired else ()
 
 

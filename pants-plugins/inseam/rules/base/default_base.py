@@ -1,4 +1,4 @@
-"""What comes with Inseam of bases: one that no BUILD file declares, and lists of packages."""
+"""The bases that come with Inseam: one that no BUILD file declares, and lists of packages."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from inseam.targets.base import (
 )
 
 _NAME = DEFAULT_BASE.rpartition(":")[2]
-# Where its files would lie in the repository; they are read from the distribution instead.
+# Where its files would be in the repository; they are read from the distribution instead.
 _PACKAGES = f"{_NAME}.ini"
 _LOCK = f"{_NAME}.json"
-# What builds of wheels are confined with; no base.
+# The packages that confine builds of wheels; not a base.
 BUILD_TOOLS = "build-tools"
 _OF_DEFAULT = {_PACKAGES: "bookworm.ini", _LOCK: "bookworm.json"}
 
@@ -67,7 +67,7 @@ def _read(name: str) -> bytes:
 
 
 def _ready(value: str, field: type[StringField], suffix: str) -> bytes:
-    """The file that a field names as "inseam:<file>"; suffix: of its name."""
+    """The file that a field names as "inseam:<file>". suffix: that of the file's name."""
     known = [f"{name}{suffix}" for name in READY_LISTS]
     name = value[len(READY_PREFIX) :]
     if name not in known:
@@ -84,10 +84,10 @@ def is_ready(value: str) -> bool:
 
 
 def shipped_files(target: Target) -> dict[str, bytes]:
-    """List and lock of a `debian_base`, or of its rootfs, that come with Inseam, by path; nothing
-    for a base with its own, and no lock if the repository has one.
+    """The list and lock of a `debian_base`, or of its rootfs, by path, if they come with Inseam;
+    nothing for a base with its own list, and no lock if the repository has one.
 
-    Raises Failure for a name that no list has.
+    Raises Failure if no list has the given name.
     """
     is_default = not target.address.spec_path and target.address.target_name == _NAME
     files = {}
@@ -104,7 +104,7 @@ def shipped_files(target: Target) -> dict[str, bytes]:
 
 
 def how_to_lock(packages: str, lock: str) -> str:
-    """Where the packages of a base come from, and what to do to lock them again."""
+    """Where the packages of a base come from, and how to lock them again."""
     if lock == _LOCK:
         path = f"lockfiles/{_NAME}.json"
         return (
@@ -127,7 +127,7 @@ def how_to_lock(packages: str, lock: str) -> str:
 
 
 def how_to_add(packages: str, lock: str) -> str:
-    """What to do to add a package to a base."""
+    """How to add a package to a base."""
     if packages == _PACKAGES:
         return (
             "The list of the base that comes with Inseam cannot be changed: declare a"
@@ -142,12 +142,12 @@ def how_to_add(packages: str, lock: str) -> str:
 
 
 def is_shipped(lock: str) -> bool:
-    """Whether a lock is that of the distribution, which `generate-lockfiles` leaves alone."""
+    """Whether a lock comes with the distribution; `generate-lockfiles` leaves it alone."""
     return lock == _LOCK or is_ready(lock)
 
 
 def is_default_lock(lock: str) -> bool:
-    """Whether a lock is that of the default base, as the distribution has it."""
+    """Whether a lock is the one for the default base that comes with the distribution."""
     return lock == _LOCK
 
 

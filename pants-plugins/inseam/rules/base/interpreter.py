@@ -1,8 +1,8 @@
-"""Rules that take the CPython out of a base, for the programs that make what stands on it.
+"""Rules that extract the CPython of a base, for the programs that make the layers above it.
 
-So the bytes of layers depend on no interpreter of a machine, and a machine needs none of the
-services' version. A base for another architecture has the same CPython for this one: in the lock of
-its Debian packages, or in the index of its image.
+So the bytes of layers do not depend on an interpreter of the machine, and a machine does not need
+one of the services' version. For a base of another architecture, the same CPython for this machine
+comes from the lock of its Debian packages, or from the index of its image.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from inseam.subsystem import BuildPython, InseamSubsystem
 
 # Folders of a sandbox: the interpreter, and the program that it runs.
 PYTHON_FOLDER, PROGRAM_FOLDER = ".inseam/python", ".inseam/program"
-# With LC_ALL=C no locale of the machine is read, and CPython takes UTF-8 (PEP 540).
+# With LC_ALL=C, no locale of the machine is read, and CPython uses UTF-8 (PEP 540).
 ENVIRONMENT = {"LC_ALL": "C", "PYTHONHASHSEED": "0"}
 _COMPILED, _LIST = "compiled", "programs.json"
 _ARCHITECTURES = {Platform.linux_x86_64: "amd64", Platform.linux_arm64: "arm64"}
@@ -68,7 +68,7 @@ class RunnablePython:
     tree: Digest
     """Its files."""
     programs: FrozenDict[str, Digest]
-    """Each by name, with its bytecode."""
+    """Programs with their bytecode, by name."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class FoundPython:
     """The CPython of a base, if this machine can run it."""
 
     python: RunnablePython | None
-    """None if an installed one of its minor version stands for it."""
+    """None if an installed CPython of the same minor version replaces it."""
     cannot_run: bool = False
-    """Whether that is because this machine is of another system or architecture."""
+    """Whether that is because this machine has another system or architecture."""
 
 
 async def _layers(python: BasePython, architecture: str) -> tuple[Digest, list[str]]:
@@ -108,7 +108,7 @@ async def _tree(python: BasePython, architecture: str) -> Digest:
 
 
 async def _compiled_programs(python: BasePython, tree: Digest) -> FrozenDict[str, Digest]:
-    """The programs with the bytecode that a tree makes of them."""
+    """The programs, with the bytecode that the interpreter in a tree compiles for them."""
     names = program_names()
     listed = {name: [_inner(file.path) for file in program_sources(name)] for name in names}
     files = [*all_sources(), FileContent(_LIST, json.dumps(listed).encode())]

@@ -1,6 +1,6 @@
-"""Runs the programs that make layers, on the CPython of the base that the layers are for.
+"""Runs the programs that make layers on the CPython of the base that the layers are for.
 
-If there are remote workers, they run there: a worker needs nothing but a kernel.
+If there are remote workers, they run there; a worker needs nothing but a kernel.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ async def executed_program(request: ProgramRequest, global_options: GlobalOption
         cache_scope=program.cache_scope,
     )
     if program.keeps:
-        # What it keeps is in a named cache of this machine.
+        # What it keeps is in a named cache on this machine.
         result = await execute_in(process, this_machine(global_options))
     else:
         result = await execute_process(process, **implicitly())
@@ -77,7 +77,7 @@ async def executed_program(request: ProgramRequest, global_options: GlobalOption
 
 
 async def run_on(python: BasePython, program: Program) -> ProgramResult:
-    """Runs a program on the CPython of a base; raises Failure with what it said."""
+    """Runs a program on the CPython of a base; raises Failure with its error message."""
     result: ProgramResult = await executed_program(ProgramRequest(python, program), **implicitly())
     return result
 

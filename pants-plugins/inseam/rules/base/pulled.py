@@ -29,7 +29,7 @@ from inseam.rules.programs.digests import file_content
 from inseam.rules.programs.host import NETWORK_ENV, Program, run_on_host
 from inseam.targets.base import RequiredImageReferenceField
 
-# Programs that talk to registries, Docker and podman find them, and credentials, by these.
+# Registries' credentials, Docker and podman are found by these variables.
 CLIENT_ENV = (
     "CONTAINERS_STORAGE_CONF",
     "DOCKER_CONFIG",
@@ -45,7 +45,7 @@ CLIENT_ENV = (
 
 @dataclass(frozen=True)
 class PulledRequest:
-    """The image of a `registry_base` for a platform, as "linux/amd64"."""
+    """Asks for the image of a `registry_base` for a platform, such as "linux/amd64"."""
 
     python: BasePython
     platform: str
@@ -65,11 +65,11 @@ class PulledImage:
     """Their paths, lowest first."""
     facts: BaseFacts
     messages: tuple[str, ...] = ()
-    """What was said while it was pulled."""
+    """Warnings from pulling it."""
 
 
 def runtime_of(python: BasePython) -> Runtime:
-    """What images say of the CPython of a base."""
+    """What images record about the CPython of a base."""
     platform = python.platform
     return Runtime(platform.python_full_version, python.interpreter, f"glibc {platform.glibc}")
 

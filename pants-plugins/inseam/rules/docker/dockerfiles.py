@@ -1,7 +1,7 @@
-"""Tells people whose Dockerfiles start from a `python_service` which of its images to name.
+"""Refuses Dockerfiles that start from a `python_service`, and says which of its images to name.
 
-Pants' docker backend replaces the address in `ARG BASE_IMAGE=path:app` by the name of the image
-that this target builds. A `python_service` builds none itself, which would end in a KeyError.
+Pants' Docker backend replaces the address in `ARG BASE_IMAGE=path:app` with the name of the image
+that this target builds. A `python_service` itself builds none, which would cause a KeyError.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from inseam.formats.failure import Failure
 from inseam.targets.service import PythonServiceTarget
 
 # An address without a generated name, as a default of ARG or a build argument. The name of an image
-# looks the same, but is seldom a target's address.
+# looks the same, but is rarely a target's address.
 _ADDRESS = r"\w+=[\"']?(?P<address>(?://)?[\w./-]*:[\w.@=-]+)[\"']?\s*$"
 _ARG = re.compile(rf"^\s*ARG\s+{_ADDRESS}", re.M | re.I)
 

@@ -1,7 +1,7 @@
 """Rules that put bases and third-party layers into the Docker engine, each once.
 
-An image that services start from has a tag that is a hash of what is in it. Where the engine has
-it, nothing is sent; so an edit of a service costs a build with the layers of its code alone.
+The tag of an image that services start from is a hash of its content. If the engine has that tag,
+nothing is sent, so editing a service only costs a build with the layers of its code.
 """
 
 from __future__ import annotations
@@ -61,32 +61,32 @@ from inseam.targets.layer import DepsImageField
 
 @dataclass(frozen=True)
 class StartImage:
-    """An image that another can start from."""
+    """An image that another image can start from."""
 
     name: str
-    """In the engine, or in a registry."""
+    """Its name, in the engine or in a registry."""
     findings: tuple[Finding, ...] = ()
-    """What is to be shown when an image on it is packaged."""
+    """What to show when an image on top of it is packaged."""
 
 
 @dataclass(frozen=True)
 class EngineImageRequest:
-    """An image of layers in the Docker engine."""
+    """Asks for an image of layers in the Docker engine."""
 
     name: str
     """Its repository."""
     start: str
-    """The image it starts from, or "scratch"."""
+    """The image that it starts from, or "scratch"."""
     layers: tuple[StoredLayer, ...]
     """Lowest first."""
     of: Address
 
 
 def _build_command(options: DockerOptions) -> list[str]:
-    """The command that builds images, as [docker] wants it. Pants 2.17 lacks these options."""
+    """The command that builds images, as set in [docker]. Pants 2.17 lacks these options."""
     command = ["build"]
     if getattr(options, "use_buildx", False):
-        # A builder in a container would keep the image to itself.
+        # A builder in a container would not put the image into the engine.
         command = ["buildx", "build", "--load"]
     if getattr(options, "build_no_cache", None):
         command.append("--no-cache")
@@ -106,7 +106,7 @@ async def _environment(docker: DockerBinary, names: Sequence[str]) -> dict[str, 
 
 
 def _process(docker: DockerBinary, env: Mapping[str, str], arguments: Iterable[str]) -> Process:
-    """A run of the engine's client, whose result holds for one session."""
+    """A run of the engine's client; its result is cached for one session."""
     arguments = list(arguments)
     return Process(
         [docker.path, *arguments],
@@ -130,7 +130,7 @@ async def engine_image(
     diff_ids = [layer.layer.diff_id for layer in request.layers]
     content = hashlib.sha256("\n".join([dockerfile, *diff_ids]).encode())
     version = content.hexdigest()[:32]
-    # Podman would keep it by that name anyway, and looks for a shorter one in registries, too.
+    # Podman would use that name anyway, and would also look for a shorter one in registries.
     host = "localhost/" if getattr(docker, "is_podman", False) else ""
     tag = f"{host}{request.name}:{version}"
     look = _process(docker, env, ["image", "inspect", "--format={{.Id}}", tag])
@@ -140,9 +140,9 @@ async def engine_image(
     file = await written({"Dockerfile": dockerfile.encode()})
     layers = await concurrently(only_file(layer, f"{layer.name}.tar") for layer in request.layers)
     context = await merge_digests(MergeDigests([*layers, file]))
-    # A folder's name of its own, for the reason that is given for the `context_root` of `#image`.
+    # A unique folder name, for the reason given at the `context_root` of `#image`.
     folder = await add_prefix(AddPrefix(context, version))
-    # Not DockerBinary.build_image, whose parameters are others in each version of Pants.
+    # Not DockerBinary.build_image, whose parameters differ between versions of Pants.
     build = [*_build_command(options), "--tag", tag, "--file", f"{version}/Dockerfile", version]
     process = replace(
         _process(docker, env, build),
@@ -161,7 +161,7 @@ async def engine_image(
 
 @dataclass(frozen=True)
 class EngineBaseRequest:
-    """The image of a base, by the address of either."""
+    """Asks for the image of a base. The address is that of the image or the base."""
 
     address: Address
 
@@ -185,7 +185,7 @@ async def engine_base(request: EngineBaseRequest) -> StartImage:
 
 @dataclass(frozen=True)
 class DepsImageRequest:
-    """The `#deps` of a service: its base, with all layers below its code."""
+    """Asks for the `#deps` of a service: its base, with all layers below its code."""
 
     address: Address
     base: str
@@ -233,7 +233,7 @@ class SayFindingsRequest:
 
 @dataclass(frozen=True)
 class SaidFindings:
-    """They were shown."""
+    """Says that the findings were shown."""
 
 
 @rule(desc="Show findings about a dependencies image", level=LogLevel.DEBUG)
@@ -243,7 +243,7 @@ async def said_findings(request: SayFindingsRequest, run_id: RunId) -> SaidFindi
 
 
 def _built(image: StartImage) -> BuiltPackage:
-    """What makes Pants' docker backend put the image's name in the place of its address."""
+    """The package with which Pants' Docker backend replaces an address with the image's name."""
     artifact = BuiltDockerImage(relpath=None, image_id="", tags=(image.name,), extra_log_lines=())
     return BuiltPackage(EMPTY_DIGEST, (artifact,))
 

@@ -57,7 +57,7 @@ def service_of(generated: Address) -> Address:
 
 
 def file_name(address: Address) -> str:
-    """The name of a target, with its parameters, as a part of paths: "app@base=prod"."""
+    """The name of a target with its parameters, for use in paths: "app@base=prod"."""
     return address.target_name + "".join(
         f"{',' if number else '@'}{key}={value}".replace("/", ".").replace(":", ".")
         for number, (key, value) in enumerate(sorted(address.parameters.items()))
@@ -65,7 +65,7 @@ def file_name(address: Address) -> str:
 
 
 def layers_folder(address: Address) -> str:
-    """Where the layers of the `python_service` at `address` lie in build contexts."""
+    """Where the layers of the `python_service` at `address` are in build contexts."""
     return f"{address.spec_path or '.'}/{file_name(address)}.layers"
 
 
@@ -81,7 +81,7 @@ def dist_path(address: Address, suffix: str) -> str:
 
 
 def common_fields(generator: Target) -> dict[str, Any]:
-    """The fields that all targets have which a target generates."""
+    """The fields of every target that a target generates."""
     return {
         Tags.alias: generator[Tags].value,
         DescriptionField.alias: generator[DescriptionField].value,
@@ -89,7 +89,7 @@ def common_fields(generator: Target) -> dict[str, Any]:
 
 
 def _archives_below(base: Target) -> list[str]:
-    """The paths of a base's archives of CPython that lie in its folder, relative to that."""
+    """The paths of a base's CPython archives that are in its folder, relative to that folder."""
     if not base.has_field(PythonArchivesField):
         return []
     archives = map(parse_location, (base[PythonArchivesField].value or {}).values())

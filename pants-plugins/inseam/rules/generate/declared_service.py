@@ -1,4 +1,4 @@
-"""Reads what a `python_service` declares, and what follows from it for its programs and images."""
+"""Reads the fields of a `python_service`, and derives its programs and images from them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from inseam.targets.service import ServicePackageField, ServiceRepositoryField
 class DeclaredService:
     """The fields of a `python_service`, with its parameters, if it has any.
 
-    All that is wrong between its fields is raised as InvalidFieldException.
+    Raises InvalidFieldException for fields that contradict each other.
     """
 
     def __init__(self, address: Address, template: Mapping[str, Any]) -> None:
@@ -54,7 +54,7 @@ class DeclaredService:
         return constructor(self._template.get(field.alias), self.address).value
 
     def raw(self, *aliases: str) -> dict[str, Any]:
-        """The fields of these names that are set, as they are written in the BUILD file."""
+        """Those of the given fields that are set, with their values from the BUILD file."""
         return {alias: self._template[alias] for alias in aliases if alias in self._template}
 
     def base(self, inseam: InseamSubsystem) -> str:
@@ -68,13 +68,13 @@ class DeclaredService:
         return f"//{self.address.spec_path}{base}" if base.startswith(":") else base
 
     def artifacts(self, inseam: InseamSubsystem) -> tuple[Artifact, ...]:
-        """What it is packaged as."""
+        """The artifacts that it is packaged as."""
         named = self[ServicePackageField]
         return tuple(inseam.package if named is None else map(Artifact, named))
 
     @cached_property
     def default(self) -> ServiceProgram:
-        """The program that `#oci` starts; one without an entry point for a `script`."""
+        """The program that `#oci` starts; for a `script`, a program without an entry point."""
         script_name = self[ServiceScriptField]
         if script_name:
             return ServiceProgram(script_name, "", **self._own_probes())
@@ -82,12 +82,12 @@ class DeclaredService:
 
     @property
     def others(self) -> tuple[ServiceProgram, ...]:
-        """The programs that have images of their own."""
+        """The other programs, each of which has its own image."""
         return self._programs if self[ServiceScriptField] else self._programs[1:]
 
     @cached_property
     def _programs(self) -> tuple[ServiceProgram, ...]:
-        """Its programs, the one that it starts by default first; with `script`, only the others."""
+        """Its programs, the default one first; with `script`, only the others."""
         programs: tuple[ServiceProgram, ...] = self[ServiceProgramsField]
         entry_point, script_name = self[ServiceEntryPointField], self[ServiceScriptField]
         server = self[ServiceServerField]
@@ -126,11 +126,11 @@ class DeclaredService:
         repository: str = self[ServiceRepositoryField] + self._suffix()
         if self.address.spec_path:
             return repository
-        # The root has no name, which Pants' docker backend would take for one.
+        # The root folder has no name, and Pants' Docker backend would use the empty string.
         return repository.replace("{directory}", "{name}")
 
     def _suffix(self) -> str:
-        """What the names of images have at their end: its parameters, unless they name images."""
+        """The suffix of image names: its parameters, unless these set the names."""
         parameters = self.address.parameters
         naming = {ServiceRepositoryField, DockerImageTagsField, DockerImageRegistriesField}
         if {field.alias for field in naming}.intersection(parameters):
@@ -157,7 +157,7 @@ class DeclaredService:
         return env
 
     def config(self, program: ServiceProgram) -> ImageConfig:
-        """What the image that starts a program says of itself."""
+        """The configuration of the image that starts a program."""
         is_default = program == self.default
         args = (self[ServiceArgsField] if is_default else None) or program.args
         probe = program.healthcheck or program.healthcheck_path
@@ -177,7 +177,7 @@ class DeclaredService:
         )
 
     def name_of(self, program: ServiceProgram) -> str:
-        """What the names of targets and artifacts of a program begin with: "" for the default."""
+        """The prefix of the names of a program's targets and artifacts; "" for the default."""
         return "" if program == self.default else program.name
 
     def probe_name(self, program: ServiceProgram) -> str:

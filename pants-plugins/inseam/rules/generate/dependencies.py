@@ -1,7 +1,7 @@
 """Rules that tell Pants what images are made of, for `--changed-since`, `dependents` and `paths`.
 
-The inputs of an image are dependencies that Docker's build contexts do not contain: special-cased
-ones, or those of targets that only such a dependency leads to.
+These dependencies must not become part of Docker's build contexts. They are therefore special-cased
+dependencies, or dependencies of targets that can only be reached through one.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ async def _debian_locks(inseam: InseamSubsystem) -> dict[str, Address]:
 def python_lock(
     resolve: str, python_setup: PythonSetup, inseam: InseamSubsystem
 ) -> tuple[Address, ...]:
-    """The target of the lock that images of a resolve are made from. Pants makes one of each of its
-    own, if it does that."""
+    """The target of the lock that images of a resolve are made from. Pants generates one for each
+    of its own locks, if that is enabled."""
     own = inseam.locks.get(resolve)
     if own:
         return (_own_lock(resolve, own),)
@@ -91,7 +91,7 @@ def _own_lock(resolve: str, path: str) -> Address:
 
 @dataclass(frozen=True)
 class DebianLocksRequest(SyntheticTargetsRequest):
-    """Asks for the targets of all locks at once: of Debian packages, and of [inseam].locks."""
+    """Asks for the targets of all locks: of Debian packages, and in [inseam].locks."""
 
     path: str = SyntheticTargetsRequest.SINGLE_REQUEST_FOR_ALL_TARGETS
 
@@ -150,7 +150,7 @@ async def infer_rootfs_dependencies(
 
 
 async def named(field: str, names: Iterable[str | None], owner: Address) -> tuple[Address, ...]:
-    """The targets that a field names; a name that is None or "" is none."""
+    """The targets that a field names; names that are None or "" are skipped."""
     found: tuple[Address, ...] = await resolve_unparsed_address_inputs(
         UnparsedAddressInputs(
             [name for name in names if name],
@@ -193,8 +193,8 @@ async def _built_from(
     globs: tuple[str, ...],
     builders: Iterable[type[BuildInputsRequest]],
 ) -> tuple[Address, ...]:
-    """The targets that decide how the wheels are built that requirements may need on some
-    platform. lock: of the wheels; None in a repository without resolves."""
+    """The targets that affect how wheels are built that the requirements may need on any
+    platform. lock: the one with the wheels; None in a repository without resolves."""
     builders = tuple(builders)
     if not builders:
         return ()
@@ -207,7 +207,7 @@ async def _built_from(
             names = tuple(sorted({canonicalize_name(item.name) for item in needed}))
             any_built = any(_is_built(item) for item in needed)
     except Failure:
-        pass  # What is wrong with the lock is said when something is made of it.
+        pass  # Errors in the lock are reported when something is built from it.
     requests = [builder(names, any_built) for builder in builders]
     found = await concurrently(
         build_inputs(**implicitly({request: BuildInputsRequest})) for request in requests
@@ -267,7 +267,7 @@ async def infer_service_layers_dependencies(
     inseam: InseamSubsystem,
     membership: UnionMembership,
 ) -> InferredDependencies:
-    """The lock, if the service needs any wheel of it, and what says how wheels are built."""
+    """The lock, if the service needs any of its wheels, and what affects how wheels are built."""
     roots = await resolve_unparsed_address_inputs(
         request.field_set.service.to_unparsed_address_inputs(), **implicitly()
     )

@@ -81,7 +81,7 @@ from inseam.targets.service import (
 # The layers of a service's code, lowest first.
 CODE_LAYERS = (LIBRARIES_LAYER, APP_LAYER)
 
-# The fields that all generated `pex_binary`s have, besides the dependencies.
+# The fields of all generated `pex_binary` targets, besides the dependencies.
 _OF_PEXES = ("resolve", "interpreter_constraints")
 
 
@@ -105,7 +105,7 @@ class _Generator:
         self.scripts: list[ConsoleScript] = []
         """The console scripts of its programs and their probes."""
         self.code: list[str] = []
-        """The addresses of the targets whose code the layers have."""
+        """The addresses of the targets whose code is in the layers."""
         self._dependencies = service.raw(ServiceDependenciesField.alias).get(
             ServiceDependenciesField.alias
         )
@@ -113,7 +113,7 @@ class _Generator:
         self._membership = membership
 
     def add(self, cls: type[Target], name: str, fields: Mapping[str, Any]) -> str:
-        """Adds a generated target; returns its address."""
+        """Adds a generated target, and returns its address."""
         address = self.service.address.create_generated(name)
         target = cls(
             {**self._fields, **fields},
@@ -140,8 +140,8 @@ class _Generator:
         pex, suffix = (f"{name}-pex", f"-{name}") if name else ("pex", "")
         needs = {Dependencies.alias: self._dependencies}
         if program.server:
-            # The PEX runs the server, as the image does; the application's code is a target of its
-            # own, for Pants to find what that imports.
+            # The PEX runs the server, as the image does. The application's code is a separate
+            # target, so that Pants finds what it imports.
             fields = {**needs, "entry_point": program.entry_point}
             code = self._add_pex(f"{name}-code" if name else "code", f"{suffix}-code", fields)
             runs = {
@@ -167,7 +167,7 @@ class _Generator:
             self.scripts.append(ConsoleScript(name, code))
 
     def _add_pex(self, name: str, suffix: str, fields: Mapping[str, Any]) -> str:
-        """Adds what stands for the code of a program: a `pex_binary`, if those are packaged."""
+        """Adds the target with the code of a program: a `pex_binary`, if PEXes are packaged."""
         fields = {**self.service.raw(*_OF_PEXES), **fields}
         if Artifact.pex not in self.artifacts:
             return self.add(ServiceCodeTarget, f"{name}-sources", fields)
@@ -182,7 +182,7 @@ def _application(entry_point: str) -> str:
 
 
 def _add_layers(generator: _Generator, base: str) -> str:
-    """Adds the layers of a service; returns their address."""
+    """Adds the layers of a service, and returns their address."""
     service = generator.service
     user = service[UserField].partition(":")[0]
     script = service[ServiceScriptField]
@@ -208,7 +208,7 @@ def _add_layers(generator: _Generator, base: str) -> str:
 def _add_engine_image(
     generator: _Generator, base: str, layers: str, published: PublishedImage
 ) -> None:
-    """Adds the image of a Docker Engine, and what it is built from."""
+    """Adds the image that a Docker Engine builds, and what it is built from."""
     service = generator.service
     skipped = published != PublishedImage.image and Artifact.oci in generator.artifacts
     deps = generator.add(
@@ -225,9 +225,9 @@ def _add_engine_image(
         {
             Dependencies.alias: [app],
             "source": None,
-            # Docker tells builds from each other by the folder that it is given. Of two builds
-            # with one folder's name it takes a file from the first for the second as well, if
-            # path, size and time of change are equal; and these Dockerfiles have one name.
+            # Docker distinguishes builds by the folder that it is given. If two builds have the
+            # same folder name, it reuses a file of the first in the second if path, size and
+            # modification time are equal; and these Dockerfiles have the same name.
             DockerImageContextRootField.alias: layers_folder(service.address),
             "instructions": instructions(
                 deps,
