@@ -1,4 +1,4 @@
-"""A repository for tests of images: a service, wheels, and bases of a registry on this machine."""
+"""A repository for tests of images: a service, wheels, and bases from a local registry."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def base(
 
 
 def add_base(registry: Registry, *files: str) -> str:
-    """The reference of a base for all PLATFORMS, which holds its interpreter and the files."""
+    """Pushes a base for all PLATFORMS with its interpreter and the files; returns its reference."""
     entries = [
         {
             "digest": docker_image(registry, name, files=(INTERPRETER[1:], *files)),
@@ -61,13 +61,14 @@ def add_base(registry: Registry, *files: str) -> str:
 
 
 def client_env(registry: Registry) -> dict[str, str]:
-    """The environment in which skopeo is the test's registry."""
+    """The environment in which `skopeo` is a fake that serves the test's registry."""
     return {"PATH": f"{registry.bin}{os.pathsep}{os.environ['PATH']}"}
 
 
 def write_repository(runner: RuleRunner, registry: Registry) -> None:
-    """Writes a service that needs the wheel `greet`, which needs `words`, and gives the repository
-    its options. `//:other` is a base for the same Python as `//:base`, `//:old` is not."""
+    """Writes a service that needs the wheel `greet`, which needs `words`, and sets the options of
+    the repository. The base `//:other` has the same Python as `//:base`; `//:old` has not.
+    """
     image = add_base(registry, "etc/passwd")
     wheels = Path(runner.build_root, "wheels")
     requires = {"greet": ["words>=1"]}

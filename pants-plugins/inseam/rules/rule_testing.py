@@ -38,7 +38,7 @@ from inseam.rules.programs import host
 from inseam.rules.wheels import files as lock_files
 from inseam.subsystem import InseamSubsystem
 
-# CPython that the tests run on is the one that makes layers, too.
+# The CPython that runs the tests also makes the layers.
 PYTHON_VERSION = ".".join(map(str, sys.version_info[:3]))
 MINOR = ".".join(map(str, sys.version_info[:2]))
 
@@ -56,8 +56,9 @@ INHERITED = {
 
 class _Runner(RuleRunner):
     def write_files(self, files: Mapping[Any, Any]) -> tuple[str, ...]:
-        """Begins a session, as each command of a user does. Within one, Pants 2.17.1 does not see
-        each second change of a file that is made while it is busy."""
+        """Begins a new session, as each command of a user does. Within a session, Pants 2.17.1
+        misses every second change to a file that is made while it is busy.
+        """
         paths = super().write_files(files)
         self.set_session_values(self.extra_session_values)
         return paths
@@ -66,9 +67,10 @@ class _Runner(RuleRunner):
 def _is_for(
     rule: Any, goals: Sequence[type[Goal]], packages: Sequence[type[PackageFieldSet]]
 ) -> bool:
-    """Whether a test of these goals, in which these are packaged by other targets, needs a rule of
-    a backend. Pants takes long to order rules that can be reached in many ways, and most of these
-    ways begin at a goal, at the build server, or at what can package anything."""
+    """Whether a test needs a rule of a backend, if it runs these goals and other targets package
+    these kinds of targets. Pants is slow to resolve rules that can be reached in many ways, and
+    most of these ways start at a goal, at the build server, or at a rule that packages any target.
+    """
     rule = getattr(rule, "rule", rule)
     if isinstance(rule, UnionRule):
         if rule.union_base is PackageFieldSet:
@@ -89,9 +91,9 @@ def rule_runner(
 ) -> RuleRunner:
     """A RuleRunner for a new repository.
 
-    layers: whether services can be built in it. Then making it takes seconds. goals: those that the
-    test runs. packages: what is packaged because another target depends on it. more: further rules.
-    others: further backends. options: of RuleRunner.
+    layers: whether services can be built in it; it then takes seconds to create. goals: those that
+    the test runs. packages: what is packaged because another target depends on it. more: further
+    rules. others: further backends. options: those of RuleRunner.
     """
     backends = (core, python, docker, register, *others)
     generators = (generate, generate_service)
@@ -131,13 +133,13 @@ def rule_runner(
 
 
 def declared(alias: str, **fields: Any) -> str:
-    """A target as BUILD files declare it; without the fields that are None."""
+    """A target as in a BUILD file, without the fields that are None."""
     given = [f"{name}={value!r}" for name, value in fields.items() if value is not None]
     return f"{alias}({', '.join(given)})\n"
 
 
 def base_of(python_version: str) -> str:
-    """The declaration of `//:base`, a base with a CPython of that version."""
+    """The declaration of `//:base`, a base with that version of CPython."""
     return declared(
         "registry_base",
         name="base",
@@ -152,7 +154,7 @@ BASE = base_of(PYTHON_VERSION)
 
 
 def option_args(runner: RuleRunner, *args: str, base: str = "//:base") -> list[str]:
-    """The options that all tests have, and `args`."""
+    """The options of all tests, and `args`."""
     interpreters = os.path.dirname(os.path.realpath(sys.executable))
     return [
         f"--inseam-base={base}",
@@ -174,12 +176,14 @@ def set_options(
     env: Mapping[str, str] = {},
     python: str = f"CPython=={MINOR}.*",
 ) -> None:
-    """Gives the repository the options that all tests have, and `args`, and the environment that
-    they need, and `env`. python: the interpreter constraint of all code."""
-    # Not a flag, which would win over the fields of targets.
+    """Sets the options of all tests and `args`, and the environment that they need and `env`.
+
+    python: the interpreter constraint of all code.
+    """
+    # Not a flag, which would take precedence over the fields of targets.
     constraints = {
         "PANTS_PYTHON_INTERPRETER_CONSTRAINTS": f"[{python!r}]",
-        # The one that the tests run on: their bases are made up.
+        # The CPython that runs the tests, because their bases are made up.
         "PANTS_INSEAM_BUILD_PYTHON": "installed",
     }
     runner.set_options(
@@ -194,11 +198,11 @@ def run_mocked(
     arguments: Sequence[Any],
     mocks: Mapping[Callable[..., Any], Callable[..., Any]],
 ) -> Any:
-    """The result of a rule, or of a function that rules call, when each rule that it calls, by its
-    name in `compat`, is a mock.
+    """Runs a rule, or a function that rules call, and returns its result. Each rule that it calls
+    is a mock, by the rule's name in `compat`.
 
-    Pants' own `run_rule_with_mocks` takes other mocks in each version, and knows no helpers that
-    run concurrently.
+    Pants' own `run_rule_with_mocks` expects different mocks in each version, and does not support
+    helpers that run concurrently.
     """
     by_name: dict[Any, Callable[..., Any]] = {}
     for name, mock in mocks.items():
@@ -214,7 +218,7 @@ def run_mocked(
     def answer(asked: Any) -> Any:
         if isinstance(asked, Coroutine):
             return run(asked)
-        # Since Pants 2.33, what runs concurrently and calls are native objects.
+        # Since Pants 2.33, `concurrently` and calls of rules are native objects.
         asked = getattr(asked, "calls", asked)
         if isinstance(asked, (tuple, list)):
             return tuple(answer(one) for one in asked)
@@ -259,18 +263,18 @@ def locked(wheel: Path, *requires: str, sha256: str = "") -> dict[str, Any]:
 
 
 def lock_text(items: Iterable[dict[str, Any]]) -> str:
-    """The text of a lock, with a comment of Pants on top."""
+    """The text of a lock, with Pants' comment at the top."""
     part = {"locked_requirements": list(items), "marker": None, "platform_tag": None}
     lock = {"locked_resolves": [part], "path_mappings": {"WHEELS": None}, "pex_version": "2.69.0"}
     return f"// A lock.\n{json.dumps(lock, indent=2)}\n"
 
 
 def failure(runner: RuleRunner, output: type, request: Any) -> str:
-    """The text of the Failure that the request ends with."""
+    """The text of the Failure that the request raises."""
     with pytest.raises(ExecutionError) as error:
         runner.request(output, [request])
     causes: Sequence[Exception] = error.value.wrapped_exceptions
-    # Not isinstance: the engine may have loaded the class again.
+    # Not isinstance, because the engine may have loaded the class a second time.
     (cause,) = causes
     assert "Failure" in [base.__name__ for base in type(cause).__mro__], str(error.value)
     return str(cause)

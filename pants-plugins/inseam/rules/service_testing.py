@@ -48,8 +48,9 @@ SERVER = "import greet\ndef main():\n    print(greet.hello())\n"
 
 
 def service_build(*, sources: Sequence[str] = (), **fields: Any) -> str:
-    """The BUILD file of `src/shop`: its code, and the service `app` with these fields instead or
-    besides. sources: what the code depends on."""
+    """The BUILD file of `src/shop`: its code, and the service `app`, whose usual fields these
+    replace or extend. sources: what the code depends on.
+    """
     given = {"entry_point": "shop.server:main", "healthcheck": "probe.py:main", **fields}
     code = declared("python_sources", **({"dependencies": list(sources)} if sources else {}))
     return code + declared("python_service", name="app", **given)
@@ -82,7 +83,7 @@ def wheels_of(runner: RuleRunner) -> dict[str, Path]:
 
 
 def write_lock(runner: RuleRunner, *more: dict[str, Any], **changes: dict[str, Any]) -> None:
-    """Writes the lock; changes: items that replace those of that name, {} for none."""
+    """Writes the lock. changes: items that replace those of the same name; {} removes one."""
     wheels = wheels_of(runner)
     items = {
         "greet": locked(wheels["greet"], "words>=1"),
@@ -145,7 +146,7 @@ def empty(runner: RuleRunner) -> Any:
 
 
 def refused(runner: RuleRunner, *texts: str) -> None:
-    """Checks that the layers are refused by an error with the texts, which names the service."""
+    """Checks that the layers are refused with an error that contains the texts and the service."""
     error = failure(runner, CodeLayers, CodeLayersRequest(ServiceRequest(SHOP)))
     for text in ("src/shop:app: ", *texts):
         assert text in error
@@ -200,11 +201,11 @@ def module_runner() -> RuleRunner:
 
 @pytest.fixture
 def runner(module_runner: RuleRunner) -> RuleRunner:
-    """The runner, with the repository as it was at the beginning."""
+    """The runner, with the repository restored to its initial state."""
     set_options(module_runner)
     write_repository(module_runner)
     return module_runner
 
 
 fixtures = (module_runner, runner)
-"""Of a test module, by the names `module_runner` and `runner`."""
+"""Fixtures for a test module, by the names `module_runner` and `runner`."""

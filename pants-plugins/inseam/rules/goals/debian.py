@@ -62,7 +62,7 @@ _DEFAULT_FOLDER = "dist/debian-packages"
 
 @dataclass(frozen=True)
 class _Lock:
-    """The lock of a base: its path, its text, and what to do to lock the newest versions."""
+    """The lock of a base: its path, its text, and how to lock the newest versions."""
 
     path: str
     content: bytes
@@ -72,8 +72,8 @@ class _Lock:
 async def _locks(targets: Targets, goal: str, inseam: InseamSubsystem) -> tuple[_Lock, ...]:
     """The locks of the bases among the targets, by path; raises Failure if there are none.
 
-    That of the default base is one of them if that is in use, or nothing else is named: every
-    repository has that target.
+    Every repository has the target of the default base, so its lock is included only if that base
+    is in use or no other base is given.
     """
     bases = {
         target[DebianLockField].value: target
@@ -100,8 +100,9 @@ async def _locks(targets: Targets, goal: str, inseam: InseamSubsystem) -> tuple[
 
 
 def _tools(inseam: InseamSubsystem) -> tuple[_Lock, ...]:
-    """The lock of what builds of wheels are confined with, which comes with Inseam; nothing if they
-    are not fetched."""
+    """The lock of the packages that confine builds of wheels, which comes with Inseam; nothing if
+    they are not fetched.
+    """
     if inseam.build_tools == BuildTools.installed or Backend.wheels_from_source in inseam.without:
         return ()
     path = f"{READY_PREFIX}{BUILD_TOOLS}.json"
@@ -110,7 +111,7 @@ def _tools(inseam: InseamSubsystem) -> tuple[_Lock, ...]:
 
 @dataclass(frozen=True)
 class VendoredLockRequest:
-    """All packages of a lock, for every architecture and group."""
+    """Asks for all packages of a lock, for every architecture and group."""
 
     path: str
     content: bytes
@@ -119,8 +120,9 @@ class VendoredLockRequest:
 
 @dataclass(frozen=True)
 class VendoredLock:
-    """A digest with the packages, each at its place among vendored ones, and their sizes in bytes
-    by place."""
+    """A digest with the packages, each at its path in the vendor folder, and their sizes in bytes,
+    by path.
+    """
 
     digest: Digest
     sizes: tuple[tuple[str, int], ...]
@@ -137,8 +139,8 @@ async def vendored_lock(request: VendoredLockRequest, inseam: InseamSubsystem) -
     timestamp = lock.timestamp if inseam.snapshot else ""
     if inseam.debian_allow_newer:
         raise Failure(
-            "[inseam].debian_allow_newer is set, with which other packages than the locked ones"
-            " could be vendored. Run the goal with --no-inseam-debian-allow-newer."
+            "[inseam].debian_allow_newer is set, so packages other than the locked ones could be"
+            " vendored. Run the goal with --no-inseam-debian-allow-newer."
         )
     debs = await concurrently(
         deb(DebRequest(lock.request.release, (), package, timestamp), **implicitly())

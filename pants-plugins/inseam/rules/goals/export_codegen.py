@@ -43,7 +43,7 @@ from inseam.targets.layer import (
 async def _in_folder(
     folder: str, layers: tuple[StoredLayer, ...], files: dict[str, bytes]
 ) -> GeneratedSources:
-    """The layers' tars, and more files, in a folder."""
+    """The layers' tars, and other files, in a folder."""
     tars = await concurrently(tar_at_root(layer) for layer in layers)
     merged = await merge_digests(MergeDigests([*tars, await written(files)]))
     digest = await add_prefix(AddPrefix(merged, folder))
@@ -82,7 +82,7 @@ async def generate_app_layer(request: GenerateAppLayer, names: ImageNames) -> Ge
         request.protocol_target[AppLayersField].to_unparsed_address_inputs(), **implicitly()
     )
     code = await code_layers(CodeLayersRequest(ServiceRequest(addresses[0])), **implicitly())
-    # The Dockerfile, which is written before this is known, adds both layers.
+    # The Dockerfile adds both layers: it is written before it is known whether both exist.
     files = {f"{LIBRARIES_LAYER}.tar": no_code()} if len(code.layers) == 1 else {}
     return await _in_folder(layers_folder(service_of(address)), code.layers, files)
 

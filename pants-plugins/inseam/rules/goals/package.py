@@ -55,8 +55,8 @@ from inseam.targets.layer import (
 class LayoutArtifact(BuiltDockerImage):
     """The `image.json` of an image that no Docker Engine has.
 
-    Pants' docker backend takes it for an image of the engine, and asks for its tags, when a
-    `docker_image` is to start from it. Without that the error would be a KeyError.
+    If a `docker_image` starts from it, Pants' Docker backend treats it as an image in the engine
+    and reads its tags, which raises Failure here. Otherwise, the error would be a KeyError.
     """
 
     address: str
@@ -88,8 +88,9 @@ class LayoutArtifact(BuiltDockerImage):
 
 
 def layout_path(output_path: OutputPathField, ending: str = "oci") -> str:
-    """Where, in the folder of artifacts, the layout of an image is; raises Failure for a path that
-    leads out of it, or to the blobs that all images share."""
+    """The path of an image's layout in `dist`; raises Failure for a path that leads out of `dist`,
+    or into the folder of the blobs that all images share.
+    """
     what = f"`output_path` of {output_path.address}"
     path = relative_path(output_path.value_or_default(file_ending=ending), what)
     if path.split("/")[0] == STORE:
@@ -103,7 +104,7 @@ def layout_path(output_path: OutputPathField, ending: str = "oci") -> str:
 def packaged_request(
     address: Address, platforms: OciPlatformsField, output_path: OutputPathField
 ) -> PackagedRequest:
-    """The image of an `oci_image`, as it is packaged."""
+    """The request that packages an `oci_image`."""
     return PackagedRequest(address, platforms.value, layout_path(output_path))
 
 
@@ -122,7 +123,7 @@ async def package_oci_image(field_set: OciFieldSet) -> BuiltPackage:
     path = f"{request.layout}/{METADATA}"
     digest = await written({path: image.files[METADATA]})
     line = f"{', '.join(image.metadata.references)}: {image.metadata.digest}"
-    # Pants removes the path of an artifact before it writes it: the file, not the layout.
+    # Pants removes the path of an artifact before writing it: so name the file, not the layout.
     return BuiltPackage(digest, (LayoutArtifact(str(field_set.address), path, (line,)),))
 
 
@@ -159,7 +160,7 @@ async def package_layout(field_set: LayoutFieldSet) -> BuiltPackage:
 
 
 def _lines(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """What Pants shows below the path of an artifact."""
+    """The lines that Pants prints below the path of an artifact."""
     return tuple(f"warning: {finding}" for finding in findings)
 
 

@@ -1,7 +1,7 @@
-"""Rules of the goal `publish`: an OCI image to registries.
+"""Rules of the goal `publish`: pushes OCI images to registries.
 
-The `#image` of a service whose `#oci` is pushed is skipped, which is said here: Pants would name
-the field `skip_push`, which is not set.
+The `#image` of a service whose `#oci` is pushed is skipped. The reason is printed here, because
+Pants would name the field `skip_push`, which is not set.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ class PublishOciFieldSet(PublishFieldSet[PublishOciImage]):
     skip_push: OciSkipPushField
 
     def skip_reason(self, inseam: InseamSubsystem) -> str:
-        """Why it is not pushed: what the user has set."""
+        """Why it is not pushed: the option or field that the user set."""
         if inseam.publish != PublishedImage.oci:
             return f"(by [inseam].publish = '{inseam.publish.value}')"
         return f"(by `skip_push` on {service_of(self.address)})"
 
     def check_skip_request(self, package_fs: PackageFieldSet) -> Any:
-        """What Pants asks, where it does, before it packages the image."""
+        """The hook with which newer versions of Pants ask before they package the image."""
         return SkipOciImage(package_fs, self) if PUBLISH_ASKS_FIRST else None
 
 
@@ -116,13 +116,13 @@ class SkippedImageFieldSet(PublishFieldSet[PublishSkippedImage]):
         return PublishPackages(names=names, description=f"({self.instead.value} is published)")
 
     def check_skip_request(self, package_fs: PackageFieldSet) -> Any:
-        """What Pants asks, where it does, before it builds the image."""
+        """The hook with which newer versions of Pants ask before they build the image."""
         return SkipImage(package_fs, self) if PUBLISH_ASKS_FIRST else None
 
 
 def is_skipped(target: Target) -> bool:
     """Whether a target is the `#image` of a service whose `#oci` is published."""
-    # By name, since the engine may have loaded the class of the field again.
+    # By name, because the engine may have loaded the field's class a second time.
     return any(
         field.alias == PublishedInsteadField.alias and value.value is not None
         for field, value in target.field_values.items()

@@ -1,4 +1,4 @@
-"""The goal `rebase`: puts the layers of packaged images on another base without a build."""
+"""The goal `rebase`: puts the layers of packaged images on another base, without a build."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class RebaseSubsystem(GoalSubsystem):
         Put the layers of packaged images on another base, changing only metadata.
 
         If a full build on the new base would make the same layers, the result is byte for byte the
-        image that it would give. The images are the given `oci_image` targets, as `package` wrote
-        them to `dist`, and the layouts in `--rebase-layouts`.
+        image that this build would make. The images are those of the given `oci_image` targets, as
+        `package` wrote them to `dist`, and the layouts in `--rebase-layouts`.
         """
     )
 

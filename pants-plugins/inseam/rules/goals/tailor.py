@@ -1,4 +1,4 @@
-"""Rules of the goal `tailor`: a `python_service` for each program that the repository declares."""
+"""Rules of the goal `tailor`: propose a `python_service` for each program of the repository."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ from inseam.targets.service import PythonServiceTarget
 
 logger = logging.getLogger(__name__)
 
-# What else than modules says something of programs, in the whole repository.
+# The files, besides modules, that say something about programs.
 _FILES = (
     *("**/*Dockerfile*", "**/*.dockerfile", "**/*Containerfile*"),
     *("**/Procfile*", "**/*.sh", "**/pyproject.toml"),
 )
 _MOST_LINES = 10
-# The CPython of bases that come with Inseam, by how fields name their locks.
+# The CPython of bases that come with Inseam, by the value with which fields name their locks.
 _SHIPPED_LOCKS = {f"{READY_PREFIX}{name}.json": version for version, name in SHIPPED.items()}
 _LOCKED_PYTHON = re.compile(rb'"python(3\.[0-9]+)-minimal"')
 
@@ -84,7 +84,7 @@ async def _read(*globs: str) -> dict[str, bytes]:
     for entry in await get_digest_entries(digest):
         if not isinstance(entry, FileEntry):
             continue
-        # Large ones are not read: the contents of all files are in memory at once.
+        # Large files are not read, because the contents of all files are in memory at once.
         if entry.file_digest.serialized_bytes_length <= LARGEST:
             small.append(entry)
         elif entry.path.endswith(".py") and is_candidate(entry.path):
@@ -94,7 +94,7 @@ async def _read(*globs: str) -> dict[str, bytes]:
 
 
 def _imports(files: Mapping[str, bytes], known: frozenset[str]) -> dict[str, frozenset[str]]:
-    """What the modules of services import that there are."""
+    """The imports of modules of the services that are already declared."""
     found = {}
     for path, text in files.items():
         if ends_with(path, known):
@@ -106,7 +106,7 @@ def _imports(files: Mapping[str, bytes], known: frozenset[str]) -> dict[str, fro
 
 
 def _images(targets: Targets, files: Mapping[str, str]) -> list[Image]:
-    """The Dockerfiles of the repository: those of targets, and others."""
+    """The Dockerfiles of the repository, whether or not a target owns them."""
     images = []
     owned = set()
     for path, image in targets.dockerfiles():
@@ -125,7 +125,7 @@ def _images(targets: Targets, files: Mapping[str, str]) -> list[Image]:
 def _declared(
     reader: Reader, images: Iterable[Image], files: Mapping[str, str]
 ) -> list[Declared | LeftOut]:
-    """All that the repository says of its programs."""
+    """Everything that the repository declares about its programs."""
     found: list[Declared | LeftOut | None] = [reader.image(image) for image in images]
     for path, text in files.items():
         if path.rpartition("/")[2].startswith("Procfile") and is_place(path):
@@ -139,7 +139,7 @@ def _declared(
 
 
 class _Bases:
-    """Which base the code of a service needs."""
+    """Chooses the base that the code of a service needs."""
 
     def __init__(self, default: str | None, versions: Mapping[str, str], targets: Targets) -> None:
         self._default = default
@@ -149,7 +149,7 @@ class _Bases:
     def owner(self, one: Declared) -> Owner:
         owners = self._targets.owners(one.path)
         resolves = {self._targets.resolve(target): target for target in reversed(owners)}
-        # A module of several resolves is of the default one, if that is among them.
+        # A module in several resolves belongs to the default one, if that is among them.
         target = resolves.get(None) or (resolves[min(resolves, key=str)] if resolves else None)
         base = choose_base(self._targets.constraints(target), self._default, self._versions)
         if target is None:
@@ -158,7 +158,7 @@ class _Bases:
 
 
 async def _versions(targets: Targets) -> dict[str, str]:
-    """The versions of CPython of the bases in the repository, by address."""
+    """The CPython versions of the bases in the repository, by address."""
     found: dict[str, str] = {}
     locks: dict[str, str] = {}
     for target in targets.all:
@@ -198,7 +198,7 @@ def _target(proposal: Proposal) -> PutativeTarget:
         name: _Written(_dictionary(one, 1)) if isinstance(one, dict) else one
         for name, one in proposal.fields.items()
     }
-    # Pants calls what is at the root "root" if it has no name of its own.
+    # Without a name, Pants calls a target at the root of the repository "root".
     named = {} if proposal.folder else {"name": proposal.name}
     return PutativeTarget.for_target_type(
         PythonServiceTarget,
@@ -210,7 +210,7 @@ def _target(proposal: Proposal) -> PutativeTarget:
 
 
 def _dictionary(given: Mapping[str, Any], depth: int) -> str:
-    """A dictionary as a formatter writes it."""
+    """A dictionary, formatted as a code formatter would."""
     indent = "    "
     lines = []
     for name, one in given.items():
@@ -225,17 +225,18 @@ def _dictionary(given: Mapping[str, Any], depth: int) -> str:
 
 
 def _tell_of_nothing(number: int) -> None:
-    """Says why nothing is proposed where nothing is declared."""
+    """Explains why nothing is proposed in a repository that declares nothing."""
     if number:
         logger.warning(
             f"`tailor` read {number} modules and found no service in them: no pex_binary, no"
-            " Dockerfile or Procfile that starts Python, and no module that serves. Declare one"
-            ' next to its module, such as `python_service(name="app", entry_point="main.py:main")`.'
+            " Dockerfile or Procfile that starts Python, and no module that starts a service."
+            " Declare one next to its module, such as"
+            ' `python_service(name="app", entry_point="main.py:main")`.'
         )
 
 
 def _tell(left_out: Iterable[LeftOut]) -> None:
-    """Says what is declared, but not proposed."""
+    """Prints which declared programs are not proposed, and why."""
     lines = []
     for one in dict.fromkeys(left_out):
         write = f"; write {one.write}" if one.write else ""
@@ -244,13 +245,13 @@ def _tell(left_out: Iterable[LeftOut]) -> None:
         more = len(lines) - _MOST_LINES
         end = [f"  - and {more} more"] if more > 0 else []
         logger.warning(
-            "`tailor` saw these programs, and proposes nothing for them:\n"
+            "`tailor` saw these programs, but proposes nothing for them:\n"
             + "\n".join([*lines[:_MOST_LINES], *end])
         )
 
 
 def _default_version(inseam: InseamSubsystem, versions: Mapping[str, str]) -> str | None:
-    """The version of CPython in the base of services that name none; None if it is not known."""
+    """The CPython version of the default base; None if it is unknown."""
     if inseam.base == DEFAULT_BASE and not inseam.default_base_lock:
         return "3.11"
     address = inseam.base
@@ -286,7 +287,7 @@ async def find_services(
     known = targets.known(_imports(modules, targets.modules()))
     around = Surroundings(
         [root.path for root in roots],
-        # Asked several times for each program.
+        # Called several times for each program.
         cache(_Bases(_default_version(inseam, versions), versions, targets).owner),
         targets.service_folders,
         frozenset(

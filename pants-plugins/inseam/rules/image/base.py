@@ -1,4 +1,4 @@
-"""Rules that make the OCI images of bases: of Debian packages, or pulled from a registry."""
+"""Rules that make the OCI images of bases: from Debian packages, or pulled from a registry."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BaseOciRequest:
-    """A base as an OCI image, with its layers compressed as "gzip" or "zstd"."""
+    """Asks for a base as an OCI image, with its layers compressed as "gzip" or "zstd"."""
 
     base: Base
     compression: str
@@ -57,27 +57,28 @@ class BaseOci:
 
     metadata: ImageMetadata
     configuration: bytes
-    """Text of its OCI configuration."""
+    """Its OCI configuration, as JSON text."""
     blobs: Digest
     """A digest with the blobs of its layers."""
     files: FrozenDict[str, bytes]
-    """By path, what `read_base` needs besides."""
+    """The other files that `read_base` needs, by path."""
     libraries: frozenset[str] | None
-    """The names of the shared libraries in it, None if they are not known."""
+    """The names of the shared libraries in it; None if they are unknown."""
     rootfs: RootfsLayer | None = None
-    """Of a `debian_base`."""
+    """The layer of a `debian_base`; None for a `registry_base`."""
     messages: tuple[str, ...] = ()
-    """What was said when it was pulled."""
+    """Warnings from pulling it."""
 
     @property
     def image(self) -> BaseImage:
-        """What images are assembled on."""
+        """The base image, in the form on which images are assembled."""
         return BaseImage(self.metadata, json.loads(self.configuration))
 
 
 async def _with_bytecode(pulled: BaseOci, base: Base, stdlib: str, compression: str) -> BaseOci:
-    """A base whose standard library has no bytecode, with a layer of that on top. Services would
-    compile what they import at each start otherwise, since they cannot write it anywhere."""
+    """A base whose standard library has no bytecode, with a layer on top that contains it.
+    Otherwise, services would compile what they import at each start, as they cannot store it.
+    """
     digests = [layer.descriptor.digest for layer in pulled.metadata.layers]
     made = await run_on(
         base.python,

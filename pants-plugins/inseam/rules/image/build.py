@@ -1,6 +1,6 @@
 """Rules that make images without a daemon.
 
-They are one chain, from a target's fields to the manifest, which is why they are in one file.
+They are in one file because they form one chain, from a target's fields to the manifest.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ from inseam.targets.layer import LayerRequirementsField, LayersSourcesField
 
 @dataclass(frozen=True)
 class OciImageRequest:
-    """The `oci_image` at an address, for a platform, "" for that of its base."""
+    """Asks for the `oci_image` at an address, for a platform; "" for the platform of its base."""
 
     address: Address
     platform: str
@@ -95,17 +95,18 @@ class OciImage:
 
     metadata: ImageMetadata
     files: FrozenDict[str, bytes]
-    """Its layout without the blobs of layers, by path: manifest, configuration, documents."""
+    """Its layout except the blobs of layers, by path: manifest, configuration, documents."""
     code: Digest
-    """With the blobs of its code."""
+    """A digest with the blobs of its code layers."""
     blobs: tuple[Digest, ...]
-    """With the blobs of its other layers."""
+    """A digest with the blobs of its other layers."""
     contents: ImageContents
 
 
 def _config(target: Target, service: Target | None) -> ImageConfig:
-    """What an image says of itself. service: the `#oci` of the service whose layers it has, if that
-    is another image: how these run is what the service says."""
+    """The configuration of an image. service: if the image contains the layers of a service whose
+    `#oci` is another image, that `#oci`, which says how they run.
+    """
     below = service or target
     probe = target[OciHealthcheckField].value
     return ImageConfig(
@@ -127,7 +128,7 @@ def _config(target: Target, service: Target | None) -> ImageConfig:
 
 @dataclass(frozen=True)
 class _Layers:
-    """The layers that an `oci_image` names: shared ones, and those of at most one service."""
+    """The layers that an `oci_image` lists: shared ones, and those of at most one service."""
 
     shared: tuple[SharedLayer, ...]
     service: ServiceRequest | None
@@ -181,8 +182,9 @@ async def _layers(target: Target, platform: str) -> _Layers:
 
 
 async def _service_image(layers: _Layers, address: Address) -> Target | None:
-    """The `#oci` of the service whose layers the image at `address` has, unless the service made
-    that image, too."""
+    """The `#oci` of the service whose layers the image at `address` has, unless the service also
+    generated that image.
+    """
     if layers.service is None or service_of(address) == service_of(layers.service.address):
         return None
     wanted = service_of(layers.service.address).create_generated("oci")
@@ -194,9 +196,9 @@ async def _service_image(layers: _Layers, address: Address) -> Target | None:
 
 
 async def _check(layers: _Layers, base: Base) -> None:
-    """Raises Failure if the layers of an image do not go together, or not with its base.
+    """Raises Failure if the layers of an image do not fit each other or its base.
 
-    The layers of a service are checked where they are made; what an image puts below them is not.
+    The layers of a service are checked where they are made, but the layers below them are not.
     """
     check_base(layers.shared, base)
     dependencies = layers.dependencies
@@ -274,7 +276,7 @@ def _contents(
     layers: _Layers,
     above: Iterable[tuple[StoredLayer, StoredLayer]],
 ) -> ImageContents:
-    """What is in an image. above: its layers as they are in it, and as they were made."""
+    """The contents of an image. above: its layers, as they are in it and as they were made."""
     service, dependencies = layers.service, layers.dependencies
     reference = start.metadata.references[0] if start.metadata.references else ""
     return ImageContents(
@@ -297,8 +299,9 @@ def _contents(
 
 @dataclass(frozen=True)
 class PackagedRequest:
-    """The `oci_image` at an address, for all of its platforms; `layout` is its folder among the
-    artifacts."""
+    """Asks for the `oci_image` at an address, for all of its platforms; `layout` is its folder in
+    `dist`.
+    """
 
     address: Address
     platforms: tuple[str, ...]
@@ -307,15 +310,15 @@ class PackagedRequest:
 
 @dataclass(frozen=True)
 class Packaged:
-    """An image as it is to be written to the folder of artifacts."""
+    """An image, ready to be written to `dist`."""
 
     metadata: ImageMetadata
     files: FrozenDict[str, bytes]
-    """Its layout without the blobs of layers, by path, of one platform or an index of several."""
+    """Its layout except the blobs of layers, by path: one image, or an index of several."""
     images: tuple[OciImage, ...]
-    """Of each platform."""
+    """The image of each platform."""
     findings: tuple[Finding, ...]
-    """What is to be shown when it is packaged; what is an error fails."""
+    """The warnings to show when it is packaged; errors raise Failure."""
 
 
 @rule(desc="Package an image", level=LogLevel.DEBUG)

@@ -1,4 +1,4 @@
-"""Rules that tell what is special about the base of an image on this machine or today."""
+"""Rules that report what is unusual about the base of an image."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REGISTRY_BASE = FindingKind(
 
 
 class BaseCheck(ImageCheckRequest):
-    """Asks what is special about the base of an image."""
+    """Asks what is unusual about the base of an image."""
 
     kinds = (NEWER_PACKAGE, INSTALLED_PYTHON, REGISTRY_BASE)
 

@@ -1,4 +1,4 @@
-"""Rules that find the shared libraries which an image lacks, when it is packaged."""
+"""Rules that find shared libraries that are missing from an image when it is packaged."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ from inseam.subsystem import InseamSubsystem
 
 @dataclass(frozen=True)
 class LikelyPackagesRequest:
-    """The Debian packages of shared libraries, for a base."""
+    """Asks for the Debian packages that contain shared libraries, for a base."""
 
     base: Address
     platform: str
     libraries: tuple[str, ...]
-    """Their names, sorted."""
+    """The libraries' names, sorted."""
 
 
 @dataclass(frozen=True)
 class LikelyPackages:
-    """The Debian packages that have shared libraries."""
+    """The Debian packages that contain shared libraries."""
 
     packages: tuple[tuple[str, str], ...]
-    """(library, name of the package), of those that are known."""
+    """Pairs of library and package name, for the libraries whose package is known."""
     hint: str
-    """How to add one."""
+    """How to add a package to the base."""
 
 
 @rule(desc="Find the Debian packages of libraries", level=LogLevel.DEBUG)
@@ -84,8 +84,8 @@ async def likely_packages(
             )
         )
     except Failure:
-        # No mirror can be reached, or nothing verifies its signature: Debian's policy says how such
-        # packages are called.
+        # No mirror can be reached, or its signature cannot be verified. Debian's policy says how
+        # packages of libraries are named.
         guesses = ((name, package_names(name)) for name in request.libraries)
         return LikelyPackages(tuple((name, guess[0]) for name, guess in guesses if guess), hint)
     found = json.loads(await file_content(result.digest, PACKAGES_FILE))
@@ -101,18 +101,18 @@ MISSING_LIBRARY = FindingKind(
 
 @dataclass(frozen=True)
 class LibrariesRequest:
-    """Asks which libraries an image lacks that its wheels need."""
+    """Asks which libraries that the wheels need are missing from an image."""
 
     target: Address
-    """Of the image."""
+    """Address of the image."""
     layers: tuple[StoredLayer, ...]
-    """Of wheels."""
+    """The layers with wheels."""
     base: Base
     libraries: frozenset[str]
-    """Names of those that the base has."""
+    """Names of the libraries in the base."""
 
 
-# Separate from the check of an image, so that an edit of code does not ask this again.
+# Separate from the check of an image, so that editing code does not run it again.
 @rule(desc="Check the libraries of wheels", level=LogLevel.DEBUG)
 async def missing_libraries(request: LibrariesRequest, inseam: InseamSubsystem) -> ImageFindings:
     base = request.base
@@ -149,7 +149,7 @@ async def missing_libraries(request: LibrariesRequest, inseam: InseamSubsystem) 
 
 
 class LibraryCheck(ImageCheckRequest):
-    """Asks which libraries an image lacks, if those of its base are known."""
+    """Asks which libraries are missing from an image, if those of its base are known."""
 
     kinds = (MISSING_LIBRARY,)
 

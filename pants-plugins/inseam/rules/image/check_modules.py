@@ -1,4 +1,4 @@
-"""Rules that find wheels which import a standard module that an image lacks."""
+"""Rules that find wheels that import a standard module that the image lacks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inseam.rules.image.checks import ImageCheckRequest, ImageFindings
 from inseam.rules.layers.layer import StoredLayer
 from inseam.rules.programs.digests import file_content
 
-_SHOWN = 3  # files that are named for each module
+_SHOWN = 3  # number of files that a message names for each module
 
 MISSING_MODULE = FindingKind(
     "missing-module",
@@ -29,19 +29,19 @@ MISSING_MODULE = FindingKind(
 
 @dataclass(frozen=True)
 class ModulesRequest:
-    """Asks which of some standard modules the wheels of an image import."""
+    """Asks which of the given standard modules the wheels of an image import."""
 
     target: Address
-    """Of the image."""
+    """Address of the image."""
     layers: tuple[StoredLayer, ...]
-    """Of wheels."""
+    """The layers with wheels."""
     missing: tuple[str, ...]
     """Modules that the image lacks."""
     python_version: str
-    """Of the base, as "3.11"."""
+    """The base's Python version, such as "3.11"."""
 
 
-# Separate from the check of an image, so that an edit of code does not ask this again.
+# Separate from the check of an image, so that editing code does not run it again.
 @rule(desc="Check the imports of wheels", level=LogLevel.DEBUG)
 async def missing_modules(request: ModulesRequest) -> ImageFindings:
     texts = await concurrently(
@@ -63,7 +63,7 @@ async def missing_modules(request: ModulesRequest) -> ImageFindings:
 
 
 class ModuleCheck(ImageCheckRequest):
-    """Asks which standard modules an image lacks that its wheels import."""
+    """Asks which standard modules that the wheels import are missing from an image."""
 
     kinds = (MISSING_MODULE,)
 

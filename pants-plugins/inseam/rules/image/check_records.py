@@ -1,4 +1,4 @@
-"""Rules that tell of wheels whose RECORD is not what they contain."""
+"""Rules that report wheels whose RECORD does not match their files."""
 
 from __future__ import annotations
 

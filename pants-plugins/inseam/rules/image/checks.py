@@ -1,4 +1,4 @@
-"""The seam through which findings about an image enter."""
+"""The extension point for checks, which report findings about an image."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ logger = logging.getLogger(__name__)
 @union(in_scope_types=[EnvironmentName])
 @dataclass(frozen=True)
 class ImageCheckRequest(metaclass=ABCMeta):
-    """Asks for what is to be said of an image for one platform.
+    """Asks for findings about an image for one platform.
 
-    A backend registers its own subclass, with the kinds of its findings, as a member of this union,
-    and a rule from that to `ImageFindings`. A rule whose work takes time should ask for it by a
-    request without the image's code, so that an edit of that does not repeat it.
+    A backend registers a subclass with its kinds of findings as a member of this union, and a rule
+    from that to `ImageFindings`. Slow work belongs in another rule, whose request does not contain
+    the image's code, so that editing the code does not repeat the work.
     """
 
     contents: ImageContents
@@ -48,14 +48,14 @@ class ImageCheckRequest(metaclass=ABCMeta):
 
 @dataclass(frozen=True)
 class ImageFindings:
-    """What a check found."""
+    """The findings of one check."""
 
     findings: tuple[Finding, ...] = ()
 
 
 @polymorphic
 async def check_image(request: ImageCheckRequest, environment: EnvironmentName) -> ImageFindings:
-    """Looks for findings of some kinds."""
+    """Runs one check."""
     raise NotImplementedError
 
 
@@ -68,7 +68,7 @@ def known_kinds(membership: UnionMembership) -> dict[str, FindingKind]:
 async def findings_of(
     contents: ImageContents, membership: UnionMembership, inseam: InseamSubsystem
 ) -> tuple[Finding, ...]:
-    """What all checks find of an image."""
+    """The findings of all checks about an image."""
     members = inseam.enabled(membership[ImageCheckRequest])
     requests = [member(contents) for member in members]
     found = await concurrently(
@@ -87,8 +87,8 @@ def shown_findings(
 ) -> tuple[Finding, ...]:
     """The findings that are warnings; raises Failure for those that are errors.
 
-    target: has the field `allowed_findings`. complete: whether all that it may allow was looked
-    for.
+    target: has the field `allowed_findings`. complete: whether every check has run whose findings
+    the field may allow.
     """
     allowances = dict(target[AllowedFindingsField].value or {})
     address = str(service_of(target.address))
@@ -100,18 +100,18 @@ def shown_findings(
 
 
 class _Said:
-    """What was said in the session that runs."""
+    """The findings that were shown in the current session."""
 
     session: RunId | None = None
     texts: ClassVar[set[str]] = set()
 
 
 def say(findings: Iterable[Finding], run_id: RunId) -> None:
-    """Warns of findings, of each once in a session.
+    """Logs findings as warnings, each once per session.
 
-    For a rule that is asked by what the user named, such as the address of an image, and that finds
-    them in the result of what makes it. Before Pants runs a rule again, it runs all that the rule
-    asked for before: a rule that is asked by a finding would show it again after it was fixed.
+    Call it from a rule whose request is what the user named, such as the address of an image, and
+    that reads the findings from a result. A rule whose request is a finding would show it again
+    after it was fixed: before Pants reruns a rule, it reruns everything that it depended on.
     """
     if _Said.session != run_id:
         _Said.session = run_id

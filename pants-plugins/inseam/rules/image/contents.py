@@ -1,4 +1,4 @@
-"""Says what is in an image, from values that the rules which make it returned; no layer is read."""
+"""Describes the contents of an image, from the results of the rules that made its layers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from inseam.rules.wheels.wheels import InstalledWheel
 
 
 def frozen_config(config: ImageConfig) -> ImageConfig:
-    """The same configuration, as a value that rules can be asked by."""
+    """The same configuration, as a hashable value that can be part of a rule's request."""
     return config._replace(
         env=FrozenDict(config.env),
         labels=FrozenDict(config.labels),
@@ -33,27 +33,27 @@ class BaseContents:
     """What is in the base of an image."""
 
     base: Base
-    """Its target, its CPython and its platform."""
+    """Its address, CPython and platform."""
     libraries: frozenset[str] | None = None
-    """Names of the shared libraries that the loader finds in it; None if they are not known."""
+    """Names of the shared libraries that the loader finds in it; None if they are unknown."""
     rootfs: RootfsLayer | None = None
-    """Its Debian packages, for a `debian_base`."""
+    """Its Debian packages; None for a `registry_base`."""
     reference: str = ""
-    """Its name in a registry, for a `registry_base`."""
+    """Its name in a registry; None for a `debian_base`."""
     digest: str = ""
-    """That of its image."""
+    """The OCI configuration of its image."""
     messages: tuple[str, ...] = ()
-    """What was said when it was pulled."""
+    """Warnings from pulling it."""
 
 
 @dataclass(frozen=True)
 class LayerContents:
-    """What is in a layer above the base."""
+    """The contents of a layer above the base."""
 
     layer: Layer
-    """As it is in the image: compressed, with digests and sizes."""
+    """The layer in the image: compressed, with digests and sizes."""
     source: StoredLayer
-    """As it was made: for wheels with the lists of files that lie beside it."""
+    """The layer as it was made: with wheels, the lists of their files are next to it."""
 
     @property
     def name(self) -> str:
@@ -61,7 +61,7 @@ class LayerContents:
 
     @property
     def wheels(self) -> tuple[InstalledWheel, ...]:
-        """The distributions in it, in order of name; none in a layer of first-party files."""
+        """The distributions in it, sorted by name; empty for a layer of first-party files."""
         return self.source.members
 
 
@@ -70,26 +70,26 @@ class ImageContents:
     """What is in an image, for one platform."""
 
     target: Address
-    """Of the image; of a generated one, the `python_service`."""
+    """Address of the image; for a generated image, that of the `python_service`."""
     base: BaseContents
     layers: tuple[LayerContents, ...]
-    """Above the base, lowest first."""
+    """The layers above the base, lowest first."""
     service: ServiceRequest | None = None
     """The service whose code is in it."""
     first_party: tuple[Address, ...] = ()
     """The targets whose files are in it, sorted."""
     entry_points: tuple[EntryPoint, ...] = ()
-    """Of its programs and probes, that of the service first."""
+    """The entry points of its programs and probes, the service's first."""
     missing_modules: tuple[str, ...] = ()
-    """Standard modules that neither the base nor the wheels have."""
+    """Standard modules that are in neither the base nor the wheels."""
     config: ImageConfig = field(default_factory=lambda: frozen_config(ImageConfig()))
-    """What the image says of itself: user, environment, command, health check."""
+    """The image's own configuration: user, environment, command, health check."""
     run: RunHints = field(default_factory=RunHints)
-    """How a container of it runs, with what it inherits from the base."""
+    """How its containers run, including what the image inherits from the base."""
 
     @property
     def platform(self) -> str:
-        """As "linux/amd64"."""
+        """The platform, such as "linux/amd64"."""
         return self.base.base.oci_platform
 
     @property
@@ -106,9 +106,9 @@ class ImageContents:
 def contents_of_layers(
     service: ServiceRequest, dependencies: DependencyLayers, rootfs: RootfsLayer | None = None
 ) -> ImageContents:
-    """What is below the code of a service, as far as that is known without its image.
+    """The contents below the code of a service, as far as they are known without its image.
 
-    rootfs: of the base, if it is made of Debian packages.
+    rootfs: the base's root filesystem, if the base is made of Debian packages.
     """
     libraries = rootfs.libraries if rootfs else None
     return ImageContents(

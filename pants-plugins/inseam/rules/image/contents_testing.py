@@ -28,7 +28,7 @@ def digest(digit: str) -> Digest:
 
 
 def wheel(name: str, amended: str = "", of: type[LockedWheel] = LockedWheel, **more: Any) -> Any:
-    """An installed wheel, locked or of another type with more fields."""
+    """An installed wheel: a locked one, or of another type that has more fields."""
     filename = FileName(f"{name}-1.0-py3-none-any.whl")
     locked = of(name=name, version="1.0", filename=filename, sha256="0" * 64, url="", **more)
     return InstalledWheel(locked, WheelFacts(10, 1), digest("1"), amended)

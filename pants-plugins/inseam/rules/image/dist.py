@@ -1,15 +1,15 @@
-"""Writes images to the folder of artifacts: the only rules that write outside Pants' store.
+"""Writes images to `dist`: the only rules that write outside Pants' store.
 
-Pants knows nothing of what is written here, so this is the contract:
+Pants does not track what is written here, so this is the contract:
 
-- Only `dist/oci` (blobs, which all images share) and the layouts of the images that are packaged
-  are written. Blobs are added; those that no layout has referred to for `[inseam].prune_after` days
-  are removed, as `tools.prune` says. A layout has its old content or its new one, however a
-  run ends, and its index is written last (`tools.store`).
-- What is there is compared first, in each session, since files may have been removed. What is
-  already there is not written again.
-- A few kilobytes of an edit are written by the rule itself; more by the program `export`, in an
-  uncached process.
+- Only `dist/oci` (the blobs, which all images share) and the layouts of packaged images are
+  written. Blobs are added, and removed if no layout has referred to them for
+  `[inseam].prune_after` days (see `tools.prune`). However a run ends, a layout has either its old
+  or its new content; its index is written last (`tools.store`).
+- Each session first compares what is there, because files may have been removed. Files that are
+  already there are not written again.
+- If an edit changes only a few kilobytes, the rule itself writes them. Otherwise the program
+  `export` writes them, in an uncached process.
 - `rebase_layout` changes a layout in place, or writes another one, because the user asked for that.
 """
 
@@ -54,21 +54,21 @@ from inseam.tools.store import blobs_of, export_contents, missing
 
 logger = logging.getLogger(__name__)
 
-# Bytes of documents and of code up to which an image is written by the rule itself.
+# Up to this many bytes of documents and code, the rule itself writes an image.
 _SMALL = 32_000_000
 STORE = "oci"
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """An image that is to be in the folder of artifacts."""
+    """Asks for an image to be written to `dist`."""
 
     packaged: PackagedRequest
 
 
 @dataclass(frozen=True)
 class Exported:
-    """An image in the folder of artifacts: absolute path of its layout, and what it is."""
+    """An image in `dist`: the absolute path of its layout, and its metadata."""
 
     layout: str
     metadata: ImageMetadata
@@ -76,12 +76,12 @@ class Exported:
 
 
 def dist_folder(dist_dir: DistDir) -> Path:
-    """The folder of artifacts."""
+    """The folder `dist`."""
     return Path(get_buildroot(), dist_dir.relpath)
 
 
 def _is_exported(layout: Path, store: Path, image: Packaged) -> bool:
-    """Whether a layout already says what these files say, and has all its blobs."""
+    """Whether a layout already has the content of these files, and all its blobs."""
     try:
         if any(
             read_regular(layout / path, len(content)) != content
@@ -98,7 +98,7 @@ def _is_exported(layout: Path, store: Path, image: Packaged) -> bool:
 
 @dataclass(frozen=True)
 class PruneRequest:
-    """Asks once in each session for what is not used any more to go."""
+    """Asks for unused blobs to be removed, once per session."""
 
 
 @rule(desc="Remove unused blobs", level=LogLevel.DEBUG)
@@ -119,8 +119,8 @@ async def pruned(
 
 @rule(desc="Write an image", level=LogLevel.DEBUG)
 async def exported_image(request: ExportRequest, dist_dir: DistDir, run_id: RunId) -> Exported:
-    # The parameter `run_id` makes this rule run once in each session. See `in_dist` for what that
-    # must not do.
+    # The parameter `run_id` makes this rule run once per session. `in_dist` explains what callers
+    # must do about that.
     image = await packaged_image(request.packaged, **implicitly())
     say(image.findings, run_id)
     await pruned(PruneRequest(), **implicitly())
@@ -137,7 +137,7 @@ async def exported_image(request: ExportRequest, dist_dir: DistDir, run_id: RunI
     with using(store):
         needed = missing(store, blobs_of(image.metadata).items())
         if size < _SMALL and all(blob_path(Path(), blob).as_posix() in held for blob in needed):
-            # An edit. The few kilobytes of it take no process.
+            # An edit: writing a few kilobytes needs no process.
             contents = await get_digest_contents(code)
             export_contents(
                 {**image.files, **{file.path: file.content for file in contents}}, store, layout
@@ -152,7 +152,7 @@ async def exported_image(request: ExportRequest, dist_dir: DistDir, run_id: RunI
             output="nothing",
             description=f"Write {request.packaged.layout}",
             cacheable=False,
-            # A rule that is run again because its inputs changed cancels this, which is not news.
+            # If an input changes, Pants cancels this process and reruns the rule: not worth a log line.
             level=LogLevel.DEBUG,
         )
     )
@@ -160,11 +160,11 @@ async def exported_image(request: ExportRequest, dist_dir: DistDir, run_id: RunI
 
 
 async def in_dist(request: PackagedRequest) -> Exported:
-    """The image, written to the folder of artifacts.
+    """The image, written to `dist`.
 
-    A rule that calls this depends on the image directly, too. Otherwise Pants, which looks at all
-    that a rule depends on at once and stops at the first that changed, would see the new session,
-    stop looking at whether the image is still the same, and so build it again.
+    A rule that calls this must also depend on the image directly. Pants checks all dependencies of
+    a rule at once and stops at the first one that changed: it would see the new session, not check
+    whether the image is still the same, and so build it again.
     """
     await packaged_image(request, **implicitly())
     image: Exported = await exported_image(ExportRequest(request), **implicitly())
@@ -172,9 +172,9 @@ async def in_dist(request: PackagedRequest) -> Exported:
 
 
 async def rebase_layout(layout: str, base: Base, out: str, dry_run: bool) -> str:
-    """Puts the layers of the image in the layout on another base; returns what that changes.
+    """Puts the layers of the image in a layout on another base, and returns what changes.
 
-    layout, out: paths relative to the root of the repository. Nothing is written in a dry run.
+    layout, out: paths relative to the root of the repository. A dry run writes nothing.
     Raises Failure as `formats.oci.rebase` does.
     """
     start = await base_oci(BaseOciRequest(base, "gzip"), **implicitly())

@@ -1,4 +1,4 @@
-"""The seam through which documents about an image enter: files beside it, and attachments."""
+"""The extension point for documents about an image: files next to it, and attachments."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from inseam.subsystem import InseamSubsystem
 class ImageDocumentRequest(metaclass=ABCMeta):
     """Asks for documents about an image for one platform.
 
-    A backend registers its own subclass as a member of this union, and a rule from that to
-    `ImageDocuments`. Export, pruning and publishing then treat its documents as all others.
+    A backend registers a subclass as a member of this union, and a rule from that to
+    `ImageDocuments`. Exporting, pruning and publishing then treat its documents like all others.
     """
 
     contents: ImageContents
     image: ImageMetadata
-    """With the digest that attachments refer to; its `documents` are empty."""
+    """Has the digest that attachments refer to; its `documents` are empty."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ async def documents_of(
     membership: UnionMembership,
     inseam: InseamSubsystem,
 ) -> tuple[ImageDocument, ...]:
-    """All documents about an image, in order of their paths; raises Failure for two at one path."""
+    """All documents about an image, sorted by path; raises Failure if two have the same path."""
     members = inseam.enabled(membership[ImageDocumentRequest])
     requests = [member(contents, image) for member in members]
     made = await concurrently(
@@ -65,7 +65,7 @@ async def documents_of(
     paths = [document.path for document in found if document.path]
     for path in paths:
         if paths.count(path) > 1:
-            raise Failure(f"{contents.target}: two documents would be at {path}.")
+            raise Failure(f"{contents.target}: two documents have the path {path}.")
     return tuple(sorted(found, key=lambda one: (one.path, one.media_type, one.content)))
 
 

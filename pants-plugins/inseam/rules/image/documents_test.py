@@ -54,7 +54,7 @@ def test_documents_are_in_the_order_of_their_paths() -> None:
 
 
 def test_two_documents_at_one_path_are_an_error() -> None:
-    with pytest.raises(Failure, match="src/shop:app: two documents would be at a.txt."):
+    with pytest.raises(Failure, match="src/shop:app: two documents have the path a.txt."):
         made(One="a.txt", Two="a.txt")
 
 

@@ -30,14 +30,14 @@ from inseam.targets.service import PublishedInsteadField
 
 
 def label(address: Address) -> str:
-    """What an image is called in texts: its service, if that has no other, or its address."""
+    """The name of an image in messages: its service, if that has no other image, or its address."""
     return str(service_of(address) if address.generated_name in ("oci", "image") else address)
 
 
 def image_references(target: Target, options: DockerOptions) -> tuple[str, ...]:
-    """The names, with tags, that the `oci_image` is to have.
+    """The names of an `oci_image`, with tags.
 
-    Raises Failure for one that no registry accepts.
+    Raises Failure for a name that no registry accepts.
     """
     fields = (OciRepositoryField, OciRegistriesField, OciTagsField)
     try:
@@ -47,7 +47,7 @@ def image_references(target: Target, options: DockerOptions) -> tuple[str, ...]:
 
 
 def _engine_references(target: Target, options: DockerOptions) -> tuple[str, ...]:
-    """The names of a `#image`; none if they have placeholders that only Pants' backend fills in."""
+    """The names of an `#image`; none if only Pants' backend can fill in their placeholders."""
     fields = (DockerImageRepositoryField, DockerImageRegistriesField, DockerImageTagsField)
     try:
         return _references(target, fields, options)
@@ -72,8 +72,9 @@ def _references(
 
 @dataclass(frozen=True)
 class ImageNames:
-    """The addresses of the images of the repository, by name and tag: of each `oci_image`, and of
-    each `#image` whose service has no `#oci` with the same names."""
+    """The addresses of all images of the repository, by name and tag: each `oci_image`, and each
+    `#image` whose service has no `#oci` with the same names.
+    """
 
     addresses: FrozenDict[str, tuple[Address, ...]]
 
@@ -97,7 +98,7 @@ async def find_image_names(targets: AllTargets, options: DockerOptions) -> Image
 
 
 def check_image_names(address: Address, names: ImageNames) -> None:
-    """Raises Failure if another image has a name of the one at `address`."""
+    """Raises Failure if another image has one of the names of the image at `address`."""
     for name, addresses in names.addresses.items():
         others = [other for other in addresses if other != address]
         if address in addresses and others:

@@ -56,19 +56,19 @@ from inseam.rules.programs.host import Program
 
 @dataclass(frozen=True)
 class CodeLayerRequest:
-    """A layer of first-party code: its name, and what it is merged from."""
+    """Asks for a layer of first-party code: its name, and what it is merged from."""
 
     name: str
     code: tuple[CodeSources, ...]
     compression: str
-    """Either "gzip" or "zstd" for a blob, "" for a tar."""
+    """Either "gzip" or "zstd" for a blob; "" for a tar."""
     python: BasePython
-    """Compiles the code."""
+    """The CPython that compiles the code."""
 
 
 @dataclass(frozen=True)
 class CodeLayersRequest:
-    """The layers of a service's code."""
+    """Asks for the layers of a service's code."""
 
     service: ServiceRequest
     compression: str = ""
@@ -77,15 +77,17 @@ class CodeLayersRequest:
 
 @dataclass(frozen=True)
 class CodeLayers:
-    """The layers of a service's code, lowest first: `libs`, if there is any code beside the package
-    with the entry point, and `app`, with that package and the console scripts."""
+    """The layers of a service's code, lowest first: `libs`, if there is code outside the package
+    with the entry point, and `app`, with that package and the console scripts.
+    """
 
     layers: tuple[StoredLayer, ...]
 
 
 async def check_code(dependencies: DependencyLayers, wheel_layers: tuple[StoredLayer, ...]) -> None:
-    """Raises Failure if code and the wheels in these layers hide each other, or have no entry
-    point."""
+    """Raises Failure if code and the wheels in these layers hide each other, or if an entry point
+    is in neither.
+    """
     conflicting = await layers_with_names(wheel_layers, dependencies.names)
     if not conflicting and not dependencies.outside:
         return
@@ -142,10 +144,10 @@ async def _compiled(code: CodeSources, format: str, python: BasePython) -> Code:
 
 
 async def _check_imports(dependencies: DependencyLayers, format: str) -> None:
-    """Raises Failure for a module that an `import a, b` names, and the service lacks.
+    """Raises Failure for a module that is named in an `import a, b` and missing from the service.
 
-    The Rust parser of Pants sees only the first of several modules in such a statement, so
-    that the others are not dependencies of any target.
+    Pants' Rust parser sees only the first module in such a statement, so the others are not
+    dependencies of any target.
     """
     python = dependencies.base.python
     found = await concurrently(_compiled_files(code, format, python) for code in dependencies.code)
@@ -154,7 +156,7 @@ async def _check_imports(dependencies: DependencyLayers, format: str) -> None:
         for files in found
         for path, line, module in json.loads(files[CODE_IMPORTS])
         if not _holds(dependencies.paths, module)
-        # Of these, what no distribution brings was refused when the code was compiled.
+        # Those that no distribution provides were refused when the code was compiled.
         and first_name(module) not in dependencies.base.missing_modules
     ]
     if not wanted:
@@ -182,10 +184,10 @@ def _holds(paths: frozenset[str], module: str) -> bool:
 
 @rule(desc="Merge a layer of code", level=LogLevel.DEBUG)
 async def code_layer(request: CodeLayerRequest) -> StoredLayer:
-    # For a tar, too, so that both kinds of image are made of the same processes.
+    # Also for a tar, so that both kinds of image use the same processes.
     format = request.compression or "gzip"
     codes = await concurrently(_compiled(code, format, request.python) for code in request.code)
-    # A few kilobytes, which are only put one after the other: that takes no process.
+    # Concatenating a few kilobytes needs no process.
     tar, content = merge_code(codes)
     layer = Layer(request.name, digest_of(tar), len(tar))
     if not request.compression:

@@ -1,4 +1,4 @@
-"""Rules that fetch the compressors of layers, which no Python of the machine has to have."""
+"""Rules that fetch the compressors of layers, so that they need not be installed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _REQUIREMENTS = "compressors.txt"
 
 @dataclass(frozen=True)
 class CompressorsRequest:
-    """The compressors that the CPython of a base, or the one that stands for it, can import."""
+    """Asks for compressors that the CPython of a base, or its replacement, can import."""
 
     python: BasePython
 
@@ -56,7 +56,7 @@ class Compressors:
 
 
 def pinned(lock: PythonLock) -> str:
-    """The requirements of a lock with the hashes of all their files, in the form that pip reads."""
+    """The requirements in a lock with the hashes of all their files, in pip's format."""
     return "".join(
         " ".join(
             [
@@ -97,8 +97,8 @@ async def _installable_wheels(
         PexCliProcess(
             subcommand=(),
             extra_args=(
-                # Not the lock itself, whose URLs may need a path mapping: any index that has the
-                # files is enough, and the hashes say whether it has them.
+                # Not the lock itself, whose URLs may need a path mapping: any index with the files
+                # is enough, and the hashes show whether it has them.
                 f"--requirement={_REQUIREMENTS}",
                 "--no-pypi",
                 *(f"--index={index}" for index in python_repos.indexes),
@@ -125,7 +125,7 @@ async def _installable_wheels(
 @rule(desc="Fetch compressors", level=LogLevel.DEBUG)
 async def compressors(request: CompressorsRequest, python_repos: PythonRepos) -> Compressors:
     if request.python.platform.free_threaded:
-        # No wheel of theirs can be imported: `formats.compression` has what stands for them.
+        # It cannot import their wheels: `formats.compression` uses a replacement.
         return Compressors(EMPTY_DIGEST)
     lock = shipped_python_lock(_LOCK)
     found = await found_python(request.python, **implicitly())

@@ -42,22 +42,22 @@ from inseam.rules.programs.digests import written
 
 @dataclass(frozen=True)
 class DistributionRequest:
-    """The `python_distribution` at an address."""
+    """Asks for the metadata of the `python_distribution` at an address."""
 
     address: Address
 
 
 @dataclass(frozen=True)
 class FirstPartyDistribution:
-    """What a distribution adds to its code."""
+    """What a distribution contains in addition to its code."""
 
     address: Address
     folder: str
-    """Name of its .dist-info."""
+    """Name of its `.dist-info` folder."""
     digest: Digest
-    """That folder."""
+    """A digest with that folder."""
     paths: tuple[str, ...]
-    """Of its modules, as they are imported."""
+    """Paths of its modules, as they are imported."""
     scripts: tuple[EntryPoint, ...]
     """Its console scripts."""
 
@@ -82,14 +82,14 @@ async def distribution(
     if generated is None:
         generated = generation.generate_setup_default
     if generated:
-        # From the declaration alone, so that an edit of the code builds no wheel.
+        # From the declaration alone, so that editing the code does not build a wheel.
         sources = DistBuildSources(EMPTY_DIGEST, (), (), ())
         arguments = await finalized_setup_kwargs(
             GenerateSetupPyRequest(exported, sources, InterpreterConstraints([])), **implicitly()
         )
         info = dist_info(arguments.kwargs, paths)
     else:
-        # A setup.py or pyproject.toml that the repository brings may compute anything.
+        # A setup.py or pyproject.toml in the repository may compute anything.
         built = await build_package(
             EnvironmentAwarePackageRequest(PythonDistributionFieldSet.create(target)),
             **implicitly(),

@@ -1,4 +1,4 @@
-"""Turns the first-party files of a service into what its layers of code and data are made of."""
+"""Turns the first-party files of a service into the inputs of its layers of code and data."""
 
 from __future__ import annotations
 
@@ -49,19 +49,19 @@ class CodeSources:
     folder: str
     """As in `plan.code.CodeUnit`."""
     sources: Digest
-    """The files, in the folder SOURCES."""
+    """A digest with the files, in the folder SOURCES."""
     entry_points: tuple[EntryPoint, ...] = ()
-    """Those that the process checks."""
+    """The entry points that the process checks."""
     own: bool = False
     """Whether the files belong to the service itself."""
     console_scripts: bool = False
     """Whether the process makes the console scripts of `entry_points`."""
     scripts: tuple[EntryPoint, ...] = ()
-    """Console scripts of distributions, which it makes, too."""
+    """Console scripts of distributions, which the process also makes."""
     missing: tuple[str, ...] = ()
     """Standard modules that the files must not import."""
     writable_dirs: tuple[str, ...] = ()
-    """The directories that the service may write to, as "<uid>:<path>"."""
+    """The directories that the service may write to, each as "<uid>:<path>"."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class FirstParty:
     """First-party files."""
 
     code: tuple[FileEntry, ...]
-    """All but those in `data`."""
+    """All files except those in `data`."""
     data: Digest | None
     """Large files that are not Python, in the folder SOURCES; None if there are none."""
 
@@ -81,9 +81,11 @@ async def _below_sources(entries: Iterable[FileEntry]) -> Digest:
 
 
 async def first_party(targets: Iterable[Target], large: int) -> FirstParty:
-    """First-party files, as they are imported, and those of `files` targets, by their paths in the
-    repository, which are read relative to the working directory; data are those of `large` bytes or
-    more that are not Python."""
+    """First-party files: sources at the paths by which they are imported, and files of `files`
+    targets at their paths in the repository, which programs read relative to the working directory.
+
+    large: size in bytes from which on files that are not Python go into `data`.
+    """
     targets = tuple(targets)
     prepared = await prepare_python_sources(PythonSourceFilesRequest(targets), **implicitly())
     stripped = await strip_python_sources(prepared)
@@ -102,7 +104,7 @@ async def first_party(targets: Iterable[Target], large: int) -> FirstParty:
             known = by_path.setdefault(entry.path, entry)
             if known != entry:
                 raise Failure(
-                    f"two files would be at /app/{entry.path}: one from a `files` target, and one"
+                    f"two files have the path /app/{entry.path}: one from a `files` target, and one"
                     " that is imported. Rename one of them, or use `relocated_files`."
                 )
     data = [
@@ -135,8 +137,9 @@ async def code_sources(
     missing: tuple[str, ...],
     writable_dirs: tuple[str, ...],
 ) -> tuple[CodeSources, ...]:
-    """What becomes a service's code. Sources that have nothing to do with the service's entry
-    points do not know of the service, so that all services with the same files share them."""
+    """The inputs of a service's code layers. Sources without an entry point of the service do not
+    refer to the service, so that all services with the same files share their fragments.
+    """
     by_path = {entry.path: entry for entry in code}
     units = split_code(by_path)
     distributions = tuple(distributions)

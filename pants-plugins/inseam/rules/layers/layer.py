@@ -31,10 +31,11 @@ class StoredLayer:
 
     layer: Layer
     digest: Digest
-    """Of a layer that is not compressed, the folder `layers/<name>` with `<name>.tar` and what the
-    program that made it wrote beside that; of a compressed one, its blob below `blobs/sha256`."""
+    """For an uncompressed layer, the folder `layers/<name>` with `<name>.tar` and the other files
+    that its program wrote; for a compressed layer, its blob below `blobs/sha256`.
+    """
     members: tuple[InstalledWheel, ...] = ()
-    """The distributions in it, in order of name, if it is a layer of wheels."""
+    """The distributions in it, sorted by name, if it is a layer of wheels."""
 
     @property
     def name(self) -> str:
@@ -42,23 +43,24 @@ class StoredLayer:
 
     @property
     def folder(self) -> str:
-        """Where the files of a layer that is not compressed lie in the digest."""
+        """The folder of an uncompressed layer's files in the digest."""
         return layer_folder(self.name)
 
     @property
     def tar(self) -> str:
-        """Path of the tar of a layer that is not compressed."""
+        """Path of an uncompressed layer's tar in the digest."""
         return layer_tar(self.name)
 
 
 def layer_folder(name: str) -> str:
-    """The folder of a layer among others. They lie below a folder of their own, so that a layer
-    may have any name."""
+    """The folder of a layer in a digest. Layers have a common parent folder, so that a layer may
+    have any name.
+    """
     return f"{LAYERS}/{name}"
 
 
 def layer_tar(name: str) -> str:
-    """The path of a layer's tar among other layers."""
+    """The path of a layer's tar in a digest."""
     return f"{layer_folder(name)}/{name}.tar"
 
 
@@ -85,13 +87,13 @@ async def tar_at_root(layer: StoredLayer) -> Digest:
 
 @dataclass(frozen=True)
 class CompressRequest:
-    """A layer that is to be compressed."""
+    """Asks for a layer to be compressed."""
 
     layer: StoredLayer
     compression: str
     """Either "gzip" or "zstd"."""
     python: BasePython
-    """Compresses the layer."""
+    """The CPython that compresses the layer."""
 
 
 @rule(desc="Compress a layer", level=LogLevel.DEBUG)

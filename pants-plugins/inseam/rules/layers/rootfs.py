@@ -32,25 +32,25 @@ class RootfsLayer:
     """The layer of a root filesystem."""
 
     layer: StoredLayer
-    """`rootfs.json`, and `paths.txt` with the package of each file, lie beside its tar."""
+    """Next to its tar are `rootfs.json`, and `paths.txt` with the package of each file."""
     libraries: frozenset[str]
-    """Names of the shared libraries that the loader finds."""
+    """Names of the shared libraries that the dynamic loader finds."""
     left_out_modules: tuple[str, ...]
-    """Modules of the standard library."""
+    """Names of the standard library modules that are left out."""
     left_out_packages: tuple[str, ...]
-    """Names of Debian packages that the list leaves out."""
+    """Names of the Debian packages that the list leaves out."""
     release: str
-    """Of Debian, as "bookworm"."""
+    """Debian's release, such as "bookworm"."""
     timestamp: str
-    """For which a snapshot archive has the packages, as "20261101T000000Z"."""
+    """Time at which a snapshot archive has the packages, such as "20261101T000000Z"."""
     packages: tuple[DebianPackage, ...]
-    """What was unpacked, by name."""
+    """The packages that were unpacked, sorted by name."""
     facts: tuple[PackageFacts, ...]
     """Source, relations and size of each package, by name."""
     archive: ArchiveLocation | None = None
-    """Where its CPython comes from, if that is in no package."""
+    """The archive with its CPython, if none of the packages contains it."""
     messages: tuple[str, ...] = ()
-    """What was said of packages that are newer than the lock has them."""
+    """Warnings about packages that are newer than those in the lock."""
 
 
 @rule(desc="Make a root filesystem", level=LogLevel.DEBUG)

@@ -66,12 +66,12 @@ from inseam.targets.layer import (
 
 @dataclass(frozen=True)
 class ServiceRequest:
-    """A service, by its `#layers` target."""
+    """Asks for a service by its `#layers` target."""
 
     address: Address
-    """Of the `#layers` target."""
+    """Address of the `#layers` target."""
     platform: str = ""
-    """Instead of the one that the base declares, as "linux/arm64"; "" for its own."""
+    """A platform such as "linux/arm64"; "" for the one that the base declares."""
 
 
 @dataclass(frozen=True)
@@ -80,26 +80,26 @@ class ServiceParts:
 
     base: Base
     entry_points: tuple[EntryPoint, ...]
-    """Of its programs and their probes, that of the service first."""
+    """The entry points of its programs and their probes, the service's first."""
     scripts: tuple[str, ...]
     """Names of the console scripts that distributions must have."""
     writable_dirs: tuple[str, ...]
-    """As "<uid>:<path>"."""
+    """Each as "<uid>:<path>"."""
     targets: FrozenOrderedSet[Target]
-    """All that the entry points need."""
+    """All targets that the entry points need."""
     requirements: tuple[str, ...]
-    """Of wheels, sorted."""
+    """Requirement strings, sorted."""
     resolve: str
-    """Of the requirements."""
+    """The resolve of the requirements."""
     shared: tuple[Address, ...]
     """Its `venv_layer`s."""
     distributions: tuple[Address, ...]
     """Its `python_distribution`s, sorted."""
     first_party: tuple[Address, ...]
-    """The targets with files that images contain, sorted."""
+    """Addresses of the targets whose files the image contains, sorted."""
 
 
-# Sources of these are files that Pants reads, such as a lock; no image contains them.
+# The sources of these targets are read by Pants, such as a lock; no image contains them.
 _NOT_IN_IMAGES = (
     LockfileSourceField,
     PythonRequirementsField,
@@ -113,7 +113,7 @@ def _is_first_party(target: Target) -> bool:
 
 
 def _entry_point(script: ConsoleScript, started: Mapping[str, Any]) -> EntryPoint:
-    """What a console script runs. started: what Pants found for targets, by address."""
+    """What a console script runs. started: the entry points that Pants resolved, by address."""
     if script.probed_path:
         return EntryPoint(script.name, script.probed_path)
     found = started[script.code]
@@ -136,7 +136,7 @@ async def _service_base(target: Target, platform: str) -> Base:
 async def _entry_points(
     scripts: Iterable[ConsoleScript], roots: Iterable[Target]
 ) -> tuple[EntryPoint, ...]:
-    """What console scripts run; `roots` has the targets of those with code."""
+    """What console scripts run. roots: the targets of those that have code."""
     scripts = tuple(scripts)
     code = {one.address.spec: one for one in roots}
     addresses = sorted({script.code for script in scripts if script.code})
@@ -199,7 +199,7 @@ async def service_parts(request: ServiceRequest, python_setup: PythonSetup) -> S
 
 @dataclass(frozen=True)
 class DependencyLayers:
-    """The layers below a service's code, and what the layers of its code are made of."""
+    """The layers below a service's code, and the inputs of its code layers."""
 
     layers: tuple[StoredLayer, ...]
     """Lowest first."""
@@ -207,30 +207,30 @@ class DependencyLayers:
     """Those of `layers` that contain wheels."""
     base: Base
     entry_points: tuple[EntryPoint, ...]
-    """Of the service, then of its healthcheck, then the console scripts of its distributions."""
+    """The service's, its health check's, then the console scripts of its distributions."""
     code: tuple[CodeSources, ...]
     """First-party files that are not in the layer `data`, and metadata of distributions."""
     outside: tuple[EntryPoint, ...]
     """Those of `entry_points` whose modules are not in `code`."""
     names: frozenset[str]
-    """By which `import` finds the code, or looks for it."""
+    """Top-level names by which `import` finds the code, or looks for it."""
     unneeded: tuple[Unneeded, ...]
     """Wheels of shared layers that the service does not need."""
     paths: frozenset[str]
-    """Of the code, as it is imported."""
+    """Paths of the code, as it is imported."""
     first_party: tuple[Address, ...]
-    """The targets that own the first-party files, sorted."""
+    """Addresses of the targets that own the first-party files, sorted."""
     missing_modules: tuple[str, ...]
-    """Standard modules that neither the base nor the wheels have."""
+    """Standard modules that are in neither the base nor the wheels."""
 
 
 async def layers_with_names(
     layers: Iterable[StoredLayer], names: frozenset[str]
 ) -> tuple[StoredLayer, ...]:
-    """The layers of wheels with one of the names that code has, too, or looks for.
+    """The layers of wheels that contain one of the top-level names that the code has or looks for.
 
-    Most services have no such layer. What their code is made from then does not say which wheels
-    are below, and it is compiled once, whatever versions the lock has.
+    Most services have no such layer. The inputs of their code then do not include any wheels, so
+    that a new version of a wheel does not recompile the code.
     """
     layers = list(layers)
     found = await concurrently(only_file(layer, NAMES) for layer in layers)
@@ -270,7 +270,7 @@ async def _check_installed(
 
 
 def _check_scripts(service: Address, entry_points: Iterable[EntryPoint]) -> None:
-    """Raises Failure if two console scripts have one name."""
+    """Raises Failure if two console scripts have the same name."""
     known: dict[str, EntryPoint] = {}
     for one in entry_points:
         other = known.setdefault(one.name, one)
@@ -339,7 +339,7 @@ def _outside(entry_points: Iterable[EntryPoint], paths: frozenset[str]) -> tuple
 
 
 def _names(entry_points: Iterable[EntryPoint]) -> Iterator[str]:
-    """The names in layers that start entry points, or that these import."""
+    """The top-level names that entry points start, or import."""
     for one in entry_points:
         yield one.console_script
         if not one.is_probe:

@@ -1,4 +1,4 @@
-"""Finds standard modules that an image of a service lacks."""
+"""Finds standard modules that are missing from the image of a service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inseam.rules.programs.digests import file_content
 
 
 async def missing_modules(base: Base, layers: Iterable[StoredLayer]) -> tuple[str, ...]:
-    """The standard modules that the base lacks, and the wheels do not bring."""
+    """The standard modules that the base lacks and the wheels do not provide."""
     layers = list(layers)
     texts = await concurrently(
         file_content(layer.digest, f"{layer.folder}/{NAMES}") for layer in layers

@@ -1,6 +1,6 @@
 """Rules that merge wheels into layers: shared ones, one for each large wheel, and the rest.
 
-They are one plan: what one kind of layer takes, the next ones leave out.
+They belong together: each kind of layer leaves out the wheels that the previous kinds contain.
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class WheelLayerRequest:
-    """A layer of wheels for a base."""
+    """Asks for a layer of wheels for a base."""
 
     name: str
     wheels: tuple[LockedWheel, ...]
     resolve: str
-    """Whose lock has the wheels."""
+    """The resolve whose lock has the wheels."""
     base: Base
     venv: bool
-    """Whether the layer has the files of the venv around them, too."""
+    """Whether the layer also has the files that make the directory a venv."""
 
 
 @rule(desc="Merge wheels into a layer", level=LogLevel.DEBUG)
@@ -103,19 +103,19 @@ async def wheel_layer(request: WheelLayerRequest) -> StoredLayer:
 
 @dataclass(frozen=True)
 class SharedLayerRequest:
-    """The layer of a `venv_layer`."""
+    """Asks for the layer of a `venv_layer`."""
 
     address: Address
     platform: str = ""
-    """Instead of the one that the base declares, as "linux/arm64"; "" for its own."""
+    """A platform such as "linux/arm64"; "" for the one that the base declares."""
 
 
 @dataclass(frozen=True)
 class SharedLayer:
-    """What a `venv_layer` contains, and the base it was made for."""
+    """The content of a `venv_layer`, and the base that it was made for."""
 
     address: Address
-    """Of the `venv_layer`."""
+    """Address of the `venv_layer`."""
     wheels: tuple[LockedWheel, ...]
     base: Base
     layer: StoredLayer
@@ -187,7 +187,7 @@ async def shared_layer(
 
 
 async def check_layers(layers: Iterable[StoredLayer], python: BasePython) -> None:
-    """Raises Failure if two layers of wheels have different files at one path."""
+    """Raises Failure if two layers of wheels have different files at the same path."""
     layers = list(layers)
     paths = await concurrently(only_file(layer, PATHS) for layer in layers)
     await run_on(
@@ -203,17 +203,17 @@ async def check_layers(layers: Iterable[StoredLayer], python: BasePython) -> Non
 
 @dataclass(frozen=True)
 class ServiceWheelsRequest:
-    """The layers of the wheels that a service requires."""
+    """Asks for the layers of the wheels that a service requires."""
 
     service: Address
     requirements: tuple[str, ...]
     resolve: str
-    """Whose lock has the wheels."""
+    """The resolve whose lock has the wheels."""
     base: Base
     shared: tuple[Address, ...]
     """The `venv_layer`s that come first."""
     platform: str
-    """As in SharedLayerRequest."""
+    """A platform such as "linux/arm64"; "" for the one that the base declares."""
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ class Unneeded:
 
     distribution: str
     size: int
-    """Bytes."""
+    """Size in bytes."""
     layer: Address
 
 
@@ -234,7 +234,7 @@ class ServiceWheels:
     """Lowest first, including the shared ones."""
     unneeded: tuple[Unneeded, ...]
     missing_modules: tuple[str, ...]
-    """Standard modules that neither the base nor the wheels have."""
+    """Standard modules that are in neither the base nor the wheels."""
 
 
 def check_base(shared: Iterable[SharedLayer], base: Base) -> None:
@@ -255,7 +255,7 @@ async def _own_layers(
     inseam: InseamSubsystem,
     shared: int,
 ) -> tuple[StoredLayer, ...]:
-    """The layers of the wheels that are in no shared one."""
+    """The layers of the wheels that are not in a shared layer."""
     fetched = await concurrently(
         fetched_wheel(FetchRequest(wheel, resolve), **implicitly()) for wheel in wheels
     )
@@ -290,8 +290,8 @@ def _tell(service: Address, left_out: tuple[str, ...]) -> None:
         )
 
 
-# Separate from the rule for a service's code, so that an edit of that does not even ask whether
-# this is still the same.
+# Separate from the rule for a service's code, so that editing the code does not even check whether
+# this result is still valid.
 @rule(desc="Make the layers of a service's wheels", level=LogLevel.DEBUG)
 async def service_wheels(request: ServiceWheelsRequest, inseam: InseamSubsystem) -> ServiceWheels:
     service, base, resolve = request.service, request.base, request.resolve

@@ -18,7 +18,7 @@ async def file_content(digest: Digest, path: str) -> bytes:
 
 
 async def written(files: Mapping[str, bytes]) -> Digest:
-    """A digest with files of that content, by path."""
+    """A digest with the given files: their contents, by path."""
     digest: Digest = await create_digest(
         CreateDigest(FileContent(path, content) for path, content in files.items())
     )

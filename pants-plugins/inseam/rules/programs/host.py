@@ -1,5 +1,5 @@
-"""Runs programs by the CPython that runs Pants: those that reach a server or write to `dist`, and
-those that make the interpreter that all others run on.
+"""Runs programs on the CPython that runs Pants: those that contact a server or write to `dist`, and
+those that extract the interpreter on which all others run.
 
 Their results do not depend on the interpreter. They never run on a remote worker.
 """
@@ -38,22 +38,22 @@ from inseam.rules.programs.modules import (
     version_of,
 )
 
-# What the programs that reach a server read of the environment.
+# The environment variables that programs which contact a server read.
 NETWORK_ENV = (
     "SSL_CERT_FILE",
     *(name for low in ("http_proxy", "https_proxy", "no_proxy") for name in (low, low.upper())),
 )
 
-# In this named cache lie a link to the machine's interpreter and the programs, with bytecode. So
-# neither the interpreter's path nor bytecode, which each machine may have otherwise, is part of
-# what a process is cached by; and no process has to copy and compile programs first.
+# This named cache contains a link to the machine's interpreter, and the programs with bytecode. So
+# the interpreter's path and the bytecode, which differ between machines, are not part of any cache
+# key, and no process has to copy and compile programs first.
 _CACHE = "inseam_python"
 CACHE_FOLDER = ".inseam_python"
 CACHES = {_CACHE: CACHE_FOLDER}
-# How long a remote cache has to answer before a program is run beside it. Starting at once would
-# take the machine's cores for what is about to be found.
+# How long a remote cache has to answer before the program is also started locally. Starting it at
+# once would use the machine's cores for results that the cache is about to deliver.
 REMOTE_CACHE_HEAD_START_MILLIS = 2000
-# Stands for the CPython that runs Pants, which every machine has.
+# Means the CPython that runs Pants, which every machine has.
 ANY_PYTHON = "3"
 
 
@@ -64,23 +64,24 @@ class Program:
     argv: tuple[str, ...]
     """Command and arguments."""
     input: Digest
-    """The sandbox it runs in."""
+    """The files of the sandbox in which it runs."""
     output: str
-    """The folder that it writes, whose content is the result."""
+    """The folder that it writes; its content is the result."""
     description: str = field(compare=False)
     env: tuple[tuple[str, str], ...] = ()
-    """Variables it reads."""
+    """Environment variables that it reads."""
     cacheable: bool = True
-    """False for a program whose result depends on more than its inputs."""
+    """False if the result depends on more than the inputs."""
     libraries: Digest = EMPTY_DIGEST
-    """What it imports besides, at the digest's root."""
+    """Other modules that it imports, at the digest's root."""
     shared: tuple[tuple[str, Digest], ...] = ()
-    """Folders of the sandbox, and what is in each, that other runs have too: these are not copied
-    for each run."""
+    """Folders of the sandbox with their content, for inputs that other runs share: they are not
+    copied for each run.
+    """
     keeps: bool = False
-    """Whether it keeps things for other runs in CACHE_FOLDER."""
+    """Whether it keeps files for other runs in CACHE_FOLDER."""
     level: LogLevel = field(default=LogLevel.INFO, compare=False)
-    """At which Pants logs that it starts, ends or is cancelled."""
+    """The level at which Pants logs that it starts, ends or is cancelled."""
 
     @property
     def inputs(self) -> dict[str, Digest]:
@@ -90,21 +91,21 @@ class Program:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that it is started with."""
+        """The environment variables with which it is started."""
         more = {"PYTHONPATH": "libraries"} if self.libraries != EMPTY_DIGEST else {}
         return {"PYTHONHASHSEED": "0", **more, **dict(self.env)}
 
     @property
     def cache_scope(self) -> ProcessCacheScope:
-        """How long its results hold."""
+        """How long its result may be reused."""
         return ProcessCacheScope.SUCCESSFUL if self.cacheable else ProcessCacheScope.PER_SESSION
 
 
 class ProgramFailed(Failure):
-    """A program ended with a Failure, whose text this is."""
+    """A program ended with a Failure, which had this text."""
 
     code: int
-    """The `exit_code` of that Failure, which says of which type it was."""
+    """The `exit_code` of that Failure, which identifies its type."""
 
     def __init__(self, text: str, code: int) -> None:
         super().__init__(text)
@@ -113,7 +114,7 @@ class ProgramFailed(Failure):
 
 @dataclass(frozen=True)
 class ProgramResult:
-    """What a program wrote, relative to its output folder, and what it said on stderr."""
+    """What a program wrote, relative to its output folder, and its output on stderr."""
 
     digest: Digest
     messages: str
@@ -121,7 +122,7 @@ class ProgramResult:
 
 @dataclass(frozen=True)
 class HostProgramRequest:
-    """A run of a program by an installed CPython, of a version as "3.11"."""
+    """Asks for a program to run on an installed CPython, of a version such as "3.11"."""
 
     program: Program
     python_version: str = ANY_PYTHON
@@ -129,14 +130,14 @@ class HostProgramRequest:
 
 @dataclass(frozen=True)
 class InterpreterRequest:
-    """An installed CPython of a version, as "3.11"."""
+    """Asks for an installed CPython of a version such as "3.11"."""
 
     python_version: str
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """How a process of this machine calls CPython: a path in the named cache."""
+    """How processes on this machine start CPython: by a path in the named cache."""
 
     path: str
 
@@ -179,7 +180,7 @@ async def prepared_interpreter(
             append_only_caches=CACHES,
             cache_scope=environment.executable_search_path_cache_scope(),
             level=LogLevel.DEBUG,
-            # The fingerprint makes another interpreter at the same path another process.
+            # With the fingerprint, another interpreter at the same path has another cache key.
             env={"INSEAM_INTERPRETER": fingerprint},
         ),
         this_machine(global_options),
@@ -194,14 +195,14 @@ def _installed(program: str, python_version: str) -> str:
 
 
 def check(result: FallibleProcessResult, what: str) -> None:
-    """Raises ProgramFailed, with what a process said, if it failed."""
+    """Raises ProgramFailed, with the output of the process, if it failed."""
     if result.exit_code != 0:
         text = result.stderr.decode(errors="replace").strip()
         raise ProgramFailed(text or f"{what} with exit code {result.exit_code}.", result.exit_code)
 
 
 async def program_result(program: Program, result: FallibleProcessResult) -> ProgramResult:
-    """What a program's process gives; raises Failure with what it said if it failed."""
+    """The result of a program's process; raises Failure with its error message if it failed."""
     check(result, f"{program.description} failed")
     digest = await remove_prefix(RemovePrefix(result.output_digest, program.output))
     return ProgramResult(digest, result.stderr.decode(errors="replace"))
@@ -233,21 +234,21 @@ async def executed_on_host(
 
 
 async def run_on_host(program: Program) -> ProgramResult:
-    """Runs a program by the CPython that runs Pants; raises Failure with what it said."""
+    """Runs a program on the CPython that runs Pants; raises Failure with its error message."""
     result: ProgramResult = await executed_on_host(HostProgramRequest(program), **implicitly())
     return result
 
 
 @dataclass(frozen=True)
 class CommandRequest:
-    """A program, with its arguments, as something that a goal runs in the foreground."""
+    """Asks for the command with which a goal runs a program in the foreground."""
 
     argv: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command, and what is in its folder."""
+    """A command, and the content of its folder."""
 
     argv: tuple[str, ...]
     """`{chroot}` stands for the folder."""

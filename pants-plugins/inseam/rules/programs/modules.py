@@ -1,6 +1,6 @@
-"""Says what a program consists of: all that it imports. Its results are cached by that.
+"""Finds the files of a program: everything that it imports. They are part of its cache key.
 
-A program is a module in `inseam.programs`, or in the folder `programs` of a backend of its own:
+A program is a module in `inseam.programs`, or in the folder `programs` of another backend:
 `merge`, `sbom.programs.cyclonedx`.
 """
 
@@ -18,14 +18,14 @@ from pants.engine.fs import FileContent
 
 PROGRAMS = "programs"
 MAIN = "__main__.py"
-# Programs are short: collecting garbage, and tidying up at the end, would take a tenth of the time.
+# Programs are short: garbage collection and cleaning up at exit would take a tenth of the time.
 _MAIN_TEXT = """\
 import gc
 import os
 import sys
 
 gc.disable()
-# Of a program that was compiled for the interpreter of a base.
+# Exists for programs that were compiled for the interpreter of a base.
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "modules.zip"))
 try:
     from inseam.programs.__main__ import program_module, run
@@ -46,7 +46,7 @@ _RUNNER = "inseam.programs.__main__"
 
 @cache
 def program_sources(program: str) -> tuple[FileContent, ...]:
-    """The files that a program consists of, found by following its imports."""
+    """The files of a program, found by following its imports."""
     files = {f"{PROGRAMS}/{MAIN}": _MAIN_TEXT.encode()}
     seen: set[str] = set()
     queue = [_RUNNER, f"inseam.{program}" if "." in program else f"inseam.programs.{program}"]
@@ -66,7 +66,7 @@ def program_sources(program: str) -> tuple[FileContent, ...]:
 
 
 def _source(module: str) -> tuple[str, bytes]:
-    """Relative path and content of a module of ours."""
+    """Relative path and content of one of our modules."""
     folder = module.replace(".", "/")
     for path in (f"{folder}/__init__.py", f"{folder}.py"):
         try:
@@ -75,11 +75,11 @@ def _source(module: str) -> tuple[str, bytes]:
             continue
         assert content is not None, path
         return path, content
-    raise AssertionError(f"{module} is imported, but is not there")
+    raise AssertionError(f"{module} is imported, but does not exist")
 
 
 def _imports(source: bytes) -> Iterator[str]:
-    """The modules of ours, and `installer`, that a source imports."""
+    """Those of our modules that a source imports, and `installer`."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names if _shipped(name.name))
@@ -104,11 +104,11 @@ def _installer() -> dict[str, bytes]:
 
 @cache
 def program_names() -> tuple[str, ...]:
-    """The names of all programs: the modules in their folders, but for tests and the runner."""
+    """The names of all programs: the modules in their folders, except tests and the runner."""
     root = Path(__file__).parents[2]
     names = _modules(root / PROGRAMS)
     for folder in root.glob(f"*/{PROGRAMS}"):
-        # Those of the rules are rules that run programs.
+        # The modules in `rules/programs` are rules that run programs.
         if folder.parent.name != "rules":
             names += [f"{folder.parent.name}.{PROGRAMS}.{name}" for name in _modules(folder)]
     return tuple(sorted(names))
@@ -128,7 +128,7 @@ def all_sources() -> tuple[FileContent, ...]:
 
 @cache
 def program_version(program: str) -> str:
-    """A hash of all that the program consists of."""
+    """A hash of all files of a program."""
     return version_of(program_sources(program))
 
 

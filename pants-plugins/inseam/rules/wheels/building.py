@@ -1,4 +1,4 @@
-"""The seam through which wheels of distributions come that a lock has only sources of."""
+"""The extension point for building wheels of distributions that are locked only as sources."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inseam.rules.wheels.wheels import BuiltWheel
 @union(in_scope_types=[EnvironmentName])
 @dataclass(frozen=True)
 class BuildWheelRequest(metaclass=ABCMeta):
-    """A wheel to build. A backend that builds wheels registers its own subclass as a member."""
+    """Asks for a wheel to be built. Backends that build wheels register a subclass as a member."""
 
     source: LockedSource
     python: BasePython
@@ -35,29 +35,29 @@ class BuildResult:
 
 @polymorphic
 async def built_wheel(request: BuildWheelRequest, environment: EnvironmentName) -> BuildResult:
-    """Builds a wheel, and says why instead of failing, so that all failures are named at once."""
+    """Builds a wheel. Returns an error instead of raising it, so that all are reported at once."""
     raise NotImplementedError
 
 
 @union(in_scope_types=[EnvironmentName])
 @dataclass(frozen=True)
 class BuildInputsRequest(metaclass=ABCMeta):
-    """Asks which targets decide how wheels are built, for `--changed-since`."""
+    """Asks which targets affect how wheels are built, for `--changed-since`."""
 
     distributions: tuple[str, ...] | None
-    """Normalized names; None for all, of a lock that cannot be read."""
+    """Normalized names of distributions; None for all, if the lock cannot be read."""
     any_built: bool
     """Whether one of them has no wheel for any platform."""
 
 
 @dataclass(frozen=True)
 class BuildInputs:
-    """The targets that decide how wheels are built."""
+    """The targets that affect how wheels are built."""
 
     addresses: tuple[Address, ...]
 
 
 @polymorphic
 async def build_inputs(request: BuildInputsRequest, environment: EnvironmentName) -> BuildInputs:
-    """Finds the targets that decide how wheels are built."""
+    """Finds the targets that affect how wheels are built."""
     raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Rules that find the wheels which requirements need, and have those built that a lock lacks."""
+"""Rules that find the wheels that requirements need, and have missing ones built."""
 
 from __future__ import annotations
 
@@ -30,36 +30,37 @@ from inseam.subsystem import InseamSubsystem
 
 @dataclass(frozen=True)
 class ClosureRequest:
-    """The wheels of a lock that requirements need."""
+    """Asks for the wheels of a lock that requirements need."""
 
     requirements: tuple[str, ...]
     resolve: str
-    """Whose lock it is."""
+    """The resolve that the lock is for."""
     python: BasePython
     """The CPython of the base that the wheels are for."""
     globs: tuple[str, ...] = ()
-    """Distributions that match one of these are taken, too."""
+    """Globs; distributions that match one of them are also included."""
     transitive: bool = True
     leave_out: tuple[str, ...] = ()
-    """As of `plan.lock.closure`."""
+    """As in `plan.lock.closure`."""
 
     @property
     def platform(self) -> PythonPlatform:
-        """What the wheels have to run on."""
+        """The platform that the wheels must run on."""
         return self.python.platform
 
 
 @dataclass(frozen=True)
 class LockedWheels:
-    """Wheels in order of name; the names of distributions that are left out."""
+    """Wheels sorted by name, and the names of distributions that are left out."""
 
     wheels: tuple[LockedWheel, ...]
     left_out: tuple[str, ...] = ()
 
 
 def _unread(lock: PythonLock, request: ClosureRequest) -> tuple[list[Distribution], WheelClosure]:
-    """The needed distributions of which the lock does not say all, and what is needed if there are
-    none."""
+    """The needed distributions about which the lock does not say everything, and the closure if
+    there are none.
+    """
     globbed = {
         item.name: item for glob in request.globs for item in matching(lock, glob, request.platform)
     }
@@ -73,7 +74,7 @@ def _unread(lock: PythonLock, request: ClosureRequest) -> tuple[list[Distributio
 async def _built(
     sources: Sequence[LockedSource], python: BasePython, builder: type[BuildWheelRequest] | None
 ) -> tuple[BuildResult, ...]:
-    """The wheels of sources, in their order; none without a builder."""
+    """The wheels built from sources, in the same order; none without a builder."""
     if builder is None:
         return ()
     requests = [builder(source, python) for source in sources]
@@ -86,7 +87,7 @@ async def _built(
 async def _read(
     unread: list[Distribution], request: ClosureRequest, builder: type[BuildWheelRequest] | None
 ) -> dict[Distribution, Distribution]:
-    """What the lock leaves open of these distributions, found out."""
+    """These distributions, completed with what the lock does not say about them."""
     platform = request.platform
     read = await concurrently(
         distribution_read(UnreadRequest(item, request.resolve, platform), **implicitly())
@@ -103,7 +104,7 @@ async def _read(
     for item, one in zip(unread, read):
         requires = one.distribution.found
         if requires is None:
-            # That it could not be built is said when all is known that could not.
+            # The failure is reported later, together with all others.
             requires = known.get(one.locked.name, ())
         found[item] = replace(one.distribution, found=requires)
     return found

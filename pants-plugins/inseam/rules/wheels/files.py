@@ -1,4 +1,4 @@
-"""Rules that fetch files which locks name by their hash: from URLs, indexes, or the repository."""
+"""Rules that fetch files that a lock names by hash: from URLs, indexes, or the repository."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ _FOLDER = "wheels"
 
 @dataclass(frozen=True)
 class FileRequest:
-    """A file of a lock, of the distribution with the canonical name `project`; its URL is as
-    `Artifact.url`."""
+    """Asks for a locked file of the distribution with the canonical name `project`. The URL has the
+    form of `Artifact.url`.
+    """
 
     project: str
     url: str
@@ -57,7 +58,7 @@ def index_urls(python_repos: PythonRepos) -> tuple[str, ...]:
 
 
 def local_path(url: str) -> str:
-    """The path from the root of the repository that a URL stands for, "" for another URL."""
+    """The path from the root of the repository that a URL stands for; "" for any other URL."""
     scheme, _, path = url.partition(":")
     return unquote(path) if scheme == "file" and not path.startswith("/") else ""
 

@@ -1,4 +1,4 @@
-"""Rules that find what a lock leaves open: the names of files, and what distributions require."""
+"""Rules that find what a lock does not say: names of files, and what distributions require."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def wheel_requires(request: FetchRequest) -> WheelRequires:
 
 @dataclass(frozen=True)
 class UnreadRequest:
-    """A distribution of the lock of `resolve` of which the lock does not say all."""
+    """Asks to complete a distribution about which the lock of `resolve` does not say everything."""
 
     distribution: Distribution
     resolve: str
@@ -59,8 +59,9 @@ class UnreadRequest:
 
 @dataclass(frozen=True)
 class ReadDistribution:
-    """The distribution with the names of its files, and with what it requires unless it has to be
-    built; and the artifact that is taken."""
+    """The distribution with the names of its files and, unless it has to be built, what it
+    requires; and the artifact that is used.
+    """
 
     distribution: Distribution
     locked: Locked
@@ -69,7 +70,7 @@ class ReadDistribution:
 async def _file_names(
     request: UnreadRequest, python_repos: PythonRepos
 ) -> tuple[tuple[Artifact, str], ...]:
-    """The artifacts that have only a hash, each with the name of its file."""
+    """The artifacts that have only a hash in the lock, with the names of their files."""
     item = request.distribution
     project = canonicalize_name(item.name)
     hashes = sorted(

@@ -1,4 +1,4 @@
-"""Unpacks wheels, of locks that come with Inseam for example, whose modules a program imports."""
+"""Unpacks wheels whose modules a program imports, such as those in Inseam's own locks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from inseam.rules.programs.host import Program, run_on_host
 
 @cache
 def shipped_python_lock(path: str) -> PythonLock:
-    """A lock that comes with Inseam. path: from the folder of the rule set, as "build.lock"."""
+    """A lock that comes with Inseam. path: from the rule set's folder, such as "build.lock"."""
     text = pkgutil.get_data("inseam", path)
     assert text is not None
     return parse_pex_lock(text, path, path.rpartition("/")[2].removesuffix(".lock"))
@@ -24,7 +24,7 @@ def shipped_python_lock(path: str) -> PythonLock:
 async def unpacked_modules(wheels: Digest, what: str) -> Digest:
     """A digest with the modules of wheels at its root.
 
-    wheels: with their files at its root. what: they are, for Pants' log.
+    wheels: a digest with the wheels' files at its root. what: their description in Pants' log.
     """
     files = (await digest_to_snapshot(wheels)).files
     unpacked = await run_on_host(

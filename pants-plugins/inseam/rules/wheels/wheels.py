@@ -1,4 +1,4 @@
-"""Rules that read locks, fetch wheels and install each once."""
+"""Rules that read locks, fetch wheels, and install each wheel once."""
 
 from __future__ import annotations
 
@@ -45,36 +45,37 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BuiltWheel(LockedWheel):
-    """A wheel that was built: sha256 is its own, url is empty."""
+    """A wheel that was built. `sha256` is that of the wheel; `url` is empty."""
 
     source: str
-    """What it was built from, as `LockedSource.origin`."""
+    """What it was built from, in the form of `LockedSource.origin`."""
     digest: Digest
-    """Its file, at the root."""
+    """A digest with its file at the root."""
     size: int
-    """Bytes of the file."""
+    """Size of the file in bytes."""
     messages: str = ""
-    """What was said while it was built, such as that nothing confined the build."""
+    """Messages from its build, for example that nothing confined it."""
 
 
 @dataclass(frozen=True)
 class LockRequest:
-    """The lock file of a resolve."""
+    """Asks for the lock file of a resolve."""
 
     resolve: str
 
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock file, read: the digest of the files that it was read from, and what they say."""
+    """A lock that was read: its content, and the digest of the files that it was read from."""
 
     digest: Digest
     content: PythonLock = field(compare=False)
 
 
 async def _with_local_facts(lock: PythonLock) -> tuple[PythonLock, tuple[Digest, ...]]:
-    """The lock with the hashes of files in the repository that it has none of, and the names of
-    projects there that it does not name; and the digests of the files that say so."""
+    """The lock, completed with the hashes of files and the names of projects in the repository that
+    it does not contain; and the digests of the files that these were read from.
+    """
     items = [item for part in lock.parts for item in part.distributions]
     files: dict[str, list[Distribution]] = {}
     projects: dict[str, list[Distribution]] = {}
@@ -145,11 +146,11 @@ def lock_path(resolve: str, python_setup: PythonSetup, inseam: InseamSubsystem) 
 
 @dataclass(frozen=True)
 class ResolveRequest:
-    """A lock of requirements in a repository without resolves."""
+    """Asks for requirements to be resolved in a repository without resolves."""
 
     requirements: tuple[str, ...]
     python_version: str
-    """As "3.11"."""
+    """The Python version, such as "3.11"."""
 
 
 @rule(desc="Resolve requirements without a lock", level=LogLevel.DEBUG)
@@ -199,7 +200,7 @@ async def unlocked(
 
 @dataclass(frozen=True)
 class FetchRequest:
-    """A wheel of the lock of `resolve`, or one that was built."""
+    """Asks for a wheel in the lock of `resolve`, or one that was built."""
 
     wheel: LockedWheel
     resolve: str
@@ -227,7 +228,7 @@ async def fetched_wheel(request: FetchRequest) -> FetchedWheel:
 
 @dataclass(frozen=True)
 class InstallRequest:
-    """A wheel that is to be installed, with bytecode of `python`."""
+    """Asks for a wheel to be installed, with bytecode compiled by `python`."""
 
     wheel: FetchRequest
     python: BasePython
@@ -235,16 +236,16 @@ class InstallRequest:
 
 @dataclass(frozen=True)
 class InstalledWheel:
-    """A wheel that is installed."""
+    """An installed wheel."""
 
     wheel: LockedWheel
-    """As the lock has it, or as it was built."""
+    """The locked wheel, or the one that was built."""
     facts: WheelFacts
     """Its size, licence and requirements."""
     digest: Digest
-    """A wheel tree in a folder with the wheel's file name."""
+    """A digest with its wheel tree, in a folder with the wheel's file name."""
     amended: str = ""
-    """What was wrong with its RECORD."""
+    """What was wrong with its RECORD; empty if nothing was."""
 
 
 @rule(desc="Install a wheel", level=LogLevel.DEBUG)
