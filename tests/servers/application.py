@@ -30,3 +30,13 @@ def wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[by
     time.sleep(SECONDS)
     start_response("200 OK", [("Content-Length", str(len(BODY)))])
     return [BODY]
+
+
+def make_asgi() -> Callable[..., Any]:
+    """A factory."""
+    return asgi
+
+
+def make_wsgi() -> Callable[..., Any]:
+    """A factory."""
+    return wsgi

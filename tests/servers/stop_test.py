@@ -49,7 +49,7 @@ def serving(
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     probe.sendall(REQUEST)
-                    if probe.recv(100):
+                    if probe.recv(100).startswith(b"HTTP/1.1 200"):
                         break
             assert process.poll() is None, (folder / "log").read_text()
             time.sleep(0.05)
@@ -105,6 +105,20 @@ def test_the_load_sees_what_a_server_loses_by_itself(tmp_path: Path) -> None:
     with serving(tmp_path, argv) as (process, port):
         outcome = stopped_under_load(process, port)
     assert outcome.lost
+
+
+@pytest.mark.parametrize(
+    "server, reference",
+    [("uvicorn", "servers.application:make_asgi"), ("gunicorn", "servers.application:make_wsgi")],
+)
+def test_a_factory_is_called_for_the_application(
+    tmp_path: Path, server: str, reference: str
+) -> None:
+    path = tmp_path / "entrypoint"
+    path.write_bytes(server_script(server, reference, is_factory=True))
+    with serving(tmp_path, [str(path)]) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
 
 
 @pytest.mark.parametrize("server", sorted(APPLICATIONS))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pants.backend.python.dependency_inference.module_mapper import map_module_to_address
 from pants.backend.python.target_types_rules import resolve_pex_entry_point
 from pants.backend.python.util_rules import pex
 from pants.backend.python.util_rules.package_dists import (
@@ -89,6 +90,7 @@ __all__ = [
     "get_digest_entries",
     "hydrate_sources",
     "implicitly",
+    "map_module_to_address",
     "merge_digests",
     "owned_dependencies",
     "path_globs_to_digest",

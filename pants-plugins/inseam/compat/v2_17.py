@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Callable, Coroutine, Iterable, TypeVar, get_type_hints, overload
 
+from pants.backend.python.dependency_inference.module_mapper import (
+    PythonModuleOwners,
+    PythonModuleOwnersRequest,
+)
 from pants.backend.python.target_types import ResolvedPexEntryPoint, ResolvePexEntryPointRequest
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.package_dists import (
@@ -175,6 +179,10 @@ async def resolve_pex_entry_point(
     return await Get(ResolvedPexEntryPoint, ResolvePexEntryPointRequest, request)
 
 
+async def map_module_to_address(request: PythonModuleOwnersRequest, **_: Any) -> PythonModuleOwners:
+    return await Get(PythonModuleOwners, PythonModuleOwnersRequest, request)
+
+
 async def find_interpreter(request: InterpreterConstraints, **_: Any) -> PythonExecutable:
     return await Get(PythonExecutable, InterpreterConstraints, request)
 
@@ -281,6 +289,7 @@ __all__ = [
     "get_digest_entries",
     "hydrate_sources",
     "implicitly",
+    "map_module_to_address",
     "merge_digests",
     "owned_dependencies",
     "path_globs_to_digest",

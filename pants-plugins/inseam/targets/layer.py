@@ -45,6 +45,8 @@ class ConsoleScript(NamedTuple):
     """Address of the target whose `entry_point` it starts; "" for a probe over HTTP."""
     server: str = ""
     """The server of the application that the entry point then is; "" for a function."""
+    is_factory: bool = False
+    """Whether the server calls the entry point to get its application."""
     probed_path: str = ""
     """The path that a probe over HTTP asks for."""
 

@@ -7,6 +7,7 @@ from typing import Any, Mapping, NamedTuple, Optional, Tuple
 
 from pants.engine.addresses import Address
 from pants.engine.target import (
+    BoolField,
     Field,
     IntField,
     InvalidFieldException,
@@ -39,11 +40,18 @@ def check_entry_point(alias: str, value: Optional[str], address: Address) -> Non
     """Raises InvalidFieldException unless the value is None, or names a function or a module."""
     if value is None or _ENTRY_POINT.fullmatch(value) or _MODULE.fullmatch(value):
         return
+    if is_called(value) and _ENTRY_POINT.fullmatch(value[:-2]):
+        return
     raise InvalidFieldException(
         f"The `{alias}` field in target {address} must be `module:function`, or `file.py:function`"
         " for a file next to the BUILD file, or one of them without a function to run it as"
         f" `python -m` does, but was {value!r}."
     )
+
+
+def is_called(entry_point: str) -> bool:
+    """Whether an entry point is a call without arguments, as `module:create_app()`."""
+    return entry_point.endswith("()")
 
 
 def check_path(alias: str, value: Optional[str], address: Address) -> None:
@@ -61,8 +69,9 @@ class ServiceEntryPointField(StringField):
         """
         What the container runs: `module:function`, or `file.py:function` for a file next to the
         BUILD file. The function is called without arguments, and its return value is the exit
-        code. Without `:function`, the module runs as with `python -m`. With `server`, it is the
-        application, such as `shop.api:app`.
+        code. Without `:function`, the module runs as with `python -m`: of a package, its
+        `__main__.py`. With `server`, it is the application, such as `shop.api:app`, or a call of a
+        function that makes it, such as `shop.api:create_app()`.
         """
     )
 
@@ -93,6 +102,17 @@ class ServiceServerField(StringField):
         application with `gunicorn`. The server is installed from the service's lock. It reads HOST
         (default 0.0.0.0) and PORT from its environment, and gives requests SHUTDOWN_TIMEOUT seconds
         (default 10) to finish after SIGTERM. `args` are further options of the server.
+        """
+    )
+
+
+class ServiceFactoryField(BoolField):
+    alias = "factory"
+    default = False
+    help = softwrap(
+        """
+        If true, the `entry_point` of the `server` is a function that returns the application. It is
+        called without arguments, in each worker. The same as `()` behind the function's name.
         """
     )
 
@@ -147,6 +167,14 @@ class ServiceProgram(NamedTuple):
     healthcheck: Optional[str] = None
     healthcheck_path: Optional[str] = None
     server: Optional[str] = None
+    factory: bool = False
+    """Whether the server calls the entry point to get its application."""
+
+    def with_factory(self) -> ServiceProgram:
+        """The program with `factory` instead of `()` behind its entry point."""
+        if not is_called(self.entry_point):
+            return self
+        return self._replace(entry_point=self.entry_point[:-2], factory=True)
 
 
 class ServiceProgramsField(Field):
@@ -157,7 +185,8 @@ class ServiceProgramsField(Field):
         """
         Programs of the service by name, such as `{"worker": "shop.worker:main"}`. A value is an
         entry point, or a dictionary with `entry_point` and any of `args`, `healthcheck`,
-        `healthcheck_path` and `server`, which have the same meaning as the fields of the service.
+        `healthcheck_path`, `server` and `factory`, which have the same meaning as the fields of the
+        service.
         Every image of the service contains all programs, each as `/opt/venv/bin/<name>`. Each
         program also has its own image, `#<name>`, which has the same layers and starts that
         program; its repository is the service's with `-<name>` appended. `#oci` starts the
@@ -202,4 +231,4 @@ class ServiceProgramsField(Field):
                 f"The `server` of `{alias}` in target {address} must be one of"
                 f" {', '.join(SERVERS)}, but was {fields['server']!r}."
             )
-        return ServiceProgram(name, **fields)
+        return ServiceProgram(name, **fields).with_factory()

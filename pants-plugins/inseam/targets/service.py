@@ -41,6 +41,7 @@ from inseam.targets.container import (
 from inseam.targets.layer import VenvLayersTarget
 from inseam.targets.programs import (
     ServiceEntryPointField,
+    ServiceFactoryField,
     ServiceHealthcheckField,
     ServiceHealthcheckPathField,
     ServiceProgramsField,
@@ -123,6 +124,7 @@ class PythonServiceTarget(TargetGenerator):
         ServiceEntryPointField,
         ServiceScriptField,
         ServiceServerField,
+        ServiceFactoryField,
         ServiceWorkersField,
         ServiceProgramsField,
         ServiceHealthcheckField,

@@ -172,7 +172,7 @@ def script_of(entry_point: EntryPoint) -> bytes:
     if entry_point.is_probe:
         return probe_script(entry_point.module)
     if entry_point.server:
-        return server_script(entry_point.server, entry_point.reference)
+        return server_script(entry_point.server, entry_point.reference, entry_point.is_factory)
     return console_script(entry_point.module, entry_point.attribute)
 
 

@@ -126,6 +126,12 @@ def _check_entry_point(
         return
     stem = entry_point.module.replace(".", "/")
     wanted = (stem,) if entry_point.attribute else (f"{stem}/__main__", stem)
+    if f"{stem}/__init__.py" in files:
+        raise Failure(
+            f"{entry_point.described} names a package, which is run by its module `__main__`, but"
+            f" no {stem}/__main__.py is among the service's dependencies. Add it, or name a module"
+            " or a function."
+        )
     if not any(one in installed.modules for one in wanted):
         raise Failure(
             f"the module {entry_point.module!r} of {entry_point.described} is neither in the"

@@ -69,6 +69,13 @@ def test_what_cannot_be_imported_is_not_a_module_of_a_wheel(tmp_path: Path, file
     refused(tmp_path, "neither", files={}, entry_point="gunicorn:main", below=(below,))
 
 
+def test_a_package_is_run_by_its_main_module(tmp_path: Path) -> None:
+    files: dict[str, bytes | File] = {"shop/tool/__init__.py": b""}
+    refused(tmp_path, "no shop/tool/__main__.py is among", files=files, entry_point="shop.tool")
+    (tmp_path / "right").mkdir()
+    check(tmp_path / "right", {**files, "shop/tool/__main__.py": b""}, "shop.tool")
+
+
 @pytest.mark.parametrize("name", ["entrypoint", "healthcheck"])
 def test_a_wheel_cannot_have_the_place_of_a_console_script(tmp_path: Path, name: str) -> None:
     below = wheels_layer(tmp_path, other={f"other-1.0.data/scripts/{name}": b"#!python\n"})

@@ -16,7 +16,7 @@ from inseam.formats.python.venv import SCRIPTS
 CONSOLE_SCRIPTS = {"entry_point": "entrypoint", "healthcheck": "healthcheck"}
 _FIELDS = {name: field for field, name in CONSOLE_SCRIPTS.items()}
 
-_TEXT = re.compile(r"([^=]*)=([^:\[]*)(?::([^\[]*))?(?:\[(\w+)\])?", re.S)
+_TEXT = re.compile(r"([^=]*)=([^:\[]*)(?::([^\[]*?))?(?:(\(\))?\[(\w+)\])?", re.S)
 
 
 class EntryPoint(NamedTuple):
@@ -34,6 +34,8 @@ class EntryPoint(NamedTuple):
     """Dotted name of the function in it; "" to run the module as `python -m` does."""
     server: str = ""
     """"uvicorn" or "gunicorn", whose application the attribute then is."""
+    is_factory: bool = False
+    """Whether the attribute is a function that the server calls to get its application."""
 
     @property
     def reference(self) -> str:
@@ -67,18 +69,20 @@ class EntryPoint(NamedTuple):
         return f"`{field}={self.reference!r}`"
 
     def __str__(self) -> str:
-        return f"{self.name}={self.reference}" + (f"[{self.server}]" if self.server else "")
+        called = "()" if self.is_factory else ""
+        return f"{self.name}={self.reference}" + (f"{called}[{self.server}]" if self.server else "")
 
 
 def parse_entry_point(text: str) -> EntryPoint:
-    """Reads `name=module:attribute`, `name=module`, `name=module:attribute[server]` or
-    `name=/path`: the form that an EntryPoint has as an argument."""
+    """Reads `name=module:attribute`, `name=module`, `name=module:attribute[server]`,
+    `name=module:factory()[server]` or `name=/path`: the form that an EntryPoint has as an
+    argument."""
     if text.partition("=")[2].startswith("/"):
         return EntryPoint(*text.partition("=")[::2])
     match = _TEXT.fullmatch(text)
     if match is None:
         raise Failure(f"{text!r} is not an entry point; write it like entrypoint=module:function.")
-    return EntryPoint(match[1], match[2], match[3] or "", match[4] or "")
+    return EntryPoint(match[1], match[2], match[3] or "", match[5] or "", bool(match[4]))
 
 
 def check_entry_point(entry_point: EntryPoint, files: Mapping[str, Path]) -> None:
@@ -118,7 +122,7 @@ def _check_module(entry_point: EntryPoint, path: Path) -> None:
             f"{entry_point.described} names a function that its module does not define."
             f" The module defines: {known}."
         )
-    if not entry_point.server:
+    if not entry_point.server or entry_point.is_factory:
         _check_call(entry_point, module)
 
 
@@ -149,8 +153,8 @@ def _check_call(entry_point: EntryPoint, module: ast.Module) -> None:
             f"{entry_point.described} is called without arguments, but"
             f" {name}({', '.join(argument.arg for argument in required)}) needs"
             f" {'one' if len(required) == 1 else len(required)}. Give"
-            f" {'it a default' if len(required) == 1 else 'them defaults'}, and read sys.argv in"
-            " the function."
+            f" {'it a default' if len(required) == 1 else 'them defaults'}, and read"
+            f" {'the environment' if entry_point.server else 'sys.argv'} in the function."
         )
 
 

@@ -29,6 +29,7 @@ def refused(folder: Path, why: str, files: dict[str, bytes], reference: str = "m
         "healthcheck=shop.web.server:App.run",
         "worker=shop.worker",
         "entrypoint=shop.api:app[uvicorn]",
+        "entrypoint=shop.api:make.app()[gunicorn]",
         "healthcheck=/health?full=1",
     ],
 )
@@ -168,6 +169,12 @@ def test_an_application_of_a_server_may_be_async_and_have_parameters(tmp_path: P
     files = {"m.py": b"async def app(scope, receive, send): pass\n"}
     check(tmp_path, files, "m:app[uvicorn]")
     refused(tmp_path, "does not define", files, "m:api[uvicorn]")
+
+
+def test_a_factory_is_called_without_arguments(tmp_path: Path) -> None:
+    check(tmp_path, {"m.py": b"def make(level='info'): pass\n"}, "m:make()[gunicorn]")
+    why = refused(tmp_path, "is called", {"m.py": b"def make(level): pass\n"}, "m:make()[gunicorn]")
+    assert "make(level) needs one. Give it a default, and read the environment in" in why
 
 
 def test_a_module_without_a_function_is_run_by_its_name(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ uvicorn.Server.shutdown = drain
 if __name__ == "__main__":
     sys.argv[1:1] = [
         "--host", get("HOST") or "0.0.0.0", "--port", get("PORT") or "8000",
-        "--timeout-graceful-shutdown", grace, {app!r},
+        "--timeout-graceful-shutdown", grace, {app},
     ]
     sys.exit(main())
 """,
@@ -107,7 +107,7 @@ if __name__ == "__main__":
     host = "[" + host + "]" if ":" in host else host
     sys.argv[1:1] = [
         "--bind", host + ":" + (get("PORT") or "8000"), "--worker-tmp-dir", "/dev/shm",
-        "--graceful-timeout", grace, {app!r},
+        "--graceful-timeout", grace, {app},
     ]
     sys.exit(run())
 """,
@@ -115,7 +115,16 @@ if __name__ == "__main__":
 SERVERS = tuple(_SCRIPTS)
 
 
-def server_script(server: str, app: str) -> bytes:
-    """The text of a script that serves an application, `module:attribute`, with one of SERVERS, at
-    the HOST and PORT of its environment."""
+def application(server: str, reference: str, is_factory: bool) -> tuple[str, ...]:
+    """The arguments that name an application to one of SERVERS: an object reference,
+    `module:attribute`, or that of a function that the server calls to get it."""
+    if not is_factory:
+        return (reference,)
+    return ("--factory", reference) if server == "uvicorn" else (f"{reference}()",)
+
+
+def server_script(server: str, reference: str, is_factory: bool = False) -> bytes:
+    """The text of a script that serves an application with one of SERVERS, at the HOST and PORT of
+    its environment."""
+    app = ", ".join(map(repr, application(server, reference, is_factory)))
     return (_HEAD + _SCRIPTS[server]).format(venv=VENV, app=app).encode()

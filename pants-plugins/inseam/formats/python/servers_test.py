@@ -11,6 +11,10 @@ PRINTS = "import sys\ndef main(): print(*sys.argv[1:])\nrun = main\n"
 FAKES = {
     "uvicorn/__init__.py": "class Server:\n    def shutdown(self): ...\n",
     "uvicorn/main.py": PRINTS,
+    # Packages, which win over those that are installed.
+    "gunicorn/__init__.py": "",
+    "gunicorn/app/__init__.py": "",
+    "gunicorn/workers/__init__.py": "",
     "gunicorn/app/wsgiapp.py": PRINTS,
     "gunicorn/workers/gthread.py": "class ThreadWorker: ...\n",
     "gunicorn/arbiter.py": "class Arbiter:\n    def stop(self): ...\n",
@@ -41,3 +45,9 @@ def test_a_server_is_started_with_the_application_at_the_address_of_the_environm
     script = server_script(server, "shop:app")
     assert run_script(tmp_path, script, "--workers", "2", **env) == (0, f"{expected}\n")
     assert "0.0.0.0" in run_script(tmp_path, script)[1]
+    factory = server_script(server, "shop:make", is_factory=True)
+    called = {"uvicorn": "--factory shop:make", "gunicorn": "shop:make()"}[server]
+    assert run_script(tmp_path, factory, "--workers", "2", **env) == (
+        0,
+        expected.replace("shop:app", called) + "\n",
+    )

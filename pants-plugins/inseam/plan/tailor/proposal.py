@@ -123,9 +123,6 @@ def _unwritable(one: Declared) -> tuple[str, str] | None:
         return "its command has characters that a person has to write", ""
     if any("$" in word for word in start.args):
         return "its arguments contain variables, which nothing expands without a shell", ""
-    if start.function.endswith("()") and start.server == "gunicorn":
-        made = f"`app = {start.function}`"
-        return f"its application is made by {start.function}", f"{made} in a module beside it"
     return None
 
 
@@ -237,16 +234,12 @@ def _own(one: Declared, around: Surroundings) -> dict[str, Any]:
 def _entry_point(one: Declared, around: Surroundings) -> str:
     folder, name = os.path.split(one.path)
     module = name if folder == one.home else around.dotted(one.path)
-    # uvicorn calls a factory by an option.
-    function = one.start.function.removesuffix("()")
-    return f"{module}:{function}" if function else module
+    return f"{module}:{one.start.function}" if one.start.function else module
 
 
 def _args(one: Declared, around: Surroundings) -> Tuple[str, ...]:
     if not one.path:
         return one.start.args
-    if one.start.function.endswith("()"):
-        return ("--factory", *one.start.args)
     known = {
         "{module}": around.dotted(one.path),
         "{path}": around.below_root(one.path),

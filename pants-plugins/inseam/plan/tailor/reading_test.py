@@ -35,7 +35,11 @@ def binary(name: str, entry_point: str | None = "job.py", **fields: Any) -> Bina
         ("from .made import make\napp = make()\n", ASGI),
         (
             "from fastapi import FastAPI\ndef create_app():\n    app = FastAPI()\n    return app\n",
-            {"entry_point": "main.py:create_app", "args": ("--factory",), "server": "uvicorn"},
+            {"entry_point": "main.py:create_app()", "server": "uvicorn"},
+        ),
+        (
+            "from flask import Flask\ndef create_app():\n    return Flask('x')\n",
+            {"entry_point": "main.py:create_app()", "server": "gunicorn"},
         ),
         # What runs below the guard.
         (
@@ -142,14 +146,6 @@ def test_a_module_is_a_service_by_the_convention_of_its_framework(
     files = {"src/shop/main.py": text, "src/shop/made.py": made}
     found, left_out = proposals(files)
     assert (found, left_out) == ({"src/shop:app": fields}, [])
-
-
-def test_a_factory_that_its_server_cannot_call_is_named() -> None:
-    text = "from flask import Flask\ndef create_app():\n    return Flask('x')\n"
-    found, (left_out,) = proposals({"src/shop/main.py": text})
-    assert found == {}
-    assert left_out.where == "src/shop/main.py"
-    assert left_out.write == "`app = create_app()` in a module beside it"
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from inseam.targets.container import (
 )
 from inseam.targets.programs import (
     ServiceEntryPointField,
+    ServiceFactoryField,
     ServiceHealthcheckField,
     ServiceHealthcheckPathField,
     ServiceProgram,
@@ -88,7 +89,7 @@ class DeclaredService:
     @cached_property
     def _programs(self) -> tuple[ServiceProgram, ...]:
         """Its programs, the default one first; with `script`, only the others."""
-        programs: tuple[ServiceProgram, ...] = self[ServiceProgramsField]
+        programs = tuple(map(self._checked, self[ServiceProgramsField]))
         entry_point, script_name = self[ServiceEntryPointField], self[ServiceScriptField]
         server = self[ServiceServerField]
         probes = self._own_probes()
@@ -96,9 +97,15 @@ class DeclaredService:
             raise self._fail("has both an `entry_point` and a `script`. Remove one of them.")
         if entry_point:
             name = CONSOLE_SCRIPTS["entry_point"]
-            return (ServiceProgram(name, entry_point, server=server, **probes), *programs)
-        if server:
-            raise self._fail("has a `server`, but no `entry_point` that names its application.")
+            program = ServiceProgram(
+                name, entry_point, server=server, factory=self[ServiceFactoryField], **probes
+            )
+            return (self._checked(program.with_factory()), *programs)
+        if server or self[ServiceFactoryField]:
+            raise self._fail(
+                f"has a `{'server' if server else 'factory'}`, but no `entry_point` that names its"
+                " application."
+            )
         if script_name:
             return programs
         if not programs:
@@ -108,6 +115,14 @@ class DeclaredService:
         first = programs[0]
         given = {name: value for name, value in probes.items() if value}
         return (first._replace(**given), *programs[1:])
+
+    def _checked(self, program: ServiceProgram) -> ServiceProgram:
+        if program.factory and not program.server:
+            raise self._fail(
+                f"calls {program.entry_point}() to get an application, but says nothing that serves"
+                " it. Set `server` to 'uvicorn' or 'gunicorn', or remove `factory` and `()`."
+            )
+        return program
 
     def _own_probes(self) -> dict[str, Any]:
         fields = (ServiceHealthcheckField, ServiceHealthcheckPathField)

@@ -19,6 +19,7 @@ from pants.engine.unions import UnionMembership, UnionRule
 from inseam.compat import rule
 from inseam.compat.patches import leave_to_inseam
 from inseam.formats.python.code import APP_LAYER, LIBRARIES_LAYER
+from inseam.formats.python.servers import application
 from inseam.plan.dockerfile import divided, instructions
 from inseam.plan.packaging import Artifact
 from inseam.rules.generate.base import common_fields, dist_path, layers_folder
@@ -146,14 +147,18 @@ class _Generator:
             code = self._add_pex(f"{name}-code" if name else "code", f"{suffix}-code", fields)
             runs = {
                 "entry_point": program.server,
-                "args": [_application(program.entry_point), *program.args],
+                "args": [*_application(program), *program.args],
                 Dependencies.alias: [*(self._dependencies or ()), code],
             }
             self.code.append(self._add_pex(pex, suffix, runs))
         else:
             code = self._add_pex(pex, suffix, {**needs, "entry_point": program.entry_point})
         self.code.append(code)
-        self.scripts.append(ConsoleScript(program.name, code, server=program.server or ""))
+        self.scripts.append(
+            ConsoleScript(
+                program.name, code, server=program.server or "", is_factory=program.factory
+            )
+        )
         self._add_probe(program)
 
     def _add_probe(self, program: ServiceProgram) -> None:
@@ -175,10 +180,11 @@ class _Generator:
         return self.add(PexBinary, name, {**fields, "output_path": output})
 
 
-def _application(entry_point: str) -> str:
-    """The object reference of an application, as a server imports it from a PEX."""
-    module, _, attribute = entry_point.partition(":")
-    return f"{module[:-3] if module.endswith('.py') else module}:{attribute}".replace("/", ".")
+def _application(program: ServiceProgram) -> tuple[str, ...]:
+    """The arguments that name an application to its server, which imports it from a PEX."""
+    module, _, attribute = program.entry_point.partition(":")
+    module = (module[:-3] if module.endswith(".py") else module).replace("/", ".")
+    return application(program.server or "", f"{module}:{attribute}", program.factory)
 
 
 def _add_layers(generator: _Generator, base: str) -> str:

@@ -367,6 +367,24 @@ def test_a_server_brings_its_requirement_port_and_workers(runner: RuleRunner) ->
     assert "EXPOSE 8000" in values(get(runner, "image"))["instructions"]
 
 
+@pytest.mark.parametrize(
+    "server, args",
+    [("uvicorn", ("--factory", "shop.web:make")), ("gunicorn", ("shop.web:make()",))],
+)
+@pytest.mark.parametrize(
+    "fields", [{"entry_point": "web.py:make()"}, {"entry_point": "web.py:make", "factory": True}]
+)
+def test_a_server_calls_a_factory(
+    runner: RuleRunner, server: str, args: tuple[str, ...], fields: dict[str, Any]
+) -> None:
+    runner.write_files({"src/shop/BUILD": small(server=server, **fields)})
+    (script,) = values(get(runner, "layers"))["_console_scripts"]
+    assert script == ConsoleScript("entrypoint", "src/shop:app#code", server, is_factory=True)
+    assert entry_point(get(runner, "code")) == "web.py:make"
+    given = values(get(runner, "pex"))["args"]
+    assert tuple(one.replace("web:", "shop.web:") for one in given) == args
+
+
 def test_a_console_script_is_started_with_its_arguments(runner: RuleRunner) -> None:
     build = small(entry_point=None, script="celery", args=["worker"])
     runner.write_files({"src/shop/BUILD": build})
@@ -383,6 +401,10 @@ def test_a_console_script_is_started_with_its_arguments(runner: RuleRunner) -> N
         ('entry_point="a:b", script="c"', "both an `entry_point` and a `script`"),
         ('script="c", server="uvicorn"', "no `entry_point` that names its application"),
         ('entry_point="a:b", workers=2', "`workers`"),
+        ('entry_point="a:b()"', "Set `server`"),
+        ('entry_point="a:b", factory=True', "Set `server`"),
+        ('script="a", factory=True', "a `factory`, but no `entry_point`"),
+        ('programs={"a": "b:c()"}', "Set `server`"),
         ('entry_point="a:b", healthcheck="a:b", healthcheck_path="/x"', "Remove one of them"),
     ],
 )

@@ -117,7 +117,9 @@ def _entry_point(script: ConsoleScript, started: Mapping[str, Any]) -> EntryPoin
     if script.probed_path:
         return EntryPoint(script.name, script.probed_path)
     found = started[script.code]
-    return EntryPoint(script.name, found.module, found.function or "", script.server)
+    return EntryPoint(
+        script.name, found.module, found.function or "", script.server, script.is_factory
+    )
 
 
 async def _service_base(target: Target, platform: str) -> Base:
