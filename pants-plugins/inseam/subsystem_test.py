@@ -76,5 +76,5 @@ def test_locks_lie_in_the_repository(path: str) -> None:
 
 @pytest.mark.parametrize("glob", ["/etc/*.json", "../*.json", "a/../../*", "", "!/x", "a\x1b"])
 def test_globs_match_in_the_repository(glob: str) -> None:
-    with pytest.raises(Failure, match=r"\[inseam\].debian_locks must have globs"):
+    with pytest.raises(Failure, match=r"\[inseam\].debian_locks must contain globs"):
         check(debian_locks=[glob])

@@ -1,4 +1,4 @@
-"""Reads the arguments of programs; what is wrong with them is an error like any other."""
+"""Parses the arguments of programs; wrong arguments are errors like any others."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from inseam.formats.failure import Failure
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """argparse's, which raises Failure where that prints its usage and exits.
+    """An argparse parser that raises Failure instead of printing its usage and exiting.
 
-    Rules call the programs, so the reader of the message did not write the arguments.
+    Rules call the programs, so the person who reads the message did not write the arguments.
     """
 
     def error(self, message: str) -> NoReturn:

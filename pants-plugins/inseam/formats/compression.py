@@ -1,8 +1,8 @@
 """Compresses a layer to bytes that depend on nothing but the layer and the format.
 
 The compressors come with the distributions `deflate` (libdeflate) and `zstandard` (libzstd), so
-the result does not depend on the zlib of the machine or of its Python. No free-threaded CPython can
-import `deflate`; its own zlib, which is part of the base as it is itself, stands for it.
+the result does not depend on the zlib of the machine or of its Python. A free-threaded CPython
+cannot import `deflate`; its own zlib, which is part of the base, is used instead.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ LEVELS = {"gzip": 6, "zstd": 3}
 # CPython without the global lock (PEP 703), by the letter that the names of its extensions have.
 FREE_THREADED = "t" in getattr(sys, "abiflags", "")
 
-# Each chunk becomes a gzip member of its own (RFC 1952, 2.2), which bounds the memory. The size is
-# part of the result: another one gives other bytes. It costs 0.02 % against a single member.
+# Each chunk becomes a separate gzip member (RFC 1952, 2.2), which bounds the memory. The size is
+# part of the result: another size gives other bytes. It costs 0.02 % compared to a single member.
 CHUNK = 8 << 20
 
 
@@ -76,10 +76,10 @@ def _missing(distribution: str, error: ImportError) -> Failure:
 
 
 class Compressor:
-    """Compresses what is written to it, to `out`, which is called with bytes.
+    """Compresses what is written to it, and calls `out` with the compressed bytes.
 
-    format: "gzip" or "zstd". What is written up to `end` is one or more gzip members, or one zstd
-    frame; several of them, one after the other, are valid again (RFC 1952, 2.2; RFC 8878, 3.1).
+    format: "gzip" or "zstd". The output up to `end` is one or more gzip members, or one zstd frame;
+    concatenating several outputs is valid, too (RFC 1952, 2.2; RFC 8878, 3.1).
     """
 
     def __init__(self, out: Callable[[bytes], object], format: str = "gzip") -> None:
@@ -90,7 +90,7 @@ class Compressor:
         self._written = False
 
     def write(self, data: bytes) -> int:
-        """Takes the next bytes."""
+        """Compresses the next bytes."""
         view = memoryview(data)
         while view:
             taken = CHUNK - len(self._chunk)
@@ -106,17 +106,17 @@ class Compressor:
         self._written = True
 
     def end(self) -> None:
-        """Writes what is left."""
+        """Writes the remaining output."""
         if self._chunk or not self._written:
             self._end_chunk()
         self._out(self._flush())
 
 
 def compress(tar: Path, out: Path, *, name: str | None = None, format: str = "gzip") -> Layer:
-    """Compresses the file `tar` to a blob below `blobs/sha256` in the folder `out`, beside its
-    `layer.json`, whole or not at all.
+    """Compresses the file `tar` to a blob below `blobs/sha256` in the folder `out`, and writes its
+    `layer.json`, completely or not at all.
 
-    name: of the layer; None for the file's. format: "gzip" or "zstd".
+    name: that of the layer; None for the file's name. format: "gzip" or "zstd".
 
     Raises Failure for a tar that cannot be read.
     """

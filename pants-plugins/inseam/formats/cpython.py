@@ -1,4 +1,4 @@
-"""How an installation of CPython is laid out: the names of its files and folders."""
+"""The layout of a CPython installation: the names of its files and folders."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import posixpath
 import re
 from typing import Collection
 
-# The name of an interpreter and of its standard library's folder; `t` is for one that was built
-# without the global lock (PEP 703).
+# The name of an interpreter and of its standard library's folder; `t` means that it was built
+# without the global interpreter lock (PEP 703).
 NAME = r"python3\.\d+t?"
 
 
 def is_free_threaded(interpreter: str) -> bool:
-    """Whether the interpreter at a path was built without the global lock, which its name says:
-    `python3.13t`. Its standard library is named so, too; its bytecode is not."""
+    """Whether the interpreter at a path was built without the global interpreter lock, according to
+    its name, such as `python3.13t`. Its standard library has the same suffix; its bytecode has not.
+    """
     return re.search(r"python3\.\d+t\Z", interpreter) is not None
 
 
 def own_library(interpreter: str, modules: Collection[str]) -> str | None:
-    """The folder of the standard library of the interpreter at a path; None if there is none, or
-    more than one that may be it.
+    """The folder of the standard library of the interpreter at a path; None if there is none, or if
+    several are possible.
 
-    modules: the paths of all modules `os` in the root file system, with or without others; they and
-    `interpreter` are absolute, or they are relative to the root.
+    modules: paths that include those of all modules `os` in the root filesystem. They and
+    `interpreter` are either absolute or relative to the root.
     """
     prefix = posixpath.dirname(posixpath.dirname(interpreter))
     pattern = re.compile(rf"{re.escape(posixpath.join(prefix, 'lib'))}/{NAME}/os\.py")

@@ -1,4 +1,4 @@
-"""Names a distribution that a lock has."""
+"""Names a distribution in a lock."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import NamedTuple
 
 
 class Wheel(NamedTuple):
-    """A distribution as the lock names it; sha256 is that of the wheel file, in hex."""
+    """A distribution as in the lock; sha256 is that of the wheel file, in hex."""
 
     name: str
     version: str
     sha256: str
     source: str = ""
-    """What the wheel was built from, like `docopt-0.6.2.tar.gz#sha256=...`; "" for one that was
-    fetched."""
+    """What the wheel was built from, such as `docopt-0.6.2.tar.gz#sha256=...`; "" for a wheel that
+    was fetched.
+    """
 
     def value(self) -> dict[str, str]:
         """Its JSON value."""

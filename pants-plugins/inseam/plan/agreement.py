@@ -1,4 +1,4 @@
-"""Decides whether code, lock and base agree on the version of Python."""
+"""Decides whether code, lock and base agree on the Python version."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def _allows(constraint: str, python: str) -> bool:
     try:
         return python in SpecifierSet(versions)
     except InvalidSpecifier:
-        return True  # Pants itself refuses it, with its own words.
+        return True  # Pants itself refuses it, with its own error.
 
 
 def check_constraints(constraints: Mapping[str, Iterable[str]], base: str, python: str) -> None:
     """Checks that all code may run on the Python of a base.
 
-    constraints: of each target, by address, its interpreter constraints, of which one has to hold.
-    base: its address. python: its full version.
+    constraints: the interpreter constraints of each target, by address; one of them must allow the
+    Python. base: the base's address. python: the full version of its Python.
 
     Raises Failure that names the targets, their constraints and the base.
     """
@@ -58,7 +58,8 @@ def check_constraints(constraints: Mapping[str, Iterable[str]], base: str, pytho
 def check_lock_python(requires: Iterable[str], resolve: str, python: str) -> None:
     """Raises Failure if a lock was made for other versions of Python than that of a base.
 
-    requires: the interpreter constraints of the lock, none for any. python: full version.
+    requires: the interpreter constraints of the lock; empty for any Python. python: the full
+    version.
     """
     wanted = list(requires)
     if wanted and not allows(wanted, python):

@@ -1,4 +1,4 @@
-"""Says which artifact of a locked distribution is taken: the best wheel, else a source."""
+"""Chooses the artifact of a locked distribution: the best wheel, or otherwise a source."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ _ARCHIVES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz", ".tar")
 
 @dataclass(frozen=True)
 class LockedWheel:
-    """One wheel of a lock: canonical name, version, file name, sha256 in hex, and its URL as the
-    lock has it, where `${NAME}` stands for a path mapping."""
+    """A wheel in a lock: canonical name, version, file name, sha256 in hex, and the URL in the
+    lock, in which `${NAME}` stands for a path mapping.
+    """
 
     name: str
     version: str
@@ -40,26 +41,27 @@ class LockedWheel:
 
 @dataclass(frozen=True)
 class LockedSource:
-    """A distribution of a lock that has to be built."""
+    """A locked distribution that has to be built."""
 
     name: str
     version: str
     """Empty if the lock does not say."""
     sha256: str
-    """Of the archive; of a checkout, the fingerprint of its files; of a directory, that of the
-    sdist it had when it was locked; "" where the lock has none."""
+    """In hex: for an archive, its hash; for a checkout, the fingerprint of its files; for a
+    directory, the hash of the sdist made from it when it was locked; "" if the lock has none.
+    """
     url: str
     requires: tuple[str, ...] | None
-    """What it depends on, as the lock has it; None if it does not say."""
+    """Its requirements according to the lock; None if the lock does not say."""
 
     @property
     def subdirectory(self) -> RelativePath:
-        """The folder of the project in what the URL leads to, "" for its top."""
+        """The project's folder within the content of the URL; "" for the top."""
         return subdirectory(subdirectory_of(self.url), f"the sources of {self.name}")
 
     @property
     def origin(self) -> str:
-        """What reports call it; it names no host of an index and no user."""
+        """Its name in reports, which contains neither the host of an index nor a user."""
         raise NotImplementedError
 
 
@@ -82,28 +84,29 @@ class LockedDirectory(LockedSource):
 
     @staticmethod
     def located(url: str) -> str:
-        """The path that such a URL, without names of path mappings, stands for: an absolute one,
-        or one from the root of the repository."""
+        """The path that such a URL stands for once path mappings are resolved: absolute, or from
+        the root of the repository.
+        """
         return unquote(urlparse(url).path).rstrip("/")
 
     @property
     def origin(self) -> str:
-        # Its files are the repository's own, and may be newer than the lock.
+        # Its files belong to the repository, and may be newer than the lock.
         return f"{self.located(self.url).rpartition('/')[2]}/"
 
 
 @dataclass(frozen=True)
 class LockedCheckout(LockedSource):
-    """A revision of a repository of a version control system."""
+    """A revision in a repository of a version control system."""
 
     @property
     def system(self) -> str:
-        """The version control system, as "git"."""
+        """The version control system, such as "git"."""
         return self.url.partition("+")[0]
 
     @property
     def revision(self) -> Revision:
-        """What git has to fetch; raises Failure for a URL of another system."""
+        """The revision that git has to fetch; raises Failure for a URL of another system."""
         return parse_revision(self.url, f"the checkout of {self.name}")
 
     @property
@@ -118,12 +121,13 @@ Locked = Union[LockedWheel, LockedSource]
 
 
 def choose(item: Distribution, rank: Mapping[str, int], platform: PythonPlatform) -> Locked:
-    """The artifact of a distribution that `platform` takes.
+    """The artifact of a distribution to use on `platform`.
 
-    That is the wheel with the best tag (PEP 425), of several that with the highest build number
-    (PEP 427); if no wheel fits, a source. rank: the platform's tags, best first, with their places.
+    That is the wheel with the best tag (PEP 425) or, if there are several, the one with the highest
+    build number (PEP 427); if no wheel fits, it is a source. rank: the position of each of the
+    platform's tags, best first.
 
-    Raises Failure if there is neither, or if the Python is not one that the distribution runs on.
+    Raises Failure if there is neither, or if the distribution does not support the Python.
     """
     _check_python(item, platform)
     wheels: list[tuple[tuple[int, tuple[int, str]], FileName, str, Artifact]] = []
@@ -131,7 +135,7 @@ def choose(item: Distribution, rank: Mapping[str, int], platform: PythonPlatform
     present: set[str] = set()
     for artifact in item.artifacts:
         if _is_place(artifact):
-            # Its name becomes no path.
+            # Its name does not become a path.
             sources.append(_source(item, artifact))
             continue
         filename = artifact_name(artifact.url, f"a file of {item.name} in the lock")
@@ -190,7 +194,7 @@ def _none_fits(item: Distribution, present: Iterable[str], platform: PythonPlatf
 
 
 def _is_place(artifact: Artifact) -> bool:
-    """Whether an artifact is not one file, but a checkout or a directory."""
+    """Whether an artifact is a checkout or a directory, not a single file."""
     last = urlparse(artifact.url).path.rsplit("/", 1)[-1].lower()
     return (
         artifact.directory

@@ -1,4 +1,4 @@
-"""Says what to do about distributions of which a lock has only sources."""
+"""Says what to do about distributions that are locked only as sources."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inseam.plan.platform import PythonPlatform
 
 
 def chain(source: LockedSource, required_by: Mapping[str, tuple[str, ...]]) -> str:
-    """Who requires a distribution, as "the service -> app 1.0"."""
+    """The chain of requirements to a distribution, such as "the service -> app 1.0"."""
     return " -> ".join(required_by.get(source.name, ("a shared layer",)))
 
 
@@ -18,7 +18,7 @@ def describe_sources(
     required_by: Mapping[str, tuple[str, ...]],
     platform: PythonPlatform,
 ) -> str:
-    """All distributions that have no wheel, who requires each, and what to do."""
+    """Lists all distributions without a wheel and what requires each, and says what to do."""
     lines = [
         f"  {source.name} {source.version} ({source.origin}), required by"
         f" {chain(source, required_by)}"
@@ -29,8 +29,8 @@ def describe_sources(
             f"{_count(len(lines))} no wheel for linux/{platform.architecture} with CPython"
             f" {platform.python_full_version} in the lock, only sources:",
             *lines,
-            "Let them be built: take wheels_from_source out of [inseam].without. Or build wheels of"
-            " them yourself, put these into a folder of the repository, name it in"
+            "To have them built, remove wheels_from_source from [inseam].without. Or build the"
+            " wheels yourself, put them into a folder of the repository, name the folder in"
             " [python-repos].find_links, and lock again.",
         ]
     )
@@ -39,15 +39,15 @@ def describe_sources(
 def describe_failures(
     failures: Mapping[LockedSource, str], required_by: Mapping[str, tuple[str, ...]]
 ) -> str:
-    """Why each of some distributions could not be built, and what to do."""
+    """Says why each of the distributions could not be built, and what to do."""
     parts = [
         f"{source.name} {source.version} ({source.origin}), required by"
         f" {chain(source, required_by)}, could not be built:\n{_indented(why)}"
         for source, why in failures.items()
     ]
     parts.append(
-        "Ready wheels are the other way: put them into a folder of the repository, name it in"
-        " [python-repos].find_links, and lock again."
+        "Alternatively, use prebuilt wheels: put them into a folder of the repository, name the"
+        " folder in [python-repos].find_links, and lock again."
     )
     return "\n".join(parts)
 

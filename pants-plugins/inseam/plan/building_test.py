@@ -25,11 +25,11 @@ def test_all_sources_are_named_with_who_requires_them_and_what_to_type() -> None
         f"  yarn 2.0 (git+https://git.invalid/yarn@{'a' * 40}), required by the service -> rope 1.0"
         " -> yarn 2.0"
     )
-    assert "take wheels_from_source out of [inseam].without" in ways
+    assert "remove wheels_from_source from [inseam].without" in ways
     assert "[python-repos].find_links" in ways
 
 
 def test_each_failure_has_its_chain_and_its_reason() -> None:
     text = describe_failures({archive(): "no such header\ncurl.h"}, {"rope": ("the service", "x")})
     assert "required by the service -> x, could not be built:\n  no such header\n  curl.h" in text
-    assert text.endswith("name it in [python-repos].find_links, and lock again.")
+    assert text.endswith("name the folder in [python-repos].find_links, and lock again.")

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
-# Each unit costs a process, once. Services share these processes as far as they share code.
+# Each unit costs one process, which services share as far as they share code.
 MOST_UNITS = 16
 
-# What a folder may hold that is there for the folders below it.
+# The files that a folder may contain and still count as a container for other packages.
 _OF_A_NAMESPACE = {"__init__.py", "py.typed"}
 
 
@@ -17,10 +17,11 @@ class CodeUnit(NamedTuple):
     """Files that are compiled together."""
 
     name: str
-    """The path of the folder that holds them; of files right in a folder that has others below it,
-    apart from this unit, that folder's path and "/"; "/" for files at the top."""
+    """The path of the folder that contains them. If folders below it are separate units, its path
+    and "/"; "/" for files at the top.
+    """
     folder: str
-    """The one whose entries become fragments of the layer, "" for the top."""
+    """The folder whose entries become fragments of the layer; "" for the top."""
     paths: tuple[str, ...]
     """Sorted."""
 
@@ -34,7 +35,7 @@ class _Folder:
         self.folders: dict[str, _Folder] = {}
 
     def inner(self, name: str) -> _Folder:
-        """The folder of that name in it, made if need be."""
+        """The subfolder of that name, created if necessary."""
         path = f"{self.path}/{name}".lstrip("/")
         return self.folders.setdefault(name, _Folder(path))
 
@@ -46,18 +47,18 @@ class _Folder:
 
     @property
     def is_namespace(self) -> bool:
-        """Whether it is there for the folders below it."""
+        """Whether it only contains other packages."""
         names = {path.rpartition("/")[2] for path in self.files}
         return bool(self.folders) and names <= _OF_A_NAMESPACE
 
 
 def split_code(paths: Iterable[str], most: int = MOST_UNITS) -> tuple[CodeUnit, ...]:
-    """The units of the files with these paths, as they are imported, sorted by name.
+    """The units of the files with these import paths, sorted by name.
 
-    A unit is a top-level package with all that is in it, so that a library is the same unit for
-    each service that uses the same modules of it. A package that holds no more than other packages,
-    as `company` does if all is below `company.libs.db` and the like, is split further, as long as
-    there are at most `most` units; those nearest to the top first.
+    A unit is a top-level package with everything in it, so that a library is the same unit for all
+    services that use the same modules of it. A package that contains only other packages, such as
+    `company` around `company.libs.db`, is split further as long as there are at most `most` units;
+    packages nearest to the top are split first.
     """
     top = _Folder("")
     for path in paths:
@@ -83,5 +84,5 @@ def split_code(paths: Iterable[str], most: int = MOST_UNITS) -> tuple[CodeUnit, 
 
 
 def _count(folder: _Folder) -> int:
-    """How many units a folder is if it is split."""
+    """The number of units that a folder becomes if it is split."""
     return len(folder.folders) + bool(folder.files)

@@ -17,7 +17,7 @@ DEFAULT_ENV = {
     "LC_ALL": "C.UTF-8",
 }
 USER = "65532:65532"
-# Where a service listens that a server starts, or a path probes.
+# Where a service listens if it has a `server` or a `healthcheck_path`.
 PORT = "8000"
 
 
@@ -27,11 +27,12 @@ def script(name: str) -> str:
 
 
 def command(name: str, init: bool) -> tuple[str, ...]:
-    """The command of a container that runs the console script `name`, behind an init process or
-    not."""
+    """The command of a container that runs the console script `name`, optionally under an init
+    process.
+    """
     return (*((INIT, "--") if init else ()), script(name))
 
 
 def environment(env: Mapping[str, str], more: Mapping[str, str] = {}) -> dict[str, str]:
-    """The whole environment of a service: the defaults, `more` of them, then its own."""
+    """The whole environment of a service: the defaults, `more` defaults, then its own variables."""
     return {**DEFAULT_ENV, **more, **env}

@@ -10,15 +10,15 @@ from inseam.formats.oci.config import Healthcheck, ImageConfig
 
 
 def layer_instructions(tars: Iterable[str]) -> tuple[str, ...]:
-    """Dockerfile lines that add layers: tars with these paths in the build context."""
+    """Dockerfile lines that add layers: the tars at these paths in the build context."""
     return tuple(f"ADD {path} /" for path in tars)
 
 
 def divided(labels: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """The labels that Pants can pass to Docker, and those that the Dockerfile has to have.
+    """The labels that Pants can pass to Docker, and those that must be in the Dockerfile.
 
-    Pants looks for placeholders in what it passes, and again in what becomes of it, so nothing can
-    stand for a brace. Raises Failure for one that neither can hold.
+    Pants replaces placeholders in the labels that it passes, and again in the result, so braces
+    cannot be escaped. Raises Failure for a label that neither can express.
     """
     written = {name: text for name, text in labels.items() if "{" in text or "}" in text}
     for name, text in written.items():
@@ -32,9 +32,9 @@ def instructions(
 ) -> tuple[str, ...]:
     """The Dockerfile of a service, which adds layers to an image and runs no command.
 
-    start: address of a target that Pants replaces by the name of its image.
+    start: address of a target, which Pants replaces with the name of its image.
     tars: paths of the layers in the build context, lowest first.
-    config: without annotations. labels: those that Pants does not pass to Docker by itself.
+    config: without annotations. labels: those that Pants does not pass to Docker.
 
     The text is the same for BuildKit and the legacy builder.
     """

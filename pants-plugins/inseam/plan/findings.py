@@ -1,4 +1,4 @@
-"""Says what was found about an image, and what becomes of it: shown, allowed, or an error."""
+"""Sorts the findings about an image: a finding is shown, allowed, or an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 class Severity(Enum):
-    """What happens when `package` finds something."""
+    """What `package` does with a finding."""
 
     ignore = "ignore"
     warning = "warning"
@@ -27,9 +27,9 @@ class FindingKind:
     """A kind of finding."""
 
     id: str
-    """Short and stable, as "missing-library"."""
+    """Short and stable, such as "missing-library"."""
     severity: Severity
-    """That which it has unless an option says otherwise."""
+    """The severity, unless an option overrides it."""
     meaning: str
     """A sentence for the page that lists all kinds."""
 
@@ -39,17 +39,17 @@ class FindingKind:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that was found about an image."""
+    """Something that a check found about an image."""
 
     kind: FindingKind
     address: str
-    """Of the target that it concerns, usually a service."""
+    """Address of the target that it concerns, usually a service."""
     place: str
-    """What an allowance can name besides the kind: a library, a module, a file."""
+    """What an allowance can name in addition to the kind: a library, a module, a file."""
     text: str
-    """What is wrong, as a sentence or more."""
+    """What is wrong, in one or more sentences."""
     fix: str
-    """What to type next, as a sentence or more; "" if `text` says it."""
+    """What to do next, in one or more sentences; "" if `text` says it."""
 
     @property
     def id(self) -> str:
@@ -61,7 +61,7 @@ class Finding:
 
     @property
     def key(self) -> str:
-        """By which an allowance names it."""
+        """The key with which an allowance names it."""
         return f"{self.id}:{self.place}" if self.place else self.id
 
 
@@ -74,7 +74,7 @@ UNUSED_ALLOWANCE = FindingKind(
 
 @dataclass(frozen=True)
 class Judged:
-    """Findings by what becomes of them."""
+    """Findings, sorted by what happens to them."""
 
     errors: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
@@ -82,12 +82,12 @@ class Judged:
 
     @property
     def shown(self) -> tuple[Finding, ...]:
-        """Those that people see."""
+        """The findings that users see."""
         return (*self.errors, *self.warnings)
 
 
 def check_severities(severities: Mapping[str, str], known: Collection[str]) -> dict[str, Severity]:
-    """The option `[inseam].finding_severities`; raises Failure for an unknown kind or severity."""
+    """The value of `[inseam].finding_severities`; raises Failure for an unknown ID or severity."""
     found = {}
     for name, value in severities.items():
         if name not in known:
@@ -112,11 +112,11 @@ def judge(
     *,
     complete: bool = True,
 ) -> Judged:
-    """Sorts findings by what becomes of them.
+    """Sorts findings by what happens to them.
 
-    allowances: reasons by "ID" or "ID:PLACE", where PLACE is a glob. severities: by ID, where they
-    are not those of the kinds. address: of the target with the allowances. complete: whether all
-    that they may allow was looked for.
+    allowances: reasons by "ID" or "ID:PLACE", where PLACE is a glob. severities: by ID, if they
+    differ from those of the kinds. address: that of the target with the allowances. complete:
+    whether every check has run whose findings they may allow.
     """
     errors, warnings, allowed = [], [], []
     unused = dict(allowances)

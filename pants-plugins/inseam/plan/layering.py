@@ -1,7 +1,8 @@
 """Decides which wheels share a layer.
 
-Invariant: a layer of its own depends on the wheel in it and on nothing else; what is in the layer
-`deps` depends only on which wheels have none. So a change of one wheel changes one layer.
+Invariant: the layer of a single wheel depends on nothing but that wheel, and the layer `deps`
+depends only on the wheels that have no layer of their own. So changing one wheel changes one
+layer.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _TAKEN = frozenset({DEPS_LAYER, *FIRST_PARTY})
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """One layer above the base: its name, and the distributions in it, in order of name."""
+    """One layer above the base: its name, and the distributions in it, sorted by name."""
 
     name: str
     distributions: tuple[str, ...]
@@ -32,13 +33,13 @@ def split(
     sizes: Mapping[str, int], *, large: int, max_layers: int, shared: int = 0
 ) -> tuple[LayerPlan, ...]:
     """The layers for distributions of the given sizes, lowest first: one for each large wheel,
-    in order of name, then `deps` with the rest, which is always there.
+    sorted by name, then `deps` with the rest, which always exists.
 
-    sizes: bytes of each distribution's wheel, by canonical name. large: bytes from which on a
-    wheel has a layer of its own. max_layers: how many layers the image may have above its base,
-    `shared` declared ones and those of first-party files included. If that is too few, the
-    largest have their own, compared by order of magnitude (powers of two), then by name: a
-    release that is a little larger or smaller changes nothing.
+    sizes: size in bytes of each distribution's wheel, by canonical name. large: the size in bytes
+    from which on a wheel gets its own layer. max_layers: the maximum number of layers above the
+    base, including the `shared` declared ones and those of first-party files. If there are too many
+    large wheels, the largest get their own layers. They are compared by size, rounded to a power of
+    two, and then by name, so that a slightly larger or smaller release does not move other wheels.
     """
     budget = max(0, max_layers - shared - len(FIRST_PARTY) - 1)
     candidates = sorted(
@@ -58,8 +59,9 @@ def _layer_name(distribution: str) -> str:
 
 
 def check_names(layers: Iterable[str]) -> None:
-    """Raises Failure if two layers of wheels have one name, or one has that of a layer of
-    first-party files."""
+    """Raises Failure if two layers of wheels have the same name, or one has the name of a layer of
+    first-party files.
+    """
     seen: set[str] = set(FIRST_PARTY)
     for name in layers:
         if name in seen:
@@ -72,7 +74,7 @@ def check_shared(
 ) -> None:
     """Checks shared layers, by address, against each other and against what a service needs.
 
-    Raises Failure for a distribution that two layers hold, and for one that the service needs in
+    Raises Failure for a distribution that is in two layers, and for one of which the service needs
     another version.
     """
     own: dict[str, LockedWheel | Wheel] = {wheel.name: wheel for wheel in needed}

@@ -1,4 +1,4 @@
-"""Decides which shared libraries an image lacks, and words what to do about it."""
+"""Decides which shared libraries are missing from an image, and says what to do about it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from inseam.formats.python.libraries import WheelLibraries
 
 @dataclass(frozen=True)
 class MissingLibrary:
-    """A library that an image lacks."""
+    """A library that is missing from an image."""
 
     names: tuple[str, ...]
-    """Of the library, more than one if either is enough."""
+    """Names of the library; several if any of them is enough."""
     by: str
-    """What needs it, a wheel or a distribution."""
+    """The wheel or distribution that needs it."""
     path: str
-    """Of the file in the image that needs it, "" for one that is loaded at run time."""
+    """Path of the file in the image that needs it; "" for a library that is loaded at run time."""
 
     def __str__(self) -> str:
         names = " or ".join(self.names)
@@ -36,10 +36,10 @@ def missing_libraries(
     runtime: Mapping[str, Iterable[str]],
     ignored: Collection[str],
 ) -> tuple[MissingLibrary, ...]:
-    """The libraries that neither the wheels nor the base have, by the wheel that needs them.
+    """The libraries that are in neither the wheels nor the base.
 
-    layers: of wheels. distributions: their normalized names. there: the names of the base's
-    libraries. runtime: as RUNTIME_LIBRARIES. ignored: globs of names.
+    layers: those with wheels. distributions: the wheels' normalized names. there: the names of the
+    base's libraries. runtime: in the form of RUNTIME_LIBRARIES. ignored: globs for names.
     """
     layers = list(layers)
     wheels = {name for layer in layers for name in layer.names}
@@ -63,16 +63,16 @@ def missing_libraries(
 
 
 def _bundled(library: str, wheels: Iterable[str]) -> bool:
-    """Whether a wheel brings the library, perhaps with a hash in its name as auditwheel gives."""
+    """Whether a wheel contains the library, perhaps with a hash in its name, as from auditwheel."""
     stem = re.escape(library.partition(".so")[0])
     name = re.compile(rf"{stem}([-_][0-9A-Za-z_]+)?\.so(\..*)?")
     return any(name.fullmatch(wheel) for wheel in wheels)
 
 
 def describe_missing(missing: MissingLibrary, base: str, packages: Mapping[str, str]) -> str:
-    """A library that an image lacks, as a sentence.
+    """A sentence about a library that is missing from an image.
 
-    base: its address. packages: names of Debian packages, by library.
+    base: the base's address. packages: names of Debian packages, by library.
     """
     likely = list(dict.fromkeys(packages[name] for name in missing.names if name in packages))
     add = f": add the Debian package {' or '.join(likely)}" if likely else ""

@@ -1,4 +1,4 @@
-"""Finds out of a lock which distributions a set of requirements needs on a platform."""
+"""Finds the distributions in a lock that a set of requirements needs on a platform."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _EXTRA = re.compile(r"""\bextra == ["']([^"']*)["']""")
 
 
 class OutOfDate(Failure):
-    """A lock does not have what is required of it."""
+    """A lock does not contain what is required."""
 
     problem: str
-    """What it does not have, a sentence without what to do about it."""
+    """What it does not contain, as a sentence that does not say what to do about it."""
 
     def __init__(self, lock: PythonLock, problem: str) -> None:
         super().__init__(f"{problem} {lock.refresh}")
@@ -39,23 +39,26 @@ class OutOfDate(Failure):
 
 @dataclass(frozen=True)
 class WheelClosure:
-    """What requirements need."""
+    """The distributions that requirements need."""
 
     locked: tuple[Locked, ...]
-    """An artifact of each distribution, in order of name; empty as long as there are unread
-    ones."""
+    """An artifact of each distribution, sorted by name; empty as long as there are unread
+    distributions.
+    """
     required_by: Mapping[str, tuple[str, ...]]
-    """For each name, what requires it, beginning with what nothing in the lock requires: ("the
-    service", "app 1.0")."""
+    """For each name, the chain of requirements that leads to it, such as ("the service", "app
+    1.0").
+    """
     unread: tuple[Distribution, ...] = ()
-    """Distributions that are needed, and of which the lock does not say what they require:
-    `PythonLock.completed` is told what their wheels say."""
+    """Needed distributions whose requirements are not in the lock. Read them from their wheels, and
+    pass them to `PythonLock.completed`.
+    """
     left_out: tuple[str, ...] = ()
-    """Names of distributions that are needed, but not to be had, and of what only they need."""
+    """Names of needed distributions that are left out, and of those that only these need."""
 
     @property
     def sources(self) -> tuple[LockedSource, ...]:
-        """The distributions without a wheel that fits."""
+        """The distributions without a compatible wheel."""
         return tuple(item for item in self.locked if isinstance(item, LockedSource))
 
 
@@ -65,11 +68,11 @@ def closure(
     platform: PythonPlatform,
     leave_out: Sequence[str] = (),
 ) -> WheelClosure:
-    """The wheels, and sources where no wheel fits, that the requirement strings `roots` need on
-    `platform`.
+    """The wheels, or sources if no wheel is compatible, that the requirement strings `roots` need
+    on `platform`.
 
-    leave_out: globs over the names of distributions that are not to be had; one that starts with
-    `!` names exceptions. What these distributions require is not needed for their sake.
+    leave_out: globs for names of distributions to leave out, together with what only they require;
+    one that starts with `!` names exceptions.
 
     Raises Failure for a requirement that the lock lacks or contradicts, and for a distribution
     with neither a wheel for the platform nor a source.
@@ -90,8 +93,9 @@ def closure(
 
 
 def is_left_out(name: str, patterns: Sequence[str]) -> bool:
-    """Whether the globs leave out the distribution with this canonical name, and none that starts
-    with `!` keeps it."""
+    """Whether a glob leaves out the distribution with this canonical name, and none that starts
+    with `!` keeps it.
+    """
     wanted = [pattern.lower().replace("_", "-") for pattern in patterns]
     if any(fnmatch.fnmatchcase(name, pattern[1:]) for pattern in wanted if pattern[:1] == "!"):
         return False
@@ -105,14 +109,14 @@ def _walk(
     platform: PythonPlatform,
     leave_out: Sequence[str],
 ) -> tuple[RequiredBy, set[str]]:
-    """What requires each of the needed distributions; and those that are left out."""
+    """What requires each of the needed distributions, and which distributions are left out."""
     markers = platform.markers()
     skipped: set[str] = set()
     required_by = RequiredBy()
     seen: dict[str, set[str]] = {}
     needs: dict[str, _Needs] = {}
-    # In the order of the distance, so that each is known by the shortest way to it. With each
-    # requirement, who has it: canonical name and label.
+    # In order of distance, so that each distribution is found by the shortest chain. With each
+    # requirement is the canonical name and the label of the distribution that has it.
     queue = deque(
         (root, "", START)
         for root in map(_requirement, sorted(roots))
@@ -150,19 +154,20 @@ def _walk(
 
 
 class _Needs(NamedTuple):
-    """The requirements of a distribution, by the extra that their markers name: so each is looked
-    at once, however many extras are asked for one after the other."""
+    """The requirements of a distribution, grouped by the extra in their markers, so that each is
+    evaluated once, however many extras are requested one after the other.
+    """
 
     always: tuple[Requirement, ...]
     """Those whose markers name no extra."""
     by_extra: Mapping[str, Sequence[Requirement]]
-    """Those that need one extra, by its canonical name."""
+    """Those whose markers name one extra, by its canonical name."""
     others: tuple[Requirement, ...]
-    """Those whose markers have to be asked about each extra."""
+    """Those whose markers must be evaluated for each extra."""
 
     @staticmethod
     def of(item: Distribution) -> _Needs:
-        """Sorts what a distribution requires."""
+        """Groups the requirements of a distribution."""
         always: list[Requirement] = []
         others: list[Requirement] = []
         by_extra: dict[str, list[Requirement]] = {}
@@ -178,7 +183,7 @@ class _Needs(NamedTuple):
         return _Needs(tuple(always), by_extra, tuple(others))
 
     def with_extras(self, extras: set[str]) -> Iterator[Requirement]:
-        """Those that may be needed for the sake of the extras, "" for none, in a fixed order."""
+        """Those that the extras may need, in a fixed order; the extra "" stands for none."""
         if "" in extras:
             yield from self.always
         for extra in sorted(extras):
@@ -197,8 +202,9 @@ def _contains(requirement: Requirement, version: str) -> bool:
 
 
 def matching(lock: PythonLock, pattern: str, platform: PythonPlatform) -> tuple[Distribution, ...]:
-    """All distributions in the lock whose name matches the glob `pattern`, in order of name; raises
-    Failure if there is none."""
+    """All distributions in the lock whose names match the glob `pattern`, sorted by name; raises
+    Failure if there are none.
+    """
     locked = _by_name(lock, platform)
     names = fnmatch.filter(sorted(locked), pattern.lower().replace("_", "-"))
     if not names:
@@ -212,8 +218,10 @@ def matching(lock: PythonLock, pattern: str, platform: PythonPlatform) -> tuple[
 def reachable(
     lock: PythonLock, roots: Iterable[str], globs: Iterable[str] = ()
 ) -> tuple[Distribution, ...]:
-    """All distributions that the requirement strings `roots`, and those whose names match `globs`,
-    may need on any platform. One of which the lock does not say what it requires may need any."""
+    """All distributions that the requirement strings `roots`, and distributions whose names match
+    `globs`, may need on any platform. If the lock does not say what one of them requires, it may
+    need all others.
+    """
     items: dict[str, list[Distribution]] = {}
     for part in lock.parts:
         for item in part.distributions:
@@ -238,22 +246,23 @@ def reachable(
 
 
 def chosen(item: Distribution, platform: PythonPlatform) -> Locked:
-    """The artifact of a distribution that `platform` takes, as `choose` says."""
+    """The artifact of a distribution to use on `platform`; see `choose`."""
     return choose(item, _rank(platform), platform)
 
 
 def is_index_neutral(url: str, mappings: Iterable[str]) -> bool:
-    """Whether a URL of a lock starts with the name of a path mapping that has no value here: the
-    file is in any package index, by its name and hash."""
+    """Whether a URL in a lock starts with a path mapping that has no value here. The file can then
+    be found in any package index, by name and hash.
+    """
     known = {mapping.partition("|")[0] for mapping in mappings}
     match = re.match(r"https:/\$\{(\w+)\}/packages/", url)
     return match is not None and match[1] not in known
 
 
 def resolve_url(url: str, mappings: Iterable[str]) -> str:
-    """A URL of a lock with the names of path mappings, `NAME|PATH`, replaced by their paths.
+    """A URL from a lock, with the names of path mappings (`NAME|PATH`) replaced with their paths.
 
-    PEX writes `https:/${INDEX}/packages/...` where `INDEX|/host` is mapped.
+    PEX writes `https:/${INDEX}/packages/...` if `INDEX|/host` is mapped.
     """
     for mapping in mappings:
         name, _, rest = mapping.partition("|")
@@ -270,12 +279,12 @@ def resolve_url(url: str, mappings: Iterable[str]) -> str:
 
 @cache
 def _rank(platform: PythonPlatform) -> Mapping[str, int]:
-    """The platform's tags with their places, best first."""
+    """The position of each of the platform's tags, best first."""
     return {tag: number for number, tag in enumerate(platform.tags())}
 
 
 def _by_name(lock: PythonLock, platform: PythonPlatform) -> dict[str, Distribution]:
-    """The distributions, by name, of the part of the lock that is for the platform."""
+    """The distributions, by name, in the part of the lock that is for the platform."""
     part = _part(lock, platform)
     markers = platform.markers()
     found: dict[str, Distribution] = {}
@@ -305,7 +314,7 @@ def _part(lock: PythonLock, platform: PythonPlatform) -> Part:
 
 
 def _elsewhere(lock: PythonLock, name: str) -> str:
-    """Says of a distribution that is missing for one platform that it is there for others."""
+    """Says that a distribution that is missing for one platform exists for others."""
     for part in lock.parts:
         for item in part.distributions:
             if item.markers and canonicalize_name(item.name) == name:
@@ -326,7 +335,7 @@ def _marker(text: str) -> Marker:
     return Marker(text)
 
 
-# Many services need the same, and it takes a millisecond to understand each.
+# Many services have the same requirements, and parsing one takes a millisecond.
 @cache
 def _requirement(text: str) -> Requirement:
     try:
@@ -341,8 +350,9 @@ def _requirement(text: str) -> Requirement:
 
 
 def _applies(marker: Marker | None, markers: dict[str, str], extras: Iterable[str] = ("",)) -> bool:
-    """Whether the marker is true with one of the extras, which may be spelled in any of the ways
-    that PEP 685 holds to be equal."""
+    """Whether the marker is true with one of the extras, in any of the spellings that are equal
+    according to PEP 685.
+    """
     if marker is None:
         return True
     spelled = {

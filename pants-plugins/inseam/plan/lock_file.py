@@ -1,4 +1,4 @@
-"""Reads a lock with the reader that its content asks for."""
+"""Reads a lock with the reader for its format, which it recognises by the content."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _KNOWN = "PEX, uv (uv.lock), PEP 751 (pylock.toml), or requirements with hashes"
 def parse_lock(text: bytes, place: LockPlace) -> PythonLock:
     """The lock in a file of one of the known formats.
 
-    Which one it is, its first line says that is not a comment: locks of Pants have names of the
-    repository's own. Raises Failure, as the readers do, and for a file of another format.
+    The first line that is not a comment shows the format; file names do not, because repositories
+    choose them freely. Raises Failure as the readers do, and for a file of another format.
     """
     first = next(
         (
@@ -46,7 +46,7 @@ def parse_lock(text: bytes, place: LockPlace) -> PythonLock:
 
 
 def project_name(pyproject: bytes) -> str:
-    """The name that a pyproject.toml gives its project, "" if it has none."""
+    """The name of the project in a pyproject.toml; "" if it has none."""
     try:
         project = read_toml(pyproject).get("project")
     except ValueError:
@@ -71,7 +71,7 @@ def _toml_lock(text: bytes, place: LockPlace) -> PythonLock:
 
 
 def _other(document: dict[str, Any]) -> str:
-    """What a lock of another tool is, and what to do with it; "" for none that is known."""
+    """Names the tool of an unsupported lock, and says what to do; "" for an unknown format."""
     metadata = document.get("metadata")
     if not isinstance(metadata, dict):
         return ""

@@ -1,4 +1,4 @@
-"""Says where a lock is, which indexes are configured, and so what its paths and URLs stand for."""
+"""Describes where a lock is and which indexes are configured, to resolve its paths and URLs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from inseam.plan.python_lock import INDEX
 
 @dataclass(frozen=True)
 class LockPlace:
-    """A lock file: its path from the root of the repository, the resolve it is of, and the URLs of
-    the configured indexes, which Pants may know by names, `NAME=URL`."""
+    """A lock file: its path from the root of the repository, its resolve, and the URLs of the
+    configured indexes, which may have names, as in `NAME=URL`.
+    """
 
     path: str
     resolve: str
@@ -25,17 +26,17 @@ class LockPlace:
 
     @property
     def name(self) -> str:
-        """What messages call the lock."""
+        """The name of the lock in messages."""
         return f"the lock of resolve {self.resolve!r}"
 
     @property
     def generate(self) -> str:
-        """The command with which Pants makes it."""
+        """The command with which Pants generates it."""
         return f"./pants generate-lockfiles --resolve={self.resolve}"
 
     @property
     def folder(self) -> str:
-        """The folder that it is in, "" for the root."""
+        """The folder that it is in; "" for the root."""
         return posixpath.dirname(self.path)
 
     def failure(self, format: str, problem: str, refresh: str) -> Failure:
@@ -43,7 +44,7 @@ class LockPlace:
         return Failure(f"{self.path} is not a usable {format}: {problem}. {refresh}")
 
     def local(self, path: str, where: str, folder: str | None = None) -> str:
-        """The URL of a path that is relative to the lock's folder, or to another one."""
+        """The URL of a path that is relative to the lock's folder, or to another folder."""
         if "\\" in path or not path.isprintable():
             raise Failure(f"{where} has no usable `path`, one with slashes: it is {shown(path)}")
         if path.startswith("/"):
@@ -52,10 +53,10 @@ class LockPlace:
         return f"file:{quote(found)}"
 
     def indexed(self, registry: str, url: str, name: str, where: str) -> str:
-        """Where a file of a registry is: at its URL if the registry is one of the configured
-        indexes or the URL has names of path mappings, else where those have it.
+        """The URL of a file from a registry: its own URL if the registry is a configured index or
+        the URL contains path mappings, otherwise one that means any configured index.
 
-        Raises Failure for a URL without the name of a file.
+        Raises Failure for a URL without a file name.
         """
         if "${" in url or urlsplit(url).scheme == "file" or self._is_configured(registry):
             return url
@@ -67,7 +68,7 @@ class LockPlace:
 
 
 def index_url(index: str) -> str:
-    """The URL of a configured index, which may have a name: `NAME=URL`."""
+    """The URL of a configured index, which may have a name, as in `NAME=URL`."""
     name, _, url = index.partition("=")
     return url if url and "/" not in name and ":" not in name else index
 

@@ -1,15 +1,15 @@
-"""Makes documents of locks that have one fault, for tests of their readers."""
+"""Makes locks with a single fault, for tests of their readers."""
 
 from __future__ import annotations
 
 import copy
 from typing import Any
 
-MISSING = object()  # stands for a value that is not there
+MISSING = object()  # means that a value is missing
 
 
 def changed(document: Any, place: tuple[Any, ...], value: Any) -> Any:
-    """A copy with one value set, or without it if that is MISSING; `place` leads to it."""
+    """A copy with the value at `place` replaced, or removed if the new value is MISSING."""
     document = copy.deepcopy(document)
     *above, last = place
     inner = document

@@ -1,4 +1,4 @@
-"""Checks values that locks of Python distributions have: names, versions, markers, URLs, hashes."""
+"""Checks the values in locks of Python distributions: names, versions, markers, URLs, hashes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from inseam.formats.schema import Check, is_text, matches
 from inseam.plan.wheel_names import parse_wheel_name
 
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 508, "Names"
-# Characters of a name, version, marker or requirement: they are read in more than linear time.
+# Longest name, version, marker or requirement in characters: parsing takes more than linear time.
 LONGEST_NAME = 200
 LONGEST_TEXT = 10_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -57,20 +57,21 @@ def is_url(value: Any) -> bool:
 
 
 def is_hash(algorithm: str) -> Check:
-    """The check of a hash of that algorithm."""
+    """A function that checks a hash of that algorithm."""
     return matches(_SHA256 if algorithm == "sha256" else _HEX)
 
 
 def hash_form(algorithm: str) -> str:
-    """What a hash of that algorithm is in messages."""
+    """How messages describe a hash of that algorithm."""
     if algorithm == "sha256":
         return "a sha256 of 64 hexadecimal digits"
     return "a hash in hexadecimal digits"
 
 
 def artifact_name(url: str, what: str) -> FileName:
-    """The name of the file that a URL of a lock leads to; raises Failure, naming `what`, for one
-    that is not the name of a file in a folder."""
+    """The name of the file at a URL in a lock; raises Failure, naming `what`, if it cannot be the
+    name of a file in a folder.
+    """
     try:
         path = urlsplit(url).path
     except ValueError:
@@ -79,14 +80,15 @@ def artifact_name(url: str, what: str) -> FileName:
 
 
 def checkout_url(system: str, repository: str, commit: str, below: str) -> str:
-    """The URL of a checkout as PEX locks have it: `git+REPOSITORY@COMMIT#subdirectory=DIR`."""
+    """The URL of a checkout in the form of PEX locks: `git+REPOSITORY@COMMIT#subdirectory=DIR`."""
     fragment = f"#subdirectory={quote(below)}" if below else ""
     return f"{system}+{repository}@{commit}{fragment}"
 
 
 def check_artifact(url: str, name: str, version: str, where: str) -> None:
-    """Raises Failure for a URL whose parts cannot be used: a repository that git must not open, a
-    subdirectory that is outside, a wheel of another distribution. version: "" for any."""
+    """Raises Failure for a URL that cannot be used: a repository that git must not open, a
+    subdirectory outside the project, a wheel of another distribution. version: "" for any.
+    """
     if url.startswith("git+"):
         parse_revision(url, where)
         return
@@ -103,12 +105,12 @@ def check_artifact(url: str, name: str, version: str, where: str) -> None:
 
 
 def subdirectory_of(url: str) -> str:
-    """The subdirectory that the fragment of a URL names, "" for none."""
+    """The subdirectory in the fragment of a URL; "" if there is none."""
     return parse_qs(urldefrag(url)[1]).get("subdirectory", [""])[0]
 
 
 def _parses(read: Callable[[str], object], value: Any, longest: int) -> bool:
-    """Whether a text can be read; numbers of thousands of digits cannot."""
+    """Whether a text can be parsed; numbers with thousands of digits cannot."""
     if not isinstance(value, str) or len(value) > longest:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Checks values of options that nothing else checks: numbers, and paths in the repository."""
+"""Checks option values that nothing else checks: numbers, and paths in the repository."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _YEAR = 365 * 24 * 3600  # in seconds
 
 
 class Range(NamedTuple):
-    """The numbers that an option takes, both ends included."""
+    """The numbers that an option accepts, including both ends."""
 
     least: int
     most: int
@@ -31,7 +31,7 @@ NUMBERS = {
 
 
 def check_numbers(values: Mapping[str, int]) -> None:
-    """Raises Failure for a value of an option, by its name, that is not in the range."""
+    """Raises Failure for an option whose value is out of range. values: by option name."""
     for name, (least, most, unit) in NUMBERS.items():
         if not least <= values[name] <= most:
             raise Failure(
@@ -41,20 +41,20 @@ def check_numbers(values: Mapping[str, int]) -> None:
 
 
 def check_paths(paths: Mapping[str, str]) -> None:
-    """Raises Failure for a path of a lock that lies outside of the repository.
+    """Raises Failure for a path of a lock that is outside the repository.
 
-    paths: by what an error calls the option, such as "[inseam].default_base_lock".
+    paths: by the name of the option in errors, such as "[inseam].default_base_lock".
     """
     for option, path in paths.items():
         relative_path(path, f"{option}, a path from the root of the repository,")
 
 
 def check_globs(option: str, globs: tuple[str, ...]) -> None:
-    """Raises Failure for a glob that matches outside of the repository, or nothing at all."""
+    """Raises Failure for a glob that can match files outside the repository, or no files at all."""
     for glob in globs:
         parts = glob[glob.startswith("!") :].split("/")
         if {"", ".", ".."} & set(parts) or not glob.isprintable():
             raise Failure(
-                f"{option} must have globs from the root of the repository, such as"
+                f"{option} must contain globs from the root of the repository, such as"
                 f" lockfiles/debian-*.json, but has {foreign_word(glob)}."
             )

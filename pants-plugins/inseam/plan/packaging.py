@@ -1,4 +1,4 @@
-"""Says what a service is packaged as, and which names that takes."""
+"""Names the artifacts that a service is packaged as, and the names that these reserve."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Artifact(Enum):
-    """What `package` makes of a `python_service`."""
+    """What `package` makes from a `python_service`."""
 
     oci = "oci"
     image = "image"

@@ -22,7 +22,7 @@ from inseam.plan.python_lock import Artifact, Distribution, Part, PythonLock
 
 
 def parse_pex_lock(text: bytes, path: str, resolve: str) -> PythonLock:
-    """The lock in a file of PEX, which may have the comment lines that Pants puts on top.
+    """The lock in a PEX lock file, which may have the comment lines that Pants writes at the top.
 
     Raises Failure that names the file, the entry and the field for anything else.
     """

@@ -1,4 +1,4 @@
-"""Says what a base is for wheels: which of them run on it, and under which markers."""
+"""Describes a base as wheels see it: which tags are compatible, and which markers are true."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class PythonPlatform:
     architecture: str
     """"amd64" or "arm64"."""
     python_full_version: str
-    """As in a marker (PEP 508), such as "3.11.2"."""
+    """The full version, as in markers (PEP 508), such as "3.11.2"."""
     glibc: GlibcVersion
     free_threaded: bool = False
-    """Whether it was built without the global lock (PEP 703)."""
+    """Whether it was built without the global interpreter lock (PEP 703)."""
 
     def __str__(self) -> str:
         free = ", free-threaded" if self.free_threaded else ""
@@ -33,17 +33,17 @@ class PythonPlatform:
 
     @property
     def machine(self) -> str:
-        """What `uname -m` says."""
+        """The architecture as `uname -m` prints it."""
         return MACHINES[self.architecture]
 
     @property
     def python_version(self) -> str:
-        """The interpreter's version without the patch release, as "3.11"."""
+        """The interpreter's version without the patch release, such as "3.11"."""
         return ".".join(self.python_full_version.split(".")[:2])
 
     @property
     def minor(self) -> tuple[int, int]:
-        """The same as numbers, (3, 11)."""
+        """The same as numbers, such as (3, 11)."""
         major, minor = self.python_version.split(".")
         return int(major), int(minor)
 
@@ -65,7 +65,7 @@ class PythonPlatform:
                 *tags.cpython_tags(self.minor, [abi], platforms),
                 *tags.compatible_tags(self.minor, interpreter, platforms),
             )
-            # No free-threaded CPython can import what was built for that ABI.
+            # A free-threaded CPython cannot import modules that were built for that ABI.
             if not (self.free_threaded and tag.abi == "abi3")
         )
 

@@ -25,21 +25,21 @@ from inseam.plan.lock_values import (
 )
 from inseam.plan.python_lock import Artifact, Distribution, Part, PythonLock
 
-VERSION = "1"  # the major one; minor ones add what older readers may leave out
+VERSION = "1"  # The major version; minor versions only add what older readers may ignore.
 _MEMBERSHIP = re.compile(
     r"""(?P<quote>["'])(?P<name>[A-Za-z0-9._-]*)(?P=quote)\s+(?P<op>not\s+in|in)\s+"""
     r"(?P<set>extras|dependency_groups)\b"
 )
-# What the platforms of images are, and what they are not.
+# Markers that are true, and false, on all platforms of images.
 _ALWAYS, _NEVER = 'os_name == "posix"', 'os_name != "posix"'
 
 
 def read_pylock(document: dict[str, Any], place: LockPlace) -> PythonLock:
     """The lock in the TOML table of a `pylock.toml`.
 
-    What its distributions require is left to their wheels: PEP 751 does not let installers rely on
-    what the lock says. Services choose by their requirements, so all extras and dependency groups
-    that the lock has count as wanted.
+    What its distributions require is read from their wheels: PEP 751 does not let installers rely
+    on the lock for that. Services choose by their requirements, so all extras and dependency groups
+    in the lock count as selected.
 
     Raises Failure that names the file, the entry and the field for anything else, and for a version
     of the format that is not known.
@@ -81,7 +81,7 @@ def _refresh(document: dict[str, Any], place: LockPlace) -> str:
         "pip": f"pip lock --output={place.path}",
         "pdm": f"pdm export --format=pylock --output={place.path}",
     }.get(str(document.get("created-by")))
-    return f"Run: {command}" if command else "Make it again with the tool that made it."
+    return f"Run: {command}" if command else "Generate it again with the tool that made it."
 
 
 def _package(entry: Entry, place: LockPlace, offered: dict[str, frozenset[str]]) -> Distribution:
@@ -105,8 +105,9 @@ def _package(entry: Entry, place: LockPlace, offered: dict[str, frozenset[str]])
 
 
 def _settled(marker: str, offered: dict[str, frozenset[str]]) -> str:
-    """The marker with clauses about extras and groups replaced by what they come to, which
-    `packaging` before 25 does not understand."""
+    """The marker with clauses about extras and groups replaced with their values, because
+    `packaging` before 25 does not understand them.
+    """
 
     def settle(match: re.Match[str]) -> str:
         is_offered = match["name"] in offered[match["set"]]
@@ -157,7 +158,7 @@ def _file(file: Entry, name: str, version: str, registry: str, place: LockPlace)
 
 
 def _checkout(vcs: Entry, place: LockPlace) -> str:
-    """The URL of a checkout, as `checkout_url` has it."""
+    """The URL of a checkout, in the form of `checkout_url`."""
     system = vcs.get("type", is_name, "the name of a version control system")
     commit = vcs.get("commit-id", matches(COMMIT), "the ID of a commit")
     below = vcs.optional_text("subdirectory", "a path")

@@ -125,7 +125,7 @@ def test_files_of_another_index_are_looked_up_in_the_configured_ones() -> None:
         ("uv", "Run: uv export --format=pylock.toml --output-file=app/pylock.toml"),
         ("pip", "Run: pip lock --output=app/pylock.toml"),
         ("pdm", "Run: pdm export --format=pylock --output=app/pylock.toml"),
-        ("nobody", "Make it again with the tool that made it."),
+        ("nobody", "Generate it again with the tool that made it."),
     ],
 )
 def test_who_made_it_makes_it_again(maker: str, refresh: str) -> None:

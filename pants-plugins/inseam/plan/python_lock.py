@@ -1,4 +1,4 @@
-"""What a lock of Python distributions says, whichever format it has."""
+"""The content of a lock of Python distributions, independent of its format."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-# The scheme of URLs that say: the file is where the configured indexes have it.
-# `index:NAME/FILE`, or `index:NAME` where the lock has no more than the file's hash.
+# The scheme of URLs of files that are looked up in the configured indexes: `index:NAME/FILE`, or
+# `index:NAME` if the lock has only the file's hash.
 INDEX = "index"
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file, checkout or directory that a distribution can be had from."""
+    """A file, checkout or directory from which a distribution can be installed or built."""
 
     url: str
-    """As PEX locks have it, with `${NAME}` for a path mapping; `file:PATH` for a path from the root
-    of the repository; or one of the scheme `index`."""
+    """In the form of PEX locks, with `${NAME}` for a path mapping; `file:PATH` for a path from the
+    root of the repository; or a URL with the scheme `index`.
+    """
     algorithm: str = ""
-    """Of the hash; "" for a checkout or directory without one."""
+    """Algorithm of the hash; "" for a checkout or directory without a hash."""
     hash: str = ""
-    """Of the file, in hex."""
+    """The file's hash, in hex."""
     directory: bool = False
-    """Whether it is declared to be a directory."""
+    """Whether the lock says that it is a directory."""
 
     @property
     def is_nameless(self) -> bool:
-        """Whether nothing but a hash is known of a file of an index."""
+        """Whether it is a file in an index of which only the hash is known."""
         return self.url.startswith(f"{INDEX}:") and "/" not in self.url
 
 
@@ -36,21 +37,21 @@ class Distribution:
     """A distribution in a lock."""
 
     name: str
-    """As the lock spells it."""
+    """As spelled in the lock."""
     version: str
-    """Empty if the lock has none."""
+    """Empty if the lock has no version."""
     artifacts: tuple[Artifact, ...]
     requires: tuple[str, ...] | None = ()
-    """Requirement strings (PEP 508), None if the lock does not say and only the wheel knows."""
+    """Requirement strings (PEP 508); None if the lock has none and only the wheel has them."""
     requires_python: str = ""
     markers: tuple[str, ...] = ()
-    """One must be true where the distribution is used; none for everywhere."""
+    """The distribution is used if one of them is true; empty for all platforms."""
     found: tuple[str, ...] | None = None
-    """What its wheel requires, once that was asked."""
+    """The requirements in its wheel, once they were read."""
 
     @property
     def needs(self) -> tuple[str, ...] | None:
-        """What it requires, None as long as that is not known."""
+        """Its requirements; None as long as they are not known."""
         return self.found if self.requires is None else self.requires
 
     def __str__(self) -> str:
@@ -59,7 +60,7 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Part:
-    """Distributions that were locked together, and the markers of which one must be true."""
+    """Distributions that were locked together, and markers, one of which must be true."""
 
     distributions: tuple[Distribution, ...]
     markers: tuple[str, ...] = ()
@@ -70,16 +71,16 @@ class PythonLock:
     """A lock."""
 
     name: str
-    """What messages call it."""
+    """The name of the lock in messages."""
     parts: tuple[Part, ...]
-    """The first one that is for the platform counts."""
+    """The first part that is for the platform is used."""
     refresh: str
-    """What to do when it is out of date, as "Run: COMMAND"."""
+    """What to do when it is out of date, such as "Run: COMMAND"."""
     requires_python: tuple[str, ...] = ()
-    """Interpreter constraints, one of which must hold; none for any."""
+    """Interpreter constraints, one of which must allow the Python; empty for any Python."""
 
     def completed(self, found: Mapping[Distribution, Distribution]) -> PythonLock:
-        """The lock with some distributions replaced by what is now known of them."""
+        """The lock with some distributions replaced with more complete ones."""
         if not found:
             return self
         return replace(
@@ -94,9 +95,9 @@ class PythonLock:
 
 
 def with_hashes(item: Distribution, hashes: Mapping[str, str]) -> Distribution:
-    """The distribution with the sha256 of those of its files in the repository that have no hash.
+    """The distribution, with a sha256 for each of its files in the repository that had no hash.
 
-    hashes: by path. Those of other files stay as they are.
+    hashes: in hex, by path. Other files stay as they are.
     """
     return replace(
         item,

@@ -1,4 +1,4 @@
-"""Says which names an image has."""
+"""Computes the names of an image."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def references(
 ) -> tuple[str, ...]:
     """The names, with tags, of the image of the target `name` in the directory `spec_path`.
 
-    repository: may have the placeholders {directory}, {parent_directory}, {name} and
-    {default_repository}, as in `docker_image`; so may default_repository, but for the last. The
-    root of the repository has no name, so that {directory} is there the name of the target.
-    registries: their addresses; with none the name has no registry.
+    repository: may contain the placeholders {directory}, {parent_directory}, {name} and
+    {default_repository}, as in `docker_image`; default_repository may contain the first three. The
+    root of the repository has no name, so there {directory} is the name of the target.
+    registries: their addresses; if empty, the names have no registry.
 
-    Raises ValueError for another placeholder, and for a name that no registry takes.
+    Raises ValueError for other placeholders, and for a name that no registry accepts.
     """
     placeholders = {
         "directory": posixpath.basename(spec_path) or name,
@@ -40,7 +40,7 @@ def references(
     path = _filled(repository, {**placeholders, "default_repository": default}).lower()
     if not _REPOSITORY.fullmatch(path):
         raise ValueError(
-            f"the repository {path!r} is not a valid image name. It may contain lower-case letters"
+            f"the repository {path!r} is not a valid image name. It may contain lowercase letters"
             " and digits, with separators (. _ __ - /) between them."
         )
     for tag in tags:

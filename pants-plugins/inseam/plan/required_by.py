@@ -1,27 +1,28 @@
-"""Says why a distribution is needed: the shortest way to it from what a service requires."""
+"""Says why a distribution is needed: the shortest chain of requirements that leads to it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-# What nothing in a lock requires.
+# The label of the start of each chain.
 START = "the service"
-_LONGEST = 12  # steps that are told
+_LONGEST = 12  # the number of steps to show
 
 
 class RequiredBy(Mapping[str, tuple[str, ...]]):
-    """For each name what requires it, from the start on: ("the service", "app 1.0").
+    """For each name, the chain of requirements that leads to it: ("the service", "app 1.0").
 
-    Of a long way, the middle is left out. Only the last step to each name is kept, so that a chain
-    of any length costs no more than its length.
+    The middle of a long chain is left out. Only the last step to each name is stored, so memory
+    is proportional to the number of names.
     """
 
     def __init__(self) -> None:
         self._steps: dict[str, tuple[str, str]] = {}
 
     def add(self, name: str, by: str = "", label: str = START) -> None:
-        """Notes the first thing that requires `name`: the distribution `by`, shown as `label`, or
-        the start."""
+        """Records what first required `name`: the distribution `by`, shown as `label`, or the
+        start.
+        """
         self._steps.setdefault(name, (by, label))
 
     def __getitem__(self, name: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Reads requirements files in which every file has its hash, as pip-compile and uv write them."""
+"""Reads requirements files with a hash for every file, as pip-compile and uv write them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _COMMENT = re.compile(r"(^|\s)#.*$")
 _MADE_BY = re.compile(r"the following command:\s*(?:#[ \t]*\n)*#[ \t]+(\S[^\n]*)")
 _PIN = re.compile(r"={2,3}\s*(?P<version>[^\s,*;]+)")
 _SDIST = re.compile(r"(?P<name>.+)-(?P<version>\d[^-]*)\.(?:tar\.gz|zip|tar\.bz2|tar\.xz|tgz)")
-# Where files are is configured for all locks; which of them is taken, by the platform alone.
+# Ignored: indexes are configured for all locks, and the platform alone decides which file is used.
 _WITHOUT_EFFECT = frozenset(
     "-i --index-url --extra-index-url -f --find-links --no-index --trusted-host --pre"
     " --prefer-binary --only-binary --require-hashes --use-feature".split()
@@ -41,8 +41,8 @@ _WITHOUT_EFFECT = frozenset(
 def parse_requirements_lock(text: bytes, place: LockPlace) -> PythonLock:
     """The lock in a requirements file.
 
-    It does not say what its distributions require, nor the names of the files that it has hashes
-    of. A project in a directory has the name "".
+    It contains neither the requirements of its distributions nor the names of the files whose
+    hashes it has. A project in a directory has the name "".
 
     Raises Failure that names the file, the line and what is wrong with it.
     """
@@ -64,7 +64,7 @@ def parse_requirements_lock(text: bytes, place: LockPlace) -> PythonLock:
 
 
 def _refresh(text: str, place: LockPlace) -> str:
-    """What to do when it is out of date: what its own comment says, if it has one."""
+    """What to do when it is out of date: the command in its own comment, if it has one."""
     made = _MADE_BY.search(text)
     if made and made[1].isprintable():
         return f"Run: {made[1].strip()}"
@@ -75,8 +75,9 @@ def _refresh(text: str, place: LockPlace) -> str:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines without comments, those that are continued joined, with their numbers. White space
-    counts as one space."""
+    """Lines with their numbers, without comments; continued lines are joined. White space becomes
+    a single space.
+    """
     pending: list[str] = []
     start = 0
     for number, line in enumerate(text.splitlines(), 1):
@@ -151,14 +152,14 @@ def _needed(hashes: list[tuple[str, str]], where: str) -> list[tuple[str, str]]:
 def _at_url(
     url: str, name: str, where: str, hashes: list[tuple[str, str]]
 ) -> tuple[str, tuple[Artifact, ...]]:
-    """The version, "" for an unknown one, and the artifact at a URL."""
+    """The version and the artifact at a URL; the version is "" if it is unknown."""
     if not is_url(url):
         raise Failure(f"{where} has no usable URL")
     check_artifact(url, name, "", where)
     parts = urlsplit(url)
     if "+" in parts.scheme:
         if not COMMIT.fullmatch(parts.path.rpartition("@")[2]):
-            raise Failure(f"{where} has no usable URL, one with the ID of a commit (@COMMIT)")
+            raise Failure(f"{where} has no usable URL with the ID of a commit (@COMMIT)")
         return "", (Artifact(url),)
     (algorithm, value), *others = _needed(hashes, where)
     if others:
@@ -167,7 +168,7 @@ def _at_url(
 
 
 def _named(url: str, where: str) -> tuple[str, str]:
-    """Name and version of what a file is by its name, ("", "") if that does not say."""
+    """Distribution and version according to a file's name; ("", "") if the name does not say."""
     file = artifact_name(url, where)
     if file.endswith(".whl"):
         try:
@@ -182,7 +183,7 @@ def _named(url: str, where: str) -> tuple[str, str]:
 
 
 def _path(text: str, where: str, hashes: list[tuple[str, str]], place: LockPlace) -> Distribution:
-    """What is at a path, or a URL of one, from the folder of the lock."""
+    """The distribution at a path, or a `file:` URL, relative to the folder of the lock."""
     path, _, marker = (part.strip() for part in text.partition(" ;"))
     if marker and not is_marker(marker):
         raise Failure(f"{where} has no usable marker: it is {shown(marker)}")
@@ -196,6 +197,6 @@ def _path(text: str, where: str, hashes: list[tuple[str, str]], place: LockPlace
         return Distribution("", "", (Artifact(url, directory=True),), None, "", markers)
     name, version = _named(url, where)
     if not name:
-        raise Failure(f"{where} is a file whose name says no distribution")
+        raise Failure(f"{where} is a file whose name does not start with that of a distribution")
     (algorithm, value), *_ = hashes or [("", "")]
     return Distribution(name, version, (Artifact(url, algorithm, value),), None, "", markers)

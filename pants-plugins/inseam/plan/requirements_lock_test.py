@@ -113,7 +113,7 @@ def test_the_command_in_its_comment_makes_it_again(header: str, refresh: str) ->
         ("--no-binary a", "line 1 has the option '--no-binary', which is not supported"),
         ("a @ x", "line 1 ('a @ x') "),
         ("a @ https://h.invalid/a-1.0.tar.gz", "has no `--hash=sha256:...`"),
-        ("a @ git+https://h.invalid/a@main", "has no usable URL, one with the ID of a commit"),
+        ("a @ git+https://h.invalid/a@main", "has no usable URL with the ID of a commit"),
         (
             f"a @ https://h.invalid/b-1.0-py3-none-any.whl --hash=sha256:{A}",
             "is 'b-1.0-py3-none-any.whl', a wheel of b 1.0",

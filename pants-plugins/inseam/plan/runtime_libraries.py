@@ -1,7 +1,8 @@
-"""Data: the shared libraries that distributions load while they run, by `ctypes` or cffi.
+"""Data: the shared libraries that distributions load at run time, with `ctypes` or cffi.
 
-No ELF file of their wheels says so. Distribution, by its normalized name -> its libraries; where
-one is written as "a|b", either is enough. A wheel that brings the library itself is served, too.
+The ELF files in their wheels do not name these libraries. The table maps the normalized name of a
+distribution to its libraries; "a|b" means that either is enough. If a wheel contains the library
+itself, nothing is missing.
 """
 
 from __future__ import annotations

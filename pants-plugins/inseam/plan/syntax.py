@@ -1,7 +1,7 @@
-"""Parses modules, those in the syntax of a newer Python than the one that runs Pants, too.
+"""Parses modules, even if their syntax is newer than the Python that runs Pants.
 
-Pants 2.17 runs on CPython 3.9, and services on what their base has. Of newer syntax it is enough to
-know what is inside: `match` becomes `if`, and a line that cannot be read becomes `pass`.
+Pants 2.17 runs on CPython 3.9, while services run on the CPython of their base. For newer syntax,
+only the statements inside matter: `match` becomes `if`, and an unreadable line becomes `pass`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import io
 import tokenize
 from typing import List, Tuple
 
-# What the parser raises, too, for text that is nested deeper than it can take.
+# The parser also raises these for text that is nested too deeply.
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
-LARGEST = 500_000  # bytes of a module: what is larger was generated, and takes minutes
-# A token without its place, and those of one statement or of the head of a block.
+LARGEST = 500_000  # bytes of a module; larger ones were generated, and would take minutes
+# A token without its position; the tokens of a statement or of the head of a block.
 _Token = Tuple[int, str]
 _Line = List[_Token]
 _PYTHON_2 = ("exec", "print", "raise")
@@ -23,11 +23,11 @@ _BLOCKS = (tokenize.INDENT, tokenize.DEDENT)
 
 
 class Unreadable(Exception):
-    """Why a module cannot be read."""
+    """A module cannot be parsed; the text says why."""
 
 
 def parse(text: bytes) -> ast.Module:
-    """A module; raises Unreadable if no Python could read it, or it is larger than LARGEST."""
+    """Parses a module; raises Unreadable if no Python could, or if it is larger than LARGEST."""
     if len(text) > LARGEST:
         raise Unreadable(f"it has more than {LARGEST} bytes")
     try:
@@ -39,12 +39,12 @@ def parse(text: bytes) -> ast.Module:
     except (RecursionError, MemoryError):
         raise Unreadable("it is nested too deeply") from None
     except (*_UNREADABLE, tokenize.TokenError, LookupError):
-        # An encoding that is none for texts, such as rot13, is a LookupError.
+        # An encoding that is not a text encoding, such as rot13, is a LookupError.
         raise Unreadable("it is not a module of Python 3") from None
 
 
 def _older(text: bytes) -> list[_Token]:
-    """The tokens of a module without what only a newer parser knows."""
+    """The tokens of a module, without syntax that only a newer parser knows."""
     tokens: list[_Token] = []
     line: _Line = []
     for token in tokenize.tokenize(io.BytesIO(text).readline):
@@ -72,7 +72,7 @@ def _older_line(line: _Line) -> _Line:
     if is_head:
         return line
     try:
-        # A decorator is nothing by itself.
+        # A decorator is not a statement by itself.
         ast.parse(tokenize.untokenize(line) + ("def _(): ..." if words[:1] == ["@"] else ""))
     except _UNREADABLE:
         if words[0] in _PYTHON_2:
@@ -82,7 +82,7 @@ def _older_line(line: _Line) -> _Line:
 
 
 def _without_type_parameters(line: _Line) -> _Line:
-    """The line `def first[T](...):` or `class Box[T]:` as `def first(...):` or `class Box:`."""
+    """`def first[T](...):` or `class Box[T]:` without the type parameters in brackets."""
     words = [string for _, string in line]
     start = 3 if words[0] == "async" else 2
     if len(words) <= start or words[start - 2] not in ("class", "def") or words[start] != "[":

@@ -1,4 +1,4 @@
-"""Reads TOML within bounds: the parsers take more than linear time for keys with many parts."""
+"""Reads TOML with limits: parsers take more than linear time for keys with many parts."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-_MOST_PARTS = 32  # of a dotted key
+_MOST_PARTS = 32  # longest dotted key, in parts
 # A part of a key, a dot between two, white space, or anything else.
 _TOKEN = re.compile(r"""[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*'|\.|[ \t]+|.""")
 
 
 def read_toml(text: bytes) -> dict[str, Any]:
-    """The table of a TOML document (TOML 1.0); raises ValueError for text that is not one, and for
-    one with a key of more than 32 parts."""
+    """The table of a TOML document (TOML 1.0); raises ValueError for invalid TOML, and for a key of
+    more than 32 parts.
+    """
     decoded = text.decode()
     for line in decoded.split("\n"):
         if line.count(".") >= _MOST_PARTS and _parts(line) > _MOST_PARTS:
@@ -30,7 +31,7 @@ def read_toml(text: bytes) -> dict[str, Any]:
 
 
 def _parts(line: str) -> int:
-    """How many parts the longest thing on a line has that looks like a dotted key."""
+    """The number of parts of the longest text on a line that looks like a dotted key."""
     most = parts = 0
     after_dot = False
     for token in _TOKEN.findall(line):

@@ -25,9 +25,9 @@ from inseam.plan.lock_values import (
 )
 from inseam.plan.python_lock import Artifact, Distribution, Part, PythonLock
 
-# uv adds revisions of a version that older readers understand.
+# uv makes compatible additions as revisions of the same version.
 VERSION = 1
-# The name of the project that Pants makes up for a resolve.
+# The name of the project that Pants generates for a resolve.
 _OF_PANTS = "pants-lockfile-for-"
 
 
@@ -49,11 +49,11 @@ def read_uv_lock(document: dict[str, Any], place: LockPlace) -> PythonLock:
         if top.get("conflicts", optional(list_of(lambda _: True)), "a list of conflicts"):
             raise Failure(
                 "it has `conflicts`, extras or groups that exclude each other, which are not"
-                " supported: make a lock of each"
+                " supported: make a separate lock for each"
             )
         python = top.get("requires-python", optional(is_specifiers), "versions of Python")
         environments = top.strings("supported-markers", "a list of markers", is_marker)
-        # What Pants makes is made in the root of the repository.
+        # Locks that Pants generates are made in the root of the repository.
         root = "" if _is_of_pants(document) else place.folder
         packages = tuple(
             _package(entry, place, root) for entry in top.tables("package", "a list of packages")
@@ -101,7 +101,7 @@ def _package(entry: Entry, place: LockPlace, root: str) -> Distribution:
 
 
 def _requirements(entry: Entry, field: str, extra: str) -> Iterator[str]:
-    """The dependencies in a list, as requirement strings. extra: that they are needed for."""
+    """The dependencies in a list, as requirement strings. extra: the extra that needs them."""
     for item in entry.tables(field):
         name = item.get("name", is_name, "a name of a distribution")
         version = item.get("version", optional(is_version), "a version of PEP 440")
@@ -126,7 +126,7 @@ def _artifacts(
     kinds = [kind for kind in _SOURCES if source.has(kind)]
     if len(kinds) != 1:
         raise Failure(
-            f"{source.where} is of no known kind ({', '.join(_SOURCES)}):"
+            f"{source.where} is of an unknown kind ({', '.join(_SOURCES)}):"
             f" it has {shown(', '.join(source.value)) if source.value else 'nothing'}"
         )
     kind = kinds[0]
@@ -153,7 +153,7 @@ _SOURCES = ("registry", "url", "path", "directory", "editable", "virtual", "git"
 
 
 def _url(file: Entry, kind: str, source: str, name: str, place: LockPlace, root: str) -> str:
-    """Where a file is. kind, source: those of its package."""
+    """The URL of a file. kind, source: those of its package."""
     if kind == "path":
         return place.local(source, file.where, root)
     if kind == "url":
@@ -170,7 +170,7 @@ def _url(file: Entry, kind: str, source: str, name: str, place: LockPlace, root:
 
 
 def _file(file: Entry, url: str) -> Artifact:
-    """A file with its hash, which one in the repository needs not have."""
+    """A file with its hash, which is optional for files in the repository."""
     text = file.get("hash", optional(is_text), "a hash")
     if text is None and url.startswith("file:"):
         return Artifact(url)
@@ -182,7 +182,7 @@ def _file(file: Entry, url: str) -> Artifact:
 
 
 def _git_url(source: Entry, text: str) -> str:
-    """The URL of a checkout, as `checkout_url` has it."""
+    """The URL of a checkout, in the form of `checkout_url`."""
     if not is_url(text):
         raise Failure(f"{source.where} has no usable `git`, a URL: it is {shown(text)}")
     parts = urlsplit(text)

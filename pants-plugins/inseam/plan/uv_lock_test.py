@@ -235,7 +235,7 @@ MUTATIONS: list[tuple[tuple[Any, ...], str, tuple[Any, ...]]] = [
     ((*FORK, "version"), "package fork has no usable `version`", (1, "one", [])),
     ((*FORK, "resolution-markers"), "package fork 2.0 has no usable `resolution-m", ("x", [1], ["("])),
     ((*FORK, "source"), "`source` of package fork 2.0 is not an object", (MISSING, 1, "x")),
-    ((*FORK, "source"), "is of no known kind", ({}, {"svn": "x"}, {"git": "x", "path": "y"})),
+    ((*FORK, "source"), "is of an unknown kind", ({}, {"svn": "x"}, {"git": "x", "path": "y"})),
     ((*FORK, "source"), "has no usable `registry`", ({"registry": 1},)),
     ((*FORK, "source"), "has no usable `git`, a URL", ({"git": "x"}, {"git": "https://h.invalid/x#main"})),
     ((*FORK, "wheels"), "package fork 2.0 has no usable `wheels`", (1, {}, "x")),

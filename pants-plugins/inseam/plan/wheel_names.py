@@ -1,4 +1,4 @@
-"""Reads the names of wheels (PEP 427), within bounds."""
+"""Reads the file names of wheels (PEP 427), with limits."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import NamedTuple
 from packaging.utils import BuildTag, parse_wheel_filename
 from packaging.version import Version
 
-# Of the largest wheels on an index, each of which stands for some systems and interpreters, a name
-# has some dozens. Three lists of tags are multiplied, so that 255 letters could stand for 70,000.
+# Real names have at most a few dozen tags. A name has three lists of tags, which are multiplied, so
+# 255 letters could stand for 70,000 tags.
 _MOST_TAGS = 1000
 
 
@@ -16,7 +16,7 @@ class WheelName(NamedTuple):
     """What the file name of a wheel says."""
 
     name: str
-    """Canonical."""
+    """Canonical name of the distribution."""
     version: Version
     build: BuildTag
     tags: frozenset[str]

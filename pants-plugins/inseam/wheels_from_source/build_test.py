@@ -394,7 +394,7 @@ def test_builds_can_be_forbidden(runner: RuleRunner) -> None:
     assert text.startswith("2 distributions have no wheel for linux/amd64 with CPython")
     assert "one 1.0 (one-1.0.tar.gz#sha256=" in text
     assert "required by the service -> one 1.0\n" in text
-    assert "take wheels_from_source out of [inseam].without" in text
+    assert "remove wheels_from_source from [inseam].without" in text
     assert "find_links" in text
 
 

@@ -1,8 +1,8 @@
 """Reads from maintainer scripts, without running them, which alternatives a package offers.
 
-update-alternatives(1) makes links such as /usr/bin/java when a package is installed. The calls are
-found in the text of its postinst: plain words, variables that are set to plain words, and `for`
-loops over such words. What depends on more than that is not found.
+update-alternatives(1) creates links such as /usr/bin/java when a package is installed. Its calls
+are found in the text of the package's postinst if they use only plain words, variables that are set
+to plain words, and `for` loops over such words.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _CALL = re.compile(r"\bupdate-alternatives\s")
 _INSTALL = re.compile(r"--install\b")
 _END_OF_CALL = re.compile(r"\|\||&&|;|\s[12]?>")
-_LONGEST = 10_000  # characters of a value
+_LONGEST = 10_000  # longest value in characters
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """One member of a group, of which that with the highest priority is taken."""
+    """One member of a group; the member with the highest priority is used."""
 
     name: str
-    """Of the group."""
+    """Name of the group."""
     link: str
-    """Absolute path that then leads to `target`."""
+    """Absolute path of the link to `target`."""
     target: str
     priority: int
     followers: tuple[tuple[str, str, str], ...] = ()
-    """(link, name, target) of links that go with it."""
+    """(link, name, target) of each slave link."""
 
 
 def alternatives_of(script: str) -> list[Alternative]:
@@ -61,7 +61,7 @@ def alternatives_of(script: str) -> list[Alternative]:
 
 
 def _words(text: str, values: Mapping[str, Sequence[str]]) -> list[str]:
-    """The words that a value stands for; none if it is not known."""
+    """The words that a value expands to; none if it is unknown."""
     plain = _expanded(text.strip("'\""), values)
     return [] if plain is None else plain.split()
 
@@ -71,7 +71,7 @@ def _expanded(text: str, values: Mapping[str, Sequence[str]]) -> str | None:
         return " ".join(values.get(match[1] or match[2], ())) or "$"
 
     plain = _VARIABLE.sub(value, text)
-    # What is twice in each of thirty variables would be a thousand million times in the last.
+    # Thirty variables that each contain the previous one twice would expand to a thousand million.
     return None if "$" in plain or "`" in plain or len(plain) > _LONGEST else plain
 
 

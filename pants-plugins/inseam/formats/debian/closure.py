@@ -13,18 +13,18 @@ from inseam.formats.debian.relations import Relation, parse_provides, parse_rela
 
 Providers = Mapping[str, "list[tuple[str, str]]"]
 
-_LONGEST_CHAIN = 12  # packages that an error names
+_LONGEST_CHAIN = 12  # number of packages that an error names
 _PYTHON = re.compile(r"(lib)?python3\.\d+-(minimal|stdlib)\Z")
 
 
 @dataclass(frozen=True)
 class PackageClosure:
-    """Packages with all that they depend on."""
+    """Packages with everything that they depend on."""
 
     packages: Mapping[str, IndexEntry]
-    """By name, sorted."""
+    """The packages, sorted by name."""
     left_out: frozenset[str]
-    """Names that are left out although a package wants them."""
+    """Names that are left out although a package depends on them."""
 
 
 def resolve(
@@ -33,19 +33,20 @@ def resolve(
     omit: Collection[str] = (),
     providers: Providers | None = None,
 ) -> PackageClosure:
-    """The roots and all that they depend on, without the packages named in `omit`.
+    """The roots and everything that they depend on, without the packages named in `omit`.
 
-    candidates: by name, the one version of each package that may be taken.
-    omit: names that count as there, also under a name that they provide, as libraries do that were
-        renamed. A dependency that one of them satisfies adds nothing, unless that is a library and
-        what depends on it is not Python: only the standard library can do without (its modules
-        follow the libraries that are there), programs cannot start.
-    providers: those of the candidates, where they are known already.
+    candidates: the version of each package that may be chosen, by name.
+    omit: names that count as installed, including the names that they provide, as renamed libraries
+        do. A dependency that one of them satisfies adds nothing, unless the package is a library
+        and the dependent is not Python: the standard library leaves out modules whose libraries are
+        missing, but programs cannot start without a library.
+    providers: those of the candidates, if they are already known.
 
-    Of several alternatives, one that is there already is taken, else the first that can be had.
+    Of several alternatives, one that is already chosen is used, otherwise the first that exists.
 
-    Roots are taken, and their dependencies walked, in sorted order, so that the result depends on
-    the sets only. Raises DebianError, naming the chain of packages, for what cannot be satisfied.
+    Roots are added, and their dependencies followed, in sorted order, so that the result depends
+    only on the sets. Raises DebianError, naming the chain of packages, for a dependency that cannot
+    be satisfied.
     """
     providers = providers_of(candidates) if providers is None else providers
     resolver = _Resolver(candidates, omit, providers)
@@ -57,7 +58,7 @@ def resolve(
 
 
 class _Resolver:
-    """Takes packages until all that they depend on is there, in breadth-first order."""
+    """Adds packages, breadth first, until all their dependencies are satisfied."""
 
     def __init__(
         self, candidates: Mapping[str, IndexEntry], omit: Collection[str], providers: Providers
@@ -81,7 +82,7 @@ class _Resolver:
         self._take(name, "")
 
     def walk(self) -> None:
-        """Satisfies each dependency of what was taken, and of what that takes."""
+        """Satisfies the dependencies of all packages, including those that this adds."""
         while self._queue:
             name = self._queue.popleft()
             for dependency in parse_relations(self._candidates[name].depends):
@@ -94,7 +95,7 @@ class _Resolver:
             self._queue.append(name)
 
     def _satisfy(self, name: str, dependency: Sequence[Relation]) -> None:
-        """Makes one of the alternatives of a dependency of the package `name` be there."""
+        """Satisfies a dependency of the package `name` with one of its alternatives."""
         satisfying = [
             _satisfying(alternative, self._candidates, self._providers)
             for alternative in dependency
@@ -114,8 +115,9 @@ class _Resolver:
             )
 
     def _omitted(self, name: str, alternatives: Iterable[str]) -> set[str]:
-        """Of the alternatives, and the names that they provide, those that the package `name` can
-        do without."""
+        """Those of the alternatives, and of the names that they provide, that are left out and that
+        the package `name` does not need.
+        """
         return {
             named
             for found in alternatives
@@ -130,14 +132,14 @@ def _is_library(name: str, candidates: Mapping[str, IndexEntry]) -> bool:
 
 
 def _provided(entry: IndexEntry | None) -> list[str]:
-    """The names that a package provides with its own version, as if it still had them."""
+    """The names that a package provides with its own version, such as its former names."""
     if entry is None:
         return []
     return [provided.name for provided in parse_provides(entry.provides) if provided.version]
 
 
 def providers_of(candidates: Mapping[str, IndexEntry]) -> Providers:
-    """Virtual name -> (provider, provided version or empty), sorted by provider."""
+    """Maps each virtual name to (provider, provided version or ""), sorted by provider."""
     found: dict[str, list[tuple[str, str]]] = {}
     for name in sorted(candidates):
         for provided in parse_provides(candidates[name].provides):

@@ -11,13 +11,13 @@ Paragraph = Dict[str, str]
 
 
 class DebianError(Failure):
-    """What went wrong with a Debian package, lock or mirror; the text says what to do next."""
+    """An error in a Debian package, lock or mirror; the text says what to do next."""
 
 
 def paragraphs(text: str) -> Iterator[Paragraph]:
     """Yields each paragraph as a mapping from field name to value.
 
-    A value that goes on over several lines keeps its newlines, without the leading space of each
+    A value that continues over several lines keeps its newlines, without the leading space of each
     line. Lines that start with `#` are comments. Raises DebianError for a line that is not a field.
     """
     fields: dict[str, list[str]] = {}
@@ -49,7 +49,7 @@ def _joined(fields: dict[str, list[str]]) -> Paragraph:
 
 
 def single_paragraph(text: str, owner: str) -> Paragraph:
-    """The only paragraph of `text`; raises DebianError, naming `owner`, if that is not so."""
+    """The paragraph of `text`; raises DebianError, naming `owner`, unless there is exactly one."""
     try:
         found = list(paragraphs(text))
     except DebianError as error:

@@ -25,10 +25,10 @@ AR_MAGIC = b"!<arch>\n"
 AR_HEADER_SIZE = 60
 AR_HEADER_END = b"`\n"
 LARGEST_UNPACKED = 2 << 30
-"""Bytes of one of the two tars in a package."""
+"""Largest size in bytes of each of the two tars in a package."""
 _FORMAT = re.compile(rb"2\.[0-9]{1,3}(\n|\Z)")
 _AR_NAME = re.compile(r"[A-Za-z0-9_.+-]+")
-# How the owner of a package's members starts; its name and version follow.
+# The prefix of the owner of a package's members; the name and version follow.
 PACKAGE_OWNER = "Debian package "
 
 
@@ -39,15 +39,15 @@ class Deb:
     control: Paragraph
     """Fields of its control file (policy 5.3), for example Package and Version."""
     control_text: str
-    """The control file as it is."""
+    """The unchanged text of the control file."""
     md5sums: str
-    """Its md5sums file (deb-md5sums(5)), empty if it has none."""
+    """Its md5sums file (deb-md5sums(5)); empty if it has none."""
     postinst: str
-    """The script that it runs once it is unpacked, which is never run here."""
+    """The script that dpkg would run after unpacking it; it is never run here."""
     members: tuple[Member, ...]
     """Its files, links and directories, in the order of the package. Modes are as packed."""
     hard_links: Mapping[str, str]
-    """Path of a hard link -> path of the regular file in `members` that it names."""
+    """Maps the path of each hard link to the path of its regular file in `members`."""
 
     @property
     def name(self) -> str:
@@ -66,8 +66,8 @@ def read_deb(path: str) -> Deb:
     """Reads a .deb file.
 
     Raises DebianError, naming the package, if it is damaged, if it unpacks to more than
-    LARGEST_UNPACKED bytes, or if it has a member that no image should get: an absolute path or one
-    with `..`, a device, two entries for one path.
+    LARGEST_UNPACKED bytes, or if it has a member that an image must not contain: an absolute path
+    or one with `..`, a device, or two entries for the same path.
     """
     owner = os.path.basename(path)
     try:
@@ -174,7 +174,7 @@ def _control_files(parts: Mapping[str, bytes], owner: str) -> dict[str, bytes]:
 
 
 def member_path(name: str, owner: str) -> str:
-    """The path inside the image of a tar entry `name`; empty for the root directory itself.
+    """The path in the image of the tar entry `name`; empty for the root directory itself.
 
     Raises DebianError for a name that is absolute or climbs out with `..`.
     """

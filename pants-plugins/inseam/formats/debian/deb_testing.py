@@ -27,7 +27,7 @@ COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
     ".zst": bytes,
 }
 
-# A key made for these tests, and an InRelease file that it signed.
+# A key made for these tests, and an InRelease file signed with it.
 KEYRING = base64.b64decode(
     "mDMEZZNSABYJKwYBBAHaRw8BAQdAB1po79lyi2XMADiJmekYjKlGB9gs0GuUHMocLjZ0+qO0Ikluc2VhbSB0ZXN0"
     "IDx0ZXN0QGV4YW1wbGUuaW52YWxpZD6IkAQTFggAOBYhBOp2ZXnYXgrmVms72XawSeJ/VoYKBQJlk1IAAhsDBQsJ"
@@ -51,12 +51,12 @@ aMpKDbSn16+qwmrQdQfPcSi66ufhnwI=
 IN_RELEASE_TEXT = "Origin: Debian\nCodename: bookworm\n"
 
 
-DATE = "Mon, 01 Jan 2024 00:00:00 UTC"  # of the indexes that `publish` makes
+DATE = "Mon, 01 Jan 2024 00:00:00 UTC"  # date of the indexes that `publish` makes
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A tar entry: a file unless `kind` says otherwise. `link` is the target of a link."""
+    """A tar entry: a file, unless `kind` says otherwise. `link` is the target of a link."""
 
     name: str
     content: bytes = b""
@@ -169,9 +169,10 @@ def elf_bytes(
 class Mirror:
     """A web server on the loopback interface.
 
-    files: path, without the leading slash -> content. Other paths are 404.
-    statuses: path -> HTTP status to answer with. cut: paths -> number of times that the connection
-    breaks off in the middle of the content. asked: every path that was asked for, in order.
+    files: maps paths, without the leading slash, to contents. Other paths are 404.
+    statuses: maps paths to HTTP statuses to answer with. cut: maps paths to the number of times
+    that the connection breaks off in the middle of the content. asked: all requested paths, in
+    order.
     """
 
     url: str = ""
@@ -183,7 +184,7 @@ class Mirror:
 
 @contextmanager
 def serving() -> Iterator[Mirror]:
-    """A mirror that answers until the block ends."""
+    """A mirror that is served until the block ends."""
     mirror = Mirror()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -237,7 +238,7 @@ def packages_text(packages: Sequence[DebianPackage], fields: str = "") -> str:
 
 
 def publish(files: dict[str, bytes], packages: Sequence[DebianPackage], release: str) -> None:
-    """Puts the indexes of a release, in which `verify_nothing` trusts, into a mirror's files."""
+    """Adds the indexes of a release, which only `verify_nothing` accepts, to a mirror's files."""
     suites = {release: "debian", f"{release}-updates": "", f"{release}-security": "debian-security"}
     for suite, content in suites.items():
         archive = content or "debian"
@@ -251,14 +252,14 @@ def publish(files: dict[str, bytes], packages: Sequence[DebianPackage], release:
 
 
 def verify_nothing(signed: bytes, name: str) -> str:
-    """Takes an InRelease file that is not signed at all for the signed text."""
+    """Accepts an InRelease file without a signature."""
     return signed.decode()
 
 
 def write_debs(folder: Path, debs: Mapping[str, bytes]) -> list[str]:
-    """Writes the .deb files, and beside each what it is; returns their paths, in the order given.
+    """Writes the .deb files and a description next to each; returns their paths, in the same order.
 
-    What is no package is described as one of the file's name.
+    A file that is not a package is described as a package with the file's name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in debs.items():

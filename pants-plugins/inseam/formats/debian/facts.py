@@ -1,4 +1,4 @@
-"""Derives what services depend on from the locked packages of a base: its CPython and glibc."""
+"""Finds the CPython and the glibc of a base from its locked packages."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _GLIBC_VERSION = re.compile(r"(?:\d+:)?(\d+\.\d+)")
 
 @dataclass(frozen=True)
 class Facts:
-    """What runs on a base."""
+    """The interpreter and libc of a base."""
 
     interpreter: str
     """Absolute path of its CPython in the image."""
     python_version: str
-    """Full version of that, such as "3.11.2"."""
+    """Full version of its CPython, such as "3.11.2"."""
     glibc: GlibcVersion
 
 
 def facts_of(packages: Sequence[DebianPackage], interpreter: str | None = None) -> Facts:
-    """The facts of a base that holds the packages.
+    """The facts about a base with these packages.
 
-    interpreter: its path, where the base declares one; else that of the only CPython.
+    interpreter: its path, if the base declares one. By default, it is that of the only CPython.
 
     Raises DebianError if there is no CPython, more than one to choose from, or no glibc.
     """
@@ -40,7 +40,7 @@ def facts_of(packages: Sequence[DebianPackage], interpreter: str | None = None) 
             found[f"/usr/bin/{match[1]}"] = _version(package, _FULL_VERSION)
     if not found:
         raise DebianError(
-            "no locked package has a CPython: add one such as `python3.11-minimal`, and"
+            "no locked package contains CPython: add one such as `python3.11-minimal`, and"
             " `libpython3.11-stdlib`, to [base] in the list of packages, then lock them again; or"
             " name archives with one in `python_archives`"
         )
@@ -57,7 +57,7 @@ def facts_of(packages: Sequence[DebianPackage], interpreter: str | None = None) 
 
 
 def glibc_of(packages: Sequence[DebianPackage]) -> GlibcVersion:
-    """The version of the glibc among the packages; raises DebianError if there is none."""
+    """The version of glibc in the packages; raises DebianError if they do not contain it."""
     glibc = next((package for package in packages if package.name == "libc6"), None)
     if glibc is None:
         raise DebianError("no locked package is libc6: add it to the list of packages")
@@ -72,7 +72,7 @@ def _version(package: DebianPackage, pattern: re.Pattern[str]) -> str:
 
 
 def check_declared(field: str, declared: str | None, found: str) -> None:
-    """Raises DebianError if a base declares something else than its lock says."""
+    """Raises DebianError if a base declares a value that differs from the one in its lock."""
     if declared is not None and declared != found:
         raise DebianError(
             f"`{field}` is {declared!r}, but the lock has {found!r}; remove the field"

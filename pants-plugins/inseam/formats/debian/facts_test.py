@@ -48,7 +48,7 @@ def test_a_link_to_the_only_interpreter_may_be_named() -> None:
 @pytest.mark.parametrize(
     "versions, why",
     [
-        (GLIBC, "no locked package has a CPython"),
+        (GLIBC, "no locked package contains CPython"),
         ({"python3_13_minimal": "3.13.5-2"}, "no locked package is libc6"),
         ({"python3_13_minimal": "sid-2", **GLIBC}, "cannot tell the version of the software in"),
     ],

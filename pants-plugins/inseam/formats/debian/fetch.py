@@ -16,14 +16,16 @@ from inseam.formats.debian.version import sort_key
 from inseam.formats.download import Corrupt, Gone, Unreachable
 from inseam.formats.files import whole
 
-INDEX_FOR_ALL = "amd64"  # an index that lists the packages of `Architecture: all`, too
+INDEX_FOR_ALL = (
+    "amd64"  # the architecture of an index that also lists the packages with `Architecture: all`
+)
 
 
 def fetch(package: DebianPackage, sources: Sources, output: Path) -> None:
-    """Downloads a package to `output`, whole or not at all.
+    """Downloads a package to `output`, completely or not at all.
 
-    Raises Gone if every source answers that it does not have it (see `gone_error`), DebianError
-    if one has something else in its place, or does not answer.
+    Raises Gone if all sources answer that they do not have it (see `gone_error`), DebianError if a
+    source has another file in its place or does not answer.
     """
     urls = [url for kind in sources.urls(package).values() for url in kind]
     try:
@@ -49,7 +51,7 @@ def _indent(text: object) -> str:
 
 
 def gone_error(package: DebianPackage, error: Gone) -> DebianError:
-    """What a person should know when no mirror has the locked version of a package."""
+    """The error to show when no mirror has the locked version of a package."""
     return DebianError(
         f"{package} is no longer on any mirror, probably because a newer version replaced it:\n"
         f"{_indent(error)}\n"
@@ -61,7 +63,7 @@ def gone_error(package: DebianPackage, error: Gone) -> DebianError:
 
 
 def find_newer(package: DebianPackage, entries: Sequence[IndexEntry]) -> DebianPackage | None:
-    """The newest version of a package that a release has, None if that is not newer."""
+    """The newest version of a package in a release; None if it is not newer."""
     same = [entry for entry in entries if entry.name == package.name]
     found = newest(same).get(package.name)
     if found is None or sort_key(found.version) <= sort_key(package.version):
@@ -77,9 +79,9 @@ def fetch_newer(
     gone: Gone,
     trust: Trust,
 ) -> DebianPackage:
-    """Downloads the newest signed version of a package that has gone, and says so on stderr.
+    """Downloads the newest signed version of a package that is gone, and says so on stderr.
 
-    Returns what was taken.
+    Returns the package that was downloaded.
     """
     architecture = INDEX_FOR_ALL if package.architecture == "all" else package.architecture
     index = read_release(sources.mirrors, release, [architecture], trust)

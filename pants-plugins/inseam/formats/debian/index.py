@@ -21,14 +21,14 @@ from inseam.formats.numbers import whole_number
 from inseam.formats.xz import XzFile
 
 COMPONENT = "main"
-LARGEST_INRELEASE = 16 << 20  # bytes; Debian's have less than one MiB
-LARGEST_PACKAGES = 256 << 20  # bytes, unpacked; Debian's have some 60 MB
+LARGEST_INRELEASE = 16 << 20  # bytes of an InRelease file; Debian's have less than one MiB
+LARGEST_PACKAGES = 256 << 20  # bytes of an uncompressed Packages file; Debian's have about 60 MB
 _FIELDS = ("Package", "Version", "Architecture", "Filename", "Size", "SHA256")
 
 
 @dataclass(frozen=True)
 class IndexEntry:
-    """One package as a Packages index describes it."""
+    """One package, as described in a Packages index."""
 
     package: DebianPackage
     depends: str = ""
@@ -36,7 +36,7 @@ class IndexEntry:
     provides: str = ""
     """Its Provides field."""
     section: str = ""
-    """`libs` for shared libraries (policy 2.4)."""
+    """Its section, `libs` for shared libraries (policy 2.4)."""
     suite: str = ""
     """The suite whose index lists it."""
 
@@ -54,18 +54,18 @@ class Index:
     """The packages of a release."""
 
     packages: Mapping[str, Sequence[IndexEntry]]
-    """Architecture -> all of a release for it, `Architecture: all` ones included."""
+    """All packages of a release by architecture, including those with `Architecture: all`."""
     suites: tuple[Suite, ...]
-    """Whose indexes list them."""
+    """The suites whose indexes list them."""
 
 
 def read_release(
     mirrors: Mirrors, release: str, architectures: Iterable[str], trust: Trust
 ) -> Index:
-    """All packages of a release, with its fixes.
+    """All packages of a release, including its updates and security fixes.
 
-    Raises DebianError if a mirror cannot be reached, or serves what the archive did not sign, or
-    what `trust` does not accept.
+    Raises DebianError if a mirror cannot be reached, or if it serves files that the archive did not
+    sign or that `trust` does not accept.
     """
     wanted = list(architectures)
     packages: dict[str, list[IndexEntry]] = {architecture: [] for architecture in wanted}
@@ -82,7 +82,7 @@ def read_release(
 
 
 def newest(entries: Iterable[IndexEntry]) -> dict[str, IndexEntry]:
-    """Name -> entry with the highest version; of equal ones the first."""
+    """Maps each name to the entry with the highest version; of equal versions, the first."""
     best: dict[str, IndexEntry] = {}
     for entry in entries:
         known = best.get(entry.name)
@@ -94,9 +94,9 @@ def newest(entries: Iterable[IndexEntry]) -> dict[str, IndexEntry]:
 def _read_suite(
     bases: Iterable[str], suite: WantedSuite, architectures: list[str], trust: Trust
 ) -> Index | None:
-    """Reads from the first mirror that has the whole suite, signed by the archive.
+    """Reads a suite from the first mirror that has all of it, signed by the archive.
 
-    None if all mirrors answer that there is no such suite, and it is not required.
+    Returns None if all mirrors answer that there is no such suite, and it is not required.
     """
     failures = []
     missing = not suite.required and suite.name not in trust.known
@@ -152,7 +152,7 @@ def _unpacked(packed: bytes) -> bytes:
 def _get(
     urls: list[str], largest: int, *, size: int | None = None, sha256: str | None = None
 ) -> bytes:
-    """The file at one of the URLs; raises Gone or Unusable."""
+    """The content of the file at one of the URLs; raises Gone or Unusable."""
     out = io.BytesIO()
     try:
         download.download(urls, out, size=size, sha256=sha256, largest=largest)

@@ -92,7 +92,7 @@ def test_an_index_that_was_not_signed_is_refused(mirror: Mirror) -> None:
 
 def test_the_index_of_another_suite_is_refused(mirror: Mirror) -> None:
     mirror.files["debian/dists/bookworm/InRelease"] = b"Codename: trixie\nSHA256:\n"
-    with pytest.raises(DebianError, match="is of 'trixie'"):
+    with pytest.raises(DebianError, match="is for 'trixie'"):
         read(mirror.url)
 
 

@@ -1,4 +1,4 @@
-"""Tells which Debian package a shared library is likely to be in (policy 8.1)."""
+"""Guesses which Debian package contains a shared library (policy 8.1)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 from typing import Iterable
 
 _SONAME = re.compile(r"(?P<name>lib.+?)(?:-(?P<dashed>\d[\d.]*)\.so|\.so\.(?P<dotted>[\w.]+))\Z")
-# Of the program that finds them in the indexes: names of packages by library.
+# The output of the program that searches the indexes: names of packages by library.
 PACKAGES_FILE = "packages.json"
-# Packages with the names of their sources, or of the first of their libraries.
+# Packages that are named after their source package, or after the first of their libraries.
 _ODD = {
     "libgio-2.0.so.0": "libglib2.0-0",
     "libglib-2.0.so.0": "libglib2.0-0",
@@ -21,15 +21,15 @@ _ODD = {
     "libz.so.1": "zlib1g",
 }
 _PYTHON = re.compile(r"(libpython\d\.\d+)\.so\.1\.0")
-# What follows the name of a package that was renamed for 64-bit times.
+# The suffix of packages that were renamed for 64-bit times.
 _RENAMED = ("", "t64")
 _PLAIN = re.compile(r"[^a-z0-9+.]")
 
 
 def package_names(library: str) -> tuple[str, ...]:
-    """The names that policy gives the package of the library `libtinfo.so.6`: `libtinfo6`, and
-    `libtinfo6t64` where it was renamed for 64-bit
-    times; empty for a name without a version."""
+    """The names that policy gives to the package of a library. For `libtinfo.so.6`: `libtinfo6`,
+    and `libtinfo6t64` in case it was renamed for 64-bit times. Empty for a name without a version.
+    """
     if library in _ODD:
         return tuple(_ODD[library] + suffix for suffix in _RENAMED)
     if python := _PYTHON.fullmatch(library):
@@ -45,9 +45,9 @@ def package_names(library: str) -> tuple[str, ...]:
 
 
 def likely_package(library: str, packages: Iterable[str]) -> str | None:
-    """That of the packages which has the library, by its name."""
+    """The package that contains the library, judging by the packages' names."""
     names = package_names(library)
-    # And some were renamed for another ABI: `v5` stands for the fifth one of C++.
+    # Some were renamed for another ABI: `v5` stands for the fifth C++ ABI.
     wanted = {
         _PLAIN.sub("", name) for name in (*names, *(n + end for n in names for end in ("b", "v5")))
     }

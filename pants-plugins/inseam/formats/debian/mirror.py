@@ -1,4 +1,4 @@
-"""Finds the Debian mirrors that this machine is configured for."""
+"""Finds the Debian mirrors that are configured on this machine."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _ONE_LINE = re.compile(
 
 @dataclass(frozen=True)
 class Mirrors:
-    """Base URLs, best first, of each archive: MAIN_ARCHIVE and SECURITY_ARCHIVE."""
+    """Base URLs, best first, by archive: MAIN_ARCHIVE and SECURITY_ARCHIVE."""
 
     urls: Mapping[str, tuple[str, ...]]
     source: str
-    """Where they were read, for error texts."""
+    """Where they were configured, for error messages."""
 
     def of(self, archive: str) -> tuple[str, ...]:
         """The base URLs of an archive; raises DebianError if there is none."""
@@ -49,11 +49,11 @@ class Mirrors:
 
 
 def find_mirrors(environment: Mapping[str, str], apt_directory: str = APT_DIRECTORY) -> Mirrors:
-    """The mirrors from DEBIAN_MIRROR if that is set, else from apt's sources.
+    """The mirrors in DEBIAN_MIRROR if that is set, otherwise in apt's sources.
 
-    A URL in DEBIAN_MIRROR names the main archive, with `debian` as one segment of its path (the
-    security archive then has `debian-security` in its place), or a directory that has both
-    `debian` and `debian-security` in it.
+    A URL in DEBIAN_MIRROR names either the main archive, with `debian` as a segment of its path
+    (the security archive then has `debian-security` instead), or a directory that contains both
+    `debian` and `debian-security`.
     """
     named = environment.get(MIRROR_VARIABLE, "").split()
     urls: dict[str, list[str]] = {MAIN_ARCHIVE: [], SECURITY_ARCHIVE: []}
@@ -90,9 +90,9 @@ def _is_security(suite: str) -> bool:
 
 
 def _apt_entries(apt_directory: str) -> Iterator[tuple[str, str]]:
-    """(URL, suite) of each enabled entry of sources.list(5) that names a suite of Debian.
+    """(URL, suite) of each enabled entry in sources.list(5) that names one of Debian's suites.
 
-    Others also name their suites `stable` or `bookworm`, but not Debian's keyring.
+    Other archives may have suites named `stable` or `bookworm`, but not Debian's keyring.
     """
     names = [
         os.path.join(apt_directory, "sources.list"),
@@ -155,7 +155,7 @@ def _one_line_entries(text: str) -> Iterator[_Entry]:
 
 
 def _plain_urls(uri: str) -> Iterator[str]:
-    """The URLs that an apt URI stands for; `mirror+file:` names a file with one a line."""
+    """The URLs that an apt URI stands for; `mirror+file:` names a file with one URL per line."""
     scheme, _, rest = uri.partition(":")
     if scheme in ("http", "https", "file"):
         yield uri.rstrip("/")
@@ -172,5 +172,5 @@ def _plain_urls(uri: str) -> Iterator[str]:
 
 
 def warn(text: str) -> None:
-    """Tells the person on stderr what they should know although the work goes on."""
+    """Prints a warning to stderr."""
     print(f"WARNING: {text}", file=sys.stderr)

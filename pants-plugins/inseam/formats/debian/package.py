@@ -1,4 +1,4 @@
-"""Describes one Debian package exactly: where it is, and what its bytes are."""
+"""Describes a Debian package exactly: its location and its content."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+\Z")
 ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
 _PATH = re.compile(r"pool(/[A-Za-z0-9+.:~_%-]+)+\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-LARGEST = 1 << 40  # bytes of a package
+LARGEST = 1 << 40  # largest package in bytes
 
 
 @dataclass(frozen=True)
 class DebianPackage:
-    """One version of a package for one architecture. Every field is valid, or `DebianError` is
-    raised, so that names of files can be made of them."""
+    """One version of a package for one architecture. Invalid fields raise `DebianError`, so file
+    names can be made from them.
+    """
 
     name: str
     version: str
     architecture: str
-    """As its control file says, `all` included."""
+    """As in its control file, possibly `all`."""
     archive: str
     """`debian` or `debian-security`."""
     path: str
-    """Below the archive's base URL, `pool/main/...`."""
+    """Path below the archive's base URL, such as `pool/main/...`."""
     size: int
-    """Bytes."""
+    """Size of the .deb in bytes."""
     sha256: str
-    """Hexadecimal, of the .deb."""
+    """sha256 of the .deb in hexadecimal."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -78,7 +79,7 @@ class DebianPackage:
 
     @property
     def file_name(self) -> str:
-        """A file name that says what it is: name_version_architecture.deb, as in the pool."""
+        """The file name in the pool: name_version_architecture.deb."""
         return f"{self.name}_{self.version.replace(':', '%3a')}_{self.architecture}.deb"
 
 
@@ -88,9 +89,9 @@ def package_fields(package: DebianPackage) -> dict[str, object]:
 
 
 def package_of(value: object, where: str) -> DebianPackage:
-    """The package that fields of JSON describe; others than those of a package are not looked at.
+    """The package that JSON fields describe; other fields are ignored.
 
-    where: what an error names, for example the file and the place in it.
+    where: what an error names, for example the file and the position in it.
     """
     if not isinstance(value, Mapping):
         raise DebianError(f"{where} must describe a package, but is {shown(value)}")
@@ -106,7 +107,7 @@ def package_of(value: object, where: str) -> DebianPackage:
 
 
 def package_args(package: DebianPackage) -> tuple[str, ...]:
-    """The package as options of a program, `--name=hello`, one for each of its fields."""
+    """The package as options of a program, one per field, such as `--name=hello`."""
     return tuple(f"--{name}={value}" for name, value in package_fields(package).items())
 
 

@@ -17,7 +17,7 @@ _RELATION = re.compile(
 
 @dataclass(frozen=True)
 class Relation:
-    """One alternative of a dependency: a package name, and which versions of it are enough."""
+    """One alternative of a dependency: a package name, and the versions that satisfy it."""
 
     name: str
     relation: str = ""

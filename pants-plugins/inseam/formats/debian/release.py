@@ -1,4 +1,4 @@
-"""Reads InRelease files, which name and sign the indexes of a suite, and judges their age.
+"""Reads InRelease files, which list and sign the indexes of a suite, and checks their age.
 
 The chain of trust is that of apt-secure(8): the archive's keys sign InRelease, which has the
 sha256 of each Packages file, which has the sha256 of each package.
@@ -17,29 +17,29 @@ from inseam.formats.debian.suite import Suite, WantedSuite
 from inseam.formats.foreign_text import foreign_word
 from inseam.formats.numbers import whole_number
 
-_LONGEST_DATE = 100  # characters
+_LONGEST_DATE = 100  # longest date in characters
 
-MAX_FUTURE = 10  # seconds that a clock may be behind, as apt's Acquire::Max-FutureTime
+MAX_FUTURE = 10  # seconds that a clock may be behind, as in apt's Acquire::Max-FutureTime
 
 Verifier = Callable[[bytes, str], str]
 
 
 class Unusable(Exception):
-    """A file of a mirror that must not be used; another mirror may have a better one."""
+    """A file on a mirror must not be used; another mirror may have a better one."""
 
 
 @dataclass(frozen=True)
 class Trust:
-    """What an InRelease file must fulfil."""
+    """The conditions that an InRelease file must satisfy."""
 
     verify: Verifier | None = None
-    """Takes the file and its description; returns the signed text."""
+    """Function from the file and its description to the signed text."""
     now: float = field(default_factory=time.time)
-    """Seconds since the epoch."""
+    """Current time in seconds since the epoch."""
     allow_expired: bool = False
-    """Whether its dates are ignored."""
+    """Whether the file's dates are ignored."""
     known: Mapping[str, str] = field(default_factory=dict)
-    """Suite -> the date that an earlier lock has of it; an older one is refused."""
+    """Dates of suites in an earlier lock, by suite; older files are refused."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Release:
 
     suite: Suite
     hashes: Mapping[str, tuple[str, int]]
-    """Path below the suite's folder -> sha256 and bytes."""
+    """sha256 and size in bytes, by path below the suite's folder."""
 
 
 def read_inrelease(signed: bytes, url: str, wanted: WantedSuite, trust: Trust) -> Release:
@@ -60,7 +60,7 @@ def read_inrelease(signed: bytes, url: str, wanted: WantedSuite, trust: Trust) -
     except DebianError as error:
         raise Unusable(f"{error} (it is signed, but malformed)") from None
     if fields.get("Codename") != wanted.name:
-        raise Unusable(f"{url} is signed, but it is of {foreign_word(fields.get('Codename', ''))}")
+        raise Unusable(f"{url} is signed, but it is for {foreign_word(fields.get('Codename', ''))}")
     made = _seconds(fields.get("Date", ""), "Date", url)
     if not trust.allow_expired:
         _check_age(fields, made, url, trust.now)

@@ -46,7 +46,7 @@ def test_it_is_not_from_the_future() -> None:
 @pytest.mark.parametrize(
     "text, why",
     [
-        (TEXT.replace("bookworm", "trixie"), "it is of 'trixie'"),
+        (TEXT.replace("bookworm", "trixie"), "it is for 'trixie'"),
         (TEXT.replace(DATE, "yesterday"), "its Date is 'yesterday'"),
         (TEXT.replace(DATE, "1 Jan 99999999999999 00:00 UTC"), "its Date is "),
         (TEXT.replace(f"Date: {DATE}\n", ""), "its Date is ''"),

@@ -1,4 +1,4 @@
-"""Reads what a person asks for: the list of a base's Debian packages."""
+"""Reads the list of a base's Debian packages, which people write."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _RELEASE = re.compile(r"[a-z][a-z0-9-]*\Z")
 
 @dataclass(frozen=True)
 class Request:
-    """What a list of packages asks for."""
+    """The content of a list of packages."""
 
     release: str
     """Code name, for example `bookworm`."""
     architectures: tuple[str, ...]
-    """Debian's names, for example `amd64`."""
+    """By Debian's names, for example `amd64`."""
     groups: Mapping[str, tuple[str, ...]]
-    """Name -> packages of an optional part of the image; `base` is always in it."""
+    """Packages of each optional part of the image, by name; `base` is in every image."""
     omit: Mapping[str, str] = field(default_factory=dict)
-    """Package -> reason why it is left out although others depend on it."""
+    """Why each package is left out although others depend on it, by package."""
 
     def __post_init__(self) -> None:
         if not _RELEASE.match(self.release):

@@ -15,12 +15,12 @@ KEYRINGS = (
     "/usr/share/keyrings/debian-archive-keyring.pgp",
 )
 KEYRING_VARIABLE = "DEBIAN_KEYRING"
-# Collisions can be made of these, so a signature over them proves nothing; apt refuses them, too.
+# These have known collisions, so a signature proves nothing; apt refuses them, too.
 WEAK_DIGESTS = ("MD5", "SHA1", "RIPEMD160")
 
 
 class InvalidSignature(Exception):
-    """A Release file that the archive's keys did not sign."""
+    """A Release file is not signed by the archive's keys."""
 
 
 def find_keyring() -> str:
@@ -37,9 +37,10 @@ def find_keyring() -> str:
 
 
 def verify_inrelease(signed: bytes, name: str) -> str:
-    """The text inside a clear-signed InRelease file, once its signature is found good.
+    """The text in a clear-signed InRelease file, after its signature is verified.
 
-    Raises InvalidSignature if it is not, DebianError if this machine cannot tell.
+    Raises InvalidSignature if the signature is not valid, DebianError if this machine cannot verify
+    it.
     """
     keyring = find_keyring()
     gpgv = shutil.which("gpgv", path=os.environ.get("PATH") or os.defpath)

@@ -1,4 +1,4 @@
-"""Says where a locked package can be fetched: vendored packages, mirrors, a snapshot archive."""
+"""The places from which a locked package can be fetched: vendored, mirrors, snapshot archive."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ VENDOR, MIRROR, SNAPSHOT = "vendor", "mirror", "snapshot"
 
 
 def vendored_path(package: DebianPackage) -> str:
-    """Where a package lies among vendored ones: by its content, whatever it is called."""
+    """The path of a package in the vendor folder, which depends only on its content."""
     return f"sha256/{package.sha256}"
 
 
 def as_url(location: str) -> str:
-    """The URL of a location that is one, or a folder's path; "" stays "" for none."""
+    """The URL of a location, which is a URL or the path of a folder; "" stays ""."""
     if not location or "://" in location:
         return location.rstrip("/")
     return Path(location).absolute().as_uri()
@@ -25,18 +25,19 @@ def as_url(location: str) -> str:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where packages can be fetched."""
+    """The places from which packages can be fetched."""
 
     mirrors: Mirrors
     vendor: str = ""
-    """URL of the folder of vendored packages, "" for none."""
+    """URL of the folder of vendored packages; "" for none."""
     snapshot: str = ""
-    """URL of the folder with the archives `debian` and `debian-security` of a snapshot archive,
-    each with a folder for each `timestamp`, such as "20261125T080000Z"; "" for none."""
+    """URL of a snapshot archive, with the folders `debian` and `debian-security`, which contain one
+    folder per `timestamp`, such as "20261125T080000Z"; "" for none.
+    """
     timestamp: str = ""
 
     def urls(self, package: DebianPackage) -> dict[str, tuple[str, ...]]:
-        """The URLs of a package, best first, by the kind of their source.
+        """The URLs of a package, best first, by kind of source.
 
         Raises DebianError if there is none.
         """

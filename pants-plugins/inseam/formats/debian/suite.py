@@ -1,4 +1,4 @@
-"""Says which suites make up a release, and when each of them was made."""
+"""Knows which suites make up a release, and when each of them was made."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from inseam.formats.debian.archive import MAIN_ARCHIVE, SECURITY_ARCHIVE
 
-# Without fixes of their own: a new version is the fix.
+# Releases without suites for fixes: a new version is the fix.
 _SINGLE = ("experimental", "sid")
-# All three suites exist, and a mirror that lacks one hides fixes. Of a release that is not listed,
-# those are taken that its mirrors have; what a lock has once been made from is then expected.
+# Releases that have all three suites, so that a mirror that lacks one hides fixes. For other
+# releases, the suites that mirrors have are used; those in an existing lock are then required.
 _STABLE = ("bullseye", "bookworm", "trixie")
 
 
@@ -21,16 +21,16 @@ class Suite:
     """A signed index that packages were locked from."""
 
     name: str
-    """`bookworm-security`."""
+    """Such as `bookworm-security`."""
     archive: str
-    """Which archive has it."""
+    """The archive that has it."""
     date: str
-    """When it was made, UTC, as "2026-11-25T08:00:00Z", which sorts."""
+    """When it was made, in UTC, such as "2026-11-25T08:00:00Z"; sorts by time."""
 
 
 @dataclass(frozen=True)
 class WantedSuite:
-    """A suite that packages are to be locked from."""
+    """A suite from which to lock packages."""
 
     name: str
     archive: str
@@ -39,7 +39,7 @@ class WantedSuite:
 
 
 def suites_of(release: str) -> tuple[WantedSuite, ...]:
-    """Everything that makes up a release, with its fixes."""
+    """All suites of a release, including those with fixes."""
     main = WantedSuite(release, MAIN_ARCHIVE)
     if release in _SINGLE:
         return (main,)
@@ -56,22 +56,23 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 def is_date(text: str) -> bool:
-    """Whether it is a time as `Suite.date` has it."""
+    """Whether it is a time in the form of `Suite.date`."""
     try:
         return _DATE.fullmatch(text) is not None and bool(_taken(text))
     except (ValueError, OverflowError):
         return False
 
 
-# A snapshot archive takes a state of the archive some time after its indexes were made, and
-# answers for any time with the last state before. The next state comes six hours later, and still
-# has the packages of this one.
+# A snapshot archive saves a state of the archive some time after its indexes were made, and answers
+# for any time with the last state before it. The next state follows six hours later, and still has
+# the packages of this one.
 _TAKEN = datetime.timedelta(hours=6)
 
 
 def snapshot_timestamp(suites: Iterable[Suite]) -> str:
-    """The time, as "20261125T080000Z", for which a snapshot archive has what the suites list; ""
-    without suites."""
+    """A time, such as "20261125T080000Z", at which a snapshot archive has the packages that the
+    suites list; "" without suites.
+    """
     dates = [suite.date for suite in suites]
     if not dates:
         return ""

@@ -1,4 +1,4 @@
-"""Compares the lock of Debian packages with what the archive has now: updates, and what is gone."""
+"""Compares a lock of Debian packages with the current archive: updates and dropped packages."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from inseam.formats.download import Unreachable
 
 REPORTS_FILE = "check.json"
 
-# Requests at once, to one mirror.
+# Number of simultaneous requests to one mirror.
 _AT_ONCE = 8
-# Exit codes, of which a bot can tell what is to be done; both are added.
+# Exit codes that tell bots what to do. If both apply, they are added.
 UPDATES, GONE = 2, 4
 
 
 @dataclass(frozen=True)
 class Available:
-    """A version in the archive, and the suite whose index has it."""
+    """A version in the archive, and the suite whose index lists it."""
 
     version: str
     suite: str
@@ -35,15 +35,15 @@ class Available:
 
 @dataclass(frozen=True)
 class Update:
-    """A locked package of which the archive has a newer version."""
+    """A locked package for which the archive has a newer version."""
 
     name: str
     locked: str
     architectures: tuple[str, ...]
     newest: Available
-    """Of all suites."""
+    """The newest version in all suites."""
     security: Available | None
-    """The newest of the security archive, None if that is not newer than what is locked."""
+    """The newest in the security archive; None if it is not newer than the locked version."""
 
 
 @dataclass(frozen=True)
@@ -55,24 +55,24 @@ class GonePackage:
     architecture: str
     path: str
     source: str | None
-    """Where it can still be fetched, "vendor" or "snapshot"; None if nowhere."""
+    """The source that still has it, "vendor" or "snapshot"; None if there is none."""
 
 
 @dataclass(frozen=True)
 class LockReport:
-    """What there is to say about a lock."""
+    """A report about a lock."""
 
     lock: str
     release: str
     suites: tuple[Suite, ...]
-    """As the indexes are now."""
+    """The current indexes."""
     packages: int
     updates: tuple[Update, ...]
     gone: tuple[GonePackage, ...]
 
     @property
     def exit_code(self) -> int:
-        """UPDATES if there are security updates, GONE if a package can be fetched from nowhere."""
+        """UPDATES if there are security updates, plus GONE if a package has no source any more."""
         updates = any(update.security for update in self.updates)
         gone = any(package.source is None for package in self.gone)
         return UPDATES * updates + GONE * gone
@@ -83,7 +83,8 @@ def check_lock(
 ) -> LockReport:
     """Compares the lock at `path` with the index of its release.
 
-    exists: whether a URL is there; raises Unreachable. Raises DebianError if a mirror does not say.
+    exists: whether a URL exists; raises Unreachable. Raises DebianError if a mirror does not
+    answer.
     """
     packages = {locked.package for found in lock.packages.values() for locked in found}
     return LockReport(
@@ -127,7 +128,7 @@ def _gone(
     packages: Sequence[DebianPackage], sources: Sources, exists: Callable[[str], bool]
 ) -> tuple[GonePackage, ...]:
     def source_of(package: DebianPackage) -> str | None:
-        """The kind of the first source that has it, mirrors first."""
+        """The kind of the first source that has the package; mirrors come first."""
         urls = sources.urls(package)
         for kind in sorted(urls, key=lambda kind: kind != MIRROR):
             failures = []
@@ -180,7 +181,7 @@ def load_reports(text: str) -> tuple[LockReport, ...]:
 
 
 def describe(report: LockReport, how_to_lock: str) -> str:
-    """The report as lines of text. how_to_lock: what to do to lock the newest versions."""
+    """The report as lines of text. how_to_lock: how to lock the newest versions."""
     lines = [f"{report.lock}: {report.packages} packages of {report.release}"]
     for update in report.updates:
         available = update.security or update.newest

@@ -9,7 +9,7 @@ from typing import Mapping, Tuple
 from inseam.formats.debian.control import DebianError
 from inseam.formats.foreign_text import foreign_word
 
-LONGEST = 200  # characters; a version is part of the name of a file
+LONGEST = 200  # longest version in characters; it is part of a file name
 
 _PART = re.compile(r"([^0-9]*)([0-9]*)")
 # [epoch:]upstream[-revision]; a colon may be in the upstream version only after an epoch.
@@ -26,17 +26,17 @@ _END = ((0,), 0)
 
 
 def _rank(character: str) -> int:
-    """`~` before the end of the text (which is 0), that before letters, those before the rest."""
+    """Sorts `~` before the end of the text (which is 0), then letters, then everything else."""
     if character == "~":
         return -1
     return ord(character) if character.isalpha() else ord(character) + 256
 
 
 def _key(text: str) -> Text:
-    """Alternating texts and numbers, so that tuples compare as policy says.
+    """Alternating texts and numbers, so that tuples compare as policy requires.
 
-    Each text ends with a 0, and so does the whole with an empty text and the number 0, because
-    the shorter of two versions goes on with those. Only the first part can be like that, too.
+    Each text ends with a 0, and the whole ends with an empty text and the number 0, because these
+    continue the shorter of two versions. Only the first part can also be like that.
     """
     parts = [
         ((*map(_rank, letters), 0), int(digits or 0)) for letters, digits in _PART.findall(text)
@@ -68,13 +68,13 @@ _RELATIONS: Mapping[str, tuple[bool, bool, bool]] = {
 
 
 def compare(version: str, other: str) -> int:
-    """-1, 0 or 1 as `version` is smaller than, equal to or greater than `other`."""
+    """-1, 0 or 1 if `version` is smaller than, equal to or greater than `other`."""
     one, two = sort_key(version), sort_key(other)
     return (one > two) - (one < two)
 
 
 def satisfies(version: str, relation: str, wanted: str) -> bool:
-    """Whether `version` stands in `relation` (<<, <=, =, >= or >>, policy 7.1) to `wanted`."""
+    """Whether `version` `relation` `wanted` is true (<<, <=, =, >= or >>, policy 7.1)."""
     if relation not in _RELATIONS:
         raise DebianError(f"{foreign_word(relation)} is not a relation between Debian versions")
     return _RELATIONS[relation][compare(version, wanted) + 1]

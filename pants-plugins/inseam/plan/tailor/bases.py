@@ -13,18 +13,18 @@ _MOST_PATCHES = 40
 
 
 class Choice(NamedTuple):
-    """The base for a service."""
+    """The chosen base for a service."""
 
     address: Optional[str] = None
-    """None for the default."""
+    """Address of the base; None for the default base."""
     shipped: Optional[str] = None
-    """The list of packages for a new base at this address."""
+    """The list of packages for a new base, to be declared at this address."""
     missing: str = ""
-    """The version of CPython that no base has."""
+    """The version of CPython that is needed but that no base has."""
 
 
 def allowed(constraints: Iterable[str]) -> list[str]:
-    """The versions of CPython, as "3.11", that interpreter constraints allow, oldest first."""
+    """The CPython versions, such as "3.11", that interpreter constraints allow, oldest first."""
     requirements = []
     for text in constraints:
         try:
@@ -47,8 +47,8 @@ def choose_base(
 ) -> Choice:
     """The base for code with these interpreter constraints.
 
-    default: the version of CPython in the default base; None if it is not known. bases: the
-    versions of those in the repository, by address.
+    default: the CPython version of the default base; None if it is unknown. bases: the versions of
+    the bases in the repository, by address.
     """
     versions = allowed(constraints)
     if not versions or default is None or default in versions:

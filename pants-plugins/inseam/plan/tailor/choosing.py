@@ -1,4 +1,4 @@
-"""Decides which declared programs are services of their own, each of them once."""
+"""Decides which declared programs become services, each of them once."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from inseam.plan.tailor.starting import Start
 
 @dataclass(frozen=True)
 class Known:
-    """The services that there are."""
+    """The existing services."""
 
     modules: frozenset[str] = frozenset()
-    """Their modules, as ends of paths: "shop/server.py"."""
+    """Their modules, as path suffixes such as "shop/server.py"."""
     args: frozenset[str] = frozenset()
     """The arguments of their programs."""
     imports: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """What their modules import, by path."""
+    """The dotted names that their modules import, by path."""
 
     def has(self, one: Declared, name: str) -> bool:
-        """Whether a program is one of them. name: of its module, as a dotted name."""
+        """Whether a program is one of them. name: the dotted name of its module."""
         if one.start.script:
             return bool(name) and any(
                 name in (word, word.partition(":")[0], word.rpartition(".")[0])
@@ -33,7 +33,7 @@ class Known:
 
 
 def ends_with(path: str, ends: frozenset[str]) -> bool:
-    """Whether a path is one of `ends`, or has it at its end."""
+    """Whether a path is one of `ends`, or ends with one of them."""
     parts = path.split("/")
     return any("/".join(parts[number:]) in ends for number in range(len(parts)))
 
@@ -41,7 +41,7 @@ def ends_with(path: str, ends: frozenset[str]) -> bool:
 def choose(
     declared: Iterable[Declared], known: Known, dotted: Callable[[str], str]
 ) -> list[Declared]:
-    """The programs for services that are not there yet.
+    """The programs for which there is no service yet.
 
     dotted: the dotted name of the module at a path.
     """
@@ -54,7 +54,7 @@ def choose(
     kept = [
         one
         for one in found
-        # Where people declare programs, a module that might be one is not.
+        # If any program is declared, a module that merely might be a service is left out.
         if one.kind < Kind.MODULE or one.start.is_sure or not said
     ]
     starts = {one.path: one.start for one in kept}
@@ -72,7 +72,7 @@ def choose(
 def uncovered(
     left_out: Iterable[LeftOut], chosen: Iterable[Declared], services: Iterable[str]
 ) -> list[LeftOut]:
-    """What is left out in folders of which no other program is a service."""
+    """What is left out, in folders from which no other program becomes a service."""
     folders = {folder for one in chosen for folder in (one.home, one.folder)} | set(services)
     return [one for one in left_out if _folder(one.where) not in folders]
 
@@ -86,15 +86,15 @@ def _is_part(one: Declared, users: _Imports, wsgi: set[str]) -> bool:
     """Whether a module is part of another service."""
     start = one.start
     if start.is_django and start.server == "uvicorn" and one.home in wsgi:
-        # Django makes both, and one of them is enough.
+        # Django creates both wsgi.py and asgi.py, and one of them is enough.
         return True
-    # Workers import what they share with others; what loads a file has one for each service.
+    # Other services import the modules of workers, but not files that a script loads by path.
     is_worker = start.script is not None and "{path}" not in start.args
     return not is_worker and users.has(one.path, start)
 
 
 def _of_module(group: list[Declared]) -> list[Declared]:
-    """The programs of one module, of all that declare it."""
+    """The programs of one module, chosen from all declarations of it."""
     commands = [one for one in group if one.kind <= Kind.PROCFILE]
     best = commands or [one for one in group if one.kind == group[0].kind]
     targets = [one for one in group if one.target]
@@ -126,7 +126,7 @@ def _of_module(group: list[Declared]) -> list[Declared]:
 
 
 class _Imports:
-    """Which modules, or their applications, others import."""
+    """Knows which modules, or their applications, other modules import."""
 
     def __init__(self, imports: Mapping[str, frozenset[str]]) -> None:
         self._users: dict[str, set[str]] = {}
@@ -135,13 +135,13 @@ class _Imports:
                 self._users.setdefault(name, set()).add(path)
 
     def has(self, path: str, start: Start) -> bool:
-        """Whether another module imports that at `path`, or its application."""
+        """Whether another module imports the module at `path`, or its application."""
         folder = os.path.dirname(path)
         application = start.function.removesuffix("()")
         for name in module_names(path):
             for imported in (name, f"{name}.{application}"):
                 for other in self._users.get(imported, ()):
-                    # A name without a dot may belong to any module but the one beside it.
+                    # A name without a dot is ambiguous, so it only counts in the same folder.
                     if other != path and ("." in name or os.path.dirname(other) == folder):
                         return True
         return False

@@ -11,14 +11,14 @@ from typing import Iterable, Mapping, Optional, Sequence, Tuple
 from inseam.plan.tailor.frameworks import started_by
 
 _MOST_WORDS = 500
-_LONGEST = 4000  # characters of a word with the values of its variables
-_MOST_NESTED = 4  # commands in commands, as `sh -c "exec tini -- ..."`
+_LONGEST = 4000  # longest word in characters, after variables are expanded
+_MOST_NESTED = 4  # nesting of commands, such as `sh -c "exec tini -- ..."`
 _PYTHON = re.compile(r"(pypy|python)[0-9.]*")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))")
 _REFERENCE = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*(\(\))?)?")
 _SHELLS = {"ash", "bash", "sh"}
-# Programs that start what follows them, and how many words of their own come first.
+# Programs that start the command that follows, and how many arguments precede it.
 _WRAPPERS = {
     "catatonit": 0,
     "ddtrace-run": 0,
@@ -38,7 +38,7 @@ _WRAPPERS = {
 }
 _ASGI_SERVERS = {"daphne", "granian", "hypercorn", "uvicorn"}
 _WSGI_SERVERS = {"gunicorn", "uwsgi", "waitress-serve"}
-# Options of servers: the address is the image's to choose, and code is not reloaded in it.
+# Server options to drop: the image determines the address, and does not reload code.
 _ADDRESSES = {"--bind", "--host", "-b", "-h", "--http", "--listen", "--interface"}
 _PORTS = {"--port", "-p"}
 _WORKERS = {"--workers", "-w", "--processes"}
@@ -48,12 +48,12 @@ _FLAGS = {
     *("--access-log", "--debug", "--factory", "--no-access-log", "--no-server-header"),
     *("--preload", "--proxy-headers", "--reload", "--use-colors", "--no-use-colors"),
 }
-# `manage.py` and its like: what the words after them have to be.
+# `manage.py` and similar programs, with the arguments that start a server.
 _DJANGO_SERVES = {"runserver", "runserver_plus"}
 
 
 class Kind(Enum):
-    """What the name of a command is."""
+    """What the name of a command means."""
 
     APPLICATION = "application"
     DJANGO = "a Django project"
@@ -77,12 +77,12 @@ class Command:
 
 
 def read_line(line: str, variables: Mapping[str, str] = {}) -> Command | None:
-    """The command of a line in the language of a shell: of several the last one that is known."""
+    """The command in a line of shell; of several, the last one that is recognised."""
     return _read_line(line, variables, _MOST_NESTED)
 
 
 def read_words(words: Sequence[str], variables: Mapping[str, str] = {}) -> Command | None:
-    """What a command in exec form starts; None if that cannot be said.
+    """What a command in exec form starts; None if that is unknown.
 
     variables: those of the environment that the image sets.
     """
@@ -109,14 +109,14 @@ def _read_line(line: str, variables: Mapping[str, str], depth: int) -> Command |
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
-    """A text in which variables stand for their values; those that are not known stay."""
+    """A text with variables replaced with their values; unknown variables stay."""
 
     def value(match: re.Match[str]) -> str:
         name = match[1] or match[3]
         default = match[2]
         return variables.get(name, match[0] if default is None else default)[:_LONGEST]
 
-    # Values can contain others: without a bound, a few lines make a text of any length.
+    # Values can contain variables: without a limit, a few lines could expand to any length.
     return _VARIABLE.sub(value, text)[:_LONGEST]
 
 
@@ -166,7 +166,7 @@ def _started(name: str, words: Sequence[str], variables: Mapping[str, str]) -> C
 
 
 def _is_pex(path: str) -> bool:
-    """Whether it is the path of a PEX, or of the folder of an unpacked one."""
+    """Whether it is the path of a PEX, or of a folder with an unpacked one."""
     return path.endswith(".pex") or path.rstrip("/").endswith("/pex")
 
 
@@ -196,7 +196,7 @@ def _file(path: str, rest: Sequence[str]) -> Command | None:
 
 
 def _options(words: Iterable[str]) -> tuple[list[str], list[tuple[str, str]]]:
-    """The words of a server's command that are no options, and the options with their values."""
+    """The positional arguments of a server's command, and its options with their values."""
     plain: list[str] = []
     options: list[tuple[str, str]] = []
     waiting = ""
@@ -237,7 +237,7 @@ def _server(name: str, words: Sequence[str]) -> Command | None:
     application = next((one for one in plain if _REFERENCE.fullmatch(one)), "")
     if not application:
         return None
-    # Short options have their values apart.
+    # Short options have their values as separate words.
     args = tuple(
         part
         for one in found.args
@@ -247,13 +247,13 @@ def _server(name: str, words: Sequence[str]) -> Command | None:
 
 
 def _port(address: str) -> int | None:
-    """The port of `8000`, `:8000` and `0.0.0.0:8000`."""
+    """The port in `8000`, `:8000` or `0.0.0.0:8000`."""
     last = address.rpartition(":")[2]
     return int(last) if last.isascii() and last.isdecimal() and 0 < int(last[:6]) < 65536 else None
 
 
 def _development(name: str, words: Sequence[str], variables: Mapping[str, str]) -> Command | None:
-    """The servers of frameworks, which are for development: a server for images does as well."""
+    """A command for a framework's development server, which a production server replaces."""
     plain, options = _options(words)
     values = dict(options)
     number = _port(values.get("--port", values.get("-p", "")))

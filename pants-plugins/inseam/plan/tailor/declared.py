@@ -1,4 +1,4 @@
-"""The values between what a repository says of its programs and what `tailor` proposes."""
+"""The values that connect what a repository declares to what `tailor` proposes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inseam.plan.tailor.starting import Start
 
 
 class Kind(IntEnum):
-    """Who says that something is a program, the one that knows most first."""
+    """What declares a program, the most specific source first."""
 
     IMAGE = 0
     PROCFILE = 1
@@ -25,15 +25,15 @@ class Binary(NamedTuple):
 
     address: str
     alias: str
-    """Its type, as `pex_binary`."""
+    """Its target type, such as `pex_binary`."""
     entry_point: Optional[str] = None
-    """As it is written: `job.py`, or `shop.job:main`."""
+    """As written in the field: `job.py`, or `shop.job:main`."""
     script: Optional[str] = None
     args: Tuple[str, ...] = ()
     env: Tuple[Tuple[str, str], ...] = ()
     dependencies: Tuple[str, ...] = ()
     output: str = ""
-    """The path of what it builds below `dist` and in the build contexts of Dockerfiles."""
+    """The path of its artifact, below `dist` and in the build contexts of Dockerfiles."""
     has_sources: bool = True
 
     @property
@@ -55,7 +55,7 @@ class Image(NamedTuple):
 
 
 class File(NamedTuple):
-    """Another file that names programs: a Procfile, or a script of a shell."""
+    """Another file that names programs: a Procfile or a shell script."""
 
     path: str
     text: str
@@ -76,14 +76,14 @@ class Declared:
 
     kind: Kind
     where: str
-    """The file or the target that says so."""
+    """The path of the file, or the address of the target, that declares it."""
     path: str
-    """Of its module; "" for a script of a distribution that loads no module by name."""
+    """Path of its module; "" for a distribution's script that loads no module by name."""
     start: Start
     folder: str
-    """Of what says so."""
+    """The folder of the declaration."""
     name: str = ""
-    """What it is called there, if it has a name."""
+    """Its name there, if it has one."""
     target: str = ""
     """The address of the target that names the program, if one does."""
     dependencies: Tuple[str, ...] = ()
@@ -92,12 +92,12 @@ class Declared:
 
     @property
     def home(self) -> str:
-        """The folder for a service of it: that of its target, or that of its module."""
+        """The folder for its service: that of its target, or that of its module."""
         return self.folder if self.target or not self.path else os.path.dirname(self.path)
 
     @property
     def runs(self) -> tuple[object, ...]:
-        """What tells two programs of one module from each other."""
+        """What distinguishes two programs of one module."""
         return self.start.function, self.start.server, self.start.script, self.start.args
 
 
@@ -108,4 +108,4 @@ class LeftOut:
     where: str
     why: str
     write: str = ""
-    """What a person can write; "" if nothing has to be."""
+    """What a person can write instead; "" if nothing is needed."""

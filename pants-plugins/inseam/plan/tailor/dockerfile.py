@@ -1,4 +1,4 @@
-"""Reads what the container of a Dockerfile starts, from its last stage and those below it."""
+"""Reads what a Dockerfile's container starts, from its last stage and the stages below it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Iterator, Mapping, Optional, Tuple
 
 from inseam.plan.tailor.commands import Command, expand, read_line, read_words
 
-_LARGEST = 100_000  # characters of a Dockerfile
+_LARGEST = 100_000  # longest Dockerfile in characters
 _MOST_STAGES = 100
 _MOST_PORTS = 50
 _MOST_VARIABLES = 1000
@@ -20,7 +20,7 @@ _PAIR = re.compile(r"""([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*"|'[^']*'|\S*)""")
 
 @dataclass
 class _Stage:
-    """What a stage says, and those that it starts from."""
+    """The instructions of a stage, and of those that it starts from."""
 
     environment: dict[str, str] = field(default_factory=dict)
     ports: Tuple[int, ...] = ()
@@ -33,17 +33,17 @@ class Container:
     """What the image of a Dockerfile runs."""
 
     command: Optional[Command]
-    """None if it starts something else than Python, or that cannot be said."""
+    """None if it does not start Python, or if that is unknown."""
     words: str
-    """The command as it is written; "" if there is none."""
+    """The command as written; "" if there is none."""
     environment: Mapping[str, str]
     ports: Tuple[int, ...]
     copied: Mapping[str, str]
-    """The sources of COPY and ADD, of all stages, by the paths that they get."""
+    """The sources of COPY and ADD in all stages, by their destination paths."""
 
 
 def read_dockerfile(text: str) -> Container:
-    """What the container starts that a Dockerfile describes."""
+    """What the container of a Dockerfile starts."""
     arguments: dict[str, str] = {}
     stages: dict[str, _Stage] = {}
     stage = _Stage()
@@ -115,7 +115,7 @@ def _instructions(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _copies(words: list[str]) -> Iterator[tuple[str, str]]:
-    """The path that each source of a COPY gets, and the source."""
+    """The destination path of each source of a COPY, and the source."""
     *sources, target = words or [""]
     for source in sources:
         is_folder = target.endswith(("/", ".")) or len(sources) > 1
@@ -138,7 +138,7 @@ def _words(text: str) -> list[str]:
 
 
 def _json(text: str) -> list[str] | None:
-    """The words of the exec form; None for the form of a shell."""
+    """The words of the exec form; None for the shell form."""
     if not text.startswith("["):
         return None
     try:
@@ -155,7 +155,7 @@ def _command(stage: _Stage) -> Command | None:
     if entrypoint is None and stage.entrypoint:
         return read_line(stage.entrypoint, environment)
     if command is None and stage.command:
-        # A shell as the entry point's argument is what most images mean by it.
+        # Most images intend the command to be an argument of the entry point.
         line = read_line(stage.command, environment)
         return line if not entrypoint else read_words(entrypoint, environment) or line
     words = [*(entrypoint or ()), *(command or ())]

@@ -1,5 +1,6 @@
-"""The frameworks whose services `tailor` recognises, one row each: how code makes or serves an
-application, and what runs it."""
+"""The frameworks whose services `tailor` recognises, one row each: how code creates or serves an
+application, and what runs it.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +8,34 @@ from typing import AbstractSet, NamedTuple, Optional, Tuple
 
 
 class Framework(NamedTuple):
-    """One framework. In `args`, {module}, {app} and {path} stand for the module that has the
-    application, as `shop.tasks`, for `shop.tasks:app`, and for the file, as `shop/tasks.py`."""
+    """One framework. In `args`, {module} stands for the module with the application, such as
+    `shop.tasks`, {app} for `shop.tasks:app`, and {path} for the file, such as `shop/tasks.py`.
+    """
 
     name: str
     makes: Tuple[str, ...] = ()
-    """Dotted names of what makes an application, by a call whose result a module keeps."""
+    """Dotted names of callables that create an application, which a module assigns to a name."""
     server: Optional[str] = None
-    """What serves the application, as in the field `server`."""
+    """The server of the application, as in the field `server`."""
     script: Optional[str] = None
     """The console script of a distribution that loads the application."""
     args: Tuple[str, ...] = ()
     """Arguments of the script or the server."""
     module: str = ""
-    """What `python -m` runs instead of the script."""
+    """The module that `python -m` runs instead of the script."""
     marks: Tuple[str, ...] = ()
-    """Dotted names of decorators, base classes and functions: a module that uses one at its top
-    level is what the script loads. "*" stands for any last part."""
+    """Dotted names of decorators, base classes and functions. If a module uses one at its top
+    level, the script loads that module. "*" stands for any last part.
+    """
     calls: Tuple[str, ...] = ()
     """Calls that return when the service ends: dotted names, or `package:method` for a method in a
     module that imports the package; `:method` in any module."""
     port: Optional[int] = None
     """The port that the service listens on unless its code says otherwise."""
     health: Optional[str] = None
-    """A path that each service of the framework answers."""
+    """A path that every service of the framework answers."""
     env: Tuple[Tuple[str, str], ...] = ()
-    """Variables without which the service does not listen on all interfaces."""
+    """Environment variables that make the service listen on all interfaces."""
 
 
 _ASGI, _WSGI = "uvicorn", "gunicorn"
@@ -125,7 +128,7 @@ FRAMEWORKS = (
         module="dagster",
         port=4000,
     ),
-    # Started by commands alone: their code is loaded from folders or a database.
+    # Recognised only by their commands: they load code from folders or a database.
     *(Framework(name, script=name, module=name) for name in ("airflow", "flower", "mlflow", "rq")),
     *(
         Framework(name, script=name)
@@ -158,7 +161,7 @@ FRAMEWORKS = (
     Framework("servers by their names", calls=(":run_server", ":serve", ":start_server")),
 )
 
-# They say nothing of what they run.
+# Their names say nothing about what they run.
 _RUN_OTHERS = {"anyio.run", "asyncio.run", "subprocess.run", "trio.run"}
 
 _MADE = {name: one for one in FRAMEWORKS for name in one.makes}
@@ -174,7 +177,7 @@ _METHODS = {
 
 
 def made_by(name: str) -> Framework | None:
-    """The framework whose application a call of this dotted name makes."""
+    """The framework whose application a call of this dotted name creates."""
     parts = name.split(".")
     # `fastapi.FastAPI` for `fastapi.applications.FastAPI`.
     return _MADE.get(name) or _MADE.get(f"{parts[0]}.{parts[-1]}")
@@ -191,8 +194,9 @@ def started_by(script: str) -> Framework | None:
 
 
 def served_by(call: str, packages: AbstractSet[str]) -> Framework | None:
-    """The framework that a call of this dotted name serves with. packages: those that its module
-    imports, as `concurrent` and `concurrent.futures`."""
+    """The framework whose server a call of this dotted name runs. packages: those that its module
+    imports, such as `concurrent` and `concurrent.futures`.
+    """
     if call in _CALLS:
         return _CALLS[call]
     if call in _RUN_OTHERS:

@@ -1,4 +1,4 @@
-"""Finds the command that serves among those of a click or typer program."""
+"""Finds the command that runs a service among those of a click or typer program."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def serving_command(
     *,
     is_guarded: bool,
 ) -> tuple[str, tuple[str, ...]] | None:
-    """What runs the command that serves, if just one does: a function or the module itself, "",
-    and its arguments.
+    """How to run the command that runs a service, if there is exactly one: a function, or "" for
+    the module itself, and its arguments.
 
     is_guarded: whether the module itself can be run.
     """
@@ -49,7 +49,7 @@ def serving_command(
 
 
 def _groups(module: ast.Module, names: Mapping[str, str]) -> dict[str, str]:
-    """By variable or function, the dotted name of what makes a group of commands."""
+    """The dotted names of the callables that create groups of commands, by variable or function."""
     found = {}
     for node in module.body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):

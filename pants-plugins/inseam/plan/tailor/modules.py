@@ -1,7 +1,7 @@
-"""Finds modules of the repository by their dotted names, and what makes an object in one of them.
+"""Finds modules of the repository by their dotted names, and what creates an object in them.
 
-Source roots need not be known: a module is found by the end of its path, and of several with the
-same end the nearest one is meant.
+Source roots need not be known: a module is found by the end of its path; of several with the same
+end, the nearest one is used.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from inseam.plan.syntax import Unreadable, parse
 from inseam.plan.tailor.frameworks import Framework, made_by
 from inseam.plan.tailor.running import dotted
 
-_MOST_FOLDERS = 20  # of a dotted name, from its end
-_MOST_NAMESAKES = 20  # modules of one name that are compared
-_MOST_STEPS = 6  # from one module to the next
+_MOST_FOLDERS = 20  # longest path suffix of a dotted name, in parts
+_MOST_NAMESAKES = 20  # number of modules with the same name that are compared
+_MOST_STEPS = 6  # number of modules to follow from one to the next
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,15 @@ class Definitions:
     """What the top level of a module defines, as far as applications are concerned."""
 
     names: Mapping[str, str] = field(default_factory=dict)
-    """What the names of imports stand for."""
+    """The dotted names that imported names stand for."""
     made: Mapping[str, str] = field(default_factory=dict)
-    """By variable, the dotted name of what is called to make its value."""
+    """The dotted name of the callable that creates each variable's value, by variable."""
     returned: Mapping[str, str] = field(default_factory=dict)
-    """By function, the dotted name of what makes the value that it returns, or of its type."""
+    """The dotted name of the callable, or type, of each function's return value, by function."""
 
 
 class Modules:
-    """The modules of a repository, by path from its root; read when they are asked for."""
+    """The modules of a repository, by path from its root; parsed when they are needed."""
 
     def __init__(self, texts: Mapping[str, bytes]) -> None:
         self.texts = texts
@@ -43,7 +43,7 @@ class Modules:
                 self._by_name.setdefault(name, []).append(path)
 
     def find(self, name: str, near: str = "") -> str | None:
-        """The path of a module; None if there is none, or it cannot be said which one is meant."""
+        """The path of a module; None if there is none, or if it is not clear which one is meant."""
         found = self._by_name.get(name, ())
         if not found or len(found) == 1:
             return found[0] if found else None
@@ -60,7 +60,7 @@ class Modules:
         return ranked[0][1] if ranked[0][0] > ranked[1][0] else None
 
     def named(self, name: str) -> list[str]:
-        """The paths of all modules of a name."""
+        """The paths of all modules with a name."""
         return self._by_name.get(name, [])
 
     def split(self, name: str, near: str = "") -> tuple[str, str] | None:
@@ -73,8 +73,9 @@ class Modules:
         return None
 
     def framework(self, name: str, path: str, steps: int = _MOST_STEPS) -> Framework | None:
-        """The framework whose application a call of `name` makes in the module at `path`: one of
-        its own, or a function of this or another module that returns one."""
+        """The framework whose application a call of `name` creates in the module at `path`: the
+        framework's own callable, or a function of this or another module that calls it.
+        """
         known = made_by(name)
         if known is not None or not steps or not name:
             return known
@@ -88,7 +89,7 @@ class Modules:
         return self.framework(function, other, steps - 1) if other != path else None
 
     def definitions(self, path: str) -> Definitions:
-        """What a module defines; nothing if it cannot be read."""
+        """What a module defines; nothing if it cannot be parsed."""
         if path not in self._read:
             try:
                 self._read[path] = define(parse(self.texts[path]), path)
@@ -142,8 +143,9 @@ def is_guard(node: ast.stmt) -> bool:
 
 
 def imported(module: ast.Module, path: str = "") -> dict[str, str]:
-    """What the names of imports stand for, as dotted names; relative ones start at the root of the
-    repository, if `path`, that of the module, is given."""
+    """The dotted names that imported names stand for. Relative imports start at the root of the
+    repository if `path`, the path of the module, is given.
+    """
     folders = path.split("/")[:-1]
     found: dict[str, str] = {}
     for node in ast.walk(module):
@@ -162,7 +164,7 @@ def imported(module: ast.Module, path: str = "") -> dict[str, str]:
 
 
 def _made(node: ast.stmt, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The variables that a statement assigns the result of a call to, and what it calls."""
+    """The variables to which a statement assigns the result of a call, and what it calls."""
     if isinstance(node, ast.Assign):
         targets, value = node.targets, node.value
     elif isinstance(node, ast.AnnAssign) and node.value is not None:
@@ -174,7 +176,7 @@ def _made(node: ast.stmt, names: Mapping[str, str]) -> Iterator[tuple[str, str]]
     if isinstance(value, ast.Call):
         called = dotted(value.func, names)
         if isinstance(node, ast.AnnAssign) and not made_by(called):
-            # The type says it where the call does not.
+            # The annotation says what the call does not.
             annotated = dotted(node.annotation, names)
             called = annotated if made_by(annotated) else called
         for target in targets:
@@ -201,12 +203,12 @@ def _returned(
                 result = dotted(value.func, names)
             elif isinstance(value, ast.Name):
                 result = f"{value.id} "
-    # A variable is looked up when all assignments are known.
+    # Variables are looked up when all assignments are known.
     return local.get(result[:-1], "") if result.endswith(" ") else result
 
 
 def _shared(path: str, near: str) -> int:
-    """The number of folders that two paths have in common."""
+    """The number of leading folders that two paths have in common."""
     number = 0
     for one, other in zip(path.split("/"), near.split("/")):
         if one != other:

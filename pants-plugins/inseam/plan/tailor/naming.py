@@ -8,7 +8,7 @@ from typing import Collection, Iterable
 
 from inseam.plan.packaging import TAKEN
 
-# Folders that say nothing of what is in them.
+# Folder names that say nothing about the content.
 _SAY_NOTHING = {
     *("api", "app", "apps", "backend", "bin", "cli", "cmd", "code", "container", "core", "deploy"),
     *("docker", "http", "image", "images", "lib", "libs", "main", "package", "project", "py"),
@@ -18,12 +18,12 @@ _SAY_NOTHING = {
 
 
 def address_of(folder: str, name: str) -> str:
-    """The address of a target, of one at the root as "//:name"."""
+    """The address of a target; at the root, "//:name"."""
     return f"{folder or '//'}:{name}"
 
 
 def program_names(names: Iterable[tuple[str, bool]]) -> list[str]:
-    """Names of programs for those that people gave them, each with whether it has a server."""
+    """Valid names of programs, from the given names, each with whether the program has a server."""
     found: list[str] = []
     for given, is_server in names:
         name = re.sub(r"[^a-z0-9_-]+", "-", given.lower()).strip("-_")
@@ -39,9 +39,10 @@ def program_names(names: Iterable[tuple[str, bool]]) -> list[str]:
 def repositories(
     folders: Collection[str], others: Collection[str], taken: Collection[str]
 ) -> dict[str, str]:
-    """The repositories of services whose folders' names are taken, or say nothing, by folder.
+    """The repositories of services whose folder names are taken or say nothing, by folder.
 
-    folders: of the services. others: of those that there are. taken: repositories of other images.
+    folders: those of the services. others: those of existing services. taken: repositories of other
+    images.
     """
     ends: Counter[tuple[str, ...]] = Counter()
     for folder in [*folders, *others]:

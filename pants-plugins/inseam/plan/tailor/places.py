@@ -1,6 +1,6 @@
-"""Says which files of a repository can be those of a service, by their paths alone.
+"""Decides by its path alone whether a file of the repository can belong to a service.
 
-Tests, scripts for people, and what is there to be tried or shown are not services.
+Tests, scripts for people, examples and experiments are not services.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FILES_OF_OTHERS = (
 
 
 def is_place(path: str) -> bool:
-    """Whether what is declared at a path, from the root of the repository, can be a service."""
+    """Whether a declaration at a path, from the root of the repository, can be a service."""
     return not any(
         part.startswith(".")
         or part.lower() in _FOLDERS_OF_OTHERS
@@ -38,7 +38,7 @@ def is_place(path: str) -> bool:
 
 
 def is_candidate(path: str) -> bool:
-    """Whether a module may be a service's, by its path from the root of the repository."""
+    """Whether the module at a path, from the root of the repository, may be a service."""
     name = path.rpartition("/")[2]
     if not is_place(path):
         return False

@@ -1,4 +1,4 @@
-"""Turns programs into proposals: a `python_service` each, or one for several of an application."""
+"""Turns programs into proposals: a `python_service` for each, or for several of an application."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from inseam.plan.tailor.declared import Declared, LeftOut
 from inseam.plan.tailor.frameworks import started_by
 from inseam.plan.tailor.naming import address_of, program_names, repositories
 
-# What a server listens on if nothing else is said.
+# The port on which a server listens by default.
 _DEFAULT_PORT = 8000
 _NAME = "app"
 
 
 class Owner(NamedTuple):
-    """What the repository says of a module."""
+    """What the repository says about a module."""
 
     address: Optional[str] = None
-    """Of the target that owns it."""
+    """Address of the target that owns it."""
     resolve: Optional[str] = None
-    """None for the default one."""
+    """Its resolve; None for the default one."""
     base: Choice = Choice()
 
 
@@ -39,25 +39,25 @@ class Proposal:
     fields: Mapping[str, Any] = field(default_factory=dict)
     """Strings, numbers, tuples, and dictionaries of these."""
     base: Optional[str] = None
-    """For a base instead of a service: its list of packages that comes with Inseam."""
+    """For a base instead of a service: the name of its list of packages, from Inseam."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What proposals depend on in the repository."""
+    """What proposals need to know about the repository."""
 
     roots: Sequence[str] = ()
     """Source roots."""
     owner: Callable[[Declared], Owner] = _no_owner
     services: frozenset[str] = frozenset()
-    """The folders of the services that there are."""
+    """The folders of the existing services."""
     names: frozenset[str] = frozenset()
     """The addresses of all targets."""
     repositories: frozenset[str] = frozenset()
-    """Of images that are no services."""
+    """Repositories of images that are not services."""
 
     def below_root(self, path: str) -> str:
-        """A path as it is below its source root."""
+        """A path relative to its source root."""
         fitting = [root for root in self.roots if root in ("", ".") or path.startswith(f"{root}/")]
         root = max(fitting, key=len, default="")
         return path if root in ("", ".") else path[len(root) + 1 :]
@@ -71,7 +71,7 @@ class Surroundings:
 def propose(
     chosen: Iterable[Declared], around: Surroundings
 ) -> tuple[list[Proposal], list[LeftOut]]:
-    """The proposals for programs, and what is left out of them."""
+    """The proposals for programs, and the programs that are left out."""
     left_out = []
     services: list[list[Declared]] = []
     by_home: dict[str, list[Declared]] = {}
@@ -120,14 +120,14 @@ def _unwritable(one: Declared) -> tuple[str, str] | None:
     words = [one.path, *start.args, *one.dependencies, start.function]
     words += [part for pair in one.env for part in pair]
     if any(not word.isprintable() or set(word) & set('"\\') for word in words):
-        return "its command has characters that a person has to write", ""
+        return "its command has characters that cannot be written automatically", ""
     if any("$" in word for word in start.args):
-        return "its arguments contain variables, which nothing expands without a shell", ""
+        return "its arguments contain variables, which only a shell would expand", ""
     return None
 
 
 def _divide(members: list[Declared], around: Surroundings) -> list[list[Declared]]:
-    """The programs of a folder by service: those that have the same needs are of one."""
+    """The programs of a folder, by service: programs with the same requirements share a service."""
     found: dict[object, list[Declared]] = {}
     for one in members:
         framework = started_by(one.start.script) if one.start.script else None
@@ -144,14 +144,14 @@ def _divide(members: list[Declared], around: Surroundings) -> list[list[Declared
         if len(listening) < 2:
             divided.append(same)
         else:
-            # A check asks the first of a service's ports.
+            # A health check uses the first of a service's ports.
             divided += [[*ports[listening[0]], *ports.get(None, ())]]
             divided += [ports[port] for port in listening[1:]]
     return divided
 
 
 def _service_name(service: list[Declared], alone: bool, taken: frozenset[str]) -> str:
-    """`app`, or that of the program where a folder has several services."""
+    """`app`, or the program's name if a folder has several services."""
     folder = service[0].home
     name = _NAME if os.path.basename(folder) != _NAME else "service"
     if not alone:
@@ -214,7 +214,7 @@ def _programs(service: list[Declared], around: Surroundings) -> dict[str, Any]:
 
 
 def _own(one: Declared, around: Surroundings) -> dict[str, Any]:
-    """The fields that a program has of its own."""
+    """The fields of a program, as opposed to those of its service."""
     start = one.start
     script, entry_point = start.script, None
     if script and script.endswith(".__main__"):
@@ -251,7 +251,7 @@ def _args(one: Declared, around: Surroundings) -> Tuple[str, ...]:
 
 
 def _dependencies(service: list[Declared], around: Surroundings) -> Tuple[str, ...]:
-    """What targets depend on, and the modules that scripts load by name."""
+    """The dependencies of targets, and the modules that scripts load by name."""
     found = [dependency for one in service for dependency in one.dependencies]
     for one in service:
         if one.start.script and one.path:

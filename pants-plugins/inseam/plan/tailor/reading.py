@@ -1,4 +1,4 @@
-"""Finds the programs that a repository declares: by targets, Dockerfiles, Procfiles and modules."""
+"""Finds the programs that a repository declares in targets, Dockerfiles, Procfiles and modules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from inseam.plan.tailor.starting import Start, find_start
 
 _Found = Union[Declared, LeftOut, None]
 _PROCESS = re.compile(r"([A-Za-z0-9_-]+):\s*(.+)")
-_MOST_LINES = 2000  # of a Procfile or a script
+_MOST_LINES = 2000  # longest Procfile or shell script, in characters
 _SETTINGS = "DJANGO_SETTINGS_MODULE"
 _DOCKERFILE = re.compile(r"\.?(Dockerfile|Containerfile)\.?", re.IGNORECASE)
 FUNCTIONS = {
@@ -31,7 +31,7 @@ FUNCTIONS = {
 
 
 class Reader:
-    """Reads what declares programs; each module is read once."""
+    """Reads declarations of programs; each module is read once."""
 
     def __init__(
         self,
@@ -40,14 +40,14 @@ class Reader:
         scripts: Iterable[Script] = (),
         shell: Mapping[str, str] = {},
     ) -> None:
-        """shell: the texts of scripts of a shell, by path."""
+        """shell: the texts of shell scripts, by path."""
         self.modules = modules
         self.binaries = list(binaries)
         self.scripts = {one.name: one for one in scripts}
         self.unreadable: dict[str, str] = {}
-        """Why modules cannot be read, by path."""
+        """Why modules cannot be parsed, by path."""
         self.used: set[str] = set()
-        """The addresses of binaries that are in images."""
+        """The addresses of `pex_binary` targets that are in images."""
         self._shell: dict[str, list[str]] = {}
         self._texts = shell
         for path in shell:
@@ -68,7 +68,7 @@ class Reader:
     # Targets
 
     def binary(self, binary: Binary) -> Iterator[Declared | LeftOut]:
-        """The program of a target, unless an image has it."""
+        """The program of a target, unless it is in an image."""
         if not binary.has_sources or binary.address in self.used:
             return
         if not is_place(f"{binary.folder}/x"):
@@ -117,7 +117,7 @@ class Reader:
         if binary.script:
             started = read_words([binary.script, *binary.args])
             if started is None:
-                return LeftOut(binary.address, f"{binary.script!r} gets no application")
+                return LeftOut(binary.address, f"{binary.script!r} is not given an application")
             return self._target_script(binary, started)
         return None
 
@@ -147,7 +147,7 @@ class Reader:
         )
 
     def _function(self, binary: Binary, module: str, function: str) -> _Found:
-        """A function of a cloud, served by its maker's own server."""
+        """A cloud function, served by the cloud provider's own server."""
         beside = f"{binary.folder}/{module}".lstrip("/")
         path = beside if module.endswith(".py") else self._module(module, f"{binary.folder}/")
         if path is None or path not in self.modules.texts:
@@ -165,7 +165,7 @@ class Reader:
     # Files
 
     def image(self, image: Image) -> Declared | LeftOut | None:
-        """The program of a Dockerfile; None if it starts something else, or nothing."""
+        """The program of a Dockerfile; None if it does not start Python, or starts nothing."""
         if not is_place(f"{image.folder}/x"):
             return None
         container = read_dockerfile(image.text)
@@ -195,7 +195,7 @@ class Reader:
         )
 
     def _in_shell(self, container: Container, near: str) -> Command | None:
-        """The command of a container, or the last known one of the script that it starts."""
+        """The command of a container, or the last recognised one in the script that it starts."""
         command = container.command
         if command is None or not command.name.endswith(".sh"):
             return command
@@ -243,7 +243,7 @@ class Reader:
             return found[0]
         return LeftOut(
             image.where,
-            f"it starts {command.name!r}, and which pex_binary that is cannot be said",
+            f"it starts {command.name!r}, and it is not clear which pex_binary that is",
             'python_service(entry_point="...") next to its module',
         )
 
@@ -278,7 +278,7 @@ class Reader:
         return Declared(Kind.SCRIPT, script.where, path, start, script.folder, script.name)
 
     def module(self, path: str) -> Declared | None:
-        """The program that a module is, by the conventions of its framework."""
+        """The program in a module, according to the conventions of its framework."""
         start = self.start(path) if is_candidate(path) else None
         if start is None or (start.script == "streamlit" and "pages" in path.split("/")):
             return None
@@ -303,12 +303,12 @@ class Reader:
         return other, replace(known, function=function, port=start.port or known.port)
 
     def _module(self, name: str, near: str) -> str | None:
-        """The path of what `python -m` runs."""
+        """The path of the module that `python -m` runs."""
         name = name.replace("/", ".")
         return self.modules.find(f"{name}.__main__", near) or self.modules.find(name, near)
 
     def _file(self, name: str, near: str) -> str | None:
-        """The path of a file in an image: its first folders may be those of the image alone."""
+        """The path of a file in an image; its first folders may exist only in the image."""
         parts = [part for part in name.split("/") if part not in ("", ".")]
         parts[-1:] = [parts[-1].removesuffix(".py")] if parts else []
         for start in range(len(parts[:20])):
@@ -347,8 +347,9 @@ class Reader:
         return LeftOut(where, found) if found else None
 
     def _resolved(self, command: Command, near: str) -> tuple[str, Start] | str:
-        """The module that a command starts, and how; or why that cannot be said; "" for what is not
-        Python."""
+        """The module that a command starts, and how; or why that is unknown; "" if it is not
+        Python.
+        """
         if command.kind == Starts.APPLICATION:
             return self._application(command, near)
         if command.kind == Starts.DJANGO:
@@ -356,7 +357,7 @@ class Reader:
         if command.kind == Starts.SCRIPT:
             return self._script(command, near)
         if command.name.endswith(".sh"):
-            return f"it starts {command.name!r}, which names no program of Python that is known"
+            return f"it starts {command.name!r}, which is not a known Python program"
         is_module = command.kind == Starts.MODULE
         find = self._module if is_module else self._file
         found = find(command.name, near)
@@ -394,7 +395,7 @@ class Reader:
         ]
         if len(found) == 1:
             return found[0]
-        return "it serves a Django project, whose wsgi.py cannot be told"
+        return "it serves a Django project, but it is not clear which wsgi.py that is"
 
     def _script(self, command: Command, near: str) -> tuple[str, Start] | str:
         own = self.scripts.get(command.name)

@@ -1,4 +1,4 @@
-"""Reads in a module at which port it listens, and at which path it tells its health."""
+"""Finds the port on which a module listens, and the path of its health check."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _GRPC_PORTS = {"add_insecure_port", "add_secure_port"}
 
 
 def health_path(module: ast.Module, app: str | None) -> str | None:
-    """The path of a health check that the module answers. app: the object that has the routes."""
+    """The path of a health check that the module serves. app: the object that has the routes."""
     found = set(_routes(module, app))
     return next((path for path in _HEALTH_PATHS if path in found), None)
 
@@ -47,7 +47,7 @@ def _routes(module: ast.Module, app: str | None) -> Iterator[object]:
 
 
 def port(module: ast.Module, packages: AbstractSet[str]) -> int | None:
-    """The port that the module listens on, if all that starts a server says the same."""
+    """The port on which the module listens, if all calls that start a server agree."""
     constants = {
         target.id: node.value
         for node in module.body
@@ -100,8 +100,9 @@ def _address(node: ast.expr) -> Iterator[ast.expr]:
 
 
 def _number(node: ast.expr, constants: dict[str, ast.expr], depth: int = 3) -> int | None:
-    """A port as a number, a constant of the module, or what stands in for a variable of the
-    environment: `int(os.environ.get("PORT", "8000"))`."""
+    """A port: a number, a constant of the module, or the default of an environment variable, as in
+    `int(os.environ.get("PORT", "8000"))`.
+    """
     if isinstance(node, ast.Constant):
         if isinstance(node.value, int) and not isinstance(node.value, bool):
             return node.value

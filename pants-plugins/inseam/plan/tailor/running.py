@@ -1,8 +1,8 @@
-"""Says whether a program runs until it is stopped, as services do, from the text of its module.
+"""Decides from the text of a module whether its program runs until it is stopped, like a service.
 
-Most programs give no sign of either: what keeps them running is in what they call. So there are
-signs of a service, which are what only servers and workers do, and signs of a tool, which is for
-people or does its work once and ends.
+The text of most programs does not show this, because the functions that they call keep them
+running. So this module looks for signs of a service, which only servers and workers have, and for
+signs of a tool, which people use, or which does its work once and ends.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import AbstractSet, Iterator, Mapping
 
 from inseam.plan.tailor.frameworks import served_by
 
-_MOST_PARTS = 50  # of a dotted name
-# Functions that wait for work, or for the time to look for it.
+_MOST_PARTS = 50  # longest dotted name, in parts
+# Functions that wait for work, or until it is time to look for work.
 _WAITS = {
     *("accept", "blpop", "brpop", "get_message", "poll", "receive", "receive_message", "recv"),
     *("select", "sleep", "wait"),
 }
-# What ends a worker from outside, rather than the end of its work.
+# Names that mean that a worker is stopped from outside, not that its work is done.
 _STOPS = {"BaseException", "CancelledError", "KeyboardInterrupt", "SystemExit"}
-# Parsers of command lines. The arguments of the first ones can be understood here.
+# Command line parsers. This module understands the arguments of the first ones.
 _READABLE_COMMAND_LINES = {"argparse", "asyncclick", "click"}
 _COMMAND_LINES = _READABLE_COMMAND_LINES | {
     *("cyclopts", "docopt", "fire", "getopt", "optparse", "typer"),
 }
 _PARSERS = {"parse_args", "parse_known_args"}
-# Names of programs that do their work once: "bootstrap.py", "build_index.py".
+# Names of programs that do their work once, such as "bootstrap.py" or "build_index.py".
 _WORK = {
     *("backfill", "bootstrap", "build", "bump", "clean", "cleanup", "convert", "create", "delete"),
     *("download", "drop", "dump", "format", "gen", "generate", "init", "initialize", "install"),
@@ -46,10 +46,10 @@ def imported_packages(names: Mapping[str, str]) -> frozenset[str]:
 
 
 def runs_on(module: ast.AST, names: Mapping[str, str], packages: AbstractSet[str]) -> bool:
-    """Whether a module, or a part of it, has a sign of a service: it calls a server, or has a loop
-    without an end.
+    """Whether a module, or a part of it, has a sign of a service: it calls a server, or has an
+    endless loop.
 
-    names: what the names of its imports stand for. packages: those that they come from.
+    names: the dotted names that imported names stand for. packages: those that they come from.
     """
     return any(
         (isinstance(node, ast.Call) and served_by(dotted(node.func, names), packages))
@@ -59,7 +59,7 @@ def runs_on(module: ast.AST, names: Mapping[str, str], packages: AbstractSet[str
 
 
 def is_tool(module: ast.Module, names: Mapping[str, str], name: str) -> bool:
-    """Whether a module has a sign of a tool. name: of its file, without the suffix."""
+    """Whether a module has a sign of a tool. name: that of its file, without the suffix."""
     return (
         re.split(r"[_\-.]", name.lower().strip("_"))[0] in _WORK
         or bool(_command_lines(names))
@@ -73,12 +73,12 @@ def is_tool(module: ast.Module, names: Mapping[str, str], name: str) -> bool:
 
 
 def needs_arguments(module: ast.Module, names: Mapping[str, str], main: ast.AST) -> bool:
-    """Whether a program cannot start without arguments, or that cannot be seen. main: what runs."""
+    """Whether a program needs, or may need, arguments to start. main: the function that runs."""
     used = _command_lines(names)
     if used - _READABLE_COMMAND_LINES:
         return True
     if used - {"argparse"} and not is_command(main, names):
-        # What it runs is one of several commands.
+        # It runs one of several commands.
         return True
     for node in ast.walk(module):
         if not isinstance(node, ast.Call):
@@ -92,7 +92,7 @@ def needs_arguments(module: ast.Module, names: Mapping[str, str], main: ast.AST)
 
 
 def needs_option(function: ast.AST, names: Mapping[str, str]) -> bool:
-    """Whether a command of click needs an option or an argument."""
+    """Whether a click command needs an option or an argument."""
     return any(
         isinstance(node, ast.Call)
         and (
@@ -116,8 +116,9 @@ def is_command(function: ast.AST, names: Mapping[str, str]) -> bool:
 
 
 def dotted(node: ast.AST, names: Mapping[str, str]) -> str:
-    """The dotted name that an expression stands for, with "()" for what is called on the way;
-    "" for any other expression."""
+    """The dotted name that an expression stands for, with "()" after each part that is called; ""
+    for any other expression.
+    """
     parts: list[str] = []
     while len(parts) < _MOST_PARTS:
         if isinstance(node, ast.Attribute):
@@ -138,12 +139,12 @@ def _last(name: str) -> str:
 
 
 def _command_lines(names: Mapping[str, str]) -> set[str]:
-    """The parsers of command lines that a module imports."""
+    """The command line parsers that a module imports."""
     return {name.split(".")[0] for name in names.values()} & _COMMAND_LINES
 
 
 def _asks(name: str) -> bool:
-    """Whether a function of this name asks people, or reads a command line."""
+    """Whether a function of this name prompts people, or reads a command line."""
     return name in ("input", "getpass.getpass") or _last(name) in _PARSERS
 
 
@@ -155,23 +156,23 @@ def _is_true(call: ast.Call, name: str) -> bool:
 
 
 def _click(node: ast.AST, names: Mapping[str, str]) -> str:
-    """`command` for a use of `click.command`, and so on; "" for what is not click's."""
+    """`command` for a use of `click.command`, and so on; "" for anything else."""
     name = dotted(node.func if isinstance(node, ast.Call) else node, names)
     package, _, rest = name.partition(".")
     return _last(rest) if package in _READABLE_COMMAND_LINES else ""
 
 
 def _is_required(call: ast.Call, optional: set[object], option: str | None) -> bool:
-    """Whether an argument has to be given. optional: the values of `nargs` for those that have not.
+    """Whether an argument is required. optional: the values of `nargs` for optional ones.
 
-    option: what the names of options start with; None if it is none.
+    option: the prefix of the names of options; None if there are no options.
     """
     given = {
         keyword.arg: keyword.value.value
         for keyword in call.keywords
         if isinstance(keyword.value, ast.Constant)
     }
-    # A number below zero is an expression.
+    # A negative number is an expression.
     for keyword in call.keywords:
         if keyword.arg == "nargs" and isinstance(keyword.value, ast.UnaryOp):
             given["nargs"] = -1
@@ -188,7 +189,7 @@ def _is_required(call: ast.Call, optional: set[object], option: str | None) -> b
 
 
 def _is_endless(loop: ast.While) -> bool:
-    """Whether a loop waits for work, and only a stop from outside ends it."""
+    """Whether a loop waits for work and ends only when it is stopped from outside."""
     test = loop.test
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         # `while not stop.is_set()`.
@@ -206,7 +207,7 @@ def _is_endless(loop: ast.While) -> bool:
 
 
 def _ends(node: ast.AST, *, inner: bool = False) -> bool:
-    """Whether a statement of a loop ends that by itself. inner: whether it is in another loop."""
+    """Whether a statement in a loop ends the loop. inner: whether it is in a nested loop."""
     if isinstance(node, (ast.Return, ast.Yield, ast.YieldFrom)):
         return True
     if isinstance(node, ast.Break):

@@ -1,9 +1,9 @@
-"""Says how a module starts a service, from its text alone: nothing is imported or run.
+"""Finds out how a module starts a service, from its text alone: nothing is imported or run.
 
 A module starts a service if it has an application of a known framework at its top level, a factory
-that makes one, or a program that runs until it is stopped. Without a sign of that,
-`if __name__ == "__main__":` has to call `main`, and nothing may look like a tool. What cannot be
-seen for sure is left out: a proposal is for a person to complete.
+that creates one, or a program that runs until it is stopped. Without a sign of these,
+`if __name__ == "__main__":` must call `main`, and nothing may look like a tool. What is uncertain
+is left out, because a person completes the proposal.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FACTORIES = {
     *("app_factory", "build_app", "create_api", "create_app", "create_application", "factory"),
     *("get_app", "get_application", "init_app", "make_app", "make_application"),
 }
-# Names of modules that may be services without another sign of it.
+# Names of modules that may be services without any other sign.
 _PROGRAMS = {
     *("agent", "api", "app", "application", "bot", "consumer", "daemon", "entrypoint", "gateway"),
     *("listener", "main", "monitor", "poller", "producer", "proxy", "publisher", "run", "runner"),
@@ -40,7 +40,7 @@ _PROGRAMS = {
 }
 # Calls whose first argument is the application that they serve.
 _SERVE_OTHERS = {"hypercorn.run", "uvicorn.Config", "uvicorn.run", "waitress.serve"}
-# How `framework` of Modules is called: with a dotted name, and the path of the module that uses it.
+# The type of `Modules.framework`: takes a dotted name and the path of the module that uses it.
 Follow = Callable[[str, str], Optional[Framework]]
 
 
@@ -49,22 +49,23 @@ class Start:
     """How a module starts a service."""
 
     function: str
-    """A function of the module, or the application that `server` serves, as `create_app()` if a
-    function makes it; "" to run the module itself."""
+    """A function of the module, or the application that `server` serves, such as `create_app()` if
+    a function creates it; "" to run the module itself.
+    """
     server: Optional[str] = None
     healthcheck_path: Optional[str] = None
     port: Optional[int] = None
     imports: frozenset[str] = frozenset()
-    """Dotted names of what the module imports: of modules and of what is in them."""
+    """Dotted names of the modules that the module imports, and of the objects in them."""
     script: Optional[str] = None
     """The console script that loads the module."""
     args: Tuple[str, ...] = ()
-    """With the placeholders of Framework.args."""
+    """Arguments, with the placeholders of `Framework.args`."""
     env: Tuple[Tuple[str, str], ...] = ()
     serves: str = ""
-    """The dotted name of an application in another module, which the module runs by itself."""
+    """The dotted name of an application in another module, which this module serves itself."""
     is_sure: bool = True
-    """Whether there is more than a call of `main` to say that it is a service."""
+    """Whether there is a sign of a service other than a call of `main`."""
 
     @property
     def is_django(self) -> bool:
@@ -83,8 +84,8 @@ class _Module:
 def find_start(text: bytes, path: str = "main.py", follow: Follow | None = None) -> Start | None:
     """How a module with this text starts a service; None if it does not.
 
-    path: of its file, whose name may be that of a tool. follow: finds what functions of other
-    modules make. Raises Unreadable.
+    path: that of its file, whose name may suggest a tool. follow: finds what functions of other
+    modules create. Raises Unreadable.
     """
     tree = parse(text)
     try:
@@ -122,7 +123,7 @@ def _start(module: _Module, follow: Follow, is_script: bool) -> Start | None:
 
 
 def _of(module: _Module, imports: frozenset[str], name: str, framework: Framework) -> Start:
-    """A module whose application a server or a script loads."""
+    """The start of a module whose application a server or a script loads."""
     listens = port(module.tree, module.packages)
     if framework.script:
         args = tuple(one.replace("{app}", f"{{module}}:{name}") for one in framework.args)
@@ -141,10 +142,10 @@ class _Program:
 
 
 def _of_program(module: _Module, imports: frozenset[str], program: _Program) -> Start:
-    """A module that runs by itself."""
+    """The start of a module that runs by itself."""
     framework = _serving(module)
     listens = port(module.tree, module.packages) or (framework.port if framework else None)
-    # The check asks the port, which has to be known.
+    # A health check needs to know the port.
     health = health_path(module.tree, None) if listens else None
     return Start(
         program.function,
@@ -160,7 +161,7 @@ def _of_program(module: _Module, imports: frozenset[str], program: _Program) -> 
 
 
 def _serving(module: _Module) -> Framework | None:
-    """The framework that serves what the module runs: of several, one that says more."""
+    """The framework whose server the module runs; of several, one with more information."""
     best: Framework | None = None
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Call):
@@ -176,13 +177,13 @@ def _application(module: _Module, follow: Follow) -> tuple[str, Framework] | Non
     for name, called in module.definitions.made.items():
         framework = follow(called, module.path)
         if framework is None and "." not in called:
-            # Without the other modules, those of this one are known.
+            # Even without the other modules, definitions in this one are known.
             framework = made_by(module.definitions.returned.get(called, ""))
         if framework is not None and (framework.server or framework.script):
             found[name] = framework
     if any(one.server for one in found.values()):
         found = {name: one for name, one in found.items() if one.server}
-    # What runs itself, as web.run_app(app), needs no server.
+    # An application that runs itself, as with web.run_app(app), needs no server.
     if any(one.calls for one in found.values()) and _serving(module):
         return None
     for name in _USUAL_NAMES:
@@ -192,7 +193,7 @@ def _application(module: _Module, follow: Follow) -> tuple[str, Framework] | Non
 
 
 def _factory(module: _Module, follow: Follow) -> tuple[str, Framework] | None:
-    """The function that makes the application of a module, if just one does."""
+    """The function that creates the application of a module, if there is exactly one."""
     functions = {node.name: node for node in module.tree.body if isinstance(node, ast.FunctionDef)}
     found = []
     for name, returned in module.definitions.returned.items():
@@ -229,7 +230,7 @@ def _tops(module: _Module) -> list[str]:
 
 
 def _program(module: _Module, is_script: bool) -> _Program | None:
-    """What runs the module: a function, or the module itself."""
+    """How to run the module: by a function, or as the module itself."""
     tree, names, packages = module.tree, module.names, module.packages
     functions = {
         node.name: node
@@ -259,12 +260,12 @@ def _program(module: _Module, is_script: bool) -> _Program | None:
 
 
 def _is_usual(stem: str) -> bool:
-    """Whether a module has a name that services have."""
+    """Whether a module has a name that is usual for services."""
     return bool(_PROGRAMS.intersection(stem.lower().strip("_").split("_")))
 
 
 def _runs_from(module: _Module, start: ast.AST) -> bool:
-    """Whether a statement, or what it uses of its module, runs until it is stopped."""
+    """Whether a statement, or what it uses in its module, runs until it is stopped."""
     defined: dict[str, list[ast.AST]] = {}
     for node in module.tree.body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -293,7 +294,7 @@ def _is_serving(module: _Module, node: ast.expr) -> bool:
 
 
 def _only_call(guard: ast.AST, functions: Mapping[str, ast.AST]) -> str:
-    """The function that a guard calls without arguments and does nothing else; "" if it does."""
+    """The function that a guard calls without arguments; "" if the guard does anything else."""
     body = getattr(guard, "body", [])
     value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
@@ -308,7 +309,7 @@ def _only_call(guard: ast.AST, functions: Mapping[str, ast.AST]) -> str:
 
 
 def _served(module: _Module) -> str:
-    """The dotted name of the application of another module that this one runs."""
+    """The dotted name of another module's application that this one runs."""
     for node in ast.walk(module.tree):
         if not isinstance(node, ast.Call) or not node.args:
             continue

@@ -1,4 +1,4 @@
-"""Finds what is proposed in a repository that a test describes by values."""
+"""Finds what is proposed for a repository whose files a test gives as values."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def proposals(
     known: Known = Known(),
     around: Surroundings = Surroundings(["src", ""]),
 ) -> tuple[dict[str, dict[str, Any]], list[LeftOut]]:
-    """The fields of what is proposed, by address, and what is left out.
+    """The fields of the proposals, by address, and what is left out.
 
-    files: modules, Dockerfiles, Procfiles and scripts of a shell, by path.
+    files: modules, Dockerfiles, Procfiles and shell scripts, by path.
     """
     modules = {path: text.encode() for path, text in files.items() if path.endswith(".py")}
     shell = {path: text for path, text in files.items() if path.endswith(".sh")}

@@ -108,7 +108,7 @@ def test_the_name_of_an_interpreter_says_whether_it_is_free_threaded(runner: Rul
     [
         ({"python_version": None}, "set `python_version` to the full version of the CPython in"),
         ({"platform": "linux/arm64"}, "has no archive for linux/arm64, only for linux/amd64"),
-        ({"python_archives": {}}, "no locked package has a CPython"),
+        ({"python_archives": {}}, "no locked package contains CPython"),
     ],
 )
 def test_a_base_with_an_archive_says_what_it_has(

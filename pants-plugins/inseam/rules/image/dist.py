@@ -152,7 +152,7 @@ async def exported_image(request: ExportRequest, dist_dir: DistDir, run_id: RunI
             output="nothing",
             description=f"Write {request.packaged.layout}",
             cacheable=False,
-            # If an input changes, Pants cancels this process and reruns the rule: not worth a log line.
+            # If an input changes, Pants cancels this process and reruns the rule: not worth a line.
             level=LogLevel.DEBUG,
         )
     )
