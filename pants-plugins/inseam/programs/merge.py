@@ -1,12 +1,14 @@
 """Merges wheel trees into one layer.
 
 Usage: merge --name NAME --out OUT [--venv-interpreter PATH --venv-version VERSION]
-             [--machine NAME] [TREE...]
+             [--machine NAME] [--prefer WINNER:KEY]... [--elsewhere TREE]... [TREE...]
 
 Merges the wheel trees in the folders TREE by path, copying their bytes as they are, and writes
-`NAME.tar`, `layer.json` (`Layer`), `paths.txt`, `names.txt`, `imports.txt` and `libraries.json` to
-the folder OUT. With the --venv options the layer also holds what makes a venv of the wheels. A
-wheel with ELF files is refused if none of them is for --machine.
+`NAME.tar`, `layer.json` (`Layer`), `paths.txt`, `names.txt`, `imports.txt`, `libraries.json` and
+`shared.json` to the folder OUT. With the --venv options the layer also holds what makes a venv of
+the wheels. A wheel with ELF files is refused if none of them is for --machine. Where wheels share a
+path, --prefer says whose file the layer has, or that it is left out for that of a wheel in another
+layer, which --elsewhere names. `formats.python.shared_path` says what becomes of the others.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from inseam.formats.arguments import ArgumentParser
-from inseam.formats.python.merge import merge
+from inseam.formats.python.merge import MergeOptions, merge
+from inseam.formats.python.shared_path import parse_preference
 
 
 def main(argv: list[str]) -> None:
@@ -25,9 +28,12 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--venv-interpreter")
     parser.add_argument("--venv-version")
     parser.add_argument("--machine")
+    parser.add_argument("--prefer", action="append", default=[], type=parse_preference)
+    parser.add_argument("--elsewhere", action="append", default=[], type=Path)
     parser.add_argument("trees", nargs="*", type=Path)
     options = parser.parse_args(argv)
     venv = None
     if options.venv_interpreter:
         venv = options.venv_interpreter, options.venv_version
-    merge(options.name, options.trees, options.out, venv=venv, machine=options.machine)
+    merging = MergeOptions(venv, options.machine, tuple(options.prefer), tuple(options.elsewhere))
+    merge(options.name, options.trees, options.out, merging)

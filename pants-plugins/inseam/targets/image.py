@@ -35,6 +35,7 @@ from inseam.targets.container import (
     WorkingDirField,
     WritableDirsField,
 )
+from inseam.targets.layer import PreferField
 
 
 class OciLayersField(SpecialCasedDependencies):
@@ -135,6 +136,7 @@ class OciImageTarget(Target):
         *COMMON_TARGET_FIELDS,
         ServiceBaseField,
         OciLayersField,
+        PreferField,
         OciEntryPointField,
         ServiceArgsField,
         EnvField,

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Tuple
+import re
+from typing import Dict, NamedTuple, Optional, Tuple
 
 from pants.backend.python.target_types import PythonResolveField
+from pants.engine.addresses import Address
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     AsyncFieldMixin,
     BoolField,
     Dependencies,
+    DictStringToStringField,
     Field,
+    InvalidFieldException,
     SpecialCasedDependencies,
     StringField,
     StringSequenceField,
     Target,
 )
+from pants.util.frozendict import FrozenDict
 from pants.util.strutil import softwrap
 
 from inseam.targets.base import GeneratedFilesField
 from inseam.targets.container import AllowedFindingsField, InitField
+
+# The name of a distribution (core metadata specification, Name).
+_DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 class LayersSourcesField(GeneratedFilesField):
@@ -88,6 +96,33 @@ class LayersSkipPackageField(BoolField):
     help = "If true, `package` does not write `layers.json`."
 
 
+class PreferField(DictStringToStringField):
+    alias = "prefer"
+    help = softwrap(
+        """
+        Which of two distributions an image has a file of that both install with different content.
+        A key is the path, such as `backports/__init__.py`, or the name of a distribution, for all
+        files that it shares with the other; the value is the name of the distribution whose file
+        is kept: `prefer={"opencv-python": "opencv-python-headless"}`. Files that no import reads,
+        such as licences, and `__init__.py` files that mean the same need no entry.
+        """
+    )
+
+    @classmethod
+    def compute_value(
+        cls, raw_value: Optional[Dict[str, str]], address: Address
+    ) -> Optional[FrozenDict[str, str]]:
+        value = super().compute_value(raw_value, address)
+        for key, winner in (value or {}).items():
+            if not _DISTRIBUTION.fullmatch(winner) or not key:
+                raise InvalidFieldException(
+                    f"The `{cls.alias}` field in target {address} must name, by path or by"
+                    " distribution, the distribution that is preferred, such as {'six.py': 'six'},"
+                    f" but contains {key!r}: {winner!r}."
+                )
+        return value
+
+
 class VenvLayersTarget(Target):
     alias = "_venv_layers"
     core_fields = (
@@ -99,6 +134,7 @@ class VenvLayersTarget(Target):
         LayersWritableDirsField,
         LayersSharedField,
         LayersBaseField,
+        PreferField,
         InitField,
         AllowedFindingsField,
         LayersSkipPackageField,
@@ -193,6 +229,7 @@ class VenvLayerTarget(Target):
         LayerRequirementsField,
         LayerClosureField,
         LayerBaseField,
+        PreferField,
         PythonResolveField,
         SharedLayerSourcesField,
         Dependencies,

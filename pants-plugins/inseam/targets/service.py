@@ -38,7 +38,7 @@ from inseam.targets.container import (
     VolumesField,
     WritableDirsField,
 )
-from inseam.targets.layer import VenvLayersTarget
+from inseam.targets.layer import PreferField, VenvLayersTarget
 from inseam.targets.programs import (
     ServiceEntryPointField,
     ServiceFactoryField,
@@ -131,6 +131,7 @@ class PythonServiceTarget(TargetGenerator):
         ServiceHealthcheckPathField,
         ServiceBaseField,
         ServiceLayersField,
+        PreferField,
         PortsField,
         EnvField,
         UserField,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Mapping, Union
 
 from inseam.formats.python.bytecode import minor_version
-from inseam.formats.python.merge import merge
+from inseam.formats.python.merge import MergeOptions, merge
 from inseam.formats.python.wheel import install_wheel
 from inseam.formats.python.wheel_testing import File, build_wheel
 
@@ -39,5 +39,5 @@ def wheels_layer(folder: Path, **wheels: Mapping[str, bytes]) -> Path:
     for wheel, files in wheels.items():
         trees.append(folder / "deps/trees" / wheel)
         install_wheel(build_wheel(folder / "deps/wheels", wheel, files=files), trees[-1])
-    merge("deps", trees, folder / "deps/layer", venv=VENV)
+    merge("deps", trees, folder / "deps/layer", MergeOptions(VENV))
     return folder / "deps/layer"

@@ -12,12 +12,12 @@ from inseam.formats.python.bytecode import minor_version
 from inseam.formats.python.entry_point import EntryPoint
 from inseam.formats.python.installed import (
     PATHS,
-    Installed,
     InstalledFiles,
     first_name,
     module_stem,
     read_paths,
 )
+from inseam.formats.python.shared_path import Preference, SharedPath, layers_shared
 from inseam.formats.python.sources import files_below
 from inseam.formats.python.venv import site_packages
 
@@ -41,22 +41,15 @@ def check_code(sources: Path, entry_points: Iterable[EntryPoint], below: Iterabl
         _check_entry_point(entry_point, files, installed)
 
 
-def check_layers(layers: Iterable[Path]) -> None:
-    """Checks layers of wheels, in these folders, against each other.
+def compare_layers(
+    layers: Iterable[Path], preferences: Iterable[Preference] = ()
+) -> list[SharedPath]:
+    """The paths that layers of wheels, in these folders and lowest first, have in common.
 
-    Raises Failure, naming both wheels, for different content at one path in two layers, and for a
-    file in one that is a folder in another.
+    Raises Failure, naming both wheels, for a file in one that is a folder in another.
     """
-    files: dict[str, Installed] = {}
-    for folder in layers:
-        for path, file in read_paths(folder / PATHS).items():
-            known = files.setdefault(path, file)
-            if known.digest != file.digest:
-                raise Failure(
-                    f"{known.owner} and {file.owner}, in different layers, both install /{path},"
-                    " with different content. Remove one of the two distributions from the"
-                    " service's dependencies."
-                )
+    held = [read_paths(folder / PATHS) for folder in layers]
+    files = {path: file for layer in held for path, file in layer.items()}
     seen: set[str] = set()
     for path, file in files.items():
         above = path.rpartition("/")[0]
@@ -70,6 +63,7 @@ def check_layers(layers: Iterable[Path]) -> None:
                     " dependencies."
                 )
             above = above.rpartition("/")[0]
+    return layers_shared(held, preferences)
 
 
 def _check_collisions(files: dict[str, Path], installed: InstalledFiles) -> None:

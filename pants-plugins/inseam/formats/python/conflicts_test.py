@@ -8,9 +8,20 @@ import pytest
 from inseam.formats.failure import Failure
 from inseam.formats.python.bytecode import minor_version
 from inseam.formats.python.code_testing import SOURCES, wheels_layer, write_sources
-from inseam.formats.python.conflicts import check_code, check_layers
+from inseam.formats.python.conflicts import check_code, compare_layers
 from inseam.formats.python.entry_point import parse_entry_point
 from inseam.formats.python.installed import PATHS, Installed, write_paths
+from inseam.formats.python.shared_path import (
+    CLASH,
+    EQUAL,
+    HIDDEN,
+    NOT_READ,
+    PREFERRED,
+    SHARED,
+    Preference,
+    SharedPath,
+    load_shared,
+)
 from inseam.formats.python.venv import site_packages
 from inseam.formats.python.wheel_testing import File
 from inseam.programs.program_testing import run_program
@@ -153,26 +164,37 @@ def layer(folder: Path, owner: str, **digests: str) -> Path:
     return folder
 
 
-def test_layers_that_agree(tmp_path: Path) -> None:
-    check_layers(
-        [layer(tmp_path / "a", "a.whl", x="1", y="2"), layer(tmp_path / "b", "b.whl", y="2", z="3")]
-    )
-    check_layers([])
-
-
-def disagreeing(folder: Path) -> list[Path]:
-    return [
-        layer(folder / "a", "a.whl", x="1"),
-        layer(folder / "b", "b.whl", z="3"),
-        layer(folder / "c", "c.whl", x="2"),
+def test_equal_files_of_two_layers_are_told_apart_from_different_ones(tmp_path: Path) -> None:
+    first = layer(tmp_path / "a", "a-1.whl", x="1", y="2", **{"share/man/z.1": "3"})
+    second = layer(tmp_path / "b", "b-1.whl", x="9", y="2", **{"share/man/z.1": "4"})
+    assert sorted(compare_layers([first, second])) == [
+        ("opt/venv/share/man/z.1", "b-1.whl", "a-1.whl", NOT_READ, ""),
+        ("opt/venv/x", "b-1.whl", "a-1.whl", CLASH, ""),
+        ("opt/venv/y", "b-1.whl", "a-1.whl", EQUAL, ""),
     ]
+    assert compare_layers([]) == compare_layers([first]) == []
 
 
-def test_layers_that_do_not_agree(tmp_path: Path) -> None:
-    with pytest.raises(
-        Failure, match="a.whl and c.whl, in different layers, both install /opt/venv/x"
-    ):
-        check_layers(disagreeing(tmp_path))
+@pytest.mark.parametrize("winner, why", [("b", PREFERRED), ("a", HIDDEN)])
+def test_only_the_file_of_the_upper_layer_can_be_preferred(
+    tmp_path: Path, winner: str, why: str
+) -> None:
+    layers = [layer(tmp_path / "a", "a-1.whl", x="1"), layer(tmp_path / "b", "b-1.whl", x="9")]
+    (found,) = compare_layers(layers, [Preference("x", winner)])
+    assert found == ("opt/venv/x", "b-1.whl", "a-1.whl", why, "x")
+
+
+def test_bytecode_in_two_layers_follows_its_source(tmp_path: Path) -> None:
+    module = {"LICENSE/x.py": "1", "LICENSE/__pycache__/x.cpython-311.pyc": "2"}
+    other = {name: f"{digest}1" for name, digest in module.items()}
+    layers = [
+        layer(tmp_path / "a", "a-1.whl", **module),
+        layer(tmp_path / "b", "b-1.whl", **other),
+    ]
+    assert [one.path for one in compare_layers(layers)] == ["opt/venv/LICENSE/x.py"]
+    del other["LICENSE/x.py"]
+    layers[1] = layer(tmp_path / "c", "b-1.whl", **other)
+    assert [one.why for one in compare_layers(layers)] == [CLASH]
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
@@ -188,12 +210,14 @@ def test_a_file_in_one_layer_that_is_a_folder_in_another(
         match="b.whl has /opt/venv/clash/deep/inner.py, but a.whl, in another layer, has a file at"
         " /opt/venv/clash. Remove one",
     ):
-        check_layers([layers[number] for number in order])
+        compare_layers([layers[number] for number in order])
 
 
-def test_the_program_checks_the_layers_in_its_arguments(tmp_path: Path) -> None:
-    disagreeing(tmp_path)
-    assert run_program("check_layers", "a", "b", cwd=tmp_path).returncode == 0
-    result = run_program("check_layers", "a", "b", "c", cwd=tmp_path)
-    assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr.startswith("a.whl and c.whl, in different layers, both install ")
+def test_the_program_writes_what_layers_share(tmp_path: Path) -> None:
+    layer(tmp_path / "a", "a-1.whl", x="1")
+    layer(tmp_path / "b", "b-1.whl", x="2")
+    arguments = ("compare_layers", "--out=out", "--prefer=b:x", "a", "b")
+    result = run_program(*arguments, cwd=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    found = load_shared((tmp_path / "out" / SHARED).read_bytes())
+    assert found == (SharedPath("opt/venv/x", "b-1.whl", "a-1.whl", PREFERRED, "x"),)

@@ -15,15 +15,19 @@ IMPORTS = "imports.txt"
 
 
 class Installed(NamedTuple):
-    """A file of a layer: hex sha256 of its content, and who installed it (a wheel)."""
+    """A file of a layer."""
 
     digest: str
+    """Hex sha256 of its content."""
     owner: str
+    """Who installed it, such as the file name of a wheel."""
+    meaning: str = ""
+    """As `shared_path.meaning_of` says."""
 
 
 def write_paths(files: Mapping[str, Installed], path: Path) -> None:
     """Writes what a layer holds, by owner: a line `= <owner>`, then, for each file, a line
-    `<digest> <path>`."""
+    `<digest> <path>`, after a line `~ <meaning>` if its meaning is known."""
     lines = []
     owner = None
     for name, file in sorted(files.items(), key=lambda item: (item[1].owner, item[0])):
@@ -42,13 +46,16 @@ def read_paths(path: Path) -> dict[str, Installed]:
 def load_paths(text: bytes) -> dict[str, Installed]:
     """Reads the text of a `paths.txt`."""
     files: dict[str, Installed] = {}
-    owner = ""
+    owner = meaning = ""
     for line in text.decode("utf-8", "surrogateescape").split("\n"):
         head, _, name = line.partition(" ")
         if head == "=":
             owner = name
+        elif head == "~":
+            meaning = name
         elif name:
-            files[name] = Installed(head, owner)
+            files[name] = Installed(head, owner, meaning)
+            meaning = ""
     return files
 
 

@@ -12,7 +12,7 @@ from inseam.formats.python.libraries import (
     load_libraries,
     write_libraries,
 )
-from inseam.formats.python.merge import merge
+from inseam.formats.python.merge import MergeOptions, merge
 from inseam.formats.python.wheel import install_wheel
 from inseam.formats.python.wheel_testing import build_wheel
 from inseam.formats.python.wheel_tree import Binary, WheelTree
@@ -67,7 +67,7 @@ def test_a_layer_says_what_its_wheels_have_and_need(tmp_path: Path) -> None:
         "demo/data.so": b"\x7fELG and so on",
     }
     install_wheel(build_wheel(tmp_path, files=files), tmp_path / "tree")
-    merge("deps", [tmp_path / "tree"], tmp_path / "out", machine="x86_64")
+    merge("deps", [tmp_path / "tree"], tmp_path / "out", MergeOptions(machine="x86_64"))
     found = load_libraries((tmp_path / "out" / LIBRARIES).read_bytes())
     wheel = "demo-1.0-py3-none-any.whl"
     assert [one[:2] for one in found.needed] == [("libc.so.6", wheel), ("libgomp.so.1", wheel)]

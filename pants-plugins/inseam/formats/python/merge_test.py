@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import itertools
 import os
 import shutil
@@ -9,12 +10,23 @@ from typing import Any
 
 import pytest
 
+from inseam.formats.debian.deb_testing import elf_bytes
 from inseam.formats.distribution import Wheel
 from inseam.formats.failure import Failure
 from inseam.formats.oci.layer import read_layer as read_description
 from inseam.formats.python.bytecode import cache_path, minor_version
 from inseam.formats.python.installed import IMPORTS, Installed, load_imports, read_paths
-from inseam.formats.python.merge import merge
+from inseam.formats.python.libraries import LIBRARIES, load_libraries
+from inseam.formats.python.merge import MergeOptions, merge
+from inseam.formats.python.shared_path import (
+    CLASH,
+    NOT_READ,
+    PREFERRED,
+    SHARED,
+    Preference,
+    SharedPath,
+    load_shared,
+)
 from inseam.formats.python.venv import site_packages
 from inseam.formats.python.wheel import install_wheel
 from inseam.formats.python.wheel_testing import File, build_wheel, elf, executable
@@ -33,7 +45,7 @@ def wheel_tree(folder: Path, name: str, files: dict[str, Any], **wheel: Any) -> 
 
 
 def merged(folder: Path, *trees: Path, **options: Any) -> dict[str, TarEntry]:
-    layer = merge("deps", list(trees), folder / "out", **options)
+    layer = merge("deps", list(trees), folder / "out", MergeOptions(**options))
     data = (folder / "out/deps.tar").read_bytes()
     assert (layer.diff_id, layer.size) == ("sha256:" + hashlib.sha256(data).hexdigest(), len(data))
     assert read_description(folder / "out") == layer
@@ -107,7 +119,7 @@ def test_the_order_of_wheel_trees_does_not_matter(tmp_path: Path) -> None:
     results = []
     for number, order in enumerate(itertools.permutations(trees)):
         out = tmp_path / str(number)
-        merge("deps", list(order), out, venv=VENV)
+        merge("deps", list(order), out, MergeOptions(VENV))
         results.append(tree(out))
     assert all(result == results[0] for result in results)
 
@@ -126,7 +138,8 @@ def test_neither_surroundings_nor_place_change_a_byte(tmp_path: Path) -> None:
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
         results.append(tree(cwd / "out/deps"))
     assert results[0].keys() == {
-        *("deps.tar", "layer.json", "libraries.json", "paths.txt", "names.txt", "imports.txt")
+        *("deps.tar", "layer.json", "libraries.json", "paths.txt", "names.txt", "imports.txt"),
+        "shared.json",
     }
     assert results[0] == results[1] == results[2]
 
@@ -157,24 +170,96 @@ def test_wheels_may_have_equal_files_at_one_path(tmp_path: Path, content: bytes)
 
 def refused(folder: Path, why: str, *trees: Path, **options: Any) -> str:
     with pytest.raises(Failure, match=why) as failure:
-        merge("deps", list(trees), folder / "out", **options)
+        merge("deps", list(trees), folder / "out", MergeOptions(**options))
     assert not os.path.exists(folder / "out") or os.listdir(folder / "out") == []
     return str(failure.value)
+
+
+X86 = 62  # EM_X86_64
+ONE, TWO = "one-1.0-py3-none-any.whl", "two-1.0-py3-none-any.whl"
+
+
+def shared(folder: Path, *trees: Path, **options: Any) -> list[SharedPath]:
+    """What the layer that these wheels are merged into says of their common paths."""
+    merge("deps", list(trees), folder / "out", MergeOptions(**options))
+    return list(load_shared((folder / "out" / SHARED).read_bytes()))
 
 
 def test_two_wheels_with_different_bytes_at_one_path_are_both_named(tmp_path: Path) -> None:
     one = wheel_tree(tmp_path, "one", {"shared/x.txt": b"1"})
     other = wheel_tree(tmp_path, "two", {"shared/x.txt": b"2"})
-    why = refused(tmp_path, "different content", one, other)
-    assert "one-1.0-py3-none-any.whl and two-1.0-py3-none-any.whl" in why
-    assert f"/{SITE}/shared/x.txt" in why
-    assert refused(tmp_path, "different content", other, one) == why
+    clash = [SharedPath(f"{SITE}/shared/x.txt", ONE, TWO, CLASH)]
+    assert shared(tmp_path, one, other) == shared(tmp_path, other, one) == clash
 
 
 def test_two_wheels_cannot_install_different_scripts_of_one_name(tmp_path: Path) -> None:
     one = wheel_tree(tmp_path, "one", {}, entry_points="[console_scripts]\nrun = one:main\n")
     other = wheel_tree(tmp_path, "two", {}, entry_points="[console_scripts]\nrun = two:main\n")
-    refused(tmp_path, "both install /opt/venv/bin/run", one, other)
+    assert shared(tmp_path, one, other) == [SharedPath("opt/venv/bin/run", ONE, TWO, CLASH)]
+
+
+def clashing(folder: Path) -> tuple[Path, Path]:
+    return (
+        wheel_tree(folder, "one", {"both.py": b"x = 1\n", "lib.so": elf_bytes(X86, ["a.so"])}),
+        wheel_tree(folder, "two", {"both.py": b"x = 2\n", "lib.so": elf_bytes(X86, ["b.so"])}),
+    )
+
+
+@pytest.mark.parametrize("winner, content", [("one", b"x = 1\n"), ("two", b"x = 2\n")])
+def test_what_is_preferred_is_kept_with_its_bytecode(
+    tmp_path: Path, winner: str, content: bytes
+) -> None:
+    one, other = clashing(tmp_path)
+    rival = "two" if winner == "one" else "one"
+    layer = merged(tmp_path, one, other, preferences=(Preference(rival, winner),))
+    assert layer[f"{SITE}/both.py"].content == content
+    cached = layer[f"{SITE}/{cache_path('both.py', minor_version())}"].content
+    assert cached[8:16] == importlib.util.source_hash(content)
+    found = load_shared((tmp_path / "out" / SHARED).read_bytes())
+    assert {(item.kept, item.why, item.key) for item in found} == {
+        (f"{winner}-1.0-py3-none-any.whl", PREFERRED, rival)
+    }
+    assert [item.path for item in found] == [f"{SITE}/both.py", f"{SITE}/lib.so"]
+    libraries = load_libraries((tmp_path / "out" / LIBRARIES).read_bytes())
+    assert [item.name for item in libraries.needed] == ["a.so" if winner == "one" else "b.so"]
+
+
+def test_a_preference_for_one_path_leaves_the_others(tmp_path: Path) -> None:
+    preferences = (Preference("both.py", "two"),)
+    found = shared(tmp_path, *clashing(tmp_path), preferences=preferences)
+    assert found == [
+        SharedPath(f"{SITE}/both.py", TWO, ONE, PREFERRED, "both.py"),
+        SharedPath(f"{SITE}/lib.so", ONE, TWO, CLASH),
+    ]
+
+
+def test_what_is_preferred_in_another_layer_is_left_out(tmp_path: Path) -> None:
+    one, other = clashing(tmp_path)
+    options = {"preferences": (Preference("one", "two"),), "elsewhere": (other,)}
+    layer = merged(tmp_path, one, **options)
+    assert not [path for path in layer if "both" in path or path.endswith("lib.so")]
+    assert {item.why for item in shared(tmp_path, one, **options)} == {PREFERRED}
+    kept = merged(tmp_path, one, preferences=(Preference("two", "one"),), elsewhere=(other,))
+    assert kept[f"{SITE}/both.py"].content == b"x = 1\n"
+    assert kept == merged(tmp_path, one)
+
+
+def test_files_that_no_import_reads_come_from_the_first_wheel(tmp_path: Path) -> None:
+    one = wheel_tree(tmp_path, "one", {"LICENSE": b"1", "tests/test_a.py": b"x = 1\n"})
+    other = wheel_tree(tmp_path, "two", {"LICENSE": b"2", "tests/test_a.py": b"x = 2\n"})
+    layer = merged(tmp_path, other, one)
+    assert layer[f"{SITE}/LICENSE"].content == b"1"
+    assert layer[f"{SITE}/tests/test_a.py"].content == b"x = 1\n"
+    found = load_shared((tmp_path / "out" / SHARED).read_bytes())
+    assert {(item.kept, item.why) for item in found} == {(ONE, NOT_READ)}
+    assert not [item for item in found if item.path.endswith(".pyc")]
+
+
+def test_bytecode_without_its_source_is_not_taken_from_another_wheel(tmp_path: Path) -> None:
+    one = wheel_tree(tmp_path, "one", {"tests/old.py": b"print 'Python 2'\n"})
+    other = wheel_tree(tmp_path, "two", {"tests/old.py": b"print('Python 3')\n"})
+    layer = merged(tmp_path, one, other)
+    assert f"{SITE}/{cache_path('tests/old.py', minor_version())}" not in layer
 
 
 def test_a_file_where_another_wheel_has_a_directory_is_refused(tmp_path: Path) -> None:
@@ -222,8 +307,19 @@ def test_a_wheel_tree_that_is_cut_short_is_refused(tmp_path: Path) -> None:
 
 def test_the_program_says_what_is_wrong_and_leaves_nothing(tmp_path: Path) -> None:
     wheel_tree(tmp_path, "one", {"x": b"1"})
-    wheel_tree(tmp_path, "two", {"x": b"2"})
+    wheel_tree(tmp_path, "two", {"x/y": b"2"})
     result = run_program("merge", "--name=deps", "--out=out", "one", "two", cwd=tmp_path / "trees")
     assert result.returncode == 1
-    assert result.stderr.startswith("one-1.0-py3-none-any.whl and two-1.0-py3-none-any.whl both")
+    assert result.stderr.startswith("two-1.0-py3-none-any.whl has")
     assert not (tmp_path / "trees/out").exists()
+
+
+def test_the_program_takes_preferences(tmp_path: Path) -> None:
+    clashing(tmp_path)
+    out = tmp_path / "trees/out"
+    arguments = ("merge", "--name=deps", "--out=out", "--prefer=two:one")
+    assert run_program(*arguments, "one", "two", cwd=tmp_path / "trees").returncode == 0
+    assert read_layer((out / "deps.tar").read_bytes())[f"{SITE}/both.py"].content == b"x = 2\n"
+    result = run_program(*arguments, "--elsewhere=two", "one", cwd=tmp_path / "trees")
+    assert result.returncode == 0
+    assert f"{SITE}/both.py" not in read_layer((out / "deps.tar").read_bytes())

@@ -31,6 +31,7 @@ from inseam.formats.files import whole, write_whole
 from inseam.formats.foreign_text import foreign_word
 from inseam.formats.python.bytecode import compile_module, minor_version
 from inseam.formats.python.checked_wheel import CheckedWheel, urlsafe
+from inseam.formats.python.shared_path import meaning_of
 from inseam.formats.python.standard import imported
 from inseam.formats.python.venv import VENV, console_script, site_packages
 from inseam.formats.python.wheel_errors import UNUSABLE, reason
@@ -102,6 +103,7 @@ class FragmentDestination(WheelDestination):
         if scheme in ("purelib", "platlib") and name.endswith(".py"):
             data = stream.read()
             record = self._write(scheme, name, BytesIO(data), len(data), is_executable)
+            self.files[-1] = self.files[-1]._replace(meaning=meaning_of(name, data))
             self.imports.update((module, name) for module in imported(name, data))
             compiled = compile_module(data, name, self._schemes[scheme], self._minor)
             if compiled is not None:

@@ -30,6 +30,8 @@ class TreeFile(NamedTuple):
     """Where its padding ends in the fragment, in bytes."""
     digest: str
     """Hex sha256 of the content, equal for two files that may share a path."""
+    meaning: str = ""
+    """As `shared_path.meaning_of` says."""
 
 
 class Binary(NamedTuple):
@@ -66,7 +68,7 @@ def write_tree(tree: WheelTree, folder: Path) -> None:
     data = plain(tree._replace(binaries=(), files=()))
     data["wheel"] = tree.wheel.value()
     data["binaries"] = [list(binary) for binary in tree.binaries]
-    data["files"] = [[file.path, file.start, file.end, file.digest] for file in tree.files]
+    data["files"] = [list(file) if file.meaning else list(file[:4]) for file in tree.files]
     write_whole(folder / TREE_INDEX, json.dumps(data, separators=(",", ":")).encode())
 
 

@@ -66,6 +66,7 @@ from inseam.targets.layer import (
     LayersSharedField,
     LayersSkipPackageField,
     LayersWritableDirsField,
+    PreferField,
     VenvLayersTarget,
 )
 from inseam.targets.programs import ServiceProgram, ServiceScriptField
@@ -204,6 +205,7 @@ def _add_layers(generator: _Generator, base: str) -> str:
             ],
             LayersSharedField.alias: service[ServiceLayersField],
             LayersBaseField.alias: [base],
+            PreferField.alias: service[PreferField],
             InitField.alias: service[InitField],
             AllowedFindingsField.alias: service[AllowedFindingsField],
             LayersSkipPackageField.alias: Artifact.layers not in generator.artifacts,

@@ -34,6 +34,7 @@ from inseam.formats.oci.assemble import assemble, image_files, with_documents
 from inseam.formats.oci.config import Healthcheck, ImageConfig
 from inseam.formats.oci.index import index_files
 from inseam.formats.oci.metadata import METADATA, ImageMetadata, load_metadata
+from inseam.formats.python.shared_path import Preference
 from inseam.plan.container import USER, environment
 from inseam.plan.findings import Finding
 from inseam.plan.layering import check_names, check_shared
@@ -52,11 +53,12 @@ from inseam.rules.image.names import ImageNames, check_image_names, image_refere
 from inseam.rules.layers.code import CodeLayersRequest, check_code, code_layers
 from inseam.rules.layers.layer import CompressRequest, StoredLayer, compressed
 from inseam.rules.layers.service import DependencyLayers, ServiceRequest, dependency_layers
+from inseam.rules.layers.shared_paths import preferences
 from inseam.rules.layers.wheels import (
     SharedLayer,
     SharedLayerRequest,
     check_base,
-    check_layers,
+    check_paths,
     shared_layer,
 )
 from inseam.subsystem import InseamSubsystem
@@ -78,7 +80,7 @@ from inseam.targets.image import (
     OciLayersField,
     OciUserField,
 )
-from inseam.targets.layer import LayerRequirementsField, LayersSourcesField
+from inseam.targets.layer import LayerRequirementsField, LayersSourcesField, PreferField
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,13 @@ async def _service_image(layers: _Layers, address: Address) -> Target | None:
     return image
 
 
-async def _check(layers: _Layers, base: Base) -> None:
+def _prefer(target: Target, layers: _Layers) -> tuple[Preference, ...]:
+    """Which of two distributions with one path an image has it of."""
+    of_service = layers.dependencies.prefer if layers.dependencies else ()
+    return tuple(sorted({*of_service, *preferences(target[PreferField].value)}))
+
+
+async def _check(target: Target, layers: _Layers, base: Base) -> None:
     """Raises Failure if the layers of an image do not fit each other or its base.
 
     The layers of a service are checked where they are made, but the layers below them are not.
@@ -214,7 +222,9 @@ async def _check(layers: _Layers, base: Base) -> None:
     wheels = layers.wheel_layers
     check_names(layer.name for layer in wheels)
     check_shared((), {f"{layer.name!r}": layer.layer.wheels for layer in wheels})
-    await check_layers(wheels, base.python)
+    required_by = {name: by for one in layers.shared for name, by in one.required_by.items()}
+    origin = service_of(target.address), layers.shared[0].resolve
+    await check_paths(wheels, base.python, _prefer(target, layers), required_by, origin)
     if dependencies is not None:
         await check_code(dependencies, wheels)
 
@@ -239,7 +249,7 @@ async def oci_image(
     start = await base_oci(BaseOciRequest(base, compression), **implicitly())
     layers = await _layers(target, request.platform)
     with failing_in(label(address)):
-        await _check(layers, base)
+        await _check(target, layers, base)
     below = await concurrently(
         compressed(CompressRequest(layer, compression, base.python), **implicitly())
         for layer in layers.below_code
@@ -258,7 +268,12 @@ async def oci_image(
         base=start.image,
     )
     contents = _contents(address, base, start, layers, above)
-    contents = replace(contents, config=frozen_config(config), run=image.metadata.run)
+    contents = replace(
+        contents,
+        config=frozen_config(config),
+        run=image.metadata.run,
+        prefer=_prefer(target, layers),
+    )
     documents = await documents_of(contents, image.metadata, membership, inseam)
     return OciImage(
         with_documents(image, documents).metadata,

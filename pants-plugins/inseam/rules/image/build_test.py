@@ -466,7 +466,7 @@ def test_a_blob_that_no_image_needs_any_more_goes_if_that_is_wanted(
         pytest.param(
             ["3rdparty/layers:a", "3rdparty/layers:b"],
             [venv_layer("a", "3rdparty:one"), venv_layer("b", "3rdparty:two")],
-            ["one-1.0-py3-none-any.whl", "two-1.0-py3-none-any.whl", "both.txt"],
+            ["one 1.0 and two 1.0 both install both.txt", "layers:b -> two 1.0"],
             id="a file that another layer hides",
         ),
         pytest.param(

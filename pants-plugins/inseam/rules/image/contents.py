@@ -11,6 +11,7 @@ from inseam.formats.oci.config import ImageConfig
 from inseam.formats.oci.layer import Layer
 from inseam.formats.oci.metadata import RunHints
 from inseam.formats.python.entry_point import EntryPoint
+from inseam.formats.python.shared_path import Preference
 from inseam.rules.base.base import Base
 from inseam.rules.generate.base import service_of
 from inseam.rules.layers.layer import StoredLayer
@@ -82,6 +83,8 @@ class ImageContents:
     """The entry points of its programs and probes, the service's first."""
     missing_modules: tuple[str, ...] = ()
     """Standard modules that are in neither the base nor the wheels."""
+    prefer: tuple[Preference, ...] = ()
+    """Which of two distributions with one path it has it of."""
     config: ImageConfig = field(default_factory=lambda: frozen_config(ImageConfig()))
     """The image's own configuration: user, environment, command, health check."""
     run: RunHints = field(default_factory=RunHints)
@@ -119,4 +122,5 @@ def contents_of_layers(
         first_party=dependencies.first_party,
         entry_points=dependencies.entry_points,
         missing_modules=dependencies.missing_modules,
+        prefer=dependencies.prefer,
     )

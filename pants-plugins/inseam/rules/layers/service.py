@@ -34,6 +34,7 @@ from inseam.compat import (
 from inseam.formats.failure import Failure, failing_in
 from inseam.formats.python.entry_point import EntryPoint
 from inseam.formats.python.installed import NAMES, first_name, load_names
+from inseam.formats.python.shared_path import Preference
 from inseam.plan.agreement import check_constraints
 from inseam.rules.base.base import Base, BaseRequest, find_base
 from inseam.rules.generate.base import service_of
@@ -49,6 +50,7 @@ from inseam.rules.layers.first_party import (
     first_party,
 )
 from inseam.rules.layers.layer import StoredLayer, only_file
+from inseam.rules.layers.shared_paths import preferences
 from inseam.rules.layers.wheels import ServiceWheelsRequest, Unneeded, service_wheels
 from inseam.rules.wheels.wheels import requirement_strings
 from inseam.subsystem import InseamSubsystem
@@ -61,6 +63,7 @@ from inseam.targets.layer import (
     LayersServiceField,
     LayersSharedField,
     LayersWritableDirsField,
+    PreferField,
 )
 
 
@@ -97,6 +100,8 @@ class ServiceParts:
     """Its `python_distribution`s, sorted."""
     first_party: tuple[Address, ...]
     """Addresses of the targets whose files the image contains, sorted."""
+    prefer: tuple[Preference, ...] = ()
+    """Which of two distributions with one path images have it of."""
 
 
 # The sources of these targets are read by Pants, such as a lock; no image contains them.
@@ -196,6 +201,7 @@ async def service_parts(request: ServiceRequest, python_setup: PythonSetup) -> S
         shared=tuple(shared),
         distributions=tuple(sorted(one.address for one in targets if is_distribution(one))),
         first_party=tuple(sorted(one.address for one in targets if _is_first_party(one))),
+        prefer=preferences(target[PreferField].value),
     )
 
 
@@ -224,6 +230,8 @@ class DependencyLayers:
     """Addresses of the targets that own the first-party files, sorted."""
     missing_modules: tuple[str, ...]
     """Standard modules that are in neither the base nor the wheels."""
+    prefer: tuple[Preference, ...] = ()
+    """As in ServiceParts."""
 
 
 async def layers_with_names(
@@ -295,6 +303,7 @@ async def dependency_layers(request: ServiceRequest, inseam: InseamSubsystem) ->
             base=parts.base,
             shared=parts.shared,
             platform=request.platform,
+            prefer=parts.prefer,
         ),
         **implicitly(),
     )
@@ -332,6 +341,7 @@ async def dependency_layers(request: ServiceRequest, inseam: InseamSubsystem) ->
         paths=paths,
         first_party=parts.first_party,
         missing_modules=wheels.missing_modules,
+        prefer=parts.prefer,
     )
 
 

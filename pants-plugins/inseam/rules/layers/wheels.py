@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from typing import Any, Iterable
+from typing import Any, Iterable, Mapping
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -17,6 +17,7 @@ from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.fs import MergeDigests
 from pants.engine.rules import collect_rules
 from pants.engine.target import Target, TransitiveTargetsRequest, WrappedTargetRequest
+from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from inseam.compat import (
@@ -31,12 +32,19 @@ from inseam.compat import (
 from inseam.formats.failure import Failure, failing_in
 from inseam.formats.names import file_name
 from inseam.formats.oci.layer import DEPS_LAYER
-from inseam.formats.python.installed import PATHS
+from inseam.formats.python.shared_path import Preference
 from inseam.plan.artifacts import LockedWheel
 from inseam.plan.layering import check_names, check_shared, split
+from inseam.plan.shared_paths import describe_clashes
 from inseam.rules.base.base import Base, BasePython, BaseRequest, find_base
 from inseam.rules.base.process import run_on
-from inseam.rules.layers.layer import StoredLayer, layer_folder, only_file, stored_layer
+from inseam.rules.layers.layer import StoredLayer, layer_folder, stored_layer
+from inseam.rules.layers.shared_paths import (
+    SharedPathsRequest,
+    arguments,
+    preferences,
+    shared_paths,
+)
 from inseam.rules.layers.standard import missing_modules
 from inseam.rules.programs.host import Program
 from inseam.rules.wheels.closures import ClosureRequest, closure_of
@@ -52,6 +60,7 @@ from inseam.targets.layer import (
     LayerBaseField,
     LayerClosureField,
     LayerRequirementsField,
+    PreferField,
     is_address,
 )
 
@@ -69,16 +78,21 @@ class WheelLayerRequest:
     base: Base
     venv: bool
     """Whether the layer also has the files that make the directory a venv."""
+    prefer: tuple[Preference, ...] = ()
+    """Which of two wheels with one path the layer has it of."""
+    elsewhere: tuple[LockedWheel, ...] = ()
+    """Those of other layers of the image that `prefer` names."""
 
 
 @rule(desc="Merge wheels into a layer", level=LogLevel.DEBUG)
 async def wheel_layer(request: WheelLayerRequest) -> StoredLayer:
     base, name = request.base, request.name
+    wheels = (*request.wheels, *request.elsewhere)
     trees = await concurrently(
         installed_wheel(
             InstallRequest(FetchRequest(wheel, request.resolve), base.python), **implicitly()
         )
-        for wheel in request.wheels
+        for wheel in wheels
     )
     venv = (f"--venv-interpreter={base.interpreter}", f"--venv-version={base.python_version}")
     merged = await run_on(
@@ -90,6 +104,8 @@ async def wheel_layer(request: WheelLayerRequest) -> StoredLayer:
                 f"--out=out/{layer_folder(name)}",
                 f"--machine={base.platform.machine}",
                 *(venv if request.venv else ()),
+                *arguments(request.prefer),
+                *(f"--elsewhere={wheel.filename}" for wheel in request.elsewhere),
                 *(wheel.filename for wheel in request.wheels),
             ),
             input=await merge_digests(MergeDigests(tree.digest for tree in trees)),
@@ -98,7 +114,8 @@ async def wheel_layer(request: WheelLayerRequest) -> StoredLayer:
         ),
     )
     layer = await stored_layer(name, merged.digest)
-    return replace(layer, members=tuple(sorted(trees, key=lambda tree: tree.wheel.name)))
+    members = trees[: len(request.wheels)]
+    return replace(layer, members=tuple(sorted(members, key=lambda tree: tree.wheel.name)))
 
 
 @dataclass(frozen=True)
@@ -119,6 +136,10 @@ class SharedLayer:
     wheels: tuple[LockedWheel, ...]
     base: Base
     layer: StoredLayer
+    resolve: str
+    """Whose lock has the wheels."""
+    required_by: FrozenDict[str, tuple[str, ...]]
+    """What requires each wheel, by name."""
 
 
 async def _listed_requirements(target: Target, specs: Iterable[str]) -> tuple[str, ...]:
@@ -140,6 +161,25 @@ async def _listed_requirements(target: Target, specs: Iterable[str]) -> tuple[st
                 " distributions."
             )
     return requirement_strings(found.roots)
+
+
+async def check_paths(
+    layers: Iterable[StoredLayer],
+    python: BasePython,
+    prefer: tuple[Preference, ...],
+    required_by: Mapping[str, tuple[str, ...]],
+    origin: tuple[Address, str],
+) -> None:
+    """Raises Failure if two wheels of these layers have different files at one path, unless no
+    import finds out, or `prefer` says which of them is wanted.
+
+    required_by: what requires each wheel, by name. origin: the target with `prefer`, and the
+    resolve of the wheels.
+    """
+    found = await shared_paths(SharedPathsRequest(tuple(layers), python, prefer), **implicitly())
+    text = describe_clashes(found.paths, required_by, str(origin[0]), origin[1])
+    if text:
+        raise Failure(text)
 
 
 @rule(desc="Make a shared layer", level=LogLevel.DEBUG)
@@ -179,26 +219,24 @@ async def shared_layer(
             ),
             **implicitly(),
         )
+        prefer = preferences(target[PreferField].value)
         layer = await wheel_layer(
-            WheelLayerRequest(target.address.target_name, locked.wheels, resolve, base, venv=False),
+            WheelLayerRequest(
+                target.address.target_name, locked.wheels, resolve, base, venv=False, prefer=prefer
+            ),
             **implicitly(),
         )
-    return SharedLayer(target.address, locked.wheels, base, layer)
+        required_by = _required_by(locked.required_by, target.address)
+        origin = target.address, resolve
+        await check_paths([layer], base.python, prefer, required_by, origin)
+    return SharedLayer(target.address, locked.wheels, base, layer, resolve, required_by)
 
 
-async def check_layers(layers: Iterable[StoredLayer], python: BasePython) -> None:
-    """Raises Failure if two layers of wheels have different files at the same path."""
-    layers = list(layers)
-    paths = await concurrently(only_file(layer, PATHS) for layer in layers)
-    await run_on(
-        python,
-        Program(
-            argv=("check_layers", *(layer.folder for layer in layers)),
-            input=await merge_digests(MergeDigests(paths)),
-            output="nothing",
-            description=f"Compare the layers {', '.join(layer.name for layer in layers)}",
-        ),
-    )
+def _required_by(
+    chains: Mapping[str, tuple[str, ...]], address: Address
+) -> FrozenDict[str, tuple[str, ...]]:
+    """The chains, which start at a target."""
+    return FrozenDict({name: (str(address), *chain[1:]) for name, chain in chains.items()})
 
 
 @dataclass(frozen=True)
@@ -214,6 +252,8 @@ class ServiceWheelsRequest:
     """The `venv_layer`s that come first."""
     platform: str
     """A platform such as "linux/arm64"; "" for the one that the base declares."""
+    prefer: tuple[Preference, ...] = ()
+    """Which of two wheels with one path the image has it of."""
 
 
 @dataclass(frozen=True)
@@ -250,30 +290,37 @@ def check_base(shared: Iterable[SharedLayer], base: Base) -> None:
 
 async def _own_layers(
     wheels: tuple[LockedWheel, ...],
-    resolve: str,
-    base: Base,
+    shared: tuple[SharedLayer, ...],
+    request: ServiceWheelsRequest,
     inseam: InseamSubsystem,
-    shared: int,
 ) -> tuple[StoredLayer, ...]:
     """The layers of the wheels that are not in a shared layer."""
     fetched = await concurrently(
-        fetched_wheel(FetchRequest(wheel, resolve), **implicitly()) for wheel in wheels
+        fetched_wheel(FetchRequest(wheel, request.resolve), **implicitly()) for wheel in wheels
     )
     by_distribution = {wheel.name: wheel for wheel in wheels}
     plans = split(
         {wheel.name: file.size for wheel, file in zip(wheels, fetched)},
         large=inseam.large_wheel,
         max_layers=inseam.max_layers,
-        shared=shared,
+        shared=len(shared),
     )
+    winners = {one.winner for one in request.prefer}
+    preferred = [
+        wheel
+        for wheel in (*wheels, *(one for layer in shared for one in layer.wheels))
+        if wheel.name in winners
+    ]
     layers: tuple[StoredLayer, ...] = await concurrently(
         wheel_layer(
             WheelLayerRequest(
                 plan.name,
                 tuple(by_distribution[name] for name in plan.distributions),
-                resolve,
-                base,
+                request.resolve,
+                request.base,
                 venv=plan.name == DEPS_LAYER,
+                prefer=request.prefer,
+                elsewhere=tuple(one for one in preferred if one.name not in plan.distributions),
             ),
             **implicitly(),
         )
@@ -311,11 +358,12 @@ async def service_wheels(request: ServiceWheelsRequest, inseam: InseamSubsystem)
         check_shared(locked.wheels, {str(layer.address): layer.wheels for layer in shared})
         held = {wheel.name for layer in shared for wheel in layer.wheels}
         rest = tuple(wheel for wheel in locked.wheels if wheel.name not in held)
-        own = await _own_layers(rest, resolve, base, inseam, len(shared))
+        own = await _own_layers(rest, tuple(shared), request, inseam)
         layers = (*(layer.layer for layer in shared), *own)
         check_names([layer.name for layer in layers])
-        if len(layers) > 1:
-            await check_layers(layers, base.python)
+        required_by = {name: by for layer in shared for name, by in layer.required_by.items()}
+        required_by.update(locked.required_by)
+        await check_paths(layers, base.python, request.prefer, required_by, (service, resolve))
     missing = await missing_modules(base, layers)
     needed = {wheel.name for wheel in locked.wheels}
     extra = [

@@ -17,7 +17,10 @@ IMAGE = f"""
 STORE = f"{IMAGE} tools/own tools/prune tools/store tar"
 ENGINES = f"{STORE} tools/client tools/docker tools/load tools/podman oci/reference"
 PYTHON = f"cpython failure {FILES} python/bytecode python/venv tar"
-CONFLICTS = f"{PYTHON} python/conflicts python/entry_point python/installed python/sources"
+CONFLICTS = (
+    f"{PYTHON} python/conflicts python/entry_point python/installed python/shared_path"
+    " python/sources"
+)
 LAYER = f"distribution failure {FILES} oci/descriptor oci/layer tar"
 FOLDER = "failure folder foreign_text regular tar"
 INDEX = f"""
@@ -43,9 +46,9 @@ FORMATS = {
     " python/zip_files",
     "check_code": CONFLICTS,
     "check_debs": f"{INDEX} debian/lock debian/request debian/sources debian/updates",
-    "check_layers": CONFLICTS,
     "code": f"{PYTHON} {LAYER} compression python/code python/entry_point python/installed"
     " python/launchers python/servers python/sources python/standard python/stdlib",
+    "compare_layers": CONFLICTS,
     "compile_programs": f"failure {FILES} python/bytecode python/module_archive tar",
     "compile_rootfs": "cpython debian/archive debian/control debian/package debian/version failure"
     f" {FILES} python/bytecode python/installed rootfs/bytecode rootfs/metadata schema"
@@ -63,15 +66,15 @@ FORMATS = {
     "find_files": f"download failure {FILES} numbers python/index_page",
     "find_packages": f"{INDEX} debian/libraries",
     "install_programs": "failure",
-    "install_wheel": f"{PYTHON} distribution elf python/standard python/wheel"
-    " python/wheel_facts python/checked_wheel python/wheel_errors python/wheel_tree"
-    " python/zip_files records",
+    "install_wheel": f"{PYTHON} distribution elf python/installed python/shared_path"
+    " python/standard python/wheel python/wheel_facts python/checked_wheel python/wheel_errors"
+    " python/wheel_tree python/zip_files records",
     "interpreter": f"{FOLDER} cpython elf {FILES} oci/flatten python/bytecode python/module_archive"
     " rootfs/links rootfs/slim rootfs/start rootfs/tree untar xz",
     "load": ENGINES,
     "lock_debs": f"{INDEX} debian/closure debian/lock debian/relations debian/request",
-    "merge": f"{PYTHON} {LAYER} python/installed python/libraries python/merge python/wheel_tree"
-    " records",
+    "merge": f"{PYTHON} {LAYER} python/installed python/libraries python/merge python/shared_path"
+    " python/wheel_tree records",
     "pack_source": "failure foreign_text python/source_tree regular",
     "pull": f"{IMAGE} cpython oci/base_facts oci/flatten oci/foreign tools/pull tools/registry"
     " oci/reference tar untar xz",
@@ -94,7 +97,6 @@ FORMATS = {
 WITHOUT_OPTIONS = (
     "compile_programs",
     "compile_rootfs",
-    "check_layers",
     "fetch_archive",
     "fetch_wheel",
     "install_wheel",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.engine.rules import collect_rules
 from pants.engine.unions import UnionMembership
+from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from inseam.compat import concurrently, implicitly, rule
@@ -21,6 +22,7 @@ from inseam.plan.building import describe_failures, describe_sources
 from inseam.plan.lock import WheelClosure, chosen, closure, matching
 from inseam.plan.platform import PythonPlatform
 from inseam.plan.python_lock import Distribution, PythonLock
+from inseam.plan.required_by import START
 from inseam.rules.base.base import BasePython
 from inseam.rules.wheels.building import BuildResult, BuildWheelRequest, built_wheel
 from inseam.rules.wheels.lock_facts import UnreadRequest, distribution_read, wheel_requires
@@ -51,10 +53,14 @@ class ClosureRequest:
 
 @dataclass(frozen=True)
 class LockedWheels:
-    """Wheels sorted by name, and the names of distributions that are left out."""
+    """The wheels that requirements need."""
 
     wheels: tuple[LockedWheel, ...]
+    """In order of name."""
     left_out: tuple[str, ...] = ()
+    """Names of the distributions that are left out."""
+    required_by: FrozenDict[str, tuple[str, ...]] = field(default_factory=FrozenDict)
+    """What requires each wheel, by name, as `plan.required_by` has it."""
 
 
 def _unread(lock: PythonLock, request: ClosureRequest) -> tuple[list[Distribution], WheelClosure]:
@@ -155,7 +161,10 @@ async def closure_of(
     wheels = {item.name: item for item in ordered if isinstance(item, LockedWheel)}
     wheels.update({one.wheel.name: one.wheel for one in results if one.wheel is not None})
     left_out = tuple(name for name in needed.left_out if name not in wheels)
-    return LockedWheels(tuple(wheels[name] for name in sorted(wheels)), left_out)
+    required_by = {name: needed.required_by.get(name, (START,)) for name in sorted(wheels)}
+    return LockedWheels(
+        tuple(map(wheels.__getitem__, required_by)), left_out, FrozenDict(required_by)
+    )
 
 
 def rules() -> list[Any]:
