@@ -1,8 +1,8 @@
-"""Downloads files that are known by their hash, within bounds of size and time.
+"""Downloads files with a known hash, within limits of size and time.
 
-A thread talks to the server, so that no step of that, from the name's look-up to the last byte, can
-take longer than the bounds allow. It is long because opening a connection, its bounds, its errors
-and its next attempt are one conversation.
+A thread talks to the server, so that no step, from the name lookup to the last byte, can take
+longer than the limits allow. The file is long because opening a connection, its limits, its errors
+and its next attempt belong together.
 """
 
 from __future__ import annotations
@@ -27,29 +27,30 @@ from inseam.formats.numbers import whole_number
 
 SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 TIMEOUT = 60.0  # seconds without a byte
-SLOWEST = 10_000  # bytes a second at which, on the whole, a server has to send
-LARGEST = 8 << 30  # bytes of a file whose size is not known
-ATTEMPTS = 4  # per URL
+SLOWEST = 10_000  # bytes per second that a server must send on average
+LARGEST = 8 << 30  # largest file in bytes if its size is not known
+ATTEMPTS = 4  # attempts per URL
 FIRST_DELAY = 0.5  # seconds before the second attempt; doubled for each further one
 LONGEST_DELAY = 60.0  # seconds that a server may ask to wait before the next attempt
 COPY_SIZE = 1 << 18
 
 
 class Gone(Exception):
-    """No server has the file (HTTP 404 and 410)."""
+    """No server has the file (HTTP 404 or 410)."""
 
 
 class Corrupt(Exception):
-    """A server serves a file of another size or hash than wanted."""
+    """A server serves a file with the wrong size or hash."""
 
 
 class TooLarge(Corrupt):
-    """A server sends more bytes than a file of unknown size may have."""
+    """A server sends more bytes than the limit for files of unknown size."""
 
 
 class Unreachable(Exception):
-    """A server could not be asked, or broke off; `transient` if asking again may help, after
-    `delay` seconds if the server says so."""
+    """A server cannot be reached, or the connection broke. `transient` means that trying again may
+    help, after `delay` seconds if the server says so.
+    """
 
     def __init__(self, text: str, transient: bool = True, delay: float = 0.0) -> None:
         super().__init__(text)
@@ -86,11 +87,11 @@ def download(
 ) -> None:
     """Writes the file that one of `urls` serves to `out`, which must be seekable.
 
-    size, sha256: what it must have, in bytes and hexadecimal; None accepts any. largest: bytes that
-    it may have if its size is not known.
+    size, sha256: the expected size in bytes and the hash in hexadecimal; None accepts any. largest:
+    the limit in bytes if the size is not known.
 
-    Raises Corrupt, TooLarge, Gone or Unreachable, with one line a URL, when no URL gave the wanted
-    file. `out` then holds rubbish.
+    Raises Corrupt, TooLarge, Gone or Unreachable, with one line per URL, if no URL serves the
+    expected file. The content of `out` is then undefined.
     """
     failures = _Failures()
     for url in urls:
@@ -144,15 +145,15 @@ def _download_once(
 
 
 class _End(NamedTuple):
-    """The last thing that the thread says: what went wrong, if anything."""
+    """The thread's last message: what went wrong, if anything."""
 
     error: BaseException | None = None
 
 
 def _in_time(pieces: Generator[bytes, None, None]) -> Iterator[bytes]:
-    """The pieces, which a thread gets; raises Unreachable once they come too slowly on the whole.
+    """Yields the pieces that a thread downloads; raises Unreachable if they are too slow overall.
 
-    The thread is left to itself then; it stops at its next piece, or with the process.
+    The thread is then abandoned; it stops at its next piece, or with the process.
     """
     got: queue.Queue[bytes | _End] = queue.Queue(maxsize=16)
     left = threading.Event()
@@ -173,7 +174,7 @@ def _in_time(pieces: Generator[bytes, None, None]) -> Iterator[bytes]:
         except BaseException as error:
             put(_End(error))
         finally:
-            pieces.close()  # and with it the connection
+            pieces.close()  # this also closes the connection
 
     threading.Thread(target=read, daemon=True).start()
     received = 0
@@ -199,14 +200,14 @@ def _in_time(pieces: Generator[bytes, None, None]) -> Iterator[bytes]:
 
 
 def _pieces(url: str, size: int | None, largest: int) -> Generator[bytes, None, None]:
-    """What the URL serves, at most `largest` bytes of it."""
+    """Yields the content of the URL, at most `largest` bytes."""
     received = 0
     try:
         with _open(url) as response:
             announced = _announced(response)
             if announced is not None and announced > largest:
                 raise _too_large(size, largest)
-            # One read of the socket at a time: `read` would wait until it has all.
+            # One read from the socket at a time; `read` would wait for everything.
             while piece := response.read1(COPY_SIZE):  # type: ignore[attr-defined]
                 received += len(piece)
                 if received > largest:
@@ -220,7 +221,7 @@ def _pieces(url: str, size: int | None, largest: int) -> Generator[bytes, None, 
         raise Unreachable(str(error.reason)) from None
     except (OSError, http.client.HTTPException) as error:
         raise Unreachable(str(error) or type(error).__name__) from None
-    except ValueError as error:  # a malformed URL, of ours or that a server redirects to
+    except ValueError as error:  # a malformed URL, either ours or one to which a server redirects
         raise Unreachable(f"a malformed address: {error}", transient=False) from None
     if announced is not None and received < announced:
         raise Unreachable(f"the connection broke off after {received} of {announced} bytes")
@@ -249,7 +250,7 @@ def _status_error(error: urllib.error.HTTPError) -> Exception:
 
 
 def _retry_after(text: str) -> float:
-    """Seconds (RFC 9110, 10.2.3); 0 for what cannot be read."""
+    """Seconds (RFC 9110, 10.2.3); 0 for an invalid value."""
     if text.isascii() and text.isdigit():
         return float(text[:9])
     try:
@@ -259,7 +260,7 @@ def _retry_after(text: str) -> float:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects; credentials are for the server that they were made for."""
+    """Follows redirects, but sends credentials only to the server that they belong to."""
 
     def redirect_request(  # noqa: PLR0913
         self,
@@ -282,7 +283,7 @@ def _origin(url: str) -> tuple[str, str]:
 
 
 def exists(url: str) -> bool:
-    """Whether a server has a file, without fetching it; raises Unreachable if it does not say."""
+    """Whether a server has a file, without fetching it; raises Unreachable if that is unknown."""
     delay = FIRST_DELAY
     for attempt in range(ATTEMPTS):
         try:
@@ -297,7 +298,7 @@ def exists(url: str) -> bool:
 
 
 def _exists(url: str, method: str) -> bool | None:
-    """None for a server that does not answer such requests."""
+    """None if the server does not support such requests."""
     try:
         with _open(url, method):
             return True

@@ -1,15 +1,15 @@
-"""Reads of an ELF file for which machine it is and what libraries it needs (System V gABI)."""
+"""Reads which machine an ELF file is for and which libraries it needs (System V gABI)."""
 
 from __future__ import annotations
 
 import struct
 from typing import Union
 
-# Bytes of a file, or a view of a file that is mapped into memory.
+# The bytes of a file, or a view of a file that is mapped into memory.
 Data = Union[bytes, memoryview]
 
-_MOST_TEXTS = 4000  # the largest programs need some hundreds of libraries
-_LONGEST = 4096  # bytes of a text that is read, with the zero at its end: PATH_MAX
+_MOST_TEXTS = 4000  # the largest programs need a few hundred libraries
+_LONGEST = 4096  # longest string in bytes, including the zero at its end: PATH_MAX
 
 PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
 DT_NULL, DT_NEEDED, DT_STRTAB, DT_SONAME = 0, 1, 5, 14
@@ -17,7 +17,7 @@ DT_NULL, DT_NEEDED, DT_STRTAB, DT_SONAME = 0, 1, 5, 14
 # Debian's and OCI's names of architectures, and those of ELF and `uname -m`.
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
-# e_machine values of the ELF specification, and the name that `uname -m` gives such a machine.
+# e_machine values in the ELF specification, and the names of the machines in `uname -m`.
 _NAMES = {
     3: "i686",
     21: "ppc64le",
@@ -30,8 +30,9 @@ _NAMES = {
 
 
 def machine(head: bytes) -> str | None:
-    """The machine of the ELF file that starts with `head` (20 bytes are enough), None if it is
-    no ELF file."""
+    """The machine of the ELF file that starts with `head` (20 bytes are enough); None if it is not
+    an ELF file.
+    """
     if len(head) < 20 or head[:4] != b"\x7fELF":
         return None
     number = int.from_bytes(head[18:20], "little" if head[5] == 1 else "big")
@@ -39,18 +40,19 @@ def machine(head: bytes) -> str | None:
 
 
 def needed(data: Data) -> tuple[str, ...]:
-    """The names in a file's DT_NEEDED entries, after the path of its program interpreter if it
-    has one; empty for what is no 64-bit little-endian ELF file, or has no dynamic section.
+    """The names in a file's DT_NEEDED entries, preceded by the path of its program interpreter if
+    it has one; empty for a file that is not a 64-bit little-endian ELF file or has no dynamic
+    section.
 
-    Raises ValueError for a file that ends too early.
+    Raises ValueError for a truncated file.
     """
     return _read(data, DT_NEEDED, interpreter=True)
 
 
 def soname(data: Data) -> str:
-    """The name in a shared library's DT_SONAME entry; empty where `needed` is.
+    """The name in a shared library's DT_SONAME entry; empty under the same conditions as `needed`.
 
-    Raises ValueError for a file that ends too early.
+    Raises ValueError for a truncated file.
     """
     return next(iter(_read(data, DT_SONAME)), "")
 
@@ -101,5 +103,5 @@ def _texts(data: Data, wanted: int, interpreter: bool) -> tuple[str, ...]:
 def _text(data: Data, offset: int) -> str:
     text, end, _ = bytes(data[offset : offset + _LONGEST]).partition(b"\0")
     if not end:
-        raise ValueError("truncated ELF file: a text has no end")
+        raise ValueError("truncated ELF file: a string has no end")
     return text.decode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""The error that a person has to act on, whose text holds no credentials."""
+"""The error that users have to act on, whose text contains no credentials."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from contextlib import contextmanager
 from typing import ClassVar, Iterator, TypeVar
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# What may hold a URL: anything without white space, quotes or brackets around it.
+# Text that may contain a URL: anything without white space, quotes or brackets.
 _WORD = re.compile(r"""[^\s'"`<>]+""")
 _HIDDEN = "..."
 _Self = TypeVar("_Self", bound="Failure")
 
 
 class Failure(Exception):
-    """Something that the user has to fix; the text says what, and is all that is printed.
+    """Something that the user has to fix. The text says what, and nothing else is printed.
 
-    What a caller decides by is the type or an attribute of a subclass, never the text.
+    Callers distinguish failures by the type or an attribute of a subclass, never by the text.
     """
 
     exit_code: ClassVar[int] = 1
-    """What a program ends with that raises it."""
+    """The exit code of a program that raises it."""
 
     def __init__(self, text: str) -> None:
         super().__init__(without_credentials(text))
 
     def with_text(self: _Self, text: str) -> _Self:
-        """The same failure, with its type and attributes, in other words."""
-        # A copy: Pants raises one object in each rule that waits for the result.
+        """The same failure, with its type and attributes, but another text."""
+        # A copy, because Pants raises the same object in each rule that waits for the result.
         again = type(self).__new__(type(self))
         again.__dict__.update(self.__dict__)
         Failure.__init__(again, text)
@@ -37,8 +37,9 @@ class Failure(Exception):
 
 @contextmanager
 def failing_in(place: object, hint: str = "") -> Iterator[None]:
-    """Puts the place of an error, such as the address of a target, in front of each Failure that is
-    raised in the block, and a hint, if there is one, on a line after it."""
+    """Prefixes each Failure that is raised in the block with the place of the error, such as the
+    address of a target, and appends a hint, if there is one, on a new line.
+    """
     try:
         yield
     except Failure as error:
@@ -47,13 +48,13 @@ def failing_in(place: object, hint: str = "") -> Iterator[None]:
 
 
 def no_space(error: BaseException) -> bool:
-    """Whether it says that the disk is full, or a quota used up: not a fault of what was read."""
+    """Whether an error means that the disk is full or a quota is used up, not that input is bad."""
     return isinstance(error, OSError) and error.errno in _NO_SPACE
 
 
 def without_credentials(text: str) -> str:
-    """The text without the user, password and query of each URL in it, and without what stands
-    before the host of an image name; takes time in proportion to its length.
+    """The text without the user, password and query of each URL in it, and without anything before
+    the host of an image name; takes time proportional to the text's length.
 
     Digests (`name@sha256:...`) and revisions (`git+https://host/path@main`) stay.
     """
@@ -71,21 +72,21 @@ def _without_credentials(match: re.Match[str]) -> str:
 
 
 def _after_slashes(text: str) -> str:
-    """What follows the `//` of a URL, without its user and its query."""
+    """The part of a URL after `//`, without its user and its query."""
     end = min((at for at in map(text.find, "/?#") if at >= 0), default=len(text))
     host, path = text[:end], text[end:]
     user, at, host = host.rpartition("@")
     if at:
         host = f"{_HIDDEN}@{host}"
     elif not _is_port(host):
-        # A password with a slash in it, or one whose end was cut off.
+        # A password that contains a slash, or whose end was cut off.
         host, path = f"{_HIDDEN}@", path.rpartition("@")[2] if "@" in path else ""
     before, question, after = path.partition("?")
     return host + before + (f"?{_HIDDEN}{_fragment(after)}" if question else "")
 
 
 def _is_port(host: str) -> bool:
-    """Whether what stands behind the colon of a host, if anything, is a port or an address."""
+    """Whether the text after a host's colon, if any, is a port or an address."""
     _, colon, port = host.rpartition(":")
     port = port.rstrip(".,;:)]}…")
     return not colon or host.startswith("[") or port.isdigit() or port in ("", "[")

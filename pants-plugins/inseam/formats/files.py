@@ -1,4 +1,4 @@
-"""Writes output files whole or not at all, and reads JSON files."""
+"""Writes output files completely or not at all, and reads JSON files."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from typing import Any, BinaryIO, Iterator, Mapping
 from inseam.formats.failure import Failure
 from inseam.formats.regular import read_regular
 
-LARGEST_JSON = 32 << 20  # bytes; the largest that Inseam writes have some MB
-_MOST_DIGITS = 20  # of a whole number of 64 bits with its sign
+LARGEST_JSON = 32 << 20  # largest JSON file in bytes; the largest that Inseam writes have a few MB
+_MOST_DIGITS = 20  # length of a signed 64-bit integer in decimal
 
 
 def temporary_name(path: Path) -> Path:
-    """A new name beside `path`, for what will be moved there.
+    """A new name next to `path`, for a file that will be moved there.
 
-    It cannot be guessed, and it says which process uses it (`store` removes what a dead one left).
+    It cannot be guessed, and it names the process that uses it (`store` removes files that dead
+    processes left).
     """
     return path.with_name(f".{path.name[:50]}.{os.getpid()}.{os.urandom(8).hex()}")
 
 
 @contextmanager
 def whole(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
-    """Opens a file for writing that appears under `path` only when the block ends well.
+    """Opens a file for writing that appears at `path` only if the block succeeds.
 
-    durable: whether its bytes are on the disk before its name is, for files that outlive a run.
+    durable: whether its content is flushed to disk before its name, for files that outlive a run.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_name(path)
@@ -44,13 +45,13 @@ def whole(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
-    """Writes `data` to `path`, whole or not at all; `durable` as for `whole`."""
+    """Writes `data` to `path`, completely or not at all; `durable` as for `whole`."""
     with whole(path, durable=durable) as out:
         out.write(data)
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Writes files, by path in the folder, each whole or not at all."""
+    """Writes files, by path in the folder, each completely or not at all."""
     for path, content in files.items():
         write_whole(folder / path, content)
 
@@ -75,8 +76,9 @@ def parse_json(text: bytes, what: str) -> Any:
 
 
 def load_json(text: str | bytes) -> Any:
-    """The value of a JSON text (RFC 8259); raises ValueError for another text, and for one that is
-    nested too deeply or has a number of more than 19 digits."""
+    """The value of a JSON text (RFC 8259); raises ValueError for any other text, and for JSON that
+    is nested too deeply or has a number of more than 19 digits.
+    """
     try:
         return json.loads(text, parse_int=_integer, parse_constant=_constant)
     except RecursionError:
@@ -84,7 +86,7 @@ def load_json(text: str | bytes) -> Any:
 
 
 def _integer(digits: str) -> int:
-    # To read thousands of digits takes more than linear time.
+    # Parsing thousands of digits takes more than linear time.
     if len(digits) > _MOST_DIGITS:
         raise ValueError(f"it has a number of {len(digits)} digits")
     return int(digits)

@@ -1,7 +1,7 @@
-"""Writes what foreign archives hold to a folder, without following a link that they made.
+"""Unpacks untrusted archives to a folder, without following links that they created.
 
-Each step of a path is opened by itself, relative to the one before, and may not be a link
-(O_NOFOLLOW of open(2)). So no order of members, and no chain of links, leads out of the folder.
+Each part of a path is opened separately, relative to its parent, and must not be a link
+(O_NOFOLLOW, open(2)). So no order of members and no chain of links leads out of the folder.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from inseam.formats.tar import COPY_SIZE, EXECUTABLE_MODE, FILE_MODE, LONGEST_NA
 
 _STEP = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_MOST_LINKS = 40  # in one path, as path_resolution(7)
+_MOST_LINKS = 40  # number of links in one path, as in path_resolution(7)
 _LONGEST_TARGET = 4095
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What may be written to a folder."""
+    """How much may be written to a folder."""
 
     size: int = 4_000_000_000
-    """Bytes of all files."""
+    """Total size of all files in bytes."""
     members: int = 200_000
     option: str = ""
-    """How an error says where to raise them."""
+    """Tells users, in errors, how to raise the limits."""
 
 
 class Readable(Protocol):
-    """What the content of a file is read from."""
+    """A stream from which the content of a file is read."""
 
     def read(self, size: int = ..., /) -> bytes: ...
 
 
 class Folder:
-    """A folder that members of an archive are written to.
+    """A folder to which the members of an archive are written.
 
-    Methods take paths relative to it, and raise Failure, naming the path, for one that leads out of
-    it, goes through a link or a file, or is there already, and when a bound is passed.
+    Methods take paths relative to it. They raise Failure, naming the path, if the path leads out of
+    the folder, goes through a link or a file, or already exists, or if a limit is exceeded.
     """
 
     def __init__(self, path: Path, bounds: Bounds = Bounds()) -> None:
@@ -54,7 +54,7 @@ class Folder:
         self._size = self._members = 0
         self._links: dict[str, str] = {}
         self._top = os.open(path, _STEP)
-        # Members lie beside each other, so the last folder is often the next one, too.
+        # Neighbouring members are often in the same folder, so it is kept open.
         self._last: tuple[tuple[str, ...], int] = ((), self._top)
 
     def __enter__(self) -> Folder:
@@ -70,12 +70,12 @@ class Folder:
         os.close(self._top)
 
     def add_folder(self, path: str) -> None:
-        """Makes a folder, and those above it, if they are not there."""
+        """Creates a folder and its parents, if they do not exist."""
         self._count(path)
         self._open(_parts(path), path)
 
     def add_file(self, path: str, content: Readable, *, executable: bool, size: int = 0) -> None:
-        """Writes a new file. size: what it will have at least, if that is known."""
+        """Writes a new file. size: its minimum size in bytes, if that is known."""
         self._count(path)
         self._check_size(size)
         *above, name = _named(path)
@@ -92,7 +92,7 @@ class Folder:
                 out.write(piece)
 
     def add_copy(self, path: str, of: str) -> None:
-        """Writes a file that is equal to one that is there: what an archive has as a hard link."""
+        """Copies an existing file, for a hard link in the archive."""
         *above, name = _named(of)
         try:
             source = open_regular(name, dir_fd=self._open(tuple(above), of))
@@ -104,7 +104,7 @@ class Folder:
             self.add_file(path, source, executable=executable, size=known.st_size)
 
     def add_link(self, path: str, target: str) -> None:
-        """Makes a symbolic link, wherever it leads: see `check_links`."""
+        """Creates a symbolic link to any target; `check_links` checks where it leads."""
         self._count(path)
         *above, name = _named(path)
         if not target or "\0" in target or len(os.fsencode(target)) > _LONGEST_TARGET:
@@ -116,7 +116,7 @@ class Folder:
         self._links["/".join((*above, name))] = target
 
     def check_links(self) -> None:
-        """Raises Failure if a link leads out of the folder, by whatever way, or in a ring."""
+        """Raises Failure if a link leads out of the folder, even indirectly, or in a circle."""
         for path, target in self._links.items():
             if target.startswith("/") or not self._stays(path):
                 raise Failure(
@@ -144,7 +144,7 @@ class Folder:
         return True
 
     def _open(self, parts: tuple[str, ...], path: str) -> int:
-        """The descriptor of a folder, which is made if it is not there."""
+        """The descriptor of a folder, which is created if it does not exist."""
         if parts == self._last[0]:
             return self._last[1]
         self._leave()
@@ -203,12 +203,12 @@ def _named(path: str) -> tuple[str, ...]:
 
 
 def _refused(path: str, error: OSError) -> Exception:
-    """Why a member could not be written; an error of this machine is raised as it is."""
+    """Why a member could not be written; errors of this machine are raised unchanged."""
     reasons = {
         errno.ELOOP: "goes through a link",
         errno.ENOTDIR: "goes through a link or a file",
         errno.EEXIST: "is there twice",
-        errno.ENOENT: "is a hard link to what is not there",
+        errno.ENOENT: "is a hard link to a file that does not exist",
     }
     reason = reasons.get(error.errno or 0)
     return Failure(f"its member {foreign_word(path)} {reason}") if reason else error

@@ -107,7 +107,7 @@ def test_a_copy_is_a_file_of_its_own(tmp_path: Path) -> None:
     with Folder(tmp_path / "out") as folder:
         put(folder, "file", b"content")
         folder.add_copy("a/copy", "file")
-        with pytest.raises(Failure, match="'gone' is a hard link to what is not there"):
+        with pytest.raises(Failure, match="'gone' is a hard link to a file that does not exist"):
             folder.add_copy("b", "gone")
         with pytest.raises(Failure, match="'a' is not a regular file"):
             folder.add_copy("b", "a")

@@ -1,6 +1,6 @@
-"""How long the property-based tests run: shortly and always alike, or for as long as is asked.
+"""Configures the property-based tests: a few fixed examples, or as many random ones as requested.
 
-INSEAM_FUZZ_EXAMPLES is the number of examples of each property, which are new ones each time.
+INSEAM_FUZZ_EXAMPLES is the number of examples per property, which then differ from run to run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 EXAMPLES = os.environ.get("INSEAM_FUZZ_EXAMPLES")
 
-# In CI the same few each time: what these find, everybody finds.
+# In CI, the same few examples each time, so that failures can be reproduced everywhere.
 fuzzed = settings(
     max_examples=int(EXAMPLES or 60),
     derandomize=EXAMPLES is None,
@@ -22,7 +22,7 @@ fuzzed = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
-# Any JSON value, with names that our documents have among its keys.
+# Any JSON value; some of its keys are those of our documents.
 _LEAVES = (
     st.none()
     | st.booleans()
@@ -40,7 +40,7 @@ json_values = st.recursive(
 
 
 def mutated(value: Any) -> st.SearchStrategy[Any]:
-    """A JSON value like `value`, with one or two parts of it replaced, doubled or left out."""
+    """A JSON value like `value`, with one or two parts replaced, duplicated or removed."""
 
     @st.composite
     def build(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Any:
@@ -68,7 +68,7 @@ def _changed(value: Any, draw: Callable[[st.SearchStrategy[Any]], Any]) -> Any:
 
 
 def damaged(content: bytes) -> st.SearchStrategy[bytes]:
-    """Bytes like `content`, with some overwritten, cut out, doubled, or cut off at the end."""
+    """Bytes like `content`, with some overwritten, removed, duplicated, or cut off at the end."""
 
     @st.composite
     def build(draw: Callable[[st.SearchStrategy[Any]], Any]) -> bytes:

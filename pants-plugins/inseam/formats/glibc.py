@@ -1,4 +1,4 @@
-"""The version of a GNU C library, which says what runs on it."""
+"""The version of a GNU C library, which determines the programs that run on it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})")
 
 
 class GlibcVersion(NamedTuple):
-    """A release of glibc; what is built for one runs on it and on all later ones."""
+    """A release of glibc. Programs that are built for one run on it and on all later ones."""
 
     major: int
     minor: int

@@ -1,4 +1,4 @@
-"""Checks that a reader takes time, and memory, in proportion to what it reads."""
+"""Checks that a reader's time and memory are proportional to its input."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any, Callable, TypeVar
 
 _Input = TypeVar("_Input")
 
-# How often the least shape is repeated, and how much longer ten times as much may take. A quadratic
-# reader takes a hundred times as long.
+# How often the smallest shape is repeated, and how much longer ten times as much may take. A
+# quadratic reader would take a hundred times as long.
 _LEAST, _STEPS, _LONGEST = 20, 3, 30
-# Seconds that say nothing: the garbage collector, other processes.
+# Seconds to ignore, because of the garbage collector and other processes.
 _NOISE = 0.1
 
 
 def check_growth(
     read: Callable[[_Input], Any], shape: Callable[[int], _Input], *, least: int = _LEAST
 ) -> None:
-    """Gives `read` the same shape 1, 10, 100 and 1,000 times as large, and compares the time that
-    each takes with the one before. It ends as soon as a step takes seconds.
+    """Calls `read` with the same shape 1, 10, 100 and 1,000 times as large, and compares each time
+    with the previous one. It stops as soon as a step takes seconds.
 
-    shape: makes the input with so many repetitions. least: the first number of them.
+    shape: makes the input with a number of repetitions. least: the first such number.
     """
     before = _seconds(read, shape(least))
     for step in range(1, _STEPS + 1):
@@ -35,7 +35,7 @@ def check_growth(
 
 
 def check_memory(read: Callable[[_Input], Any], value: _Input, most: int) -> None:
-    """Asserts that reading a value takes at most so many bytes of memory at once."""
+    """Asserts that reading a value takes at most `most` bytes of memory at once."""
     tracemalloc.start()
     try:
         read(value)
@@ -46,7 +46,7 @@ def check_memory(read: Callable[[_Input], Any], value: _Input, most: int) -> Non
 
 
 def _seconds(read: Callable[[_Input], Any], value: _Input) -> float:
-    """Of the processor, the least of two tries: other processes can only add to it."""
+    """Processor time, the minimum of two runs, because other processes can only add to it."""
     found = []
     for _ in range(2):
         start = time.process_time()

@@ -1,4 +1,4 @@
-"""Says how much a build of foreign sources may use."""
+"""Defines how much a build of sources from outside may use."""
 
 from __future__ import annotations
 
@@ -13,42 +13,43 @@ OPTION = "[inseam].build_limits"
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one build; each is a key of the option."""
+    """Limits for one build; each is a key of the option."""
 
     memory: int = 8_000_000_000
-    """Bytes, of each process and of all together."""
+    """Memory in bytes, for each process and for all together."""
     processes: int = 2000
-    """Processes and their threads, at once."""
+    """Number of simultaneous processes and threads."""
     disk: int = 20_000_000_000
-    """Bytes in the folder of the build."""
+    """Bytes on disk in the folder of the build."""
     open_files: int = 8192
-    """For each process."""
+    """Open files of each process."""
     output: int = 100_000_000
     """Bytes that it may print."""
     unpacked: int = 4_000_000_000
-    """Bytes of its sources, unpacked, and of what it requires."""
+    """Bytes of its unpacked sources, and of its unpacked requirements."""
     members: int = 200_000
-    """Files, folders and links in its sources, and in what it requires."""
+    """Number of files, folders and links in its sources, and in its requirements."""
     wheel: int = 4_000_000_000
-    """Bytes of the wheel that it makes, and of what is in it."""
+    """Bytes of the wheel that it makes, both packed and unpacked."""
     requirements: int = 500
-    """How many requirements it may have."""
+    """Number of requirements."""
 
     @property
     def bounds(self) -> Bounds:
-        """The bounds of what is unpacked."""
+        """The limits for unpacking."""
         keys = f" ({OPTION}, keys 'unpacked' and 'members')"
         return Bounds(self.unpacked, self.members, keys)
 
 
 def named(key: str) -> str:
-    """How an error says which limit it is about."""
+    """How errors name a limit."""
     return f"({OPTION}, key {key!r})"
 
 
 def parse_limits(given: Iterable[tuple[str, int | str]]) -> Limits:
-    """Limits with some other than the default; raises Failure for unknown names, and values that
-    are not positive whole numbers."""
+    """Limits, with the given ones replacing defaults; raises Failure for unknown names, and for
+    values that are not positive whole numbers.
+    """
     known = [field.name for field in fields(Limits)]
     found: dict[str, int] = {}
     for name, value in given:

@@ -1,4 +1,4 @@
-"""Fetches one file that a lock names by its hash, and words what may go wrong."""
+"""Fetches one file that a lock names by hash, with an error message for each failure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from inseam.formats.files import whole
 def fetch_locked(
     urls: Iterable[str], path: Path, sha256: str, *, largest: int = LARGEST, if_changed: str = ""
 ) -> None:
-    """Writes the file that one of `urls` serves to `path`, only once its sha256 is right.
+    """Writes the file that one of `urls` serves to `path`, once its sha256 has been verified.
 
-    largest: bytes that it may have. if_changed: what to do if the index has another file, as the
-    end of that message.
+    largest: its maximum size in bytes. if_changed: the end of the message if the index has another
+    file, which says what to do.
 
     Raises Gone if no URL has it, and Failure for anything else.
     """
@@ -25,7 +25,7 @@ def fetch_locked(
             download(urls, target, sha256=sha256, largest=largest)
     except TooLarge as error:
         raise Failure(
-            f"{path.name} is larger than it may be:\n  {error}\nThe download was ended. If the file"
+            f"{path.name} is larger than allowed:\n  {error}\nThe download was stopped. If the file"
             " is right, set [inseam].max_download_size to a larger number of bytes."
         ) from None
     except Corrupt as error:
@@ -38,7 +38,7 @@ def fetch_locked(
 
 
 def not_fetched(name: str, error: Exception) -> Failure:
-    """The error for a file that no server gave."""
+    """The error for a file that no server delivered."""
     return Failure(
         f"{name} could not be fetched:\n  {error}\nCheck the network and the proxy settings."
         " Credentials for an index are read from ~/.netrc."

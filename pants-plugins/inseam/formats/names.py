@@ -1,4 +1,4 @@
-"""Names that become paths: the types that say a name was checked, and their checks."""
+"""Names that become paths: types for names that were checked, and the checks."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import NewType
 from inseam.formats.failure import Failure
 from inseam.formats.tar import LONGEST_NAME, LONGEST_PATH
 
-# A file's name: one part of a path, which stays in its folder. No option, no glob, no control
-# character is one.
+# A file's name: one part of a path, which stays in its folder. It is not an option or a glob, and
+# has no control characters.
 FileName = NewType("FileName", str)
 # A path below a folder.
 RelativePath = NewType("RelativePath", str)
@@ -17,8 +17,9 @@ _SPECIAL = frozenset("/\\*?[]{}")
 
 
 def file_name(text: str, what: str) -> FileName:
-    """Checks a name that comes from elsewhere; raises Failure, naming `what` it is, for one that
-    would be more, or something else, than the name of a file in a folder."""
+    """Checks a name from outside; raises Failure, naming `what`, if it is not the plain name of a
+    file in a folder.
+    """
     problem = _problem(text)
     if problem:
         raise Failure(f"{what} {problem}: {text[:100]!r}")
@@ -26,7 +27,7 @@ def file_name(text: str, what: str) -> FileName:
 
 
 def relative_path(text: str, what: str) -> RelativePath:
-    """Checks a path that has to stay below a folder; raises Failure, naming `what` it is."""
+    """Checks a path that must stay below a folder; raises Failure, naming `what`, otherwise."""
     problem = next(filter(None, map(_problem, text.split("/"))), None)
     if problem is None and len(text.encode("utf-8", "surrogateescape")) > LONGEST_PATH:
         problem = f"is longer than {LONGEST_PATH} bytes"

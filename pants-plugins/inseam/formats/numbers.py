@@ -1,13 +1,14 @@
-"""Reads whole numbers of foreign texts, within bounds."""
+"""Reads whole numbers in text from outside, with a limit."""
 
 from __future__ import annotations
 
-_MOST_DIGITS = 19  # of what 64 bits hold
+_MOST_DIGITS = 19  # number of digits that always fit into 64 bits
 
 
 def whole_number(text: str | bytes) -> int | None:
-    """The number that ASCII digits stand for; None for any other text, and for a number that is
-    larger than a file, a version or a time can be."""
+    """The number in ASCII digits; None for any other text, and for a number that is too large for a
+    file size, a version or a time.
+    """
     if not text.isdigit() or not text.isascii() or len(text) > _MOST_DIGITS:
         return None
     return int(text)

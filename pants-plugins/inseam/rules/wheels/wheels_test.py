@@ -50,7 +50,7 @@ def test_a_wheel_that_is_not_the_locked_one_is_refused(runner: RuleRunner) -> No
 
 def test_a_wheel_that_is_larger_than_allowed_is_refused(runner: RuleRunner) -> None:
     set_options(runner, "--inseam-max-download-size=99")
-    refused(runner, "-1.0-py3-none-any.whl is larger than it may be", "max_download_size")
+    refused(runner, "-1.0-py3-none-any.whl is larger than allowed", "max_download_size")
     set_options(runner)
     assert dependencies(runner).layers
 
