@@ -188,7 +188,8 @@ def test_a_run_that_was_killed_leaves_nothing_that_hurts_the_next(
             time.sleep(moments.uniform(0.3, 1.0) * whole)
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            if moments.random() < 0.5:
+            # Starting another daemon takes longest.
+            if number % 3 == 1:
                 repository.stop(signal.SIGKILL)
             tagged = registry.digest("catalog", "latest")
             repository.pants(default(registry), goal, OCI)
