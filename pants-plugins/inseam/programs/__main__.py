@@ -11,8 +11,9 @@ from inseam.formats.failure import Failure, no_space
 
 
 def program_module(name: str) -> Any:
-    """The module of a program: "merge" is in this folder, "sbom.programs.cyclonedx" in that of a
-    backend."""
+    """The module of a program: "merge" is in this folder, "sbom.programs.cyclonedx" in the folder
+    of a backend.
+    """
     return importlib.import_module(f"inseam.{name}" if "." in name else f"inseam.programs.{name}")
 
 

@@ -1,6 +1,7 @@
-"""What a hostile build tries. It runs inside of one, so it imports the standard library only.
+"""The attacks that a hostile build tries. It runs inside a build, so it imports only the standard
+library.
 
-An attack raises OSError where it is refused. That it returns means that it was done.
+An attack raises OSError if it is refused; if it returns, it succeeded.
 """
 
 from __future__ import annotations
@@ -21,28 +22,28 @@ import time
 from dataclasses import dataclass
 from typing import Callable
 
-# Where attacks are possible, and the host must be unharmed nevertheless: INSIDE, everywhere, since
-# the build does it to itself; USER, where there is no other confinement than being another user.
+# Where attacks may succeed without harming the host: INSIDE, everywhere, because the build only
+# harms itself; USER, where the only confinement is to be another user.
 NOWHERE, USER, INSIDE = "nowhere", "user", "inside"
 
 
 @dataclass(frozen=True)
 class Target:
-    """What there is to attack on the host."""
+    """The parts of the host that are attacked."""
 
     canary: str
-    """A folder with files, and with a Unix socket that someone listens on."""
+    """A folder with files, and with a Unix socket that is listening."""
     port: int
-    """Of 127.0.0.1, which someone listens on."""
+    """A port of 127.0.0.1 that is listening."""
     pid: int
-    """Of the process that compares the host."""
+    """PID of the process that compares the host."""
     token: str
-    """A name for what is made, so that it is found."""
+    """A name for everything that attacks create, so that it can be found."""
 
 
 @dataclass(frozen=True)
 class Attack:
-    """An attack, and where it is possible."""
+    """An attack, and where it may succeed."""
 
     run: Callable[[Target], object]
     possible: str
@@ -71,7 +72,7 @@ def call(x86_64: int, aarch64: int, *arguments: object) -> int:
 
 
 def calls(name: str, x86_64: int, aarch64: int, *arguments: object) -> None:
-    """Adds an attack that is one system call."""
+    """Adds an attack that consists of one system call."""
     ATTACKS[name] = Attack(lambda _: call(x86_64, aarch64, *arguments), NOWHERE)
 
 
@@ -194,7 +195,7 @@ def write_to_files_of_another_process(on: Target) -> None:
 
 @attack()
 def use_the_open_filter(on: Target) -> None:
-    """Nothing that the program has open must be open here."""
+    """No descriptor that the program has open may be open here."""
     for name in os.listdir("/proc/self/fd"):
         if int(name) > 2 and on.canary in os.readlink(f"/proc/self/fd/{name}"):
             return
@@ -406,7 +407,7 @@ def get_rights(on: Target) -> None:
 
 @attack(INSIDE)
 def leave_a_daemon(on: Target) -> None:
-    """With the pipe of the output, by which the end of a build is seen."""
+    """Keeps the output's pipe open, whose end shows that a build has ended."""
     script = "import os, time; os.setsid(); os.fork() and os._exit(0); time.sleep(1000)"
     subprocess.Popen([sys.executable, "-c", script, on.token])
 
@@ -499,7 +500,7 @@ def type_into_the_terminal(on: Target) -> None:
 
 
 def run_all(target: Target) -> dict[str, str]:
-    """Tries all, each in a process of its own; says of each "done", "refused" or "died"."""
+    """Tries all attacks, each in its own process; the results are "done", "refused" or "died"."""
     found = {}
     for name, tried in ATTACKS.items():
         child = os.fork()
@@ -522,7 +523,7 @@ def run_all(target: Target) -> dict[str, str]:
 
 
 def main(path: str) -> None:
-    """Reads a Target from a file, and prints what came of the attacks: those that were done."""
+    """Reads a Target from a file, and prints which attacks succeeded."""
     with open(path) as file:
         target = Target(**json.load(file))
     found = run_all(target)

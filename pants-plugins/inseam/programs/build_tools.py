@@ -2,8 +2,8 @@
 
 Usage: build_tools --architecture NAME --out OUT DEB...
 
-Writes `OUT/tools.tar`, a root file system with a shell and bubblewrap. Each DEB has a file beside
-it that says what it is. No script of a package is run.
+Writes `OUT/tools.tar`, a root filesystem with a shell and bubblewrap. Next to each DEB is a file
+that describes it. No script of a package is run.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _NOT_NEEDED = ("usr/share/", "usr/src", "usr/games", "var/")
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="build_tools", description=__doc__)
     parser.add_argument("--architecture", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("debs", nargs="+", metavar="DEB")
     options = parser.parse_args(argv)
     debs = [read_locked(path)[0] for path in sorted(options.debs)]
-    # No CPython is in there.
+    # It contains no CPython.
     root = root_members(debs, options.architecture, "/bin/false")
-    # Nothing of it reaches an image, and each build unpacks it.
+    # Not compressed: nothing of it reaches an image, and each build unpacks it.
     members = [member for member in root.members if not member.path.startswith(_NOT_NEEDED)]
     with whole(options.out / TOOLS_TAR) as file:
         write_tar(members, file)

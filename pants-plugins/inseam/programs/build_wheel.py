@@ -6,14 +6,15 @@ Usage: build_wheel --source ARCHIVE --frontend DIR --out OUT --timeout SECONDS [
            [--limit NAME=NUMBER]... [--allow-unconfined]
            [--root TAR --architecture NAME --interpreter PATH] [--cache DIR]
 
-Writes `OUT/wheel/<file name>`, and `OUT/built.json` with what the wheel says of itself; or, if the
-backend needs more than what is declared, `OUT/requires.json`, all its requirements. The wheels in
-the folder REQUIREMENTS must be those that the declared requirements need. FRONTEND holds `build`.
+Writes `OUT/wheel/<file name>`, and `OUT/built.json` with the wheel's metadata. If the backend needs
+more than the declared requirements, it writes `OUT/requires.json` with all of them instead. The
+folder `--requirements` must contain the wheels that the declared requirements need, and the folder
+`--frontend` must contain `build`.
 
-With the root file system of `--root`, the build sees nothing else; its programs are for Debian's
-architecture NAME. Otherwise it sees that of `--tools`, as `build_tools` writes it, and no compiler.
-That has bubblewrap, too; without it, this machine's is used, and this machine's shell. Root file
-systems are unpacked once, below CACHE.
+With `--root`, the build sees only that root filesystem, whose programs are for Debian's
+architecture NAME. Otherwise it sees the one in `--tools`, as written by `build_tools`, and no
+compiler. `--tools` also contains bubblewrap; without it, the machine's bubblewrap and shell are
+used. Root filesystems are unpacked once, below CACHE.
 """
 
 from __future__ import annotations
@@ -60,19 +61,19 @@ _ENV = {
     "TZ": "UTC",
 }
 # Debian's links `cc` and `c++` are made by scripts that do not run here. Debug information would
-# double what is built, and are not used.
+# double the size of the result, and is not used.
 _COMPILERS = {"CC": "gcc", "CXX": "g++", "CFLAGS": "-g0", "CXXFLAGS": "-g0"}
 
 
 def main(arguments: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     options = _parser().parse_args(arguments)
     if options.root:
         _check_machine(options.architecture)
     limits = parse_limits(item.partition("=")[::2] for item in options.limit)
     tree = None if options.root else tree_of(os.path.realpath(sys.executable))
     place = _place(options, tree)
-    # Other users must not reach what the build makes: it could be executed as this user.
+    # Other users must not reach what the build makes, because they could execute it as this user.
     outer = Path("work").absolute()
     outer.mkdir(mode=0o700)
     work = outer / "build"
@@ -96,7 +97,7 @@ def main(arguments: list[str]) -> None:
     try:
         code, output = run(command, place)
     except Stopped as stopped:
-        raise Failure(_said(f"the build {stopped} and was ended", stopped.output)) from None
+        raise Failure(_said(f"the build {stopped} and was stopped", stopped.output)) from None
     if code != 0:
         raise BuildFailed(_said(f"the build failed with exit code {code}", output))
     _answer(work / "out", outer / "taken", options.out, limits, output)
@@ -126,7 +127,7 @@ def _place(options: Namespace, tree: Path | None) -> Place:
 def _write_environment(
     options: Namespace, place: Place, work: Path, tree: Path | None, limits: Limits
 ) -> None:
-    """Makes the environment of the build, by the interpreter that is there."""
+    """Creates the build's environment, with the interpreter in its root filesystem."""
     start: tuple[str, ...] = ()
     interpreter = options.interpreter if options.root else os.path.realpath(sys.executable)
     if tree is not None:
@@ -145,7 +146,7 @@ def _write_environment(
 
 
 def _write_request(options: Namespace, here: str, work: Path, project: Path) -> None:
-    """Writes the frontend, and what it is to do. here: where it sees the folder `work`."""
+    """Writes the frontend and its request. here: the path at which it sees the folder `work`."""
     shutil.copytree(options.frontend, work / "frontend")
     source = pkgutil.get_data(frontend.__package__ or "", "frontend.py")
     assert source is not None
@@ -165,7 +166,7 @@ def _write_request(options: Namespace, here: str, work: Path, project: Path) -> 
 
 
 def _check_machine(architecture: str) -> None:
-    """Raises Failure if this machine cannot run programs of that architecture."""
+    """Raises Failure if this machine cannot run programs for that architecture."""
     here = f"{platform.system().lower()}/{platform.machine()}"
     if here != f"linux/{MACHINES[architecture]}":
         raise Failure(
@@ -204,7 +205,7 @@ def _environment(given: list[str], has_builder: bool) -> dict[str, str]:
 
 
 def _settings(given: list[str]) -> dict[str, str | list[str]]:
-    """PEP 517's config settings; a name that is given twice has a list."""
+    """PEP 517 config settings; a name that is given several times has a list."""
     settings: dict[str, str | list[str]] = {}
     for item in given:
         name, _, value = item.partition("=")

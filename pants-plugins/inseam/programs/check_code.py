@@ -2,8 +2,8 @@
 
 Usage: check_code --sources DIR [--entry-point NAME=ENTRY_POINT]... [LAYER...]
 
-DIR holds the service's first-party sources as they are imported. LAYER... are folders of layers of
-wheels. `formats.python.conflicts.check_code` says what fails.
+DIR contains the service's first-party sources at their import paths. LAYER... are folders of layers
+of wheels. `formats.python.conflicts.check_code` describes the errors.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from inseam.formats.python.entry_point import parse_entry_point
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="check_code", description=__doc__)
     parser.add_argument("--sources", required=True, type=Path)
     parser.add_argument("--entry-point", action="append", default=[], type=parse_entry_point)

@@ -1,9 +1,9 @@
-"""Compares locks of Debian packages with what the archive has now.
+"""Compares locks of Debian packages with the current archive.
 
 Usage: check_debs --out OUT [--vendor LOCATION] [--snapshot URL] [--allow-expired] LOCK...
 
-Writes `check.json` (`formats.debian.updates`) to the folder OUT. The locations are as of
-`fetch_deb`, the environment is that of `lock_debs`.
+Writes `check.json` (`formats.debian.updates`) to the folder OUT. The locations are those of
+`fetch_deb`, and the environment variables those of `lock_debs`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from inseam.formats.files import write_whole
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="check_debs", description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--vendor", type=as_url, default="")

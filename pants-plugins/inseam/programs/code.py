@@ -4,11 +4,11 @@ Usage: code --sources DIR --folder FOLDER --out OUT [--entry-point NAME=ENTRY_PO
             [--console-scripts] [--script NAME=MODULE:FUNCTION]... [--missing MODULE]...
             [--writable-dir UID:PATH]... [--format gzip|zstd]
 
-DIR holds sources as they are imported; all of them lie below DIR/FOLDER. Each name in that folder
-becomes a fragment. Writes `code.tar`, `code.blob` and `code.json` to the folder OUT, as
-`formats.python.code` says. An entry point must be there if its module is among the sources. With
---console-scripts there is a fragment with the console scripts of all entry points, and those of
---script, and empty directories that belong to users, too. --missing names standard modules that the
+DIR contains sources at their import paths, all of them below DIR/FOLDER. Each name in that folder
+becomes a fragment. Writes `code.tar`, `code.blob` and `code.json` to the folder OUT (see
+`formats.python.code`). An entry point must exist if its module is among the sources. With
+--console-scripts, there is also a fragment with the console scripts of all entry points, those of
+--script, and the empty directories of --writable-dir. --missing names standard modules that the
 base lacks.
 """
 
@@ -23,7 +23,7 @@ from inseam.formats.python.entry_point import parse_entry_point
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="code", description=__doc__)
     parser.add_argument("--sources", required=True, type=Path)
     parser.add_argument("--folder", default="")

@@ -17,7 +17,7 @@ from inseam.formats.python.shared_path import parse_preference, write_shared
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="compare_layers", description=__doc__)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--prefer", action="append", default=[], type=parse_preference)

@@ -1,11 +1,11 @@
-"""Compiles the programs, for the interpreter that is to run them.
+"""Compiles the programs with the interpreter that will run them.
 
 Usage: compile_programs PROGRAMS LIST OUT
 
-PROGRAMS is the folder with the sources of all programs. LIST is a JSON file that says which of them
-each program consists of, by its name. Makes a folder in OUT for each: the script that starts it,
-and its modules with their bytecode in one archive. Their bytes depend on nothing but the sources
-and the running interpreter.
+PROGRAMS is the folder with the sources of all programs. LIST is a JSON file with the source files
+of each program, by its name. Creates a folder in OUT for each program, with the script that starts
+it, and an archive of its modules with their bytecode. The bytes depend only on the sources and the
+running interpreter.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ARCHIVE = "modules.zip"
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     programs, listed, out = map(Path, argv)
     compiled: dict[str, bytes] = {}
     for name, paths in sorted(read_json(listed).items()):

@@ -14,6 +14,6 @@ from inseam.formats.rootfs.bytecode import add_bytecode
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     root, out = map(Path, argv)
     add_bytecode(root, out)

@@ -1,10 +1,11 @@
-"""Compiles the standard library of a pulled image to a layer of its own.
+"""Compiles the standard library of a pulled image into a separate layer.
 
 Usage: compile_stdlib --image DIR --stdlib PATH --out OUT DIGEST...
 
-DIR holds the blobs of the image's layers, which DIGEST lists, lowest first. PATH is the folder of
-the standard library in the image. Writes the layer as `formats.python.base_bytecode` says. The
-running interpreter must have the same minor version as that of the image.
+DIR contains the blobs of the image's layers; the DIGESTs list them, lowest first. PATH is the
+folder of the standard library in the image. Writes the layer as described in
+`formats.python.base_bytecode`. The running interpreter must have the same minor version as the
+image's.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from inseam.formats.python.base_bytecode import write_bytecode
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="compile_stdlib", description=__doc__)
     parser.add_argument("--image", required=True, type=Path)
     parser.add_argument("--stdlib", required=True)

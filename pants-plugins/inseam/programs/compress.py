@@ -2,8 +2,8 @@
 
 Usage: compress --tar TAR --out OUT [--name NAME] [--format gzip|zstd]
 
-Writes the blob OUT/blobs/sha256/<hex of its sha256> and OUT/layer.json (`Layer`). NAME is that of
-the layer, without it the tar's.
+Writes the blob OUT/blobs/sha256/<hex of its sha256> and OUT/layer.json (`Layer`). NAME is the name
+of the layer, by default that of the tar.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from inseam.formats.compression import LAYER_TYPES, compress
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="compress", description=__doc__)
     parser.add_argument("--tar", required=True, type=Path)
     parser.add_argument("--out", required=True, type=Path)

@@ -1,4 +1,4 @@
-"""Writes a service's large first-party files as a layer of their own, below its code.
+"""Writes a service's large first-party files as a separate layer below its code.
 
 Usage: data --sources DIR --out OUT
 
@@ -18,7 +18,7 @@ from inseam.formats.tar import TarError, write_tar
 
 
 def write_data(sources: Path, out: Path) -> Layer:
-    """Writes the layer of the files below `sources`, at their place in /app, to the folder `out`.
+    """Writes the files below `sources` as a layer, at their paths in /app, to the folder `out`.
 
     Raises Failure for a file that no layer can hold.
     """
@@ -34,7 +34,7 @@ def write_data(sources: Path, out: Path) -> Layer:
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="data", description=__doc__)
     parser.add_argument("--sources", required=True, type=Path)
     parser.add_argument("--out", required=True, type=Path)

@@ -2,9 +2,9 @@
 
 Usage: export --store STORE --layout LAYOUT IMAGE [FOLDER...]
 
-IMAGE is the folder of an image. FOLDER... hold further blobs of it, below `blobs/sha256`. Copies
-the blobs that are not there yet to STORE/blobs/sha256, and makes LAYOUT the OCI image layout of
-this image, as `tools.store` says.
+IMAGE is the folder of an image. FOLDER... contain its other blobs, below `blobs/sha256`. Copies
+missing blobs to STORE/blobs/sha256, and makes LAYOUT the OCI image layout of this image (see
+`tools.store`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from inseam.tools.store import export
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="export", description=__doc__)
     parser.add_argument("--store", required=True, type=Path)
     parser.add_argument("--layout", required=True, type=Path)

@@ -2,8 +2,8 @@
 
 Usage: fetch_archive URL SHA256 OUT
 
-OUT, a file, appears only once its sha256 is right. Credentials come from ~/.netrc, proxies from
-http_proxy and its like.
+The file OUT appears only after its sha256 has been verified. Credentials come from ~/.netrc,
+proxies from http_proxy and similar variables.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from inseam.formats.locked_file import fetch_locked
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     url, sha256, out = argv
     path = Path(out)
     changed = " If the server really has a different file now, correct the sha256 in the base."

@@ -3,7 +3,7 @@
 Usage: fetch_checkout --name DISTRIBUTION --source URL@REVISION#subdirectory=DIR --out TAR
            [--sha256 HEX] [--allow-files]
 
-TAR holds the files of the whole revision, and nothing that depends on the time or the machine.
+TAR contains the files of the whole revision, and nothing that depends on the time or the machine.
 Credentials are those of git: ~/.netrc, its helpers, or an SSH agent.
 """
 
@@ -17,7 +17,7 @@ from inseam.formats.python.repository import parse_revision
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="fetch_checkout", description=__doc__)
     parser.add_argument("--name", required=True)
     parser.add_argument("--source", required=True)

@@ -6,17 +6,17 @@ Usage: fetch_deb --name NAME --version VERSION --architecture ARCHITECTURE --arc
            [--allow-newer [--allow-expired] [--known SUITE=DATE]...]
 
 The first options are the fields of the package (`formats.debian.package`). Writes two files to the
-folder OUT: the .deb, only once size and sha256 are right, and beside it, with the suffix .json,
-what it is. The mirrors are those of DEBIAN_MIRROR, else of the machine's own apt sources; proxies
-are those of http_proxy and its like.
+folder OUT: the .deb, after its size and sha256 have been verified, and next to it a file with the
+suffix .json that describes it. The mirrors come from DEBIAN_MIRROR, or otherwise from the machine's
+apt sources; proxies come from http_proxy and similar variables.
 
---vendor is a folder, or the URL of one, with vendored packages, which come first. --snapshot is the
-URL of a snapshot archive, which comes last: there, TIME is the folder to look into
+--vendor is a folder, or the URL of one, with vendored packages, which are tried first. --snapshot
+is the URL of a snapshot archive, which is tried last; TIME is the folder in it
 (`formats.debian.sources`).
 
-With --allow-newer, a package that no mirror has any more is replaced by the newest version in
-RELEASE (a code name, for example bookworm) that Debian's keys sign, with a warning. The indexes
-must not be older than the lock's, as --known says, nor expired, unless --allow-expired says so.
+With --allow-newer, a package that no mirror has any more is replaced, with a warning, by the newest
+version in RELEASE (a code name, for example bookworm) that Debian's keys sign. The indexes must not
+be older than the dates in --known, and not expired unless --allow-expired is given.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from inseam.formats.files import write_whole
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="fetch_deb", description=__doc__)
     for field in fields(DebianPackage):
         kind = int if field.name == "size" else str

@@ -1,9 +1,9 @@
-"""Fetches one locked file from where the configured package indexes have it.
+"""Fetches one locked file from the configured package indexes.
 
 Usage: fetch_indexed PROJECT SHA256 OUT [--index URL]... [--largest BYTES]
 
-OUT, whose name is that of the file, appears only once its sha256 is right. Credentials for the
-indexes come from ~/.netrc, proxies from http_proxy and its like.
+OUT, which has the name of the file, appears only after its sha256 has been verified. Credentials
+for the indexes come from ~/.netrc, proxies from http_proxy and similar variables.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from inseam.formats.python.index_page import index_files
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="fetch_indexed", description=__doc__)
     parser.add_argument("project")
     parser.add_argument("sha256")
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> None:
     options = parser.parse_args(argv)
     name = options.out.name
     files = index_files(options.project, options.index)
-    # By its hash, or, where an index says none, by its name.
+    # By its hash, or, if an index has no hashes, by its name.
     urls = [
         file.url
         for file in files

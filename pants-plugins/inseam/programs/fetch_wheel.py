@@ -2,8 +2,8 @@
 
 Usage: fetch_wheel URL SHA256 OUT [LARGEST]
 
-OUT, a file, appears only once its sha256 is right; it may have LARGEST bytes. Credentials for the
-index come from ~/.netrc, proxies from http_proxy and its like.
+The file OUT appears only after its sha256 has been verified; it may have at most LARGEST bytes.
+Credentials for the index come from ~/.netrc, proxies from http_proxy and similar variables.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from inseam.formats.locked_file import fetch_locked
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     url, sha256, out, *largest = argv
     path = Path(out)
     try:

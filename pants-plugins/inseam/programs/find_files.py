@@ -1,8 +1,8 @@
-"""Finds the names of the files of a project that a lock has only the hashes of.
+"""Finds the names of a project's files of which a lock has only the hashes.
 
 Usage: find_files PROJECT OUT [--index URL]... SHA256...
 
-Writes an object of file names by hash to OUT, in JSON. Files that no index has are left out.
+Writes a JSON object of file names by hash to OUT. Files that no index has are left out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inseam.formats.python.index_page import index_files
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="find_files", description=__doc__)
     parser.add_argument("project")
     parser.add_argument("out", type=Path)

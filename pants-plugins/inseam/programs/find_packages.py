@@ -1,10 +1,10 @@
-"""Finds the Debian packages that are likely to have shared libraries, in the signed indexes.
+"""Finds the Debian packages that probably contain shared libraries, in the signed indexes.
 
 Usage: find_packages --release RELEASE --architecture ARCHITECTURE --out OUT [--allow-expired]
            LIBRARY...
 
-Writes `packages.json` to the folder OUT: names of packages by library, of those libraries that have
-one. The environment is that of `lock_debs`.
+Writes `packages.json` to the folder OUT: names of packages by library, for the libraries that were
+found. The environment variables are those of `lock_debs`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from inseam.formats.files import write_whole
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="find_packages", description=__doc__)
     parser.add_argument("--release", required=True)
     parser.add_argument("--architecture", required=True)

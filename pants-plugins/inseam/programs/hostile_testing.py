@@ -1,5 +1,6 @@
-"""Builds hostile projects by the program, as any user, with and without namespaces, and compares
-the host before and after."""
+"""Builds hostile projects with the program, as any user, with and without namespaces, and compares
+the host before and after.
+"""
 
 from __future__ import annotations
 
@@ -73,13 +74,13 @@ class Form:
     """How a build runs."""
 
     user: int
-    """Root can run it as any; others as themselves."""
+    """The user that runs it; only root can choose another one."""
     builder: bool
-    """Whether in the root file system of a builder."""
+    """Whether it runs in the root filesystem of a builder."""
     namespaces: bool
-    """Whether the kernel gives any."""
+    """Whether the kernel provides namespaces."""
     allowed: bool = True
-    """Whether builds without them are."""
+    """Whether builds without namespaces are allowed."""
 
     def __str__(self) -> str:
         return "-".join(
@@ -93,7 +94,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Built:
-    """What a build came to: exit code, what the program said, and files in its output."""
+    """The result of a build: exit code, the program's messages, and the files in its output."""
 
     code: int
     text: str
@@ -168,7 +169,7 @@ class Machine:
         return Built(os.WEXITSTATUS(status), text, found)
 
     def _run(self, form: Form, sandbox: Path, argv: Sequence[str]) -> None:
-        """Goes on as the program in this process: another user may not reach the interpreter."""
+        """Runs the program in this process, because another user may not reach the interpreter."""
         code = 99
         try:
             os.chdir(sandbox)
@@ -193,7 +194,7 @@ class Machine:
 
 
 class Host:
-    """What no build may change."""
+    """The state of the host that no build may change."""
 
     def __init__(self, canary: Path, token: str) -> None:
         self._canary = canary
@@ -220,7 +221,7 @@ class Host:
             one.close()
 
     def state(self) -> dict[str, object]:
-        """All that is compared."""
+        """Everything that is compared."""
         return {
             "files": _tree(self._canary),
             "system": {
@@ -237,7 +238,7 @@ class Host:
         }
 
     def _processes(self) -> list[str]:
-        """Those that a build left, by its token, and all that this process has."""
+        """The processes that a build left, found by its token, and all children of this process."""
         found = [f"child {process.pid}" for process in descendants(os.getpid())]
         for pid in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):
@@ -289,7 +290,7 @@ def _lines(path: str) -> list[str]:
 
 
 def _no_namespaces() -> bytes:
-    """A filter under which the kernel gives no namespaces, and all else."""
+    """A filter with which the kernel provides no namespaces, but everything else."""
     known = system_calls._MACHINES[os.uname().machine]
     unshare = system_calls._REFUSED["unshare"][0 if os.uname().machine == "x86_64" else 1]
     assert unshare is not None
@@ -300,7 +301,7 @@ def _no_namespaces() -> bytes:
 
 
 def _tools() -> Path:
-    """The root file system with bubblewrap, of the packages that are shipped. It is kept."""
+    """The root filesystem with bubblewrap, from the packages that Inseam ships. It is cached."""
     text = _LOCK.read_text()
     name = hashlib.sha256(text.encode()).hexdigest()[:16]
     kept = Path(tempfile.gettempdir()) / f"inseam-build-tools-{os.getuid()}-{name}"
@@ -320,7 +321,7 @@ def _tools() -> Path:
 
 
 def _python_tree(folder: Path) -> Path:
-    """The running CPython, laid out as one that was taken out of a base."""
+    """The running CPython, in the layout of one that was extracted from a base."""
     program = Path(os.path.realpath(sys.executable))
     stdlib = Path(sysconfig.get_paths()["stdlib"])
     loader = next(name for name in needed(program.read_bytes()) if name.startswith("/"))
@@ -341,7 +342,7 @@ def _python_tree(folder: Path) -> Path:
 
 
 def _builder(tools: Path, tree: Path, out: Path) -> Path:
-    """A root file system with a CPython that is started by a script, and that of the tools."""
+    """A root filesystem with the tools, and with a CPython that is started by a script."""
     with tarfile.open(out, "w") as tar:
         with tarfile.open(tools) as other:
             for member in other:
@@ -356,7 +357,7 @@ def _builder(tools: Path, tree: Path, out: Path) -> Path:
     return out
 
 
-# What `build` does of PEP 517 for the hook that attacks: the frontend is not what is tested.
+# The part of `build` that calls the attacking hook; the frontend itself is not tested here.
 _BUILD = """\
 import os, subprocess, sys
 

@@ -3,10 +3,10 @@
 Usage: install_programs --programs DIR --cache CACHE --interpreter NAME
            --name NAME PROGRAM...
 
-DIR has the sources of all programs. CACHE/INTERPRETER becomes a link to this interpreter,
-CACHE/NAME a copy of DIR, and each CACHE/PROGRAM a link to such a copy. What is there stays: NAME
-and PROGRAM name versions, and other checkouts may be running them. Only a copy that is damaged, by
-a full disk or a crash, is replaced.
+DIR contains the sources of all programs. The interpreter's NAME in CACHE becomes a link to this
+interpreter, the other NAME a copy of DIR, and each PROGRAM a link to such a copy. Existing files
+stay: NAME and PROGRAM contain a version, and other checkouts may be running them. Only a copy that
+was damaged by a full disk or a crash is replaced.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from inseam.formats.arguments import ArgumentParser
 
-SUM = "sha256"  # the file in a copy that has the hash of all others
+SUM = "sha256"  # the file in a copy that contains the hash of all others
 
 
 def hash_of(copy: Path) -> str:
@@ -36,7 +36,7 @@ def hash_of(copy: Path) -> str:
 
 
 def is_whole(copy: Path) -> bool:
-    """Whether a copy is there as it was made."""
+    """Whether a copy exists and is unchanged."""
     try:
         return (copy / SUM).read_text() == hash_of(copy)
     except (OSError, ValueError):
@@ -44,7 +44,7 @@ def is_whole(copy: Path) -> bool:
 
 
 def install(programs: Path, copy: Path) -> None:
-    """Copies programs and compiles them, unless the copy is there; it is whole or not there."""
+    """Copies and compiles programs, unless the copy exists; it appears completely or not at all."""
     if is_whole(copy):
         return
     temporary = copy.with_name(f".{copy.name}.{os.getpid()}")
@@ -74,14 +74,14 @@ def install(programs: Path, copy: Path) -> None:
 
 
 def link(path: Path, target: str) -> None:
-    """Makes `path` a link to `target`, at once."""
+    """Makes `path` a link to `target`, atomically."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.symlink_to(target)
     temporary.replace(path)
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="install_programs", description=__doc__)
     parser.add_argument("--programs", required=True, type=Path)
     parser.add_argument("--cache", required=True, type=Path)

@@ -2,9 +2,9 @@
 
 Usage: install_wheel WHEEL OUT [SOURCE]
 
-Writes the wheel tree of WHEEL (`formats.python.wheel_tree`) to the folder OUT. What it writes
-depends on the wheel and on the running interpreter alone. SOURCE is what the wheel was built from,
-if it was. What is wrong with its RECORD, but can be put right, is said on stderr.
+Writes the wheel tree of WHEEL (`formats.python.wheel_tree`) to the folder OUT. The output depends
+only on the wheel and the running interpreter. SOURCE is what the wheel was built from, if it was
+built. Errors in its RECORD that can be corrected are reported on stderr.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from inseam.formats.python.wheel import install_wheel
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     wheel, out, *source = argv
     install_wheel(
         Path(wheel),

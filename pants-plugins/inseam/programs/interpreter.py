@@ -1,9 +1,9 @@
-"""Takes CPython out of the layers of a base, for programs of ours that are to run on it.
+"""Extracts CPython from the layers of a base, so that our programs can run on it.
 
 Usage: interpreter --interpreter PATH --out OUT BLOB...
 
-PATH is that of CPython in the image, BLOB the layers, lowest first. Writes the tree to the folder
-OUT, as `formats.rootfs.tree` says. This machine must be one that can run it.
+PATH is the path of CPython in the image; the BLOBs are its layers, lowest first. Writes the tree to
+the folder OUT (see `formats.rootfs.tree`). This machine must be able to run it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from inseam.formats.rootfs.tree import write_tree
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="interpreter", description=__doc__)
     parser.add_argument("--interpreter", required=True)
     parser.add_argument("--out", required=True, type=Path)

@@ -2,8 +2,8 @@
 
 Usage: load [--client docker|podman] IMAGE
 
-IMAGE is a layout that `export` wrote. Without --client Docker is taken if it works, podman
-otherwise. Prints the image's ID to standard output, and to standard error what was moved.
+IMAGE is a layout that `export` wrote. Without --client, Docker is used if it works, otherwise
+podman. Prints the image's ID to stdout, and what was transferred to stderr.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inseam.tools.load import load
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="load", description=__doc__)
     parser.add_argument("--client", choices=CLIENTS)
     parser.add_argument("image", type=Path)

@@ -1,11 +1,11 @@
-"""Locks the Debian packages of a base image to what their mirrors have now.
+"""Locks the Debian packages of a base image to the current versions on the mirrors.
 
 Usage: lock_debs --packages LIST --output LOCK [--before LOCK] [--allow-expired]
 
-LIST is what `formats.debian.request` reads, LOCK what `formats.debian.lock` writes. --before is the
-lock as it was: indexes older than its are refused. --allow-expired accepts indexes whose dates are
-wrong. The environment is that of `mirror.find_mirrors` and `signature.find_keyring`; the programs
-on PATH must include gpgv.
+LIST is in the format of `formats.debian.request`, LOCK in that of `formats.debian.lock`. --before
+is the previous lock: indexes older than its own are refused. --allow-expired accepts indexes whose
+dates are wrong. The environment variables are those of `mirror.find_mirrors` and
+`signature.find_keyring`; gpgv must be on PATH.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from inseam.formats.files import write_whole
 def make_lock(request: Request, index: Index) -> DebianLock:
     """Resolves a request.
 
-    index: of the release; the newest of each package is taken.
+    index: that of the release; the newest version of each package is used.
 
-    Raises DebianError for what cannot be resolved.
+    Raises DebianError for a dependency that cannot be resolved.
     """
     packages = {}
     unused = set(request.omit)
@@ -62,7 +62,7 @@ def make_lock(request: Request, index: Index) -> DebianLock:
 
 
 def _lock_at(path: Path | None) -> DebianLock | None:
-    """The lock as it was; None if there is none that can be read, which locking again mends."""
+    """The previous lock; None if it is missing or unreadable, which locking again fixes."""
     if path is None:
         return None
     try:

@@ -21,7 +21,7 @@ from inseam.formats.python.shared_path import parse_preference
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="merge", description=__doc__)
     parser.add_argument("--name", required=True)
     parser.add_argument("--out", required=True, type=Path)

@@ -13,7 +13,7 @@ from inseam.formats.python.source_tree import pack
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     directory, out = argv
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     pack(Path(directory), Path(out), "project")

@@ -1,4 +1,4 @@
-"""Runs programs in processes of their own, as Pants does, for tests."""
+"""Runs programs in separate processes, as Pants does, for tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Mapping
 
 MAIN = "import sys; from inseam.programs.__main__ import run; sys.exit(run(sys.argv[1:]))"
 
-# Surroundings that must not matter, one after the other.
+# Environments that must not affect the result, one after the other.
 SURROUNDINGS: tuple[tuple[dict[str, str], int], ...] = (
     ({"PYTHONHASHSEED": "0"}, 0o022),
     ({"PYTHONHASHSEED": "1", "TZ": "Asia/Kathmandu", "LANG": "C", "LC_ALL": "C"}, 0o077),

@@ -1,10 +1,10 @@
-"""Fetches the image of a registry that is a base, with its layers.
+"""Fetches a base image from a registry, with its layers.
 
 Usage: pull --platform PLATFORM --python VERSION --interpreter PATH --libc "FAMILY VERSION"
             --out OUT NAME[:TAG]@DIGEST
 
-Writes the image to the folder OUT, as `tools.pull` says. --python, --interpreter and
---libc say what it offers to the layers of images on it.
+Writes the image to the folder OUT (see `tools.pull`). --python, --interpreter and --libc describe
+what it provides to the layers on top of it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inseam.tools.pull import pull
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="pull", description=__doc__)
     parser.add_argument("--platform", required=True, type=parse_platform)
     parser.add_argument("--python", required=True)

@@ -2,9 +2,9 @@
 
 Usage: push [--timeout SECONDS] IMAGE
 
-IMAGE is a layout that `export` wrote; it is pushed under the names that its `image.json` has.
-SECONDS bounds the wait for each answer of the registry. Prints a line `NAME@DIGEST` for each name
-to standard output, and to standard error what was sent.
+IMAGE is a layout that `export` wrote; it is pushed under the names in its `image.json`. SECONDS
+limits the wait for each response of the registry. Prints a line `NAME@DIGEST` for each name to
+stdout, and what was sent to stderr.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from inseam.tools.registry import STALL
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="push", description=__doc__)
     parser.add_argument("--timeout", type=float, default=STALL)
     parser.add_argument("image", type=Path)

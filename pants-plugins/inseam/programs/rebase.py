@@ -2,9 +2,9 @@
 
 Usage: rebase --base BASE [--dry-run] IMAGE [OUT]
 
-IMAGE is a layout that `export` wrote; OUT, without it IMAGE itself, becomes the layout of the image
-on the base in the folder BASE, which holds the base's blobs, too. Blobs go to the store of IMAGE.
-With --dry-run nothing is written. Says both digests, and what the rebase changes, on stderr.
+IMAGE is a layout that `export` wrote. OUT, by default IMAGE itself, becomes the layout of the image
+on the base in the folder BASE, which also contains the base's blobs. Blobs are written to the store
+of IMAGE. With --dry-run, nothing is written. Prints both digests, and what changes, to stderr.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _base(image: ImageMetadata) -> str:
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="rebase", description=__doc__)
     parser.add_argument("--base", required=True, type=Path)
     parser.add_argument("--dry-run", action="store_true")

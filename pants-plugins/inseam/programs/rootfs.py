@@ -1,12 +1,12 @@
-"""Unpacks Debian packages to the root filesystem of a base image, running none of their scripts.
+"""Unpacks Debian packages into the root filesystem of a base image, without running their scripts.
 
 Usage: rootfs --architecture ARCHITECTURE --interpreter PATH --out OUT [--user NAME:UID:GID]...
               [--python ARCHIVE SHA256 VERSION] DEB...
 
-ARCHITECTURE is Debian's name of it (amd64), PATH that of the Python interpreter in the image
-(/usr/bin/python3.11). Writes `rootfs.tar` and `rootfs.json` (`Rootfs`) to the folder OUT, without
-bytecode. Each --user is an account of the image. --python is an archive that has the interpreter,
-if no package does, its sha256 and the version of CPython in it (3.12.8).
+ARCHITECTURE is Debian's name for it (amd64); PATH is the path of the Python interpreter in the
+image (/usr/bin/python3.11). Writes `rootfs.tar` and `rootfs.json` (`Rootfs`) to the folder OUT,
+without bytecode. Each --user is an account in the image. If no package contains the interpreter,
+--python gives an archive that does, its sha256, and its version of CPython (3.12.8).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from inseam.formats.rootfs.system_files import parse_account
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     parser = ArgumentParser(prog="rootfs", description=__doc__)
     parser.add_argument("--architecture", required=True)
     parser.add_argument("--interpreter", required=True)

@@ -2,8 +2,8 @@
 
 Usage: run_image IMAGE [ARGUMENT...]
 
-IMAGE is a layout that `export` wrote, ARGUMENT... are options of `docker run`, like -p 8000:8000,
-then, behind `--`, arguments of the service. `tools.run` says how the container runs.
+IMAGE is a layout that `export` wrote. ARGUMENT... are options of `docker run`, such as
+-p 8000:8000, and after `--` the arguments of the service. See `tools.run`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from inseam.tools.run import run, run_options
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     image, *options = argv
     arguments: list[str] = []
     if "--" in options:

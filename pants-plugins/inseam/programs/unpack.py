@@ -2,8 +2,8 @@
 
 Usage: unpack OUT WHEEL...
 
-Writes the content of the wheels to the folder OUT. Only wheels whose content is installed as it is
-(no `.data`) are accepted.
+Writes the content of the wheels to the folder OUT. Only wheels whose content is installed unchanged
+(without `.data`) are accepted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inseam.formats.python.zip_files import DAMAGED, files_in, read_file
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     out = Path(argv[0])
     for wheel in argv[1:]:
         try:

@@ -2,7 +2,7 @@
 
 Usage: wheel_requires WHEEL OUT
 
-Writes a list of requirement strings to OUT, in JSON.
+Writes a JSON list of requirement strings to OUT.
 """
 
 from __future__ import annotations
@@ -15,6 +15,6 @@ from inseam.formats.python.requires import requires
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     wheel, out = map(Path, argv)
     write_whole(out, json.dumps(requires(wheel)).encode())

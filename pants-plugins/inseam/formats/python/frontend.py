@@ -21,7 +21,7 @@ REQUIRES = "requires.json"
 
 
 def main(path: str) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     request = json.loads(Path(path).read_text())
     sys.path.insert(0, request["frontend"])
     source, out, settings = request["source"], request["out"], request["settings"]

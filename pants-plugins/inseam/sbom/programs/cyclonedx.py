@@ -24,7 +24,7 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 
 def main(argv: list[str]) -> None:
-    """See the module's text."""
+    """See the module's docstring."""
     text = Path(argv[0]).read_bytes()
     write_whole(Path(argv[1], SBOM), cyclonedx_json(load_bill(text), serial_number(text)))
 
