@@ -35,6 +35,7 @@ from inseam.targets.container import (
     WorkingDirField,
     WritableDirsField,
 )
+from inseam.targets.health import HealthcheckOptionsField, ProbesField
 from inseam.targets.layer import PreferField
 
 
@@ -147,6 +148,8 @@ class OciImageTarget(Target):
         OciWritableDirsField,
         StopSignalField,
         OciHealthcheckField,
+        HealthcheckOptionsField,
+        ProbesField,
         AllowedFindingsField,
         OciPlatformsField,
         OciCompressionField,

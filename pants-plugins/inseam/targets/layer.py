@@ -23,6 +23,7 @@ from pants.engine.target import (
 from pants.util.frozendict import FrozenDict
 from pants.util.strutil import softwrap
 
+from inseam.formats.python.entry_point import HttpCheck
 from inseam.targets.base import GeneratedFilesField
 from inseam.targets.container import AllowedFindingsField, InitField
 
@@ -57,6 +58,8 @@ class ConsoleScript(NamedTuple):
     """Whether the server calls the entry point to get its application."""
     probed_path: str = ""
     """The path that a probe over HTTP asks for."""
+    check: HttpCheck = HttpCheck()
+    """What else it asks for."""
 
 
 class LayersConsoleScriptsField(Field):

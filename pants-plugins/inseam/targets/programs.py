@@ -17,13 +17,13 @@ from pants.engine.target import (
 from pants.util.strutil import softwrap
 
 from inseam.formats.python.servers import SERVERS
+from inseam.plan.health import DeclaredProbes, HealthOptions, is_path
 from inseam.plan.packaging import TAKEN
+from inseam.targets.health import read_health_options, read_probes
 
 _FUNCTION = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _ENTRY_POINT = re.compile(rf"[\w/-][\w./-]*:{_FUNCTION}")
 _MODULE = re.compile(r"[\w/-]([\w./-]*[\w-])?")
-# Characters of a path and a query (RFC 3986) that need no care in a script or a shell.
-_PATH = re.compile(r"/[A-Za-z0-9/._~!*+,;=:@?&%-]*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -56,7 +56,7 @@ def is_called(entry_point: str) -> bool:
 
 def check_path(alias: str, value: Optional[str], address: Address) -> None:
     """Raises InvalidFieldException unless the value is None or the path of a URL."""
-    if value is not None and not _PATH.fullmatch(value):
+    if value is not None and not is_path(value):
         raise InvalidFieldException(
             f"The `{alias}` field in target {address} must be a path such as '/health', but was"
             f" {value!r}."
@@ -127,9 +127,9 @@ class ServiceHealthcheckField(StringField):
     help = softwrap(
         """
         The health check, as `module:function` or `file.py:function`. It must exit with 0 if the
-        service is healthy. The image declares it as Docker's HEALTHCHECK (interval 10 s, timeout
-        2 s, start period 5 s, 3 retries) and contains it as `/opt/venv/bin/healthcheck`, for an
-        exec probe in Kubernetes. Without this field, there is no HEALTHCHECK and no `#healthcheck`
+        service is healthy. The image declares it as Docker's HEALTHCHECK, with the times in
+        `healthcheck_options`, and contains it as `/opt/venv/bin/healthcheck`, for an exec probe in
+        Kubernetes. Without this field, there is no HEALTHCHECK and no `#healthcheck`
         target.
         """
     )
@@ -166,6 +166,8 @@ class ServiceProgram(NamedTuple):
     args: Tuple[str, ...] = ()
     healthcheck: Optional[str] = None
     healthcheck_path: Optional[str] = None
+    healthcheck_options: HealthOptions = HealthOptions()
+    probes: DeclaredProbes = DeclaredProbes()
     server: Optional[str] = None
     factory: bool = False
     """Whether the server calls the entry point to get its application."""
@@ -185,12 +187,11 @@ class ServiceProgramsField(Field):
         """
         Programs of the service by name, such as `{"worker": "shop.worker:main"}`. A value is an
         entry point, or a dictionary with `entry_point` and any of `args`, `healthcheck`,
-        `healthcheck_path`, `server` and `factory`, which have the same meaning as the fields of the
-        service.
-        Every image of the service contains all programs, each as `/opt/venv/bin/<name>`. Each
-        program also has its own image, `#<name>`, which has the same layers and starts that
-        program; its repository is the service's with `-<name>` appended. `#oci` starts the
-        `entry_point` or, without one, the first program.
+        `healthcheck_path`, `healthcheck_options`, `probes`, `server` and `factory`, which have the
+        same meaning as the fields of the service. Every image of the service contains all programs,
+        each as `/opt/venv/bin/<name>`. Each program also has its own image, `#<name>`, which has
+        the same layers and starts that program; its repository is the service's with `-<name>`
+        appended. `#oci` starts the `entry_point` or, without one, the first program.
         """
     )
 
@@ -223,6 +224,11 @@ class ServiceProgramsField(Field):
                 f" {value!r}."
             )
         fields["args"] = tuple(map(str, fields.get("args") or ()))
+        for key, read in {
+            "healthcheck_options": read_health_options,
+            "probes": read_probes,
+        }.items():
+            fields[key] = read(f"{alias}[{key!r}]", fields.get(key), address)
         check_entry_point(alias, fields["entry_point"], address)
         check_function(f"{alias}['healthcheck']", fields.get("healthcheck"), address)
         check_path(f"{alias}['healthcheck_path']", fields.get("healthcheck_path"), address)

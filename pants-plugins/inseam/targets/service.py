@@ -38,6 +38,7 @@ from inseam.targets.container import (
     VolumesField,
     WritableDirsField,
 )
+from inseam.targets.health import HealthcheckOptionsField, ProbesField
 from inseam.targets.layer import PreferField, VenvLayersTarget
 from inseam.targets.programs import (
     ServiceEntryPointField,
@@ -129,6 +130,8 @@ class PythonServiceTarget(TargetGenerator):
         ServiceProgramsField,
         ServiceHealthcheckField,
         ServiceHealthcheckPathField,
+        HealthcheckOptionsField,
+        ProbesField,
         ServiceBaseField,
         ServiceLayersField,
         PreferField,

@@ -6,6 +6,7 @@ import pytest
 from pants.engine.addresses import Address
 from pants.engine.target import Field, InvalidFieldException
 
+from inseam.plan.health import DeclaredProbes, HealthOptions
 from inseam.targets.base import (
     DebianLockField,
     DebianPackagesField,
@@ -29,6 +30,7 @@ from inseam.targets.container import (
     WorkingDirField,
     WritableDirsField,
 )
+from inseam.targets.health import HealthcheckOptionsField, ProbesField
 from inseam.targets.image import OciEntryPointField, OciHealthcheckField
 from inseam.targets.programs import (
     ServiceEntryPointField,
@@ -86,6 +88,10 @@ ADDRESS = Address("src/shop", target_name="app")
         (ServiceEntryPointField, "a.b:c()", "a.b:c()"),
         (ServiceEntryPointField, "server.py:App.run", "server.py:App.run"),
         (ServiceEntryPointField, "sub-dir/server.py:main", "sub-dir/server.py:main"),
+        (HealthcheckOptionsField, None, HealthOptions()),
+        (HealthcheckOptionsField, {"retries": 5}, HealthOptions(retries=5)),
+        (HealthcheckOptionsField, HealthOptions(retries=5), HealthOptions(retries=5)),
+        (ProbesField, {"readiness": "/r"}, DeclaredProbes(readiness="/r")),
         (ServiceHealthcheckField, None, None),
         (ServiceHealthcheckField, "a:b", "a:b"),
         (ServiceArgsField, None, ()),
@@ -164,6 +170,14 @@ def test_good_values(field: type[Field], raw: Any, value: Any) -> None:
         (ServiceProgramsField, {"a": {"args": []}}, "programs['a']"),
         (ServiceProgramsField, {"a": {"entry_point": "b:c", "port": 1}}, "programs['a']"),
         (ServiceProgramsField, {"a": {"entry_point": "b:c", "server": "x"}}, "uvicorn, gunicorn"),
+        (HealthcheckOptionsField, "30s", "a dictionary"),
+        (HealthcheckOptionsField, {"interval": "30s"}, "`healthcheck_options` field in target"),
+        (ProbesField, {"ready": "/r"}, "`probes` field in target"),
+        (
+            ServiceProgramsField,
+            {"a": {"entry_point": "b:c", "probes": {"ready": "/r"}}},
+            "`programs['a']['probes']` field in target",
+        ),
         (ServiceEntryPointField, "a.b.", "must be `module:function`"),
         (ServiceEntryPointField, "a.b:", "must be `module:function`"),
         (ServiceEntryPointField, ":main", "must be `module:function`"),

@@ -1,21 +1,30 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from inseam.formats.oci.config import Healthcheck
-from inseam.formats.oci.container import container
+from inseam.formats.oci.container import HttpGet, Probes, container
 from inseam.formats.oci.metadata import RunHints
 
 yaml = pytest.importorskip("yaml", reason="PyYAML reads the file")
 
 
 def probes(target: str, healthcheck: Healthcheck) -> str:
-    return container(target, RunHints(), healthcheck)
+    """The file of a container with one command for all probes."""
+    command = healthcheck.command
+    return container(target, RunHints(), Probes(command, command, command, healthcheck))
+
+
+def pod_of(text: str) -> Any:
+    """The fields of the Pod, which are in a comment."""
+    return yaml.safe_load("".join(line[2:] for line in text.splitlines(True) if "#   " in line[:4]))
 
 
 def test_all_that_a_cluster_has_to_know_is_there() -> None:
     hints = RunHints(
-        "65532:0", ("8000/tcp", "53/udp"), "SIGTERM", ("/data",), ("/data", "/tmp", "/var/lib/Shop")
+        "65532", ("8000/tcp", "53/udp"), "SIGTERM", ("/data",), ("/data", "/tmp", "/var/lib/Shop")
     )
     text = container("src:app", hints, None)
     assert yaml.safe_load(text) == {
@@ -34,13 +43,13 @@ def test_all_that_a_cluster_has_to_know_is_there() -> None:
             "readOnlyRootFilesystem": True,
             "runAsNonRoot": True,
             "runAsUser": 65532,
-            "runAsGroup": 0,
         },
     }
-    pod = "".join(line[2:] for line in text.splitlines(True) if line.startswith("#   - "))
-    assert yaml.safe_load(pod) == [
-        {"name": name, "emptyDir": {}} for name in ("data", "tmp", "var-lib-shop")
-    ]
+    # A claim belongs to root, and to this group.
+    assert pod_of(text) == {
+        "securityContext": {"fsGroup": 65532},
+        "volumes": [{"name": name, "emptyDir": {}} for name in ("data", "tmp", "var-lib-shop")],
+    }
 
 
 @pytest.mark.parametrize(
@@ -55,6 +64,12 @@ def test_all_that_a_cluster_has_to_know_is_there() -> None:
 def test_a_user_without_a_number_is_left_to_the_image(user: str, expected: object) -> None:
     value = yaml.safe_load(container("x", RunHints(user=user), None))["securityContext"]
     assert {name: one for name, one in value.items() if name.startswith("runAs")} == expected
+
+
+@pytest.mark.parametrize("user, group", [("1000:5", 5), ("1000", 1000), ("", None), ("0:0", None)])
+def test_volumes_belong_to_the_group_of_the_user(user: str, group: int | None) -> None:
+    pod = pod_of(container("x", RunHints(user=user, writable=("/data",)), None))
+    assert pod.get("securityContext") == (group and {"fsGroup": group})
 
 
 def test_mounts_have_names_of_their_own() -> None:
@@ -77,9 +92,9 @@ def test_the_three_probes_run_the_healthcheck() -> None:
         },
         "readinessProbe": {
             "exec": {"command": command},
-            "periodSeconds": 15,
+            "periodSeconds": 5,
             "timeoutSeconds": 2,
-            "failureThreshold": 4,
+            "failureThreshold": 2,
         },
         "livenessProbe": {
             "exec": {"command": command},
@@ -88,6 +103,55 @@ def test_the_three_probes_run_the_healthcheck() -> None:
             "failureThreshold": 4,
         },
     }
+
+
+def test_a_probe_over_http_is_a_request_by_kubernetes() -> None:
+    plain, secure = HttpGet("/up", 80), HttpGet("/ready?a=1", 81, "https", "shop.example")
+    value = yaml.safe_load(container("x", RunHints(), Probes(plain, secure, ("probe",))))
+    assert value["startupProbe"]["httpGet"] == {"path": "/up", "port": 80}
+    assert value["readinessProbe"]["httpGet"] == {
+        "path": "/ready?a=1",
+        "port": 81,
+        "scheme": "HTTPS",
+        "httpHeaders": [{"name": "Host", "value": "shop.example"}],
+    }
+    assert value["livenessProbe"]["exec"] == {"command": ["probe"]}
+    assert "startupProbe" not in yaml.safe_load(container("x", RunHints(), Probes((), plain)))
+
+
+def test_a_slow_start_is_waited_for() -> None:
+    value = yaml.safe_load(probes("x", Healthcheck(("probe",), start_period=300)))
+    assert value["startupProbe"]["periodSeconds"] * value["startupProbe"]["failureThreshold"] == 300
+
+
+READY = Probes(("probe",), HttpGet("/ready", 80), ("probe",))
+
+
+@pytest.mark.parametrize(
+    "env, delay, grace",
+    [
+        ({}, 12, 12 + 10 + 5),
+        ({"SHUTDOWN_TIMEOUT": "60"}, 12, 12 + 60 + 5),
+        ({"DRAIN_DELAY": "1.5"}, None, 2 + 10 + 5),
+        ({"DRAIN_DELAY": "soon"}, 12, 12 + 10 + 5),
+    ],
+)
+def test_a_container_listens_until_kubernetes_sees_that_it_is_not_ready(
+    env: dict[str, str], delay: int | None, grace: int
+) -> None:
+    text = container("x", RunHints(), READY, env)
+    value = yaml.safe_load(text)
+    assert value.get("env") == (delay and [{"name": "DRAIN_DELAY", "value": str(delay)}])
+    assert pod_of(text) == {"terminationGracePeriodSeconds": grace}
+    readiness = value["readinessProbe"]
+    seen = readiness["periodSeconds"] * readiness["failureThreshold"] + readiness["timeoutSeconds"]
+    assert delay in (None, seen)
+
+
+def test_what_is_not_asked_whether_it_is_ready_is_stopped_as_kubernetes_does() -> None:
+    text = probes("x", Healthcheck(("probe",)))
+    assert "terminationGracePeriodSeconds" not in text
+    assert "DRAIN_DELAY" not in text
 
 
 @pytest.mark.parametrize(

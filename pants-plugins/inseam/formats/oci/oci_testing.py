@@ -12,7 +12,7 @@ from typing import Iterable, Mapping, Sequence
 from inseam.formats.files import write_files, write_whole
 from inseam.formats.oci.assemble import Assembled, assemble, read_base, with_documents, write_image
 from inseam.formats.oci.config import Healthcheck, ImageConfig, Runtime, parse_platform
-from inseam.formats.oci.container import container_document
+from inseam.formats.oci.container import Probes, container_document
 from inseam.formats.oci.descriptor import GZIP_LAYER, Descriptor, blob_path
 from inseam.formats.oci.documents import ImageDocument
 from inseam.formats.oci.index import index_files
@@ -89,7 +89,9 @@ def make_image(
         base=read_base(base) if base else None,
         platform=None if base else parse_platform(platform),
     )
-    own = container_document(target, image.metadata.run, config.healthcheck)
+    command = config.healthcheck.command if config.healthcheck else ()
+    probes = Probes(command, command, command)
+    own = container_document(target, image.metadata.run, probes, config.env)
     write_image(image, [own, *documents], folder)
     return with_documents(image, [own, *documents])
 

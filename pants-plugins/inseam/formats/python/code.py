@@ -170,7 +170,7 @@ def _writable(text: str) -> Member:
 def script_of(entry_point: EntryPoint) -> bytes:
     """The text of the console script that starts an entry point."""
     if entry_point.is_probe:
-        return probe_script(entry_point.module)
+        return probe_script(entry_point.module, entry_point.check)
     if entry_point.server:
         return server_script(entry_point.server, entry_point.reference, entry_point.is_factory)
     return console_script(entry_point.module, entry_point.attribute)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,20 @@ CONSOLE_SCRIPTS = {"entry_point": "entrypoint", "healthcheck": "healthcheck"}
 _FIELDS = {name: field for field, name in CONSOLE_SCRIPTS.items()}
 
 _TEXT = re.compile(r"([^=]*)=([^:\[]*)(?::([^\[]*?))?(?:(\(\))?\[(\w+)\])?", re.S)
+
+
+class HttpCheck(NamedTuple):
+    """What a probe over HTTP asks for, beside the path, and which answer is right."""
+
+    host: str = "localhost"
+    """The Host header."""
+    scheme: str = "http"
+    """Or "https"; the certificate is not verified."""
+    method: str = "GET"
+    status: tuple[int, ...] = ()
+    """Those that are right; () for 200 to 399."""
+    timeout: float = 2
+    """Seconds after which it is stopped."""
 
 
 class EntryPoint(NamedTuple):
@@ -36,6 +51,8 @@ class EntryPoint(NamedTuple):
     """"uvicorn" or "gunicorn", whose application the attribute then is."""
     is_factory: bool = False
     """Whether the attribute is a function that the server calls to get its application."""
+    check: HttpCheck = HttpCheck()
+    """Of an HTTP probe."""
 
     @property
     def reference(self) -> str:
@@ -69,16 +86,22 @@ class EntryPoint(NamedTuple):
         return f"`{field}={self.reference!r}`"
 
     def __str__(self) -> str:
+        if self.check != HttpCheck():
+            return f"{self.name}={self.module} {json.dumps(self.check)}"
         called = "()" if self.is_factory else ""
         return f"{self.name}={self.reference}" + (f"{called}[{self.server}]" if self.server else "")
 
 
 def parse_entry_point(text: str) -> EntryPoint:
     """Reads `name=module:attribute`, `name=module`, `name=module:attribute[server]`,
-    `name=module:factory()[server]` or `name=/path`: the form that an EntryPoint has as an
-    argument."""
-    if text.partition("=")[2].startswith("/"):
-        return EntryPoint(*text.partition("=")[::2])
+    `name=module:factory()[server]`, `name=/path` or `name=/path [...]`, with the fields of an
+    HttpCheck as JSON: the form that an EntryPoint has as an argument."""
+    name, _, path = text.partition("=")
+    if path.startswith("/"):
+        path, _, fields = path.partition(" ")
+        host, scheme, method, status, timeout = json.loads(fields) if fields else HttpCheck()
+        check = HttpCheck(host, scheme, method, tuple(status), timeout)
+        return EntryPoint(name, path, check=check)
     match = _TEXT.fullmatch(text)
     if match is None:
         raise Failure(f"{text!r} is not an entry point; write it like entrypoint=module:function.")

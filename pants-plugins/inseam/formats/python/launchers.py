@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inseam.formats.python.entry_point import HttpCheck
 from inseam.formats.python.venv import VENV
 
 # Runs every few seconds for as long as the container does, so it imports next to nothing.
@@ -10,16 +11,24 @@ _PROBE = """\
 # -*- coding: utf-8 -*-
 import os
 import sys
-from _socket import AF_INET, AF_INET6, SOCK_STREAM, socket
+{imports}
+def connected(hosts, port):
+    for host in hosts:
+        try:
+            asked = socket(AF_INET6 if ":" in host else AF_INET, SOCK_STREAM)
+            asked.settimeout({timeout})
+            asked.connect((host, port))
+            return {secured}
+        except OSError as error:
+            failure = error
+    raise failure
 def main():
+    path = sys.argv[2] if sys.argv[1:2] == ["--path"] else {path!r}
     host = os.environ.get("HOST") or "127.0.0.1"
-    host = {{"0.0.0.0": "127.0.0.1", "::": "::1"}}.get(host, host)
-    port = os.environ.get("PORT") or "8000"
-    asked = socket(AF_INET6 if ":" in host else AF_INET, SOCK_STREAM)
-    asked.settimeout(1)
+    any_host = {{"0.0.0.0": ["127.0.0.1"], "::": ["::1", "127.0.0.1"]}}
     try:
-        asked.connect((host, int(port)))
-        asked.send({request!r})
+        asked = connected(any_host.get(host, [host]), int(os.environ.get("PORT") or "8000"))
+        asked.sendall(("{method} " + path + {head!r}).encode())
         answer = b""
         while b" " not in answer or len(answer.split(b" ", 1)[1]) < 3:
             part = asked.recv(64)
@@ -27,18 +36,46 @@ def main():
                 break
             answer += part
     except (OSError, ValueError) as error:
-        return "{path}: " + str(error)
+        return path + ": " + str(error)
     status = answer[9:12].decode("ascii", "replace")
-    if not answer.startswith(b"HTTP/1.") or not "200" <= status < "400":
-        return "{path}: bad answer " + repr(answer[:40])
+    if not answer.startswith(b"HTTP/1.") or not {right}:
+        return path + ": bad answer " + repr(answer[:40])
     return 0
 if __name__ == "__main__":
     sys.exit(main())
 """
+_PLAIN = "from _socket import AF_INET, AF_INET6, SOCK_STREAM, socket"
+_SECURE = """\
+from socket import AF_INET, AF_INET6, SOCK_STREAM, socket
+from ssl import CERT_NONE, PROTOCOL_TLS_CLIENT, SSLContext
+secure = SSLContext(PROTOCOL_TLS_CLIENT)
+secure.check_hostname = False
+secure.verify_mode = CERT_NONE"""
+_NO_ERROR = '"200" <= status < "400"'
+_PATIENCE = 0.9  # of the time after which the engine stops the probe, which then says nothing
 
 
-def probe_script(path: str) -> bytes:
-    """The text of a script that asks the service in its container for a path. It exits with 0 if
-    the answer is a status from 200 to 399, as Kubernetes' httpGet probes have it."""
-    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
-    return _PROBE.format(venv=VENV, path=path, request=request).encode()
+def probe_script(path: str, check: HttpCheck = HttpCheck()) -> bytes:
+    """The text of a script that asks the service in its container for a path, or for that of its
+    option `--path`. It exits with 0 if the answer is right; by default, that is a status from 200
+    to 399, as Kubernetes' httpGet probes have it.
+
+    A service with HOST `::` is asked at 127.0.0.1, too: where the machine has no IPv6 address, it
+    is reached at that only.
+    """
+    head = f" HTTP/1.1\r\nHost: {check.host}\r\nConnection: close\r\n"
+    if check.method == "POST":
+        head += "Content-Length: 0\r\n"
+    is_secure = check.scheme == "https"
+    host = check.host
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return _PROBE.format(
+        venv=VENV,
+        imports=_SECURE if is_secure else _PLAIN,
+        secured=f"secure.wrap_socket(asked, server_hostname={name!r})" if is_secure else "asked",
+        timeout=round(check.timeout * _PATIENCE, 3),
+        path=path,
+        method=check.method,
+        head=head + "\r\n",
+        right=f"status in {tuple(map(str, check.status))}" if check.status else _NO_ERROR,
+    ).encode()

@@ -9,9 +9,10 @@ from pants.backend.docker.target_types import DockerImageRegistriesField, Docker
 from pants.engine.addresses import Address
 from pants.engine.target import Field, InvalidFieldException
 
-from inseam.formats.oci.config import Healthcheck, ImageConfig
+from inseam.formats.oci.config import ImageConfig
 from inseam.formats.python.entry_point import CONSOLE_SCRIPTS
 from inseam.plan.container import PORT, command, environment, script
+from inseam.plan.health import DeclaredProbes
 from inseam.plan.packaging import Artifact
 from inseam.subsystem import InseamSubsystem
 from inseam.targets.container import (
@@ -25,6 +26,7 @@ from inseam.targets.container import (
     UserField,
     VolumesField,
 )
+from inseam.targets.health import HealthcheckOptionsField, ProbesField
 from inseam.targets.programs import (
     ServiceEntryPointField,
     ServiceFactoryField,
@@ -113,7 +115,8 @@ class DeclaredService:
                 "starts nothing. Set its `entry_point`, such as 'shop.server:main', or `programs`."
             )
         first = programs[0]
-        given = {name: value for name, value in probes.items() if value}
+        unset = ServiceProgram("", "")
+        given = {name: value for name, value in probes.items() if value != getattr(unset, name)}
         return (first._replace(**given), *programs[1:])
 
     def _checked(self, program: ServiceProgram) -> ServiceProgram:
@@ -125,7 +128,10 @@ class DeclaredService:
         return program
 
     def _own_probes(self) -> dict[str, Any]:
-        fields = (ServiceHealthcheckField, ServiceHealthcheckPathField)
+        fields: tuple[type[Field], ...] = (
+            *(ServiceHealthcheckField, ServiceHealthcheckPathField),
+            *(HealthcheckOptionsField, ProbesField),
+        )
         return {field.alias: self[field] for field in fields}
 
     def check_probes(self, program: ServiceProgram) -> None:
@@ -187,9 +193,20 @@ class DeclaredService:
             cmd=tuple(args or ()),
             working_dir=self[ServiceWorkingDirField],
             stop_signal=self[StopSignalField],
-            healthcheck=Healthcheck((script(self.probe_name(program)),)) if probe else None,
+            healthcheck=(
+                program.healthcheck_options.healthcheck((script(self.probe_name(program)),))
+                if probe
+                else None
+            ),
             volumes=tuple(self[VolumesField]),
         )
+
+    def probes(self, program: ServiceProgram) -> DeclaredProbes:
+        """What Kubernetes asks for: a program's `probes`, else the path of its health check."""
+        own, path = program.probes, program.healthcheck_path
+        if own.exec or not path:
+            return own
+        return DeclaredProbes(own.startup or path, own.readiness or path, own.liveness or path)
 
     def name_of(self, program: ServiceProgram) -> str:
         """The prefix of the names of a program's targets and artifacts; "" for the default."""

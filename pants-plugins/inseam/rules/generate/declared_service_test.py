@@ -44,6 +44,29 @@ def test_the_first_program_stands_for_an_entry_point_with_the_probe_of_the_servi
     assert declared.probe_name(declared.others[0]) == "worker-healthcheck"
 
 
+def test_each_program_has_a_health_check_and_probes_of_its_own() -> None:
+    web = {"entry_point": "a:b", "healthcheck_path": "/up", "probes": {"readiness": "/ready"}}
+    work = {"entry_point": "a:c", "healthcheck": "a:d", "healthcheck_options": {"interval": 60}}
+    inside = {**web, "probes": {"exec": True}}
+    declared = service(
+        programs={"web": web, "work": work, "inside": inside},
+        healthcheck_options={"start_period": 90},
+    )
+    programs = (declared.default, *declared.others)
+    checks = [declared.config(program).healthcheck for program in programs]
+    assert [(one.interval, one.start_period) for one in checks if one] == [
+        (10, 90),
+        (60, 5),
+        (10, 5),
+    ]
+    assert [declared.probes(program)[:3] for program in programs] == [
+        ("/up", "/ready", "/up"),
+        ("", "", ""),
+        ("", "", ""),
+    ]
+    assert declared.probes(programs[2]).exec
+
+
 def test_a_script_is_the_default_program_and_has_no_entry_point() -> None:
     declared = service(script="celery", programs=PROGRAMS)
     assert (declared.default.name, declared.default.entry_point) == ("celery", "")

@@ -41,6 +41,7 @@ from inseam.targets.container import (
     WorkingDirField,
     WritableDirsField,
 )
+from inseam.targets.health import HealthcheckOptionsField, ProbesField
 from inseam.targets.image import (
     OciEntryPointField,
     OciHealthcheckField,
@@ -166,7 +167,10 @@ class _Generator:
         self.service.check_probes(program)
         name = self.service.probe_name(program)
         if program.healthcheck_path:
-            self.scripts.append(ConsoleScript(name, probed_path=program.healthcheck_path))
+            check = program.healthcheck_options.check
+            self.scripts.append(
+                ConsoleScript(name, probed_path=program.healthcheck_path, check=check)
+            )
         elif program.healthcheck:
             code = self._add_pex(name, f"-{name}", {"entry_point": program.healthcheck})
             self.code.append(code)
@@ -278,6 +282,8 @@ def _add_oci_image(
             OciEntryPointField.alias: config.entrypoint,
             WorkingDirField.alias: config.working_dir,
             OciHealthcheckField.alias: config.healthcheck and config.healthcheck.command,
+            HealthcheckOptionsField.alias: program.healthcheck_options,
+            ProbesField.alias: service.probes(program),
             ServiceArgsField.alias: config.cmd,
             EnvField.alias: service.env,
             UserField.alias: service[UserField],

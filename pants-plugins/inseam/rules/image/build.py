@@ -31,12 +31,14 @@ from inseam.compat import (
 )
 from inseam.formats.failure import Failure, failing_in
 from inseam.formats.oci.assemble import assemble, image_files, with_documents
-from inseam.formats.oci.config import Healthcheck, ImageConfig
+from inseam.formats.oci.config import ImageConfig
+from inseam.formats.oci.container import Probes
 from inseam.formats.oci.index import index_files
 from inseam.formats.oci.metadata import METADATA, ImageMetadata, load_metadata
 from inseam.formats.python.shared_path import Preference
 from inseam.plan.container import USER, environment
 from inseam.plan.findings import Finding
+from inseam.plan.health import probes_of
 from inseam.plan.layering import check_names, check_shared
 from inseam.rules.base.base import Base, BaseRequest, find_base
 from inseam.rules.generate.base import service_of
@@ -73,6 +75,7 @@ from inseam.targets.container import (
     WorkingDirField,
     WritableDirsField,
 )
+from inseam.targets.health import HealthcheckOptionsField, ProbesField
 from inseam.targets.image import (
     OciEntryPointField,
     OciHealthcheckField,
@@ -122,9 +125,20 @@ def _config(target: Target, service: Target | None) -> ImageConfig:
         working_dir=target[WorkingDirField].value or below[WorkingDirField].value or "",
         stop_signal=target[StopSignalField].value,
         labels=dict(target[OciLabelsField].value or {}),
-        healthcheck=Healthcheck(tuple(probe)) if probe else None,
+        healthcheck=target[HealthcheckOptionsField].value.healthcheck(probe) if probe else None,
         volumes=tuple(target[VolumesField].value),
         writable_dirs=target[WritableDirsField].value or below[WritableDirsField].value,
+    )
+
+
+def _probes(target: Target, config: ImageConfig, ports: tuple[str, ...]) -> Probes | None:
+    """How Kubernetes asks for the health of an image. ports: with those of its base."""
+    return probes_of(
+        config.healthcheck.command if config.healthcheck else (),
+        target[ProbesField].value,
+        target[HealthcheckOptionsField].value,
+        env=config.env,
+        ports=ports,
     )
 
 
@@ -272,6 +286,7 @@ async def oci_image(
         contents,
         config=frozen_config(config),
         run=image.metadata.run,
+        probes=_probes(target, config, image.metadata.run.ports),
         prefer=_prefer(target, layers),
     )
     documents = await documents_of(contents, image.metadata, membership, inseam)

@@ -200,6 +200,24 @@ def test_a_service_without_a_probe_has_none(runner: RuleRunner) -> None:
     assert b"Probe" not in image.files["container.yaml"]
 
 
+def test_probes_are_beside_the_image_and_do_not_change_it(runner: RuleRunner) -> None:
+    before = made(runner)
+    runner.write_files({"src/shop/BUILD": service(probes={"readiness": "/ready"})})
+    image = made(runner)
+    assert image.metadata.digest == before.metadata.digest
+    text = image.files["container.yaml"]
+    assert b'httpGet:\n    path: "/ready"\n    port: 8000\n' in text
+    assert text.count(b"exec:") == 2
+    assert b"httpGet:" not in before.files["container.yaml"]
+
+
+def test_times_of_the_health_check_are_in_the_image(runner: RuleRunner) -> None:
+    runner.write_files({"src/shop/BUILD": service(healthcheck_options={"start_period": 90})})
+    image = made(runner)
+    assert configuration(image.files)["config"]["Healthcheck"]["StartPeriod"] == 90_000_000_000
+    assert b"failureThreshold: 90\n" in image.files["container.yaml"]
+
+
 def test_an_image_is_its_base_the_wheels_and_the_code(runner: RuleRunner) -> None:
     image = made(runner)
     assert image.metadata.base_layers == 2

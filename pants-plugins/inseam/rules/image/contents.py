@@ -8,6 +8,7 @@ from pants.engine.addresses import Address
 from pants.util.frozendict import FrozenDict
 
 from inseam.formats.oci.config import ImageConfig
+from inseam.formats.oci.container import Probes
 from inseam.formats.oci.layer import Layer
 from inseam.formats.oci.metadata import RunHints
 from inseam.formats.python.entry_point import EntryPoint
@@ -87,6 +88,8 @@ class ImageContents:
     """Which of two distributions with one path it has it of."""
     config: ImageConfig = field(default_factory=lambda: frozen_config(ImageConfig()))
     """The image's own configuration: user, environment, command, health check."""
+    probes: Probes | None = None
+    """How Kubernetes asks for its health."""
     run: RunHints = field(default_factory=RunHints)
     """How its containers run, including what the image inherits from the base."""
 

@@ -76,7 +76,7 @@ class ContainerDocument(ImageDocumentRequest):
 @rule(desc="Write container.yaml", level=LogLevel.DEBUG)
 async def write_container_document(request: ContainerDocument) -> ImageDocuments:
     image, contents = request.image, request.contents
-    document = container_document(image.target, image.run, contents.config.healthcheck)
+    document = container_document(image.target, image.run, contents.probes, contents.config.env)
     return ImageDocuments((document,))
 
 

@@ -120,7 +120,7 @@ def _is_first_party(target: Target) -> bool:
 def _entry_point(script: ConsoleScript, started: Mapping[str, Any]) -> EntryPoint:
     """What a console script runs. started: the entry points that Pants resolved, by address."""
     if script.probed_path:
-        return EntryPoint(script.name, script.probed_path)
+        return EntryPoint(script.name, script.probed_path, check=script.check)
     found = started[script.code]
     return EntryPoint(
         script.name, found.module, found.function or "", script.server, script.is_factory
