@@ -237,7 +237,7 @@ def test_without_namespaces_nothing_runs_unless_that_is_allowed(
 def test_a_user_enters_no_builder_without_namespaces(machine: Machine) -> None:
     built = build(machine, Form(USERS[-1] or NOBODY, builder=True, namespaces=False), "good()")
     assert built.code == 1
-    assert "the builder's root file system cannot be entered" in built.text
+    assert "the builder's root filesystem cannot be entered" in built.text
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)

@@ -1,7 +1,8 @@
-"""Pushes the attachments of an image: artifacts whose subject it is, before its tag is set.
+"""Pushes the attachments of an image, which are artifacts with the image as their subject.
 
-Registries with the referrers API (OCI distribution-spec 1.1) list them for the image by themselves.
-skopeo cannot write the list that others want under a tag, since it knows no `artifactType`.
+They are pushed before the image's tag is set. Registries with the referrers API (OCI
+distribution-spec 1.1) list them by themselves. Other registries need a list under a tag, which
+skopeo cannot write, because it does not support `artifactType`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from inseam.tools.registry import Repository, Unanswered, authentication
 
 
 def push_attachments(layout: Path, image: ImageMetadata, repository: Repository) -> None:
-    """Pushes the attachments of an image, and of each image of an index, that the registry lacks.
+    """Pushes the attachments of an image, or of all images of an index, that the registry lacks.
 
-    Raises Failure as `Repository.run` does, and for a registry that does not give back what it got.
+    Raises Failure as `Repository.run` does, and if the registry does not return what was pushed.
     """
     missing = missing_attachments(image, repository)
     if not missing:
@@ -65,12 +66,12 @@ def _has(attachment: Descriptor, repository: Repository) -> bool:
     except Unanswered:
         raise
     except Failure:
-        return False  # It is not there, or the push itself will say what is wrong.
+        return False  # It does not exist, or the push itself will report the error.
     return digest_of(content) == attachment.digest
 
 
 def _write(folder: Path, layout: Path, entries: Sequence[DocumentEntry]) -> dict[str, Descriptor]:
-    """Writes a layout of attachments alone, whose blobs are links; returns them by tag."""
+    """Writes a layout with only attachments, whose blobs are links; returns attachments by tag."""
     blob_path(folder, "sha256:").mkdir(parents=True)
     tags: dict[str, Descriptor] = {}
     for number, entry in enumerate(entries):

@@ -1,4 +1,4 @@
-"""Says how bubblewrap (bwrap(1)) starts a command that sees nothing but its root and its folder."""
+"""Builds bubblewrap (bwrap(1)) command lines: a command sees only its root and its folder."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Callable, Mapping
 from inseam.tools.nobody import viewed
 from inseam.tools.root import Root
 
-# Where the command sees its folder, whatever that is called outside.
+# Where the command sees its folder, whatever its path is outside.
 PLACE = "/tmp/build"
-# Users and groups have no rights by these: the kernel knows only who runs this.
+# The names give no rights: the kernel only knows the user who runs this.
 _USER = "1000"
 _PASSWD = f"root:x:0:0::/root:/bin/false\nbuilder:x:{_USER}:{_USER}::{PLACE}/home:/bin/sh\n"
-# Bytes of /tmp and of /dev/shm, which are in memory. What is large belongs into TMPDIR.
+# Size in bytes of /tmp and of /dev/shm, which are in memory. Large files belong in TMPDIR.
 _IN_MEMORY = str(512 << 20)
 _NAMESPACES = (
     *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
@@ -28,14 +28,14 @@ _INSTALLED = "/usr/local/bin:/usr/bin:/bin"
 
 
 def installed() -> tuple[str, ...]:
-    """This machine's bubblewrap, as the first part of a command; empty if it has none."""
+    """The command prefix for this machine's bubblewrap; empty if it has none."""
     found = shutil.which("bwrap", path=_INSTALLED)
     return (found,) if found else ()
 
 
 @cache
 def why_not(bubblewrap: tuple[str, ...], tools: Root) -> str:
-    """Why it cannot confine a command here; "" if it can. tools: a root with a shell."""
+    """Why bubblewrap cannot confine a command here; "" if it can. tools: a root with a shell."""
     try:
         with viewed(tools.paths) as view:
             argv = [*map(view.see, bubblewrap), *_NAMESPACES, *_mounts(tools, view.see)]
@@ -58,7 +58,7 @@ def why_not(bubblewrap: tuple[str, ...], tools: Root) -> str:
 
 
 def write_users(path: Path) -> None:
-    """Writes the names of users that a command sees."""
+    """Writes the file with the user names that a command sees."""
     path.write_text(_PASSWD)
     path.chmod(0o644)
 
@@ -66,8 +66,10 @@ def write_users(path: Path) -> None:
 def argv(
     root: Root, folder: Path, users: Path, env: Mapping[str, str], see: Callable[[Path], str]
 ) -> list[str]:
-    """What stands behind the name of bubblewrap. folder: what the command may write to, and where
-    it starts. users: a file by `write_users`. see: where the user who starts it sees a path."""
+    """The arguments of bubblewrap. folder: the only folder that the command can write to, and its
+    working directory. users: a file from `write_users`. see: maps a path to the path at which the
+    user who starts bubblewrap sees it.
+    """
     return [
         *_NAMESPACES,
         *_mounts(root, see),

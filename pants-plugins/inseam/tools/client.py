@@ -12,11 +12,11 @@ CLIENTS = ("docker", "podman")
 
 
 class ClientFailed(Failure):
-    """The client failed; the text is from its stderr."""
+    """The client failed; the text comes from its stderr."""
 
 
 def run_client(*argv: str) -> str:
-    """What the client prints; raises ClientFailed if it fails."""
+    """The output of the client; raises ClientFailed if it fails."""
     result = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if result.returncode != 0:
         raise ClientFailed(f"`{' '.join(argv[:2])}` failed:\n{foreign_text(result.stderr)}")
@@ -24,7 +24,7 @@ def run_client(*argv: str) -> str:
 
 
 def choose_client(wanted: str | None) -> str:
-    """The client `wanted`, or else the first one that works; raises Failure if there is none."""
+    """The client `wanted`, or by default the first that works; raises Failure if none does."""
     failure = Failure(
         f"{wanted or 'Neither docker nor podman'} is{' not' if wanted else ''} on PATH. Install"
         f" {wanted or 'one of them'}, or push the image to a registry instead."
@@ -43,7 +43,7 @@ def choose_client(wanted: str | None) -> str:
 
 
 def platform(client: str) -> str:
-    """What the client's containers run on, as "linux/amd64"."""
+    """The platform of the client's containers, such as "linux/amd64"."""
     if client == "docker":
         template = "{{.Server.Os}}/{{.Server.Arch}}"
         return run_client(client, "version", "--format", template).strip()

@@ -1,7 +1,7 @@
-"""Runs a command that others wrote, where it can do nothing but fill its own folder.
+"""Runs an untrusted command so that it can do nothing but write to its own folder.
 
-bubblewrap does it, by namespaces of the kernel (namespaces(7)), with a filter of calls besides.
-Where the kernel gives no namespaces, nothing runs unless that is allowed by name.
+bubblewrap confines it with the kernel's namespaces (namespaces(7)) and a system call filter. If the
+kernel provides no namespaces, nothing runs unless an option explicitly allows it.
 """
 
 from __future__ import annotations
@@ -39,29 +39,29 @@ _CONTAINER = (
 
 @dataclass(frozen=True)
 class Place:
-    """Where commands run."""
+    """How and where commands run on this machine."""
 
     root: Root
     tools: Root
-    """A root with a shell, and perhaps bubblewrap."""
+    """A root with a shell, and perhaps with bubblewrap."""
     bubblewrap: tuple[str, ...]
-    """How that is started; empty to run without namespaces."""
+    """The command prefix for bubblewrap; empty to run without namespaces."""
     why: str = ""
     """Why there are no namespaces; "" if there are."""
 
     def of(self, folder: Path) -> str:
-        """The path by which a command sees its folder."""
+        """The path at which a command sees its folder."""
         if self.bubblewrap:
             return bubblewrap.PLACE
         return unconfined.place_of(self.root, folder)
 
 
 def find_place(root: Root, tools: Root, given: tuple[str, ...], *, allow_unconfined: bool) -> Place:
-    """Where commands with this root run on this machine.
+    """Finds out how commands with this root can run on this machine.
 
-    tools: a root with a shell, to try it out. given: a bubblewrap; that of the machine, which may
-    have rights of its own, comes second. Raises Failure if there are no namespaces, unless it is
-    allowed to do without.
+    tools: a root with a shell, for a trial run. given: a bubblewrap to try first; the machine's
+    own, which may have special rights, is tried second. Raises Failure if there are no namespaces,
+    unless running without them is allowed.
     """
     why = ""
     for found in dict.fromkeys((given, bubblewrap.installed())):
@@ -80,7 +80,7 @@ def find_place(root: Root, tools: Root, given: tuple[str, ...], *, allow_unconfi
             f" user can: {OPTION} = true. It was tried by bubblewrap:\n{foreign_text(why)}"
         )
     if root == tools and os.geteuid() != 0:
-        # Only root enters another root then.
+        # Without namespaces, only root can enter another root.
         root = machine_root()
     return Place(root, tools, (), why)
 
@@ -97,23 +97,24 @@ def _how_to_allow() -> str:
 
 @dataclass(frozen=True)
 class Command:
-    """A command for a folder."""
+    """A command to run in a folder."""
 
     argv: Sequence[str]
-    """`{here}` stands for the folder's path as the command sees it."""
+    """`{here}` stands for the path at which the command sees the folder."""
     folder: Path
-    """What it may write to, and where it starts. Only this user may enter the folder above, which
-    hides files that others could execute in the name of this user."""
+    """The only folder that it can write to, and its working directory. Only this user may enter the
+    parent folder, which hides files that others could otherwise execute as this user.
+    """
     env: Mapping[str, str] = field(default_factory=dict)
-    """Variables; `{here}` as in `argv`."""
+    """Environment variables; `{here}` as in `argv`."""
     limits: Limits = field(default_factory=Limits)
     timeout: float = 600.0
-    """Seconds."""
+    """Maximum run time in seconds."""
 
 
 def run(command: Command, place: Place) -> tuple[int, bytes]:
-    """Runs a command and all that it starts to the end, and returns its exit code and what it
-    printed last. Raises Stopped, if it passes a limit, and Failure if its root cannot be entered.
+    """Runs a command, ends all processes that it leaves behind, and returns its exit code and the
+    end of its output. Raises Stopped if it exceeds a limit, Failure if its root cannot be entered.
     """
     here = place.of(command.folder)
     argv = [part.replace("{here}", here) for part in command.argv]

@@ -134,5 +134,5 @@ def test_root_runs_nothing_on_files_of_the_machine(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     place = Place(machine_root(), machine_root(), (), "none")
-    with pytest.raises(Failure, match="needs a root of its own"):
+    with pytest.raises(Failure, match="needs its own root filesystem"):
         run(Command(["/bin/true"], tmp_path, PATH), place)

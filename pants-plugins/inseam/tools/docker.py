@@ -1,4 +1,4 @@
-"""Loads an image from a layout into Docker, moving only the layers that it lacks."""
+"""Loads an image from a layout into Docker, sending only the layers that Docker lacks."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from inseam.tools.client import ClientFailed, run_client
 
 
 def load_into_docker(layout: Path, image: ImageMetadata, names: Sequence[str]) -> int:
-    """Gives Docker the image under all the names; returns the bytes of the layers it had to get.
+    """Loads the image into Docker with all the names; returns the bytes of the layers that were
+    sent.
 
-    `docker load` looks for a layer that it has already neither in the archive nor on disk, so
-    these are left out. Should Docker have lost one in the meantime, it gets them all.
+    `docker load` does not read the layers that it already has, so they are left out. If Docker has
+    lost one of them in the meantime, all layers are sent.
 
-    Raises Failure if it refuses the image.
+    Raises Failure if Docker refuses the image.
     """
     if _has(image, names):
         return 0
@@ -46,10 +47,10 @@ def load_into_docker(layout: Path, image: ImageMetadata, names: Sequence[str]) -
 
 
 def _has(image: ImageMetadata, names: Sequence[str]) -> bool:
-    """Whether Docker has the image under all the names.
+    """Whether Docker has the image with all the names.
 
-    Docker's image ID is the digest of the configuration. In containerd's image store it is that
-    of the manifest, which `docker load` makes up; there the layers have to tell.
+    Docker's image ID is the digest of the configuration. In containerd's image store it is the
+    digest of the manifest, which `docker load` generates; there, the layers are compared.
     """
     try:
         found: list[dict[str, Any]] = json.loads(run_client("docker", "image", "inspect", *names))
@@ -68,7 +69,7 @@ def _containerd(image: dict[str, Any]) -> bool:
 
 
 def known_layers(image: ImageMetadata) -> int:
-    """How many of the image's lowest layers Docker has, as the lowest ones of some image."""
+    """The number of the image's lowest layers that are also the lowest of some image in Docker."""
     wanted = [layer.diff_id for layer in image.layers]
     ids = sorted(set(run_client("docker", "image", "ls", "-aq", "--no-trunc").split()))
     if not ids:
@@ -76,7 +77,7 @@ def known_layers(image: ImageMetadata) -> int:
     template = "{{json .RootFS.Layers}}"
     try:
         lines = run_client("docker", "image", "inspect", "--format", template, *ids).splitlines()
-    except ClientFailed:  # one of them was removed just now
+    except ClientFailed:  # an image was removed just now
         return 0
     return max(_common(wanted, json.loads(line) or []) for line in lines)
 
@@ -134,7 +135,7 @@ def archive(
 ) -> Iterator[bytes]:
     """The bytes of Docker's image archive, without the content of the lowest `known` layers.
 
-    The form is that of Docker's image-spec v1.2, "Combined Image JSON + Filesystem Changeset
+    The format is that of Docker's image-spec v1.2, "Combined Image JSON + Filesystem Changeset
     Format"; Docker takes layers compressed too.
     """
     config = f"{image.config_digest[7:]}.json"

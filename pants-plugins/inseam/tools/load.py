@@ -22,14 +22,14 @@ class Loaded:
 
     client: str
     image_id: str
-    """As "sha256:<hex>", the digest of its configuration."""
+    """The digest of its configuration, "sha256:<hex>"."""
     references: tuple[str, ...]
     moved: int | None
-    """Bytes of the layers that the client had to get; None for podman, which does not say."""
+    """Bytes of the layers that were sent; None for podman, which does not report it."""
     entrypoint: tuple[str, ...]
-    """Of the image."""
+    """The image's own entry point."""
     writable: tuple[str, ...]
-    """As of `RunHints`."""
+    """As in `RunHints`."""
 
 
 def load(layout: Path, *, client: str | None = None) -> Loaded:

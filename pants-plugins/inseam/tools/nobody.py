@@ -1,7 +1,7 @@
 """Lets root start a command as the user nobody, who sees only some of root's folders.
 
-What root owns, such as /dev/null and the files of /proc/sys, could be changed in any namespace by a
-process that is root outside of it: so nothing foreign runs as root.
+A process that is root outside a namespace can change what root owns, such as /dev/null and the
+files in /proc/sys, even inside the namespace. So nothing untrusted runs as root.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class View(NamedTuple):
-    """Where a user sees paths that may lie in folders closed to that user."""
+    """Maps paths in folders that a user cannot enter to the paths at which the user sees them."""
 
     places: dict[str, str]
-    """For each path, where it is seen; empty if the user is the one who runs this."""
+    """Where each path is seen; empty if the user is the one who runs this."""
 
     def see(self, path: str | Path) -> str:
-        """The path by which the user sees one of the paths, or one below it."""
+        """The path at which the user sees one of the paths, or a path below it."""
         text = str(path)
         for seen, place in self.places.items():
             if text == seen or text.startswith(f"{seen}/"):
@@ -35,7 +35,7 @@ class View(NamedTuple):
         return text
 
     def enter(self) -> None:
-        """Makes this process one of the user; raises OSError where root may not make mounts."""
+        """Makes this process run as the user; raises OSError if root may not create mounts."""
         if not self.places:
             return
         _check(_libc.unshare(_NEWNS))
@@ -47,14 +47,14 @@ class View(NamedTuple):
 
 
 def become_nobody() -> None:
-    """Gives up all rights of root."""
+    """Gives up all of root's rights."""
     os.setgroups([])
     os.setgid(NOBODY)
     os.setuid(NOBODY)
 
 
 def give_to_nobody(folder: Path) -> None:
-    """Makes a folder and all below it nobody's."""
+    """Makes nobody the owner of a folder and everything below it."""
     os.chown(folder, NOBODY, NOBODY, follow_symlinks=False)
     for at, folders, files in os.walk(folder):
         for name in (*folders, *files):
@@ -63,11 +63,11 @@ def give_to_nobody(folder: Path) -> None:
 
 @contextmanager
 def viewed(paths: Iterable[Path]) -> Iterator[View]:
-    """The view of nobody if this is root, else of the user who runs this."""
+    """The view of nobody if this is root, otherwise that of the user who runs this."""
     if os.geteuid() != 0:
         yield View({})
         return
-    # In here lie only the places, which are empty outside of the view.
+    # This folder contains only mount points, which are empty outside the view.
     folder = Path(tempfile.mkdtemp(prefix="inseam-view-"))
     try:
         folder.chmod(0o755)

@@ -1,7 +1,7 @@
-"""Says what in a folder of artifacts is Inseam's own: nothing else is written to or removed there.
+"""Decides which files in `dist` belong to Inseam; no others are changed or removed.
 
-Anyone may have been in that folder. So links are not followed, and a store from which blobs are
-removed has a marker, which it got when it was made.
+Anyone may have written to that folder. So links are not followed, and blobs are removed only from a
+store with a marker, which it got when it was created.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OPEN = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def check_no_links(folder: Path, dist: Path) -> None:
-    """Raises Failure if a link below `dist` would make `folder` lie elsewhere."""
+    """Raises Failure if `folder` is reached through a link below `dist`."""
     for path in (folder, *folder.parents):
         if path == dist:
             return
@@ -41,9 +41,9 @@ def check_no_links(folder: Path, dist: Path) -> None:
 
 
 def make_way(path: Path) -> None:
-    """Removes what stands where a file of ours belongs and no rename replaces: an empty folder.
+    """Removes an empty folder at the path of one of our files, which a rename would not replace.
 
-    Raises Failure for a folder with anything in it, which may be another's.
+    Raises Failure if the folder is not empty, because its content may belong to someone else.
     """
     if not path.is_dir() or path.is_symlink():
         return
@@ -59,15 +59,15 @@ def make_way(path: Path) -> None:
 
 
 def claim(store: Path) -> None:
-    """Makes a store, and marks it as one of ours unless another program made it.
+    """Creates a store, and marks it as ours unless another program created it.
 
-    Raises Failure for what is in its place and cannot be replaced.
+    Raises Failure if something is in its place that cannot be replaced.
     """
     check_no_links(store / BLOBS, store.parent)
     marker = store / MARKER
     if _is_regular(marker):
         return
-    # One of an older version has a lock, but no marker.
+    # A store from an older version has a lock, but no marker.
     ours = not os.path.lexists(store / "blobs") or _is_regular(store / LOCK)
     if os.path.lexists(store) and not store.is_dir():
         raise Failure(
@@ -97,10 +97,10 @@ def _is_regular(path: Path) -> bool:
 
 @contextmanager
 def locked(store: Path, operation: int) -> Iterator[None]:
-    """Holds the lock of a store; operation: as of `fcntl.flock`.
+    """Holds the lock of a store; operation: as in `fcntl.flock`.
 
-    What is not a file in its place, such as a link or a pipe, is replaced; raises Failure for a
-    folder that is not empty.
+    If there is something other than a file in its place, such as a link or a pipe, it is replaced;
+    raises Failure for a folder that is not empty.
     """
     path = store / LOCK
     if os.path.lexists(path) and not _is_regular(path):

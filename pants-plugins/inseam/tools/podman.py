@@ -19,12 +19,12 @@ LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip"  # podman detec
 
 
 def load_into_podman(layout: Path, image: ImageMetadata, names: Sequence[str]) -> None:
-    """Gives podman the image under all the names.
+    """Loads the image into podman with all the names.
 
-    Podman takes a healthcheck only from an image with Docker's manifest (containers/buildah#2388),
-    so it is given one. Layers, configuration and, with it, the image ID stay the same.
+    Podman only uses a health check from an image with Docker's manifest (containers/buildah#2388),
+    so the image gets one. The layers, the configuration and therefore the image ID stay the same.
 
-    Raises Failure if it refuses the image.
+    Raises Failure if podman refuses the image.
     """
     identity = image.config_digest[7:]
     if not _has(identity):
@@ -35,7 +35,7 @@ def load_into_podman(layout: Path, image: ImageMetadata, names: Sequence[str]) -
 
 
 def _has(identity: str) -> bool:
-    """Whether podman has the image, with a manifest of Docker's."""
+    """Whether podman has the image, with Docker's manifest."""
     try:
         template = "{{.ManifestType}}"
         found = run_client("podman", "image", "inspect", "--format", template, identity)
@@ -45,7 +45,7 @@ def _has(identity: str) -> bool:
 
 
 def write_directory(layout: Path, image: ImageMetadata, folder: Path) -> None:
-    """Writes the image in the form of containers-transports(5), "dir", with links to its blobs."""
+    """Writes the image in the format "dir" of containers-transports(5), with links to its blobs."""
     config = blob_path(layout, image.config_digest)
     for digest in {image.config_digest, *(layer.descriptor.digest for layer in image.layers)}:
         (folder / digest[7:]).symlink_to(blob_path(layout, digest).resolve())

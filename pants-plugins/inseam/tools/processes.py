@@ -1,4 +1,4 @@
-"""Knows what a process started, by /proc (proc(5)), and ends it."""
+"""Finds the processes that a process started, in /proc (proc(5)), and ends them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Process(NamedTuple):
 
 
 def all_processes() -> dict[int, Process]:
-    """All processes of this machine; none where there is no /proc."""
+    """All processes on this machine; empty without /proc."""
     found = {}
     with contextlib.suppress(FileNotFoundError), os.scandir("/proc") as entries:
         for entry in entries:
@@ -36,13 +36,13 @@ def all_processes() -> dict[int, Process]:
 
 def _read(pid: int) -> Process:
     with open(f"/proc/{pid}/stat", "rb") as file:
-        # The name may hold spaces and parentheses.
+        # The name may contain spaces and parentheses.
         fields = file.read().rpartition(b")")[2].split()
     return Process(pid, int(fields[_PARENT]), int(fields[_THREADS]), int(fields[_RESIDENT]) * _PAGE)
 
 
 def descendants(of: int, but: Iterable[int] = ()) -> list[Process]:
-    """What a process has started, and what that has; but: processes to leave out, with theirs."""
+    """All descendants of a process. but: processes to leave out, with their descendants."""
     processes = all_processes()
     children: dict[int, list[Process]] = {}
     for process in processes.values():
@@ -57,14 +57,15 @@ def descendants(of: int, but: Iterable[int] = ()) -> list[Process]:
 
 
 def end_all(of: int, but: Iterable[int] = (), *, seconds: float = 300) -> None:
-    """Ends all that a process has started. What has lost its parent must belong to the process
-    (PR_SET_CHILD_SUBREAPER of prctl(2)), or it is not found."""
+    """Ends all descendants of a process. The process must adopt orphans (PR_SET_CHILD_SUBREAPER,
+    prctl(2)), or they are not found.
+    """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         found = descendants(of, but)
         if not found:
             return
-        # First all are stopped: what runs could start others meanwhile.
+        # All are stopped first, because running ones could start others in the meantime.
         for number in (signal.SIGSTOP, signal.SIGKILL):
             for process in found:
                 with contextlib.suppress(OSError):

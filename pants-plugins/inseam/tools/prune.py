@@ -1,10 +1,10 @@
 """Removes blobs of a store that no layout has referred to for a while.
 
-What writes an image to the store holds the store's lock together with others, from its look at
-which blobs are there until its layout refers to them; pruning holds the lock alone, and does not
-wait for it. So no blob goes that is in use. The time counts from when a blob was first
-seen without a layout, which is kept in the store, and not from when it was written: what a running
-push reads stays, although the next build has replaced its layout.
+Writing an image holds a shared lock of the store, from checking which blobs exist until the layout
+refers to them. Pruning holds the lock exclusively, and does not wait for it. So no blob that is in
+use is removed. The time counts from when a blob was first seen without a layout, which the store
+records, not from when it was written: so the blobs that a running push reads stay, even if the next
+build has replaced its layout.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from inseam.formats.oci.layout import INDEX
 from inseam.formats.schema import Entry, is_digest, is_string, list_of
 from inseam.tools.own import claim, is_ours, locked, make_way, opened_blobs
 
-# Seconds between two looks at all layouts, and how much one of them does at most.
+# Seconds between two searches for layouts, and limits for one search.
 _PAUSE = 3600
 _MOST_FOLDERS = 20_000
 _MOST_REMOVED = 1_000
-# Manifests and indexes of one layout.
+# Maximum number of manifests and indexes in one layout.
 _MOST_DOCUMENTS = 1_000
 
 _UNUSED = "unused.json"
-# The paths of layouts that are not in the folder that the store is in.
+# The file with the paths of layouts outside the store's parent folder.
 _ELSEWHERE = "elsewhere.json"
 
 
@@ -45,15 +45,16 @@ class Pruned(NamedTuple):
 
 @contextmanager
 def using(store: Path) -> Iterator[None]:
-    """Holds the lock of a store, which is made if it is not there, together with others that use
-    its blobs."""
+    """Holds the shared lock of a store, for users of its blobs. The store is created if it does not
+    exist.
+    """
     claim(store)
     with locked(store, fcntl.LOCK_SH):
         yield
 
 
 def remember(store: Path, layout: Path) -> None:
-    """Lets `prune` know of a layout that is not in the folder that the store is in."""
+    """Tells `prune` about a layout outside the store's parent folder."""
     if store.parent in layout.parents:
         return
     try:
@@ -66,7 +67,7 @@ def remember(store: Path, layout: Path) -> None:
 
 
 def _elsewhere(store: Path) -> list[str]:
-    """The paths in the list; raises Failure if it is damaged."""
+    """The recorded paths; raises Failure if the list is damaged."""
     path = store / _ELSEWHERE
     found = read_json(path) if os.path.lexists(path) else []
     if not list_of(is_string)(found):
@@ -78,9 +79,9 @@ def _elsewhere(store: Path) -> list[str]:
 def prune(store: Path, after: float, now: float | None = None) -> Pruned:
     """Removes the blobs that no layout has referred to for `after` seconds.
 
-    Looks for layouts in the folder that the store is in, at most once an hour. Only files whose
-    names are digests are removed, and only out of a store of ours. Removes nothing if the store is
-    in use, or if a layout cannot be read.
+    Searches the store's parent folder for layouts, at most once an hour. Only files whose names are
+    digests are removed, and only from a store of ours. Removes nothing if the store is in use, or
+    if a layout cannot be read.
     """
     now = time.time() if now is None else now
     unused = store / _UNUSED
@@ -99,7 +100,7 @@ def _is_new(path: Path, now: float) -> bool:
 
 
 def _prune(store: Path, blobs: int, after: float, now: float) -> Pruned:
-    """blobs: descriptor of the folder of the blobs."""
+    """blobs: file descriptor of the folder with the blobs."""
     used = {
         digest for layout in [*_layouts(store), *_others(store)] for digest in _blobs(store, layout)
     }
@@ -123,7 +124,7 @@ def _prune(store: Path, blobs: int, after: float, now: float) -> Pruned:
 
 
 def _known(unused: Path) -> dict[str, float]:
-    """Since when each blob is known to be unused; what cannot be read counts as not known."""
+    """When each blob was first seen unused; unreadable entries are ignored."""
     try:
         found = read_json(unused)
     except Failure:
@@ -138,7 +139,7 @@ def _known(unused: Path) -> dict[str, float]:
 
 
 def _layouts(store: Path) -> Iterator[Path]:
-    """The layouts in the folder that the store is in; raises Failure if that is too large."""
+    """The layouts in the store's parent folder; raises Failure if that is too large."""
     folders, seen = [store.parent], 0
     while folders:
         folder = folders.pop()
@@ -167,8 +168,9 @@ def _is_layout(folder: Path, store: Path) -> bool:
 
 
 def _blobs(store: Path, layout: Path) -> Iterator[str]:
-    """The digests of all blobs of the images in a layout; raises Failure for one that cannot be
-    read, or that refers to more documents than an image has."""
+    """The digests of all blobs of the images in a layout; raises Failure if the layout cannot be
+    read, or refers to more documents than an image can have.
+    """
     index = layout / INDEX
     # A layout without an index comes from an interrupted run: it refers to nothing.
     documents = [Entry.of(read_json(index), str(index))] if os.path.lexists(index) else []
@@ -188,7 +190,7 @@ def _blobs(store: Path, layout: Path) -> Iterator[str]:
 
 
 def _descriptors(document: Entry) -> Iterator[Entry]:
-    """What an image index or a manifest refers to (OCI image-spec 1.1)."""
+    """The descriptors in an image index or a manifest (OCI image-spec 1.1)."""
     yield from document.tables("manifests", "a list of descriptors")
     yield from document.tables("layers", "a list of descriptors")
     if document.has("config"):

@@ -1,7 +1,7 @@
-"""Fetches the image of a registry that is a base: its documents, and its layers' blobs.
+"""Fetches a base image from a registry: its documents, and the blobs of its layers.
 
-Of an index the image for one platform is taken. Everything is checked against its digest; a Docker
-manifest is left as it is.
+From an index, the image for one platform is used. Everything is checked against its digest; a
+Docker manifest is not converted.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ _LAYERS = {
 
 def pull(image: str, out: Path, *, platform: Platform, runtime: Runtime) -> ImageMetadata:
     """Writes the image `NAME[:TAG]@DIGEST` to the folder `out`: `oci-layout`, `index.json`,
-    `image.json` (`ImageMetadata`), `facts.json` (`BaseFacts`) and all blobs, so that others can be
-    assembled on it.
+    `image.json` (`ImageMetadata`), `facts.json` (`BaseFacts`) and all blobs, so that other images
+    can be assembled on it.
 
-    runtime: what it offers to the layers of images on it.
+    runtime: what it provides to the layers on top of it.
 
-    Raises Failure as `Repository.run` does, if the registry gives something else than the digest
-    says, for another platform, and for an image that is not what the runtime says. What of that
-    nothing confirms is said on stderr.
+    Raises Failure as `Repository.run` does, if the content does not match the digest, if the
+    platform is wrong, and if the image contradicts the runtime. Declarations that cannot be
+    verified are reported on stderr.
     """
     reference = parse_reference(image)
     if not reference.digest:
@@ -102,14 +102,14 @@ def pull(image: str, out: Path, *, platform: Platform, runtime: Runtime) -> Imag
 
 
 def declared_python(configuration: Mapping[str, Any]) -> str:
-    """The version of CPython that an image's configuration tells, as official ones do; or ""."""
+    """The CPython version in an image's configuration, as official images have it; or ""."""
     variables = (configuration.get("config") or {}).get("Env") or []
     pairs = dict(str(variable).partition("=")[::2] for variable in variables)
     return str(pairs.get("PYTHON_VERSION", ""))
 
 
 def _manifest(image: str, repository: Repository, platform: Platform) -> Document:
-    """The manifest of the image, or that of the index's image for the platform."""
+    """The manifest of the image; for an index, that of the image for the platform."""
     manifest = _document(repository, repository.reference.digest)
     if manifest.media_type in _INDEXES:
         index = read_index(manifest.content, f"the index {image}")
@@ -173,7 +173,7 @@ def _check(repository: Repository, content: bytes, digest: str) -> None:
 def _fetch_layers(
     repository: Repository, manifest: str, layers: Sequence[Layer], out: Path
 ) -> None:
-    """Fetches the layers' blobs; skopeo checks their digests."""
+    """Fetches the blobs of the layers; skopeo checks their digests."""
     target = out / BLOBS
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target, prefix=".") as folder:
@@ -194,13 +194,13 @@ def _fetch_layers(
 
 
 def _media_type(value: Mapping[str, Any]) -> str:
-    """The kind of a manifest or index; OCI's may leave it to be guessed."""
+    """The media type of a manifest or index, which OCI documents may leave out."""
     guess = INDEX_TYPE if "manifests" in value else MANIFEST_TYPE
     return str(value.get("mediaType") or guess)
 
 
 def _choose(image: str, index: Mapping[str, Any], platform: Platform) -> str:
-    """The digest of the index's image for the platform."""
+    """The digest of the image for the platform in an index."""
     there = []
     for entry in index["manifests"]:
         fields = entry.get("platform") or {}
@@ -218,7 +218,7 @@ _PLATFORM_KEYS = ("os", "architecture", "variant")
 
 
 def _suits(fields: Mapping[str, str], platform: Platform) -> bool:
-    """Whether an image for the one runs on the other; a variant that isn't named may be any."""
+    """Whether an image with these fields runs on the platform; a missing variant matches any."""
     if (fields.get("os"), fields.get("architecture")) != (platform.os, platform.architecture):
         return False
     return not platform.variant or fields.get("variant", platform.variant) == platform.variant

@@ -1,10 +1,10 @@
 """Pushes an image from its layout to a registry.
 
-A name that the registry already has with this very digest costs one request. Otherwise the
-registry gets what it lacks, then the manifest by its digest, which is read back, then the image's
-attachments; the tag is set only if all of that succeeds. So an interrupted push leaves no tag on an
-incomplete image, and the next one sends what is still missing. Blobs that another repository of the
-registry is known to have are mounted from there.
+If the registry already has the name with this digest, one request is enough. Otherwise, missing
+blobs are sent, then the manifest by its digest, which is read back, then the image's attachments.
+The tag is set only if all of that succeeds. So an interrupted push leaves no tag on an incomplete
+image, and the next one sends what is still missing. Blobs that another repository in the registry
+is known to have are mounted from there.
 """
 
 from __future__ import annotations
@@ -30,30 +30,30 @@ _MOUNT_DONE = "... mount OK"
 
 @dataclass(frozen=True)
 class Pushed:
-    """What a push to one name did."""
+    """The result of a push to one name."""
 
     reference: str
     """Name and digest."""
     unchanged: bool
     """Whether everything was there already."""
     sent: dict[str, int]
-    """Blobs that went over the wire, with their bytes."""
+    """Blobs that were sent, with their sizes in bytes."""
     mounted: tuple[str, ...] = ()
-    """Blobs that came from another repository of the registry."""
+    """Blobs that were mounted from another repository in the registry."""
 
     @property
     def sent_bytes(self) -> int:
-        """Bytes of the blobs that were sent; manifests and requests do not count."""
+        """Bytes of the blobs that were sent, without manifests and requests."""
         return sum(self.sent.values())
 
 
 def push(layout: Path, *, timeout: float = STALL) -> list[Pushed]:
-    """Pushes the image in `layout` under each of the names that its `image.json` has.
+    """Pushes the image in `layout` under each of the names in its `image.json`.
 
-    timeout: seconds to wait for each answer of the registry.
+    timeout: seconds to wait for each response of the registry.
 
-    Raises Failure as `Repository.run` does, for an image that is not complete, and for a registry
-    that does not give back what it got.
+    Raises Failure as `Repository.run` does, for an incomplete image, and if the registry does not
+    return what was pushed.
     """
     image = read_packaged(layout)
     names = [parse_reference(reference) for reference in image.references]
@@ -103,13 +103,13 @@ def _mounted(log: Iterable[str]) -> Iterable[str]:
 
 
 def _remote_digest(name: str, repository: Repository) -> str | None:
-    """The digest that the registry has under a name; None if it has none or does not say."""
+    """The digest of a name in the registry; None if it does not exist or is unknown."""
     try:
         return digest_of(repository.manifest(name))
     except Unanswered:
         raise
     except Failure:
-        return None  # What else may be wrong, the push itself will meet, and say.
+        return None  # Any other problem will also occur in the push itself, which reports it.
 
 
 def _check_complete(layout: Path, image: ImageMetadata) -> None:
@@ -129,7 +129,7 @@ def _check_complete(layout: Path, image: ImageMetadata) -> None:
 
 def _copy(layout: Path, image: ImageMetadata, name: str, repository: Repository) -> tuple[str, ...]:
     sizes = [size for size in blobs_of(image).values() if size is not None]
-    # A layout with attachments has several entries: the image is the one with the name.
+    # A layout with attachments has several entries; the image is the one with the name.
     first = parse_reference(image.references[0])
     source = f"oci:.:{first.tag or 'latest'}" if _has_attachments(image) else "oci:."
     return repository.run(
@@ -163,7 +163,7 @@ def _verify(image: ImageMetadata, name: str, repository: Repository) -> None:
 
 
 def summary(image: ImageMetadata, pushed: Pushed) -> str:
-    """A sentence about a push, for people."""
+    """A sentence about a push, for users."""
     if pushed.unchanged:
         return f"{pushed.reference}: the registry already has it."
     blobs = blobs_of(image)

@@ -1,7 +1,7 @@
-"""Runs skopeo, the tool that speaks to registries.
+"""Runs skopeo, the tool that talks to registries.
 
 It finds credentials by itself: in REGISTRY_AUTH_FILE, in its own auth.json, and in Docker's
-config.json with the credential helpers that are named there. None pass through here.
+config.json with the credential helpers that are named there. This code never sees any.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from inseam.formats.failure import Failure
 from inseam.formats.foreign_text import plain
 from inseam.formats.oci.reference import Reference
 
-STALL = 60.0  # seconds in which a registry has to answer a request
-SLOWEST = 50_000  # bytes a second at which an upload is not yet taken for stalled
+STALL = 60.0  # seconds within which a registry must answer a request
+SLOWEST = 50_000  # bytes per second; a slower upload counts as stalled
 
 _REQUEST = re.compile(r"(GET|HEAD|POST|PATCH|PUT) (\w+://[^?\s]+)")
 _WAITS = re.compile(r"Too many requests to .*: sleeping for")  # for as long as the server asks
@@ -33,36 +33,36 @@ _MESSAGE = re.compile(r'level=(\w+) msg="((?:[^"\\]|\\.)*)"')
 
 @dataclass(frozen=True)
 class Result:
-    """What skopeo wrote to its output, and the messages of its log, oldest first."""
+    """The output of skopeo, and the messages in its log, oldest first."""
 
     output: bytes
     log: tuple[str, ...]
 
 
 class Unanswered(Failure):
-    """The registry cannot be reached, or it does not answer in time."""
+    """The registry cannot be reached or does not answer in time."""
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository in a registry, as skopeo reaches it. Plain HTTP is for this machine only."""
+    """A repository in a registry that skopeo reaches. Plain HTTP is only used for this machine."""
 
     reference: Reference
     stall: float = STALL
-    """Seconds in which the registry has to answer a request."""
+    """Seconds within which the registry must answer a request."""
 
     @property
     def name(self) -> str:
         return self.reference.name
 
     def tls(self, side: str = "") -> list[str]:
-        """skopeo's option for plain HTTP; side: "src-" or "dest-" where there are two."""
+        """skopeo's option for plain HTTP; side: "src-" or "dest-" if there are two."""
         return [f"--{side}tls-verify=false"] if self.reference.loopback else []
 
     def manifest(self, name: str) -> bytes:
-        """The manifest or index that the registry has under `name`.
+        """The manifest or index with the name `name`.
 
-        Raises Failure as `run` does, also if there is none.
+        Raises Failure as `run` does, and if there is none.
         """
         arguments = ["inspect", "--raw", *self.tls(), *authentication(), f"docker://{name}"]
         return self.run(arguments).output
@@ -70,11 +70,11 @@ class Repository:
     def run(
         self, arguments: Sequence[str], *, largest: int = 0, folder: Path | None = None
     ) -> Result:
-        """Runs skopeo, in the folder.
+        """Runs skopeo in the folder.
 
-        largest: bytes of the largest blob that it may have to send in one piece.
+        largest: size in bytes of the largest blob that it may have to send in one piece.
 
-        Raises Unanswered, or Failure with skopeo's own words and what to do.
+        Raises Unanswered, or Failure with skopeo's error and what to do.
         """
         program = shutil.which("skopeo")
         if program is None:
@@ -183,7 +183,7 @@ def _last_request(log: list[tuple[str, str]]) -> str:
 
 _UNREACHABLE = "connection refused|no such host|i/o timeout|no route to host|network is unreachable"
 _LIMITED = (
-    "The registry limits how many requests it takes. Log in with `docker login {registry}` if it"
+    "The registry limits the number of requests. Log in with `docker login {registry}` if it"
     " allows more to those who do, or try again later: what it already has is not sent again."
 )
 _ADVICE = (
@@ -209,7 +209,7 @@ _ADVICE = (
 
 
 def authentication() -> list[str]:
-    """The option that makes skopeo follow Docker's DOCKER_CONFIG, which it does not by itself."""
+    """The option that makes skopeo use DOCKER_CONFIG, which it does not do by itself."""
     folder = os.environ.get("DOCKER_CONFIG")
     if not folder or os.environ.get("REGISTRY_AUTH_FILE"):
         return []

@@ -58,8 +58,8 @@ def test_a_failure_has_skopeo_s_words_and_advice(skopeo: Path) -> None:
         ("server gave HTTP response to HTTPS client", "accepted on this machine only"),
         ("manifest unknown", "Check the image's name"),
         ("unexpected EOF", "Run the command again"),
-        ("too many requests to registry", "limits how many requests"),
-        ("toomanyrequests: You have reached your pull rate limit", "limits how many requests"),
+        ("too many requests to registry", "limits the number of requests"),
+        ("toomanyrequests: You have reached your pull rate limit", "limits the number of requests"),
         ("x509: certificate signed by unknown authority", "certificate of 127.0.0.1:5000's"),
     ],
 )
@@ -90,7 +90,7 @@ def test_a_registry_that_asks_to_wait_is_waited_for(
     write(skopeo, log("GET http://127.0.0.1:5000/v2/"), log(words), "sleep 1", log("done"))
     assert REPOSITORY.run(["copy"]).log[-1] == "done"
     monkeypatch.setattr(registry, "LONGEST_WAIT", 0.1)
-    with pytest.raises(Unanswered, match="asked to wait(.|\n)*limits how many requests"):
+    with pytest.raises(Unanswered, match="asked to wait(.|\n)*limits the number of requests"):
         REPOSITORY.run(["copy"])
 
 

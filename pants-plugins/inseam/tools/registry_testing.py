@@ -1,4 +1,4 @@
-"""Makes a registry of images for tests: a skopeo that gives what it holds."""
+"""Makes a registry of images for tests: a fake skopeo that returns its content."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILES = ("etc/passwd", "usr/local/bin/python3.11")
 
 
 class Registry:
-    """What a skopeo that the test puts on PATH gives: documents and layers by digest."""
+    """The content that a fake skopeo on PATH returns: documents and layers by digest."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -40,7 +40,7 @@ class Registry:
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
 
     def layers(self, manifest: str) -> Path:
-        """Where the layers' blobs of the image lie."""
+        """The folder with the blobs of the image's layers."""
         return self._folder / f"{manifest}.layers"
 
     def add(self, value: Any, config: bytes | None = None) -> str:
@@ -51,7 +51,7 @@ class Registry:
         return digest(content)
 
     def document(self, name: str) -> bytes:
-        """The manifest, or the configuration `<manifest>.config`, of that digest."""
+        """The manifest with that digest, or the configuration `<manifest>.config`."""
         return (self._folder / name).read_bytes()
 
     def lie(self, name: str, content: bytes) -> None:
@@ -76,7 +76,7 @@ def docker_image(
     variant: str = "",
     files: Sequence[str] = FILES,
 ) -> str:
-    """The digest of an image with Docker's manifest, which has a layer for each file."""
+    """The digest of an image with Docker's manifest and one layer per file."""
     folder = registry.layers("new")
     layers = [one_file_layer(folder, path) for path in files]
     config: dict[str, Any] = {

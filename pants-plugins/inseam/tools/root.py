@@ -1,4 +1,4 @@
-"""Says which files a build sees besides its own."""
+"""Decides which files a build sees in addition to its own."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import NamedTuple
 
 
 class Root(NamedTuple):
-    """Where a program finds its root file system."""
+    """The root filesystem of a program."""
 
     folder: Path | None
-    """With the root file system; None for parts of this machine's."""
+    """The folder with the root filesystem; None for parts of this machine's."""
     shown: tuple[Path, ...] = ()
-    """Those parts."""
+    """The paths of those parts."""
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """All paths of this machine that are in it."""
+        """All paths on this machine that are in it."""
         own = (self.folder,) if self.folder else ()
         return (*own, *(path for path in self.shown if not path.is_symlink()))
 
 
-# Programs and libraries, and what the loader reads.
+# Programs and libraries, and the files that the dynamic loader reads.
 _SYSTEM = (
     *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"),
     *("/etc/alternatives", "/etc/ld.so.cache"),
@@ -30,7 +30,7 @@ _SYSTEM = (
 
 
 def root_in(folder: Path) -> Root:
-    """The root file system in a folder, with the places that each has."""
+    """The root filesystem in a folder, with the directories that every root needs."""
     for name in ("dev", "etc", "proc", "tmp"):
         (folder / name).mkdir(exist_ok=True)
     (folder / "etc/passwd").touch()
@@ -38,8 +38,9 @@ def root_in(folder: Path) -> Root:
 
 
 def machine_root() -> Root:
-    """The programs of this machine, and the running interpreter: neither its configuration nor
-    anyone's files."""
+    """This machine's programs and the running interpreter, without the machine's configuration or
+    anyone's files.
+    """
     shown = [Path(path) for path in _SYSTEM if Path(path).exists()]
     for prefix in dict.fromkeys((sys.base_prefix, sys.base_exec_prefix)):
         folder = Path(prefix).resolve()

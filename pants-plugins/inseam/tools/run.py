@@ -1,4 +1,4 @@
-"""Runs a container in the foreground, which ends when the process that runs it does."""
+"""Runs a container in the foreground, and ends it when the process that runs it ends."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pathlib import Path
 
 from inseam.formats.oci.config import INIT
 
-_LOOK = 1.0  # seconds between two looks at whether the parent is still there
+_LOOK = 1.0  # seconds between two checks whether the parent still exists
 
-# Waits until the other end of its standard input is closed, however that process ended, and stops
-# the container. The client may be about to write its ID at that moment.
+# Waits until the other end of its stdin is closed, however that process ended, and stops the
+# container. The client may be about to write the container's ID at that moment.
 _WATCHER = """\
 import subprocess
 import sys
@@ -40,11 +40,11 @@ for _ in range(600):
 def run_options(
     options: Sequence[str], entrypoint: Sequence[str], writable: Sequence[str] = ()
 ) -> list[str]:
-    """The options of `docker run`, with those that an image needs.
+    """The options of `docker run`, including those that an image needs.
 
-    There is an init process, unless the image has one. A root filesystem that is read-only has a
-    tmpfs at each path of `writable` and at /tmp, without which Python's tempfile and
-    multiprocessing find no place, unless the options mount something there.
+    There is an init process, unless the image has one. A read-only root filesystem gets a tmpfs at
+    each path in `writable` and at /tmp, which Python's tempfile and multiprocessing need, unless
+    the options mount something there.
     """
     more = [] if tuple(entrypoint[:1]) == (INIT,) else ["--init"]
     if "--read-only" in options:
@@ -58,8 +58,8 @@ def run(client: str, arguments: Sequence[str]) -> int:
     """Runs a container that is removed when it ends; returns its exit code.
 
     arguments: options of `docker run`, the image, arguments. SIGTERM and SIGHUP stop the container,
-    and so does the end of this process, or of its parent, even by SIGKILL. (The parent is Pants,
-    which is deaf to SIGTERM while a program runs.)
+    and so does the end of this process or of its parent, even by SIGKILL. (The parent is Pants,
+    which ignores SIGTERM while a program is running.)
     """
     parent = os.getppid()
     with tempfile.TemporaryDirectory() as folder:
@@ -83,7 +83,7 @@ def run(client: str, arguments: Sequence[str]) -> int:
                     held = -1
 
             def interrupt(*_: object) -> None:
-                # At a terminal, the client gets it, too.
+                # At a terminal, the client also gets it.
                 if not os.isatty(0):
                     process.send_signal(signal.SIGINT)
 

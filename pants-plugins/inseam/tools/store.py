@@ -1,13 +1,14 @@
-"""Puts images into a store of blobs that all images of a repository share.
+"""Writes images to a store of blobs that all images of a repository share.
 
-Blobs that are not there yet are copied to `blobs/sha256` in the store. A layout is the OCI image
-layout of one image, whose `blobs` are a link to the store's. However a run ends, each blob is whole
-or not there, and a layout has its old content or the new one. Several may run at once.
+Missing blobs are copied to `blobs/sha256` in the store. A layout is the OCI image layout of one
+image, whose `blobs` is a link to the store's. However a run ends, each blob is complete or absent,
+and a layout has either its old or its new content. Several exports may run at once.
 
-A blob that was checked has a mark in its modification time, which any change of it removes. What
-has none is checked against its digest before it counts as there, so a damaged one is replaced.
+A blob that was checked has a mark in its modification time, which any change removes. A blob
+without the mark is checked against its digest before it counts as present, so damaged blobs are
+replaced.
 
-Blobs that no layout refers to any more are removed by `prune`, never while an export goes on.
+`prune` removes blobs to which no layout refers any more, but never during an export.
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ from inseam.tools.own import check_no_links, claim, make_way
 from inseam.tools.prune import remember, using
 
 _TURN = threading.Lock()
-_TEMPORARY = re.compile(r"\..+\.(\d+)\.[0-9a-f]{16}")  # of `files.temporary_name`
+_TEMPORARY = re.compile(
+    r"\..+\.(\d+)\.[0-9a-f]{16}"
+)  # the names that `files.temporary_name` returns
 _SECOND = 1_000_000_000  # in nanoseconds
 
 
 def blobs_of(image: ImageMetadata) -> dict[str, int | None]:
-    """Digest and size of every blob of an image; the size of a configuration is not known."""
+    """Digest and size of every blob of an image; the size of a configuration is unknown."""
     found: dict[str, int | None] = {image.digest: image.size}
     for inner in image.images:
         found.update(blobs_of(inner))
@@ -55,7 +58,7 @@ def blobs_of(image: ImageMetadata) -> dict[str, int | None]:
 
 
 def missing(store: Path, blobs: Iterable[tuple[str, int | None]]) -> list[str]:
-    """The digests of the blobs that the store does not have, or not as they were written."""
+    """The digests of the blobs that are missing from the store or were changed since."""
     return [digest for digest, size in blobs if not _has(store, digest, size)]
 
 
@@ -76,8 +79,9 @@ def _has(store: Path, digest: str, size: int | None) -> bool:
 
 
 def unmark_damaged(store: Path, digests: Iterable[str]) -> list[str]:
-    """The digests of those blobs whose content is not theirs although they have a mark, which they
-    lose: a disk, or a writer that kept the time of change, has damaged them."""
+    """The digests of marked blobs that are damaged, by a disk or by a writer that preserved the
+    modification time; removes their marks.
+    """
     damaged = []
     for digest in digests:
         path = blob_path(store, digest)
@@ -99,7 +103,7 @@ def _digest(path: Path) -> str:
 
 
 def _mark(digest: str) -> int:
-    """The nanoseconds, within a second, of the modification time of a blob that was checked."""
+    """The fraction of a second, in nanoseconds, of the modification time of a checked blob."""
     return int(digest.rpartition(":")[2][:14], 16) % _SECOND
 
 
@@ -108,13 +112,13 @@ def _set_mark(path: Path, digest: str, time_ns: int) -> None:
 
 
 def _set_time(path: Path, time_ns: int) -> None:
-    # Where that is not allowed or not kept, the blob is checked each time.
+    # If the time cannot be set or stored, the blob is checked each time.
     with suppress(OSError):
         os.utime(path, ns=(time_ns, time_ns))
 
 
 class _Folders:
-    """What is to be exported, in folders; the first one is the image's."""
+    """The files to export, in folders; the first folder is the image's."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = folders
@@ -132,7 +136,7 @@ class _Folders:
 
 
 class _Contents:
-    """What is to be exported, in memory, by path in the image's folder."""
+    """The files to export, in memory, by path in the image's folder."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self._files = files
@@ -146,21 +150,22 @@ class _Contents:
 
 
 def export(image: Path, folders: Sequence[Path], store: Path, layout: Path) -> list[str]:
-    """Puts the image in the folder `image` into the store; returns the digests that were copied.
+    """Writes the image in the folder `image` to the store; returns the digests that were copied.
 
-    folders: hold further blobs of it, below `blobs/sha256`. layout: what becomes its layout.
+    folders: contain its other blobs, below `blobs/sha256`. layout: the folder that becomes its
+    layout.
 
-    Raises Failure for a blob that is nowhere or damaged, and for a full disk.
+    Raises Failure for a missing or damaged blob, and if the disk is full.
     """
     return _export(read_metadata(image), _Folders([image, *folders]), store, layout)
 
 
 def export_contents(files: Mapping[str, bytes], store: Path, layout: Path) -> list[str]:
-    """Does what `export` does, for an image whose other blobs are in the store already.
+    """Does the same as `export` for an image whose other blobs are already in the store.
 
-    files: content by path of what is in the image's folder. It takes no process to write the few
-    kilobytes of an edit. Threads take turns: a rule whose inputs change while it writes is run
-    again before it has ended, and what is newer has to be written last.
+    files: the files in the image's folder: contents by path. Writing the few kilobytes of an edit
+    needs no process. Threads take turns: if the inputs of a rule change while it writes, the rule
+    is rerun before it has ended, and the newer content must be written last.
     """
     metadata = load_metadata(files[METADATA])
     with _TURN:
@@ -225,13 +230,13 @@ def _role(image: ImageMetadata, digest: str) -> str:
 
 
 def _folders_of(image: ImageMetadata, layout: Path) -> set[Path]:
-    """The folders of a layout that have files of an image, except the one of its blobs."""
+    """The folders in a layout that contain files of the image, except its blobs."""
     documents = (entry.path for entry in image.every_document if entry.path)
     return {layout, *(layout.joinpath(path).parent for path in documents)}
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Removes what a killed run left behind."""
+    """Removes files that a killed run left behind."""
     for path in folder.glob(".*"):
         match = _TEMPORARY.fullmatch(path.name)
         if match and not folder.is_symlink() and not _runs(int(match[1])):
@@ -274,7 +279,7 @@ def _copy(source: BinaryIO, target: Path, digest: str, owner: str) -> None:
 def _write_layout(
     image: ImageMetadata, inputs: _Folders | _Contents, store: Path, layout: Path
 ) -> None:
-    """Writes the small files, the index, which makes the others matter, last."""
+    """Writes the small files. The index, which refers to the others, is written last."""
     _link(layout / "blobs", os.path.relpath(store / "blobs", layout))
     documents = {entry.path for entry in image.every_document if entry.path}
     for path in sorted(_documents_there(layout) - documents):
@@ -291,7 +296,7 @@ def _write_layout(
 
 
 def _documents_there(layout: Path) -> set[str]:
-    """The documents that a layout has from before."""
+    """The documents that a layout already has."""
     try:
         found = {entry.path for entry in read_metadata(layout).every_document}
     except Failure:

@@ -1,4 +1,4 @@
-"""Runs a command with limits, and ends all of it when it passes one of them."""
+"""Runs a command with limits, and ends all of its processes if it exceeds one."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from inseam.formats.limits import Limits, named
 from inseam.tools.nobody import NOBODY
 from inseam.tools.processes import all_processes, descendants, end_all
 
-# Bytes of what it printed last, which are kept.
+# Number of bytes at the end of its output that are kept.
 _KEPT = 200_000
-# Seconds between two looks at its processes, and how much of the time these may take at most.
+# Seconds between two checks of its processes, and the maximum share of time for checks.
 _INTERVAL, _SHARE = 0.2, 0.02
 _NICE = 10
-# Seconds until its last process must have closed its output, once all are ended.
+# Seconds within which the output must be closed after all processes are ended.
 _PATIENCE = 30
 
 
@@ -37,19 +37,19 @@ class Supervised:
     argv: Sequence[str]
     env: Mapping[str, str]
     folder: Path
-    """The only one that it can write to, and where it starts."""
+    """The only folder that it can write to, and its working directory."""
     limits: Limits
     timeout: float
     enter: Callable[[], object] = _nothing
-    """What its process does first, before it becomes the command."""
+    """Called in its process before the command is executed."""
     files: tuple[int, ...] = ()
-    """Descriptors that it inherits."""
+    """File descriptors that it inherits."""
     reaps: bool = False
-    """Whether this process gets what the command leaves behind."""
+    """Whether this process adopts the processes that the command leaves behind."""
 
 
 class Stopped(Exception):
-    """A command passed a limit; its text says which. output: what it printed last."""
+    """A command exceeded a limit; the text says which. output: the end of its output."""
 
     def __init__(self, why: str, output: bytes) -> None:
         super().__init__(why)
@@ -57,8 +57,9 @@ class Stopped(Exception):
 
 
 def supervise(command: Supervised) -> tuple[int, bytes]:
-    """Runs a command to the end, ends what it leaves behind, and returns its exit code and what it
-    printed last. Raises Stopped."""
+    """Runs a command, ends all processes that it leaves behind, and returns its exit code and the
+    end of its output. Raises Stopped.
+    """
     before = [process.pid for process in descendants(os.getpid())]
     tasks = _tasks_of_user()
 
@@ -87,7 +88,7 @@ def supervise(command: Supervised) -> tuple[int, bytes]:
         process.wait()
         if command.reaps:
             end_all(os.getpid(), before)
-        # The kernel ends a namespace after its first process: what is in there may still write.
+        # The kernel ends a namespace after its first process, so others in it may still write.
         until = time.monotonic() + _PATIENCE
         while not output.closed and time.monotonic() < until:
             output.read(0.1)
@@ -98,7 +99,7 @@ def supervise(command: Supervised) -> tuple[int, bytes]:
 
 
 def _watch(command: Supervised, process: subprocess.Popen[bytes], output: _Output) -> str:
-    """Waits for a command; says which limit it passed, "" for none."""
+    """Waits for a command; returns the limit that it exceeded, "" for none."""
     limits, deadline = command.limits, time.monotonic() + command.timeout
     root = os.getpid() if command.reaps else process.pid
     usage = _Usage(root, command.folder, limits)
@@ -115,7 +116,7 @@ def _watch(command: Supervised, process: subprocess.Popen[bytes], output: _Outpu
 
 
 class _Output:
-    """What a command prints: its size, and the end of it."""
+    """The output of a command: its size, and its end."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
@@ -129,7 +130,7 @@ class _Output:
         return bytes(self._kept[-_KEPT:])
 
     def read(self, seconds: float) -> None:
-        """Reads what there is, or waits for some time."""
+        """Reads the available output, or waits for a number of seconds."""
         if self.closed:
             time.sleep(seconds)
             return
@@ -147,7 +148,7 @@ class _Output:
 
 
 class _Usage:
-    """Measures from time to time what a command uses."""
+    """Periodically measures the resources that a command uses."""
 
     def __init__(self, root: int, folder: Path, limits: Limits) -> None:
         self._root, self._folder, self._limits = root, folder, limits
@@ -156,14 +157,14 @@ class _Usage:
         self._next = self._next_walk = 0.0
 
     def passed(self) -> str:
-        """Says which limit is passed, "" for none."""
+        """The limit that is exceeded, "" for none."""
         now, tasks = time.monotonic(), _tasks()
         if tasks - self._tasks_before > self._limits.processes:
-            # Perhaps of others: then this is how many there are.
+            # They may belong to others: then the command's own are counted.
             self._tasks_before = tasks
         elif now < self._next:
             return ""
-        # Not how long it takes: what takes all of the machine would be looked at less often.
+        # Processor time, not wall time: a command that uses all cores must not be checked less.
         start = time.process_time()
         why = self._by_processes() or self._by_disk()
         self._next = now + max(_INTERVAL, (time.process_time() - start) / _SHARE)
@@ -178,8 +179,9 @@ class _Usage:
         return ""
 
     def _by_disk(self) -> str:
-        """Others use the disk, too: so its folder is measured, but only if the disk became fuller
-        meanwhile."""
+        """Others also use the disk, so its folder is measured, but only if the disk has become
+        fuller in the meantime.
+        """
         grown = self._used_on_disk() - self._used_before
         if grown < self._limits.disk // 2 or time.monotonic() < self._next_walk:
             return ""
@@ -196,7 +198,7 @@ class _Usage:
 
 
 def _size_of(folder: Path, enough: int) -> int:
-    """What a folder has on the disk, in bytes; not more exactly than that it is too much."""
+    """The size of a folder on disk in bytes; stops counting at `enough`."""
     size, queue = 0, [os.fspath(folder)]
     while queue and size <= enough:
         with contextlib.suppress(OSError), os.scandir(queue.pop()) as entries:
@@ -210,7 +212,7 @@ def _size_of(folder: Path, enough: int) -> int:
 
 
 def _tasks() -> int:
-    """How many processes and threads the machine has; 0 where it does not say."""
+    """The number of processes and threads on the machine; 0 if that is unknown."""
     try:
         with open("/proc/loadavg") as file:
             return int(file.read().split()[3].partition("/")[2])
@@ -219,8 +221,8 @@ def _tasks() -> int:
 
 
 def _tasks_of_user() -> int:
-    """How many processes and threads the user has who runs the command."""
-    # What root starts runs as nobody.
+    """The number of processes and threads of the user who runs the command."""
+    # Commands that root starts run as nobody.
     user, tasks = os.getuid() or NOBODY, 0
     for process in all_processes().values():
         with contextlib.suppress(OSError):
@@ -230,22 +232,22 @@ def _tasks_of_user() -> int:
 
 
 def _limit(limits: Limits, tasks: int) -> None:
-    """Sets what the kernel limits, for this process and all that it starts."""
+    """Sets the kernel's limits for this process and its descendants."""
     wanted = {
         resource.RLIMIT_CORE: 0,
-        # Not addresses (RLIMIT_AS): compilers reserve more of them than they use.
+        # Not address space (RLIMIT_AS), because compilers reserve more than they use.
         resource.RLIMIT_DATA: limits.memory,
         resource.RLIMIT_FSIZE: limits.disk,
         resource.RLIMIT_NOFILE: limits.open_files,
-        # The kernel counts all of the user's. More, so that what is too much is seen and named.
+        # The kernel counts all of the user's processes. Higher, so that the excess is reported.
         resource.RLIMIT_NPROC: tasks + limits.processes * 5 // 4 + 10,
     }
     for kind, most in wanted.items():
         hard = resource.getrlimit(kind)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (most, most))
-    # Whatever takes all cores, this program must see it and end it.
+    # Even if the command uses all cores, this program must notice and end it.
     os.nice(_NICE)
-    # If the machine runs out of memory before, this is what the kernel ends.
+    # If the machine runs out of memory first, the kernel should end the command.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("500")

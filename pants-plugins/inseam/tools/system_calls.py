@@ -1,7 +1,7 @@
-"""Refuses system calls that a build does not need: a filter in the kernel (seccomp(2)).
+"""Refuses system calls that a build does not need, with a filter in the kernel (seccomp(2)).
 
-It is a program for BPF, whose instructions are in linux/filter.h; what it reads of a call is struct
-seccomp_data of linux/seccomp.h. It needs no rights, and cannot be taken back.
+The filter is a BPF program, whose instructions are in linux/filter.h; it reads a call as struct
+seccomp_data of linux/seccomp.h. It needs no privileges and cannot be removed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Iterator, NamedTuple
 
 from inseam.formats.failure import Failure
 
-# Numbers of calls on x86_64 and on aarch64 (asm/unistd.h); None where there is no such call.
+# Numbers of calls on x86_64 and on aarch64 (asm/unistd.h); None if there is no such call.
 _REFUSED: dict[str, tuple[int | None, int]] = {
     # Namespaces, mounts and roots.
     "chroot": (161, 51),
@@ -39,7 +39,7 @@ _REFUSED: dict[str, tuple[int | None, int]] = {
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
     "ptrace": (101, 117),
-    # The kernel, and what is known for holes.
+    # The kernel itself, and calls known for vulnerabilities.
     "acct": (163, 89),
     "add_key": (248, 217),
     "adjtimex": (159, 171),
@@ -72,20 +72,20 @@ _REFUSED: dict[str, tuple[int | None, int]] = {
     "vhangup": (153, 58),
 }
 _ONLY_X86_64 = {"ioperm": 173, "iopl": 172, "modify_ldt": 154, "uselib": 134}
-# Its arguments are in memory, where no filter reads them. Callers go on with `clone`.
+# Its arguments are in memory, which filters cannot read. Callers fall back to `clone`.
 _CLONE3 = 435
 
 
 class _Machine(NamedTuple):
-    """Numbers of system calls of an architecture."""
+    """The system call numbers of an architecture."""
 
     architecture: int
-    """Of linux/audit.h."""
+    """The architecture's value in linux/audit.h."""
     clone: int
     ioctl: int
     socket: int
     refused: tuple[int, ...]
-    """Further calls that are refused."""
+    """Other calls that are refused."""
 
 
 _MACHINES = {
@@ -96,7 +96,7 @@ _MACHINES = {
     ),
     "aarch64": _Machine(0xC00000B7, *(220, 29, 198), tuple(call[1] for call in _REFUSED.values())),
 }
-# From here on, the numbers of x86_64 are those of its x32 (asm/unistd.h, __X32_SYSCALL_BIT).
+# From here on, x86_64's numbers are those of x32 (asm/unistd.h, __X32_SYSCALL_BIT).
 _X32 = 0x40000000
 # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET of linux/sched.h.
 _NEW_NAMESPACES = 0x7E020000
@@ -104,16 +104,16 @@ _PUT_INTO_TERMINAL = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
 _AF_INET, _AF_INET6 = 2, 10
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST, _SECOND = 0, 4, 16, 24  # of struct seccomp_data
+_NUMBER, _ARCHITECTURE, _FIRST, _SECOND = 0, 4, 16, 24  # offsets in struct seccomp_data
 _ALLOW, _ERROR = 0x7FFF0000, 0x00050000
 _SET_NO_NEW_PRIVS, _SET_SECCOMP, _MODE_FILTER = 38, 22, 2
 
 
 def filter_program(*, offline: bool, machine: str = "") -> bytes:
-    """The filter for a machine, as `platform` names it; by default for this one.
+    """The filter for a machine, by the name in `platform`; by default for this one.
 
-    It lets no socket be opened but for the internet, and if `offline` not even that; socketpair(2)
-    works. Raises Failure for a machine whose calls are not known here.
+    It only allows internet sockets to be opened, or none at all if `offline`; socketpair(2) works.
+    Raises Failure for a machine whose calls are unknown.
     """
     name = machine or platform.machine()
     if name not in _MACHINES:
@@ -129,7 +129,7 @@ def filter_program(*, offline: bool, machine: str = "") -> bytes:
 
 def _instructions(machine: _Machine, offline: bool) -> Iterator[tuple[int, int, int, int]]:
     yield (_LOAD, 0, 0, _ARCHITECTURE)
-    # Calls of 32 bits have other numbers.
+    # 32-bit calls have other numbers.
     yield (_EQUAL, 1, 0, machine.architecture)
     yield _error(errno.ENOSYS)
     yield (_LOAD, 0, 0, _NUMBER)
@@ -190,8 +190,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def apply(program: bytes) -> None:
-    """Sets a filter for this process, which has to have one thread, and all that it starts; raises
-    OSError where the kernel has none."""
+    """Sets a filter for this process, which must have a single thread, and for its descendants;
+    raises OSError if the kernel does not support filters.
+    """
     given = _Program(len(program) // 8, program)
     if (
         _libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0

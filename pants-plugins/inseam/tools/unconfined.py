@@ -1,5 +1,6 @@
-"""Runs a command where there are no namespaces: with a filter of system calls, and as root in
-another root by chroot(2), as a user who owns nothing but the command's folder."""
+"""Runs a command where there are no namespaces: with a system call filter and, if this is root, in
+another root by chroot(2), as a user who owns nothing but the command's folder.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,13 @@ from inseam.tools.root import Root
 from inseam.tools.supervised import Supervised, supervise
 from inseam.tools.system_calls import apply
 
-_DEVICE_NUMBERS = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}  # minor ones of 1
+_DEVICE_NUMBERS = {
+    "null": 3,
+    "zero": 5,
+    "full": 7,
+    "random": 8,
+    "urandom": 9,
+}  # minor device numbers; the major number is 1
 _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 _DETACH = 2  # MNT_DETACH
 _SET_CHILD_SUBREAPER = 36
@@ -29,21 +36,21 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def place_of(root: Root, folder: Path) -> str:
-    """The path by which the command sees its folder."""
+    """The path at which the command sees its folder."""
     return PLACE if root.folder is not None else str(folder.resolve())
 
 
 def run_unconfined(command: Supervised, root: Root, filter_program: bytes) -> tuple[int, bytes]:
-    """Does as `supervise`; raises Failure if there is no way to enter the root."""
+    """Does the same as `supervise`; raises Failure if the root cannot be entered."""
     if not filter_program:
-        # Not on Linux: there is only what holds for every process.
+        # Not on Linux: only the limits for every process apply.
         return supervise(command)
     _libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:
         if os.geteuid() != 0:
             if root.folder is not None:
                 raise Failure(
-                    "the builder's root file system cannot be entered: without namespaces, only"
+                    "the builder's root filesystem cannot be entered: without namespaces, only"
                     " root can do that"
                 )
             try:
@@ -54,7 +61,7 @@ def run_unconfined(command: Supervised, root: Root, filter_program: bytes) -> tu
                 ) from error
         if root.folder is None:
             raise Failure(
-                "as root, a build without namespaces needs a root of its own: it does not run on"
+                "as root, a build without namespaces needs its own root filesystem, and cannot use"
                 " this machine's programs ([inseam].build_tools, [inseam].build_python)"
             )
         return _in_other_root(command, root.folder, filter_program)
@@ -75,12 +82,12 @@ def _in_other_root(command: Supervised, root: Path, filter_program: bytes) -> tu
 
 @contextlib.contextmanager
 def _moved_into(root: Path, folder: Path) -> Iterator[Path]:
-    """Moves a folder into a root until the block ends; there it belongs to the user nobody."""
+    """Moves a folder into a root until the block ends; there, the user nobody owns it."""
     inside = root / PLACE[1:]
     inside.parent.mkdir(exist_ok=True)
     here = os.open(root, os.O_RDONLY)
     try:
-        # One command after the other: they all have their folder at the same place.
+        # One command at a time, because they all have their folder at the same path.
         fcntl.flock(here, fcntl.LOCK_EX)
         shutil.rmtree(inside, ignore_errors=True)
         shutil.move(str(folder), str(inside))
@@ -95,14 +102,14 @@ def _moved_into(root: Path, folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _prepared(root: Path) -> Iterator[None]:
-    """Has in a root what the kernel or the init system gives any other, as far as this user may."""
+    """Adds to a root what the kernel or the init system normally provides, as far as permitted."""
     for name in ("dev", "proc"):
         (root / name).mkdir(exist_ok=True)
     for name, minor in _DEVICE_NUMBERS.items():
         with contextlib.suppress(OSError):
             os.mknod(root / "dev" / name, stat.S_IFCHR | 0o666, os.makedev(1, minor))
             (root / "dev" / name).chmod(0o666)
-    # Semaphores are in there (sem_overview(7)).
+    # Semaphores are stored there (sem_overview(7)).
     shared = root / "dev/shm"
     shutil.rmtree(shared, ignore_errors=True)
     shared.mkdir()
