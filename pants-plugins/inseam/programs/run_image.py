@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from inseam.tools.load import load
-from inseam.tools.run import run, run_options
+from inseam.tools.run import is_detached, run, run_options, tmpfs_options
 
 
 def main(argv: list[str]) -> None:
@@ -24,7 +24,11 @@ def main(argv: list[str]) -> None:
         options, arguments = options[:behind], options[behind + 1 :]
     loaded = load(Path(image))
     print(f"{', '.join(loaded.references)} is in {loaded.client}.", file=sys.stderr, flush=True)
-    options = run_options(options, loaded.entrypoint, loaded.writable)
+    tmpfs = tmpfs_options(loaded.client, loaded.user, loaded.writable)
+    if is_detached(options) and "--rm" not in options:
+        text = f"The container is kept when it ends, for `{loaded.client} logs`."
+        print(f"{text} `{loaded.client} rm` removes it.", file=sys.stderr, flush=True)
+    options = run_options(options, loaded.entrypoint, tmpfs)
     code = run(loaded.client, [*options, loaded.references[0], *arguments])
     if code:
         sys.exit(code)

@@ -28,6 +28,8 @@ class Loaded:
     """Bytes of the layers that were sent; None for podman, which does not report it."""
     entrypoint: tuple[str, ...]
     """The image's own entry point."""
+    user: str
+    """As in `RunHints`."""
     writable: tuple[str, ...]
     """As in `RunHints`."""
 
@@ -62,7 +64,8 @@ def load(layout: Path, *, client: str | None = None) -> Loaded:
         moved = None
     config = json.loads(read_blob(layout, image.config_digest)).get("config") or {}
     entrypoint = tuple(config.get("Entrypoint") or ())
-    return Loaded(client, image.config_digest, names, moved, entrypoint, image.run.writable)
+    run = image.run
+    return Loaded(client, image.config_digest, names, moved, entrypoint, run.user, run.writable)
 
 
 def _for_platform(index: ImageMetadata, client: str) -> ImageMetadata:

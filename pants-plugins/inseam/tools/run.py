@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from inseam.formats.numbers import whole_number
 from inseam.formats.oci.config import INIT
 
+# `-d`, alone or among other options that take no value.
+_DETACHED = re.compile(r"--detach(=true)?|-[Piqt]*d[Pdiqt]*")
 _LOOK = 1.0  # seconds between two checks whether the parent still exists
 
 # Waits until the other end of its stdin is closed, however that process ended, and stops the
@@ -37,25 +40,51 @@ for _ in range(600):
 """
 
 
+def tmpfs_options(client: str, user: str, writable: Sequence[str]) -> dict[str, str]:
+    """The mount options of a tmpfs at each path in `writable` and at /tmp, which Python's tempfile
+    and multiprocessing need, by path.
+
+    client: "docker" or "podman". user: of the image, as "UID" or "UID:GID".
+
+    By default, a tmpfs belongs to root and is noexec. At the paths in `writable`, it belongs to the
+    user and group 0, like the image's own directories there.
+    """
+    uid = whole_number(user.partition(":")[0])
+    if uid is None:
+        owned = "exec,mode=1777"  # a name, whose number only the image has
+    elif client == "podman":
+        owned = "exec,mode=0770,U"  # U: of the container's user; there is no uid=
+    else:
+        owned = f"exec,mode=0770,uid={uid},gid=0"
+    return {**dict.fromkeys(writable, owned), "/tmp": "exec,mode=1777"}
+
+
+def is_detached(options: Sequence[str]) -> bool:
+    """Whether options of `docker run` leave the container in the background."""
+    return any(map(_DETACHED.fullmatch, options))
+
+
 def run_options(
-    options: Sequence[str], entrypoint: Sequence[str], writable: Sequence[str] = ()
+    options: Sequence[str], entrypoint: Sequence[str], tmpfs: Mapping[str, str] = {}
 ) -> list[str]:
     """The options of `docker run`, including those that an image needs.
 
-    There is an init process, unless the image has one. A read-only root filesystem gets a tmpfs at
-    each path in `writable` and at /tmp, which Python's tempfile and multiprocessing need, unless
-    the options mount something there.
+    There is an init process, unless the image has one. A read-only root filesystem gets each
+    `tmpfs`, as from `tmpfs_options`, unless the options mount something at its path. A container in
+    the foreground is removed when it ends. One in the background is kept, with its logs.
     """
-    more = [] if tuple(entrypoint[:1]) == (INIT,) else ["--init"]
+    more = [] if is_detached(options) else ["--rm"]
+    if tuple(entrypoint[:1]) != (INIT,):
+        more.append("--init")
     if "--read-only" in options:
         mounted = {part for option in options for part in re.split("[=:,]", option)}
-        for path in sorted({"/tmp", *writable} - mounted):
-            more += ["--tmpfs", path]
+        for path in sorted(set(tmpfs) - mounted):
+            more += ["--tmpfs", f"{path}:{tmpfs[path]}"]
     return [*more, *options]
 
 
 def run(client: str, arguments: Sequence[str]) -> int:
-    """Runs a container that is removed when it ends; returns its exit code.
+    """Runs a container; returns its exit code, or the client's for one in the background.
 
     arguments: options of `docker run`, the image, arguments. SIGTERM and SIGHUP stop the container,
     and so does the end of this process or of its parent, even by SIGKILL. (The parent is Pants,
@@ -74,7 +103,7 @@ def run(client: str, arguments: Sequence[str]) -> int:
             start_new_session=True,
         ) as watcher:
             os.close(closed)
-            process = subprocess.Popen([client, "run", "--rm", f"--cidfile={file}", *arguments])
+            process = subprocess.Popen([client, "run", f"--cidfile={file}", *arguments])
 
             def stop(*_: object) -> None:
                 nonlocal held

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inseam.tools.run import run_options
+from inseam.tools.run import is_detached, run_options, tmpfs_options
 
 # A client that says what it is told, and whose container ends when it is stopped.
 CLIENT = """\
@@ -37,34 +37,83 @@ else:
 RUN = "import sys; from inseam.tools.run import run; sys.exit(run(sys.argv[1], ['x:1']))"
 
 
+TMPFS = {"/tmp": "exec,mode=1777", "/var/lib/shop": "exec,mode=0770,uid=7,gid=0"}
+
+
 @pytest.mark.parametrize(
     "options, entrypoint, expected",
     [
-        ([], ["/opt/venv/bin/entrypoint"], ["--init"]),
+        ([], ["/opt/venv/bin/entrypoint"], ["--rm", "--init"]),
         (["-d"], ["/usr/bin/tini", "--", "x"], ["-d"]),
-        (["--read-only"], [], ["--init", "--tmpfs", "/tmp", "--read-only"]),
         (
-            ["--read-only", "--tmpfs=/tmp:size=1m"],
-            [],
-            ["--init", "--read-only", "--tmpfs=/tmp:size=1m"],
+            ["--read-only"],
+            ["x"],
+            [
+                "--rm",
+                "--init",
+                "--tmpfs",
+                "/tmp:exec,mode=1777",
+                "--tmpfs",
+                "/var/lib/shop:exec,mode=0770,uid=7,gid=0",
+                "--read-only",
+            ],
         ),
-        (["-v", "a:/tmp", "--read-only"], ["/usr/bin/tini"], ["-v", "a:/tmp", "--read-only"]),
     ],
 )
 def test_a_container_gets_what_its_image_lacks(
     options: list[str], entrypoint: list[str], expected: list[str]
 ) -> None:
-    assert run_options(options, entrypoint) == expected
+    assert run_options(options, entrypoint, TMPFS) == expected
 
 
-def test_what_the_image_writes_to_is_writable_in_a_container_that_is_read_only() -> None:
-    writable = ["/tmp", "/var/lib/shop"]
-    assert run_options([], ["x"], writable) == ["--init"]
-    assert run_options(["--read-only"], ["x"], writable) == [
-        *("--init", "--tmpfs", "/tmp", "--tmpfs", "/var/lib/shop", "--read-only")
-    ]
-    mounted = ["--read-only", "-v", "data:/var/lib/shop:rw", "--mount=type=tmpfs,target=/tmp"]
-    assert run_options(mounted, ["x"], writable) == ["--init", *mounted]
+@pytest.mark.parametrize(
+    "mounts",
+    [
+        ["-v", "data:/var/lib/shop:rw", "--mount=type=tmpfs,target=/tmp"],
+        ["--tmpfs=/tmp:size=1m", "--tmpfs", "/var/lib/shop"],
+    ],
+)
+def test_what_the_options_mount_is_not_mounted_twice(mounts: list[str]) -> None:
+    options = ["--read-only", *mounts]
+    assert run_options(options, ["x"], TMPFS) == ["--rm", "--init", *options]
+
+
+@pytest.mark.parametrize(
+    "client, user, expected",
+    [
+        ("docker", "7:5", "exec,mode=0770,uid=7,gid=0"),
+        ("docker", "7", "exec,mode=0770,uid=7,gid=0"),
+        ("podman", "7:5", "exec,mode=0770,U"),
+        ("docker", "www-data", "exec,mode=1777"),
+        ("docker", "", "exec,mode=1777"),
+    ],
+)
+def test_a_tmpfs_belongs_to_the_user_as_the_folder_in_the_image_does(
+    client: str, user: str, expected: str
+) -> None:
+    assert tmpfs_options(client, user, ["/tmp", "/data"]) == {
+        "/tmp": "exec,mode=1777",
+        "/data": expected,
+    }
+
+
+@pytest.mark.parametrize(
+    "options, detached",
+    [
+        (["-d"], True),
+        (["-p", "1:1", "--detach"], True),
+        (["-itd"], True),
+        (["--detach=true"], True),
+        (["--detach=false"], False),
+        (["-it", "--name=d", "-hdb", "-e", "d=1"], False),
+        ([], False),
+    ],
+)
+def test_a_container_in_the_background_is_kept_for_its_logs(
+    options: list[str], detached: bool
+) -> None:
+    assert is_detached(options) is detached
+    assert ("--rm" in run_options(options, ["x"])) is not detached
 
 
 def log(folder: Path) -> list[str]:
@@ -89,7 +138,7 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
         env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )
     (line,) = wait_for(folder, 1)
-    assert line.startswith("run --rm --cidfile=")
+    assert line.startswith("run --cidfile=")
     assert line.endswith(" x:1")
     return process
 

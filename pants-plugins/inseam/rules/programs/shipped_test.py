@@ -88,7 +88,7 @@ FORMATS = {
         rootfs/links rootfs/loader_cache rootfs/metadata rootfs/slim rootfs/stdlib
         rootfs/system_files schema tar untar xz
     """,
-    "run_image": f"{ENGINES} tools/run",
+    "run_image": f"{ENGINES} numbers tools/run",
     "sbom.programs.cyclonedx": f"failure {FILES} records sbom/bill",
     "unpack": f"failure {FILES} python/zip_files tar",
     "wheel_requires": f"failure {FILES} python/requires python/zip_files tar",
