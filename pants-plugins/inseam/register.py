@@ -45,7 +45,7 @@ from inseam.wheels_from_source import register as wheels_from_source
 # `#image` is a `docker_image`. Its backend need not be in the repository's configuration.
 _DOCKER: tuple[Any, ...] = (docker_rules, docker_target_rules)
 _ROOMS = (programs, base, wheels, generate, layers, image, docker, goals)
-# What a backend of its own adds, and most repositories want.
+# Optional backends that most repositories want.
 _BACKENDS = (wheels_from_source,)
 
 
@@ -74,7 +74,7 @@ def target_types() -> list[type[Target]]:
     ]
 
 
-# Pants asks twice in each run, and finding them takes it ten milliseconds.
+# Pants calls this twice in each run, and finding the rules takes ten milliseconds.
 @cache
 def rules() -> list[Any]:
     return [

@@ -48,7 +48,7 @@ class BuildPython(Enum):
 
 
 class Backend(Enum):
-    """An optional part of Inseam: a folder beside `rules` with a `register.py` of its own."""
+    """An optional part of Inseam: a folder next to `rules` with its own `register.py`."""
 
     wheels_from_source = "wheels_from_source"
 
@@ -288,9 +288,9 @@ class InseamSubsystem(Subsystem):
         help=softwrap(
             """
             If true, wheels are built even if the kernel provides no namespaces to confine the
-            builds. Code of the projects can then read and write everything that the user can who
-            runs the build. It still has no network, and root builds as the user nobody in a root
-            file system of its own. Every such build logs a warning.
+            builds. The projects' code can then read and write everything that the user who runs the
+            build can. It still has no network, and if root runs Pants, it runs as the user nobody
+            in a separate root filesystem. Every such build logs a warning.
             """
         ),
     )
@@ -355,14 +355,14 @@ class InseamSubsystem(Subsystem):
     def enabled(self, members: Iterable[_Member]) -> tuple[_Member, ...]:
         """The members of a union that `without` does not leave out, in order of their names.
 
-        A member belongs to the backend whose folder it is in, as `inseam.wheels_from_source`.
+        A member belongs to the backend in whose folder it is, such as `inseam.wheels_from_source`.
         """
         left_out = {f"inseam.{backend.value}" for backend in self.without}
         kept = (one for one in members if ".".join(one.__module__.split(".")[:2]) not in left_out)
         return tuple(sorted(kept, key=lambda one: (one.__module__, one.__qualname__)))
 
     def check(self) -> None:
-        """Raises Failure, by the name of the option, for numbers and paths that cannot be used."""
+        """Raises Failure, naming the option, for numbers and paths that cannot be used."""
         check_numbers({name: getattr(self, name) for name in NUMBERS})
         paths = {}
         if self.default_base_lock is not None:
@@ -374,7 +374,7 @@ class InseamSubsystem(Subsystem):
 
     @property
     def download_bound(self) -> tuple[str, ...]:
-        """The argument of `fetch_wheel` for the size, if it is not that program's own default."""
+        """The size argument of `fetch_wheel`, unless it is that program's default."""
         return () if self.max_download_size == LARGEST else (str(self.max_download_size),)
 
     @property

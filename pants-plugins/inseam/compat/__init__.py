@@ -1,7 +1,7 @@
-"""Gives the rule calls that Inseam uses one name each, on every supported version of Pants.
+"""Gives each rule call that Inseam uses the same name on every supported version of Pants.
 
-Rules are written in call-by-name form. `current` has the names of versions that know it, `v2_17`
-those of Pants 2.17.
+Rules are written in call-by-name form. `current` has the names for versions that support it, and
+`v2_17` those for Pants 2.17.
 """
 
 from __future__ import annotations
@@ -92,8 +92,9 @@ else:
 
 
 def this_machine(global_options: GlobalOptions) -> ProcessExecutionEnvironment:
-    """Where `execute_in` runs a process: on this machine, in no container, whatever is said of
-    remote execution. No environment of Pants says that while [GLOBAL].remote_execution is set."""
+    """Makes `execute_in` run a process on this machine, not in a container or on a remote worker.
+    While [GLOBAL].remote_execution is set, no environment of Pants can express this.
+    """
     # Pants 2.17 reads keep_sandboxes itself.
     more: dict[str, Any] = {}
     if CALL_BY_NAME:
@@ -110,8 +111,8 @@ def this_machine(global_options: GlobalOptions) -> ProcessExecutionEnvironment:
 
 
 def reads_one_import_of_several(inference: Any) -> bool:
-    """Whether dependencies are inferred from only the first module of an `import a, b`: by the Rust
-    parser. Later versions than 2.17 have no other, whatever the option says.
+    """Whether dependencies are inferred only from the first module in an `import a, b`, as the Rust
+    parser does. Versions after 2.17 have no other parser, whatever the option says.
 
     inference: the subsystem `python-infer`.
     """
@@ -119,7 +120,7 @@ def reads_one_import_of_several(inference: Any) -> bool:
 
 
 def interpreter_constraints(target: Any, python_setup: Any) -> tuple[str, ...]:
-    """The interpreter constraints of a target that has that field, or what stands for them."""
+    """The interpreter constraints of a target that has that field, or their default."""
     field = target[InterpreterConstraintsField]
     if not hasattr(field, "value_or_configured_default"):
         return tuple(field.value_or_global_default(python_setup))

@@ -1,7 +1,7 @@
 """The rule calls of Inseam in Pants 2.30 and later: rules there are called by name."""
 
 # mypy: ignore-errors
-# Types are checked against Pants 2.17, which has none of this.
+# Types are checked against Pants 2.17, which does not have these names.
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def create_venv_pex(request: PexRequest) -> VenvPex:
 
 
 def polymorphic(function: Any) -> Any:
-    """Declares a rule that stands for those of a union's members, as Pants does."""
+    """Declares a rule that dispatches to those of a union's members, as Pants does."""
     return rule(polymorphic=True)(function)
 
 

@@ -13,9 +13,9 @@ from inseam.compat.versions import CALL_BY_NAME
 def patch_image_id_parser(package_image: Any) -> None:
     """Makes Pants find the ID of each image that BuildKit writes.
 
-    BuildKit adds the time to its line, `writing image sha256:... 0.1s done`, when that took over
-    10 ms. Pants 2.17 does not know that line and takes the ID for "<unknown>", so that tests of the
-    image are cached whatever is in it. Does nothing on a version of Pants that reads the line.
+    If writing takes more than 10 ms, BuildKit adds the time to its line: `writing image sha256:...
+    0.1s done`. Pants 2.17 does not recognise that line and uses the ID "<unknown>", so that tests
+    of the image are cached whatever is in it. Does nothing on versions of Pants that recognise it.
 
     package_image: the module `pants.backend.docker.goals.packaged_image`.
     """
@@ -33,10 +33,10 @@ def patch_image_id_parser(package_image: Any) -> None:
 
 
 def leave_to_inseam(field_set: type[FieldSet], left: Callable[[Target], bool]) -> None:
-    """Makes a field set of Pants, and so a goal, not apply to the targets for which `left` is true.
+    """Makes a field set of Pants, and so a goal, skip the targets for which `left` is true.
 
-    A target that has the fields of Pants' own, so that Pants finds its code or builds it, counts as
-    one of these in every goal.
+    Otherwise, targets with fields of Pants' own targets, which they have so that Pants finds or
+    builds their code, would be part of every goal for those targets.
     """
     opt_out = field_set.opt_out
     if getattr(opt_out, "left_to_inseam", False):

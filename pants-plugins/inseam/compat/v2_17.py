@@ -63,8 +63,9 @@ _Function = Callable[..., Coroutine[Any, Any, _Result]]
 
 
 def _called(function: _Function[_Result]) -> _Function[_Result]:
-    """A coroutine that asks the engine for the result of a rule, whose first parameter is the
-    request; calling the rule's function would run it again each time."""
+    """A coroutine that requests the result of a rule from the engine. The rule's first parameter is
+    the request; calling its function would run it again each time.
+    """
     hints = get_type_hints(function)
     output_type = hints.pop("return")
     request_type = next(iter(hints.values()), type(None))
@@ -96,8 +97,9 @@ def rule(function: Any = None, **options: Any) -> Any:
 
 
 def polymorphic(function: _Function[_Result]) -> _Function[_Result]:
-    """Declares a rule that stands for those of a union's members: its first parameter is the
-    union's base."""
+    """Declares a rule that dispatches to those of a union's members: its first parameter is the
+    union's base.
+    """
     call = _called(function)
     call.declares = function  # type: ignore[attr-defined]
     return call

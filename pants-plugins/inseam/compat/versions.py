@@ -1,4 +1,4 @@
-"""Says what the running version of Pants has."""
+"""Knows what the running version of Pants supports."""
 
 from __future__ import annotations
 

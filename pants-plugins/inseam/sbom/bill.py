@@ -1,4 +1,4 @@
-"""Says what a bill of materials lists, in no format yet: components, and what needs what."""
+"""The content of a bill of materials, independent of its format: components and dependencies."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from inseam.formats.records import plain
 
 BILL = "bill.json"
 SBOM = "sbom.cdx.json"
-"""What is made of it: CycloneDX as JSON."""
+"""The file that is made from it: CycloneDX as JSON."""
 
 
 class PackageUrl(NamedTuple):
     """The parts of a package URL (ECMA-427)."""
 
     type: str
-    """As "pypi" or "deb"."""
+    """Such as "pypi" or "deb"."""
     name: str
     version: str = ""
     namespace: str = ""
-    """As "debian"."""
+    """Such as "debian"."""
     qualifiers: tuple[tuple[str, str], ...] = ()
 
 
 class LicenceClaim(NamedTuple):
-    """What a component says of its licence."""
+    """What a component says about its licence."""
 
     expression: str = ""
     """An SPDX expression (core metadata's License-Expression, PEP 639)."""
@@ -35,30 +35,30 @@ class LicenceClaim(NamedTuple):
 
 
 class Component(NamedTuple):
-    """Something that is in an image."""
+    """A part of an image."""
 
     ref: str
-    """What other components call it; unique in a bill."""
+    """Its name in the dependencies of other components; unique in a bill."""
     type: str
-    """Of CycloneDX: "library", "application", "platform", "operating-system" or "container"."""
+    """CycloneDX's "library", "application", "platform", "operating-system" or "container"."""
     name: str
     version: str = ""
     purl: PackageUrl | None = None
     sha256: str = ""
-    """Hexadecimal, of the file that it was installed from."""
+    """sha256 of the file that it was installed from, in hexadecimal."""
     licence: LicenceClaim = LicenceClaim()
     properties: tuple[tuple[str, str], ...] = ()
-    """Name and value; a name may stand here several times."""
+    """Names and values; a name may occur several times."""
 
 
 class Bill(NamedTuple):
-    """What is in an image."""
+    """The content of an image."""
 
     image: Component
     components: tuple[Component, ...]
-    """In order of their refs."""
+    """Sorted by their refs."""
     requires: tuple[tuple[str, tuple[str, ...]], ...]
-    """For each ref, that of the image included, the sorted refs of what it needs."""
+    """For each ref, including that of the image, the sorted refs of what it needs."""
 
 
 def dump_bill(bill: Bill) -> bytes:

@@ -1,4 +1,4 @@
-"""Turns what is known of an image into a bill of materials."""
+"""Makes a bill of materials from the contents of an image."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ _BASE = "base"
 
 
 def bill_of(contents: ImageContents) -> Bill:
-    """The bill of materials of an image. Nothing in it changes with the content of first-party
-    files, so that an edit does not make it again."""
+    """The bill of materials of an image. It does not depend on the content of first-party files, so
+    that editing them does not rebuild it.
+    """
     target = str(contents.target)
     components: list[Component] = []
     requires: dict[str, tuple[str, ...]] = {}

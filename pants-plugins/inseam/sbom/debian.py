@@ -1,4 +1,4 @@
-"""Lists the Debian packages of a base, in the form that scanners of vulnerabilities read."""
+"""Lists the Debian packages of a base, in the form that vulnerability scanners read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def package_components(
     release: str,
     layer: str,
 ) -> tuple[Component, ...]:
-    """A component for each package. facts: by name."""
+    """A component for each package. facts: by package name."""
     return tuple(
         _component(package, facts.get(package.name), release, layer) for package in packages
     )
@@ -68,15 +68,15 @@ def _component(
 
 
 def package_ref(name: str) -> str:
-    """What other components call a Debian package."""
+    """The ref of a Debian package."""
     return f"deb:{name}"
 
 
 def package_requirements(facts: Iterable[PackageFacts]) -> dict[str, tuple[str, ...]]:
     """For the ref of each package, those of the packages of the image that it depends on.
 
-    Of alternatives, the first one that is there is taken; what another package provides under a
-    virtual name is not listed.
+    Of alternatives, the first one in the image is used; packages that provide a virtual name are
+    not listed.
     """
     facts = list(facts)
     names = {one.name for one in facts}
@@ -91,7 +91,7 @@ def package_requirements(facts: Iterable[PackageFacts]) -> dict[str, tuple[str, 
 
 
 def split_version(version: str) -> tuple[str, str, str]:
-    """Epoch, upstream version and revision (Debian policy 5.6.12); "" for what it does not have."""
+    """Epoch, upstream version and revision (Debian policy 5.6.12); "" for missing parts."""
     epoch, colon, rest = version.partition(":")
     if not colon:
         epoch, rest = "", version

@@ -1,4 +1,4 @@
-"""Lists the distributions of an image, and which of them needs which."""
+"""Lists the distributions of an image and their dependencies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PREFIX = "License :: "
 
 
 def distribution_ref(name: str) -> str:
-    """What other components call a distribution."""
+    """The ref of a distribution."""
     return f"pypi:{canonicalize_name(name)}"
 
 
@@ -49,8 +49,9 @@ def distribution_component(installed: InstalledWheel, layer: str) -> Component:
 
 
 def licence_claim(licence: Licence) -> tuple[LicenceClaim, str]:
-    """What a distribution says of its licence, and which field says it: an expression if there is
-    one (PEP 639), else its classifiers, else the free text."""
+    """What a distribution says about its licence, and in which field: an expression if there is one
+    (PEP 639), otherwise its classifiers, otherwise the free text.
+    """
     if licence.expression:
         return LicenceClaim(licence.expression), "License-Expression"
     names = tuple(
@@ -79,7 +80,7 @@ def distribution_requirements(
 ) -> dict[str, tuple[str, ...]]:
     """For the ref of each distribution, those of the distributions of the image that it needs.
 
-    requires: Requires-Dist by canonical name. extras: those that first-party code asks for, by
+    requires: Requires-Dist by canonical name. extras: those that first-party code requests, by
     canonical name. markers: the environment of the image (PEP 508).
     """
     parsed = {name: [*_parsed(lines)] for name, lines in requires.items()}

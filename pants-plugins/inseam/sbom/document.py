@@ -32,15 +32,15 @@ class SbomDocument(ImageDocumentRequest):
 
 @dataclass(frozen=True)
 class CycloneDxRequest:
-    """The library that writes CycloneDX."""
+    """Asks for the library that writes CycloneDX."""
 
 
 @dataclass(frozen=True)
 class CycloneDx:
-    """That library, and what it needs."""
+    """That library and its dependencies."""
 
     digest: Digest
-    """With their modules at its root."""
+    """A digest with their modules at its root."""
 
 
 def _wheels() -> list[FileRequest]:

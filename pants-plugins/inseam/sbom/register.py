@@ -1,4 +1,4 @@
-"""Registers software bills of materials with Pants: a backend of its own, `inseam.sbom`."""
+"""Registers software bills of materials with Pants: an optional backend, `inseam.sbom`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Declares base images: `debian_base` and `registry_base`.
 
-Two thirds of it are help texts.
+Two thirds of the file are help texts.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from inseam.formats.oci.reference import parse_reference
 from inseam.formats.python.archive import parse_location
 
 _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[\w.+@~-]+)+")
-# Lists of Debian packages that come with Inseam, each with a lock, and how fields name the files.
+# Lists of Debian packages that come with Inseam, each with a lock, and the prefix in fields.
 READY_PREFIX = "inseam:"
 READY_LISTS = ("bookworm", "trixie", "forky", "libc")
 
 
 def _check_path(alias: str, value: Optional[str], where: str, address: Address) -> None:
-    """Raises InvalidFieldException for a path that leads out of the folder that it is in."""
+    """Raises InvalidFieldException for a path that leads out of its folder."""
     if value is None or value.startswith(READY_PREFIX):
         return
     try:

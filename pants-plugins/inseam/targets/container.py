@@ -1,6 +1,6 @@
 """Declares the fields that services and images share: those that describe the container.
 
-Half of it are help texts.
+Half of the file is help texts.
 """
 
 from __future__ import annotations

@@ -51,13 +51,13 @@ class ConsoleScript(NamedTuple):
 
     name: str
     code: str = ""
-    """Address of the target whose `entry_point` it starts; "" for a probe over HTTP."""
+    """Address of the target whose `entry_point` it starts; "" for an HTTP probe."""
     server: str = ""
-    """The server of the application that the entry point then is; "" for a function."""
+    """The server, if the entry point is an application; "" for a function."""
     is_factory: bool = False
     """Whether the server calls the entry point to get its application."""
     probed_path: str = ""
-    """The path that a probe over HTTP asks for."""
+    """The path that an HTTP probe requests."""
     check: HttpCheck = HttpCheck()
     """What else it asks for."""
 

@@ -159,7 +159,7 @@ class ServiceHealthcheckPathField(StringField):
 
 
 class ServiceProgram(NamedTuple):
-    """A program of a service: the name of its console script, and what its fields say."""
+    """A program of a service: the name of its console script, and its fields."""
 
     name: str
     entry_point: str

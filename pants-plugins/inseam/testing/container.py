@@ -33,17 +33,17 @@ class NotHealthy(AssertionError):
 
 @dataclass(frozen=True)
 class Container:
-    """A container; `started` makes one, and removes it."""
+    """A container; `started` creates and removes it."""
 
     engine: Engine
     name: str
     image: Image
     ports: dict[int, int]
-    """Where each published TCP port of the container is on 127.0.0.1."""
+    """The port on 127.0.0.1 for each published TCP port of the container."""
 
     @property
     def base_url(self) -> str:
-        """URL of the only published port, like `http://127.0.0.1:49153`, without a slash."""
+        """URL of the only published port, such as `http://127.0.0.1:49153`, without a slash."""
         if len(self.ports) != 1:
             raise ValueError(f"{self.image} publishes the ports {list(self.ports)}: use url(port)")
         return self.url(*self.ports)
@@ -58,8 +58,8 @@ class Container:
 
     @property
     def health(self) -> str:
-        """The engine's word: "starting", "healthy", "unhealthy", or "none" without a probe."""
-        if self.engine.podman:  # which leaves probing at intervals to systemd
+        """The engine's status: "starting", "healthy", "unhealthy", or "none" without a probe."""
+        if self.engine.podman:  # podman leaves periodic probing to systemd
             probe = self.engine.run("healthcheck", "run", self.name)
             return "healthy" if probe.exit_code == 0 else "starting"
         status = "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}"
@@ -101,7 +101,7 @@ class Container:
         time.sleep(_POLL)
 
     def logs(self) -> str:
-        """What it has written to stdout, then what it has written to stderr."""
+        """Its output to stdout, followed by its output to stderr."""
         done = self.engine.run("logs", self.name).checked()
         return done.stdout + done.stderr
 
@@ -111,25 +111,25 @@ class Container:
         return self.engine.run("exec", *options, self.name, *argv, timeout=timeout)
 
     def processes(self) -> tuple[Process, ...]:
-        """Its processes, first the one that is PID 1 in the container."""
+        """Its processes; the first is PID 1 in the container."""
         columns = process.PODMAN if self.engine.podman else process.PS
         return process.parse(self.engine.output("top", self.name, *columns))
 
     def stats(self) -> Stats:
-        """What it uses now; takes the engine about two seconds."""
+        """Its current resource usage; this takes the engine about two seconds."""
         line = self.engine.output("stats", "--no-stream", f"--format={stats.FORMAT}", self.name)
         return stats.parse(line)
 
     def changes(self) -> tuple[str, ...]:
-        """Paths that were added, changed or deleted in its root filesystem, like `C /tmp`."""
+        """Paths that were added, changed or deleted in its root filesystem, such as `C /tmp`."""
         return tuple(self.engine.output("diff", self.name).splitlines())
 
     def signal(self, name: str) -> None:
-        """Sends a signal, like "SIGTERM", to PID 1."""
+        """Sends a signal, such as "SIGTERM", to PID 1."""
         self.engine.output("kill", f"--signal={name}", self.name)
 
     def wait(self, timeout: float = 60) -> int:
-        """Waits for its end and returns the exit code.
+        """Waits until it ends and returns the exit code.
 
         timeout: seconds after which TimeoutError is raised.
         """
@@ -155,9 +155,9 @@ class Container:
 
 @contextmanager
 def started(engine: Engine, image: Image, options: RunOptions | None = None) -> Iterator[Container]:
-    """A container that runs until the block ends and is removed then, whatever happens in it.
+    """A container that runs until the block ends, and is then removed, whatever happens.
 
-    Raises ImageNotFound when the engine does not have the image, EngineError when it cannot start.
+    Raises ImageNotFound if the engine does not have the image, EngineError if it cannot start.
     """
     options = options or RunOptions()
     looked = engine.run("image", "inspect", image.reference)

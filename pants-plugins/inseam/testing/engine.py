@@ -1,4 +1,4 @@
-"""The container engine of this machine, spoken to through its command-line client."""
+"""The container engine of this machine, used through its command-line client."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ ENGINES = ("docker", "podman")
 
 
 class NoEngine(Exception):
-    """No container engine can be used; the message says why and what to do."""
+    """No container engine is usable; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A client that an engine answers to."""
+    """A client whose engine responds."""
 
     client: str
-    """Its path."""
+    """Path of the client."""
     podman: bool = False
-    """Whether it is Podman, which can also go by the name of docker."""
+    """Whether it is Podman, which may also be installed as `docker`."""
 
     def run(self, *arguments: str, timeout: float = 120) -> Completed:
         """Runs the client, whatever its exit code.
@@ -46,7 +46,7 @@ class Engine:
         return Completed(argv, done.returncode, done.stdout, done.stderr)
 
     def output(self, *arguments: str, timeout: float = 120) -> str:
-        """What the client prints, without the last line's end; raises EngineError."""
+        """The client's output, without the final newline; raises EngineError."""
         return self.run(*arguments, timeout=timeout).checked().stdout.rstrip("\n")
 
     def inspect(self, kind: str, name: str) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Engine:
 
 
 def find_engine(environment: Mapping[str, str] = os.environ) -> Engine:
-    """Docker or Podman, whichever answers first; raises NoEngine.
+    """Docker or Podman, the first that responds; raises NoEngine.
 
     INSEAM_CONTAINER_ENGINE names the one to use, or the path of its client; INSEAM_DOCKER=off says
     that there is none.
@@ -73,7 +73,7 @@ def find_engine(environment: Mapping[str, str] = os.environ) -> Engine:
         try:
             kind = Engine(client).output("--version", timeout=30)
             Engine(client).output("version", timeout=30)
-        except Exception as error:  # whatever it is, this client cannot be used
+        except Exception as error:  # whatever the reason, this client is not usable
             reasons.append(str(error).strip().replace("\n", " "))
             continue
         return Engine(client, kind.startswith("podman"))

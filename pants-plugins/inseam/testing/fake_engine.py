@@ -1,4 +1,4 @@
-"""A docker client that needs no engine: a program on PATH that answers as it is told."""
+"""A fake docker client without an engine: a program on PATH with predefined responses."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ with open(os.path.join(folder, "answers")) as answers:
 
 @dataclass(frozen=True)
 class FakeEngine:
-    """A client that imitates an engine's."""
+    """A client that imitates that of an engine."""
 
     folder: Path
-    """Where its client and what it was called with are kept."""
+    """The folder with its client and the record of its calls."""
     name: str = "docker"
 
     def install(self, version: str = "Docker version 20.10.24, build 1") -> FakeEngine:
-        """Puts the client into the folder, with answers that make it look like an engine."""
+        """Writes the client to the folder, with responses that make it look like an engine."""
         self.folder.mkdir(parents=True, exist_ok=True)
         client = self.folder / self.name
         client.write_text(_PROGRAM.format(python=sys.executable, folder=str(self.folder)))
@@ -44,7 +44,7 @@ class FakeEngine:
         return self
 
     def answer(self, *start: str, exit_code: int = 0, stdout: str = "", stderr: str = "") -> None:
-        """How commands that start so are answered; others succeed and print nothing."""
+        """Sets the response to commands that start like this; others succeed and print nothing."""
         answers = json.loads((self.folder / "answers").read_text())
         self._write([[list(start), exit_code, stdout, stderr], *answers])
 

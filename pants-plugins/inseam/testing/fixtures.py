@@ -1,4 +1,4 @@
-"""The fixtures of the plugin: an engine, images by their address, containers that are removed."""
+"""The fixtures of the plugin: an engine, images by address, containers that are removed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from inseam.testing.options import RunOptions
 
 @pytest.fixture(scope="session")
 def container_engine() -> Engine:
-    """Docker or Podman. Skips the test where neither answers, unless INSEAM_DOCKER=require."""
+    """Docker or Podman. Skips the test if neither responds, unless INSEAM_DOCKER=require."""
     try:
         return find_engine()
     except NoEngine as error:
@@ -38,9 +38,9 @@ def find_image(container_engine: Engine) -> Callable[[str], Image]:
 def start_image(container_engine: Engine) -> Iterator[Callable[..., Container]]:
     """Starts images; their containers are removed when the test ends, however it ends.
 
-    `start_image(image, options, **fields)`: an address or an `Image`; `RunOptions`, and fields of
-    it that differ: `start_image("src/python/service:app", HARDENED, init=True)`. For a container
-    that many tests share, use `inseam.testing.started` in a fixture of a wider scope.
+    `start_image(image, options, **fields)` takes an address or an `Image`, `RunOptions`, and fields
+    that override it: `start_image("src/python/service:app", HARDENED, init=True)`. For a container
+    that several tests share, use `inseam.testing.started` in a fixture with a wider scope.
     """
     with ExitStack() as stack:
 
@@ -56,7 +56,7 @@ def start_image(container_engine: Engine) -> Iterator[Callable[..., Container]]:
 
 @pytest.hookimpl(hookwrapper=True)  # type: ignore[misc, unused-ignore]
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Shows the last lines of the logs of running containers with a test that failed."""
+    """Adds the last lines of running containers' logs to the report of a failed test."""
     outcome: Any = yield
     report = outcome.get_result()
     if report.failed:

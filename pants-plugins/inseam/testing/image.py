@@ -1,4 +1,4 @@
-"""An image to test, and how it is found by the address of the target that Pants built it from."""
+"""An image to test, which is found by the address of the target that Pants built it from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class ImageNotFound(Exception):
-    """Nothing says which image the target has; the message says what to add."""
+    """The image of a target was not found; the message says what to add."""
 
 
 @dataclass(frozen=True)
@@ -18,17 +18,18 @@ class Image:
     """An image in the engine."""
 
     reference: str
-    """What `docker run` takes; for images that Pants built their ID, so that it is surely the one
-    that was built."""
+    """The argument of `docker run`; for images that Pants built, their ID, so that it is certainly
+    the image that was built.
+    """
     name: str = ""
-    """What people call it."""
+    """Its name for people."""
 
     def __str__(self) -> str:
         return self.name or self.reference
 
 
 def search_path() -> tuple[Path, ...]:
-    """Where Pants' packages lie: the sandbox of a test, or `dist` when pytest runs by hand."""
+    """The folders with Pants' packages: a test's sandbox, or `dist` if you run pytest yourself."""
     here = Path.cwd()
     return (here, *(folder / "dist" for folder in (here, *here.parents)))
 
@@ -36,8 +37,8 @@ def search_path() -> tuple[Path, ...]:
 def find(address: str, folders: Iterable[Path] | None = None) -> Image:
     """The image of a `docker_image`, or of a `python_service` when its own address is given.
 
-    address: like `src/python/service:app`, also as `//src/python/service:app#image`. The
-    description that Pants writes when it packages the image is looked for in `folders`. Raises
+    address: such as `src/python/service:app` or `//src/python/service:app#image`. The description
+    that Pants writes when it packages the image is searched for in `folders`. Raises
     ImageNotFound.
     """
     target = address.removeprefix("//").removesuffix("#image")

@@ -18,21 +18,22 @@ class RunOptions:
     ports: tuple[int, ...] | None = None
     """Container ports to publish on free ports of 127.0.0.1; None for those the image exposes."""
     memory: int | None = None
-    """Limit in bytes."""
+    """Memory limit in bytes."""
     user: str | None = None
     network: str | None = None
-    """Like "none". With "host", `ports` are those that the service is told to listen on."""
+    """Such as "none". With "host", the service must be configured to listen on `ports`."""
     entrypoint: str | None = None
     args: tuple[str, ...] = ()
-    """Replace the image's CMD."""
+    """Arguments that replace the image's CMD."""
     health_interval: float | None = 1.0
-    """Seconds between two probes, instead of the image's own interval, which makes tests wait; None
-    for that."""
+    """Seconds between two probes, because the image's own interval would make tests wait; None for
+    the image's interval.
+    """
     extra: tuple[str, ...] = ()
-    """Further arguments of `docker run`, as they are."""
+    """Further arguments of `docker run`, unchanged."""
 
     def arguments(self) -> list[str]:
-        """The options as `docker run` takes them, without ports and `args`."""
+        """The options as arguments of `docker run`, without ports and `args`."""
         given = [
             *(["--read-only"] if self.read_only else []),
             *(f"--cap-drop={capability}" for capability in self.cap_drop),

@@ -10,9 +10,9 @@ class Process:
     """A process of a container."""
 
     pid: int
-    """In the host's numbering."""
+    """PID on the host."""
     parent: int
-    """In the host's numbering, too; Podman gives the container's own."""
+    """Parent's PID on the host; with Podman, in the container."""
     state: str
     rss: int
     """Resident memory in bytes."""
@@ -23,13 +23,13 @@ class Process:
         return self.state.startswith("Z")
 
 
-# What to ask `docker top`, which takes options of ps, and `podman top`, which has names of its own.
+# Columns for `docker top`, which takes options of ps, and for `podman top`, which has other names.
 PS = ("-eo", "pid,ppid,stat,rss,args")
 PODMAN = ("hpid", "ppid", "state", "rss", "args")
 
 
 def parse(text: str) -> tuple[Process, ...]:
-    """Processes from a table whose first line is its head; ps gives memory in KiB."""
+    """Processes from a table with a header line; ps gives memory in KiB."""
     processes = []
     for line in text.splitlines()[1:]:
         pid, parent, state, rss, command = line.split(None, 4)

@@ -8,7 +8,7 @@ import sys
 
 LABEL = "inseam.testing"
 
-# Waits for the end of stdin, which is the end of the parent: also when it was killed.
+# Waits for the end of stdin, which means that the parent has ended, even if it was killed.
 _WATCH = """\
 import subprocess, sys
 client, label = sys.argv[1:]
@@ -25,9 +25,10 @@ _watchers: dict[tuple[str, int], tuple[str, subprocess.Popen[bytes]]] = {}
 def watch(client: str) -> str:
     """The label, `key=value`, of containers that are removed when this process ends.
 
-    The watcher is in a session of its own, so that a signal to the tests' process group spares it.
+    The watcher is in a separate session, so that signals to the tests' process group do not reach
+    it.
     """
-    owner = (client, os.getpid())  # a fork of this process has watchers of its own
+    owner = (client, os.getpid())  # a fork of this process has its own watchers
     if owner not in _watchers:
         label = f"{LABEL}={os.urandom(8).hex()}"
         watcher = subprocess.Popen(

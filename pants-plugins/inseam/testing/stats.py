@@ -1,4 +1,4 @@
-"""What a container uses of the machine."""
+"""The resources that a container uses."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ FORMAT = "{{.MemUsage}}|{{.PIDs}}"
 
 @dataclass(frozen=True)
 class Stats:
-    """What a container uses."""
+    """Resource usage of a container."""
 
     memory: int
-    """Bytes, without the page cache."""
+    """Memory in bytes, without the page cache."""
     pids: int
     """Processes and threads."""
 
 
 def parse(line: str) -> Stats:
-    """From a line in FORMAT, like `10.5MiB / 1GiB|9`."""
+    """Parses a line in FORMAT, such as `10.5MiB / 1GiB|9`."""
     memory, _, pids = line.partition("|")
     return Stats(size(memory.partition(" / ")[0]), int(pids))
 
 
 def size(text: str) -> int:
-    """Bytes, from a number with a unit."""
+    """Bytes, parsed from a number with a unit."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"not a size: {text!r}")

@@ -1,6 +1,6 @@
 """Rules that build wheels from sources, each once, offline, from locked requirements.
 
-They are one chain, from the declaration to the wheel, which is why they are in one file.
+They are in one file because they form one chain, from the declaration to the wheel.
 """
 
 from __future__ import annotations
@@ -75,13 +75,13 @@ from inseam.wheels_from_source.targets import (
 from inseam.wheels_from_source.tools import ToolsRequest, build_tools
 
 _BUILT = "built.json"
-# A backend may ask once for more than [build-system].requires has, or, an odd one, again for more.
+# A backend may ask for more than [build-system].requires contains, and some ask again for more.
 _ROUNDS = 4
 
 
 @dataclass(frozen=True)
 class DeclarationsRequest:
-    """All `wheel_from_source` targets."""
+    """Asks for all `wheel_from_source` targets."""
 
 
 @dataclass(frozen=True)
@@ -108,22 +108,22 @@ async def declarations(_: DeclarationsRequest, targets: AllTargets) -> Declarati
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a `wheel_from_source` says."""
+    """The fields of a `wheel_from_source`, or their defaults."""
 
     address: Address | None = None
-    """None if there is no such target."""
+    """The target's address; None if there is no such target."""
     builder: str = ""
-    """Address of the builder, "" for none."""
+    """Address of the builder; "" for none."""
     groups: tuple[str, ...] = ()
-    """Of the builder's packages."""
+    """Groups of the builder's packages."""
     env: tuple[tuple[str, str], ...] = ()
     settings: tuple[str, ...] = ()
-    """For the backend, each as `--NAME=VALUE`."""
+    """Settings for the backend, each as `NAME=VALUE`."""
     patches: tuple[str, ...] = ()
     """Paths in `patch_files`, in the order in which they are applied."""
     patch_files: Digest = EMPTY_DIGEST
     resolve: str = ""
-    """That of the build requirements; "" for the lock that comes with the rule set."""
+    """The resolve of the build requirements; "" for the lock that comes with Inseam."""
 
 
 async def _declaration(source: LockedSource, default_resolve: str) -> Declaration:
@@ -154,20 +154,20 @@ async def _declaration(source: LockedSource, default_resolve: str) -> Declaratio
 
 @dataclass(frozen=True)
 class Builder:
-    """Where a build runs."""
+    """The place where a build runs."""
 
     platform: PythonPlatform
-    """Of the interpreter there."""
+    """Platform of the interpreter there."""
     python: BasePython
-    """What runs the program that builds."""
+    """The CPython that runs the program that builds."""
     arguments: tuple[str, ...] = ()
-    """For that program."""
+    """Arguments for that program."""
     shared: tuple[tuple[str, Digest], ...] = ()
-    """Folders with the root file system, if it has one of its own."""
+    """Folders with the root filesystem, if it has its own."""
 
 
 def _this_machine() -> str:
-    """This machine's architecture as Debian calls it."""
+    """This machine's architecture, by Debian's name."""
     known = {name: debian for debian, name in MACHINES.items()}
     return known.get(machine.machine(), machine.machine())
 
@@ -190,7 +190,7 @@ async def _builder(declared: Declaration, python: BasePython) -> Builder:
             f" {platform.python_version} and glibc {platform.glibc}. A builder"
             " must have the same CPython and no newer glibc: take one of the base's own release."
         )
-    # Without bytecode of its standard library: a build starts its Python a few times only.
+    # Without bytecode for its standard library, because a build starts Python only a few times.
     root = await unpacked_root(
         DebianRootRequest(
             base.address.create_generated("rootfs"), base.oci_platform, declared.groups
@@ -199,11 +199,11 @@ async def _builder(declared: Declaration, python: BasePython) -> Builder:
     )
     return Builder(
         base.platform,
-        # Not the builder's, which would have to be taken out of it only for this.
+        # Not the builder's, which would have to be extracted just for this.
         python,
         (
             f"--root=root/{ROOTFS_TAR}",
-            # Not checked here: another machine may run it, or may have done so.
+            # Not checked here, because another machine may run it, or may already have run it.
             f"--architecture={platform.architecture}",
             f"--interpreter={base.interpreter}",
             f"--cache={CACHE_FOLDER}/roots",
@@ -214,11 +214,11 @@ async def _builder(declared: Declaration, python: BasePython) -> Builder:
 
 @dataclass(frozen=True)
 class BuildFromSource(BuildWheelRequest):
-    """A wheel to build from its sources, in a sandbox without a network."""
+    """Asks for a wheel to be built from its sources, in a sandbox without a network."""
 
 
 def _limits(inseam: InseamSubsystem) -> tuple[str, ...]:
-    """How the program is told what a build may use."""
+    """The arguments that tell the program the limits of a build."""
     given = sorted(inseam.build_limits.items())
     parse_limits(given)
     return (
@@ -230,21 +230,21 @@ def _limits(inseam: InseamSubsystem) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What a build is made from, but for its requirements."""
+    """The inputs of a build, except its requirements."""
 
     source: LockedSource
     declared: Declaration
     builder: Builder
     sources: FetchedSource
     frontend: Digest
-    """The modules that call the backend."""
+    """A digest with the modules that call the backend."""
     tools: Digest
-    """What confines the build; empty for the machine's own."""
+    """A digest with the tools that confine the build; empty to use the machine's own."""
     limits: tuple[str, ...]
-    """What the build may use, as arguments."""
+    """The limits of the build, as arguments."""
 
     def program(self, requirements: tuple[str, ...], input: Digest) -> Program:
-        """A run that builds the wheel, or says what more it requires."""
+        """A run that builds the wheel, or returns further requirements."""
         source, declared, builder = self.source, self.declared, self.builder
         confined = self.tools != EMPTY_DIGEST
         env = {**version_variables(source), **dict(declared.env)}
@@ -269,7 +269,7 @@ class _Inputs:
             description=(
                 f"Build {source.name} {source.version}"
                 if requirements
-                else f"Look what {source.name} {source.version} needs to be built"
+                else f"Find out what {source.name} {source.version} needs to be built"
             ),
             shared=(
                 ("frontend", self.frontend),
@@ -299,7 +299,7 @@ async def _inputs(
 
 
 async def _build(inputs: _Inputs) -> tuple[dict[str, Any], Digest]:
-    """What `built.json` says, and a digest with the wheel at its root."""
+    """The content of `built.json`, and a digest with the wheel at its root."""
     requirements: tuple[str, ...] = ()
     for _ in range(_ROUNDS):
         needed = await build_requirements(
@@ -332,7 +332,7 @@ async def _built(result: ProgramResult) -> tuple[dict[str, Any], Digest]:
     return {**says, "messages": result.messages.strip()}, wheel
 
 
-# Says why instead of failing, so that all that cannot be built is named at once.
+# Returns errors instead of raising them, so that all failed builds are reported at once.
 @rule(desc="Build a wheel", level=LogLevel.DEBUG)
 async def build_from_source(request: BuildFromSource, inseam: InseamSubsystem) -> BuildResult:
     source = request.source

@@ -1,4 +1,4 @@
-"""Rules that tell of wheels whose builds were not confined."""
+"""Rules that report wheels whose builds were not confined."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNCONFINED_BUILD = FindingKind(
 
 
 class BuildCheck(ImageCheckRequest):
-    """Asks for wheels whose builds said something."""
+    """Asks for wheels whose builds printed messages."""
 
     kinds = (UNCONFINED_BUILD,)
 

@@ -1,4 +1,4 @@
-"""Says which builds are right, and what to do about the distributions that could not be built."""
+"""Checks built wheels, and says what to do about distributions that could not be built."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inseam.formats.foreign_text import foreign_word, plain
 from inseam.plan.artifacts import LockedCheckout, LockedDirectory, LockedSource
 from inseam.plan.platform import PythonPlatform
 
-# What stands for the version where a version control system would have to be asked.
+# Variables that set the version, for tools that would otherwise ask a version control system.
 _VERSION_VARIABLES = (
     "PBR_VERSION",
     "PDM_BUILD_SCM_VERSION",
@@ -23,8 +23,9 @@ _VERSION_VARIABLES = (
 
 
 def version_variables(source: LockedSource) -> dict[str, str]:
-    """The environment variables that tell backends the locked version, for sources that don't
-    have it in a file as sdists do."""
+    """The environment variables that tell backends the locked version, for sources that do not
+    contain it in a file, as sdists do.
+    """
     if not isinstance(source, (LockedCheckout, LockedDirectory)) or not source.version:
         return {}
     return {
@@ -34,11 +35,11 @@ def version_variables(source: LockedSource) -> dict[str, str]:
 
 
 class Built(NamedTuple):
-    """What a built wheel says of itself."""
+    """The metadata of a built wheel."""
 
     filename: str
     name: str
-    """Of its METADATA, as the two below."""
+    """From its METADATA, like the next two."""
     version: str
     requires: tuple[str, ...]
 
@@ -46,9 +47,9 @@ class Built(NamedTuple):
 def check_built(
     source: LockedSource, built: Built, platform: PythonPlatform, *, native: bool
 ) -> None:
-    """Raises Failure unless a built wheel is what the lock says of its source.
+    """Raises Failure unless a built wheel matches what the lock says about its source.
 
-    native: whether it was built with compilers; otherwise it must run on every platform.
+    native: whether it was built with compilers; otherwise, it must run on every platform.
     """
     filename, name, version, requires = built
     what = f"{source.origin} was built to {foreign_word(filename)}"
@@ -63,7 +64,7 @@ def check_built(
             f" {source.name} {source.version}. Lock it again, or set the variable that gives its"
             " version in the `env` of a `wheel_from_source`."
         )
-    # A lock that does not say what a distribution requires takes the wheel's word.
+    # If the lock does not say what a distribution requires, the wheel decides.
     known = source.requires
     locked = {_name(text) for text in known or ()}
     for text in requires if known is not None else ():
@@ -97,7 +98,7 @@ def _requirement(text: str) -> Requirement:
 
 
 def declare_hint(source: LockedSource) -> str:
-    """What to type for a distribution that needs more than a Python to be built."""
+    """What to type for a distribution that needs more than Python to be built."""
     return (
         "If it needs a compiler or libraries, say so in a BUILD file:"
         f' wheel_from_source(name="{source.name}", distribution="{source.name}",'
@@ -108,9 +109,9 @@ def declare_hint(source: LockedSource) -> str:
 def missing_requirement(
     source: LockedSource, requirement: str, why: str, resolve: str, lock: str
 ) -> str:
-    """What to type when the lock of build requirements does not have what a distribution needs.
+    """What to type if the lock of build requirements does not contain what a distribution needs.
 
-    resolve: that the lock is of, "" for the lock that comes with Inseam.
+    resolve: that of the lock; "" for the lock that comes with Inseam.
     """
     line = foreign_word(requirement)
     text = f"{source.name} {source.version} needs {line} to be built, but {lock} {why}."

@@ -1,4 +1,4 @@
-"""Rules that tell Pants what decides how wheels are built, for `--changed-since`."""
+"""Rules that tell Pants what affects how wheels are built, for `--changed-since`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class InferWheelSourceDependencies(InferDependenciesRequest[WheelSourceDependenc
 async def infer_wheel_source_dependencies(
     request: InferWheelSourceDependencies, inseam: InseamSubsystem, python_setup: PythonSetup
 ) -> InferredDependencies:
-    """What builds the wheel: the builder, and the lock of what the build requires."""
+    """The targets that build the wheel: the builder, and the lock of the build requirements."""
     field_set = request.field_set
     builder = await named("builder", [field_set.builder.value], field_set.address)
     resolve = field_set.resolve.value or inseam.build_resolve or ""
@@ -42,7 +42,7 @@ async def infer_wheel_source_dependencies(
 
 
 class BuildTargets(BuildInputsRequest):
-    """Asks for `wheel_from_source` targets, and for the lock of what builds require."""
+    """Asks for `wheel_from_source` targets, and for the lock of build requirements."""
 
 
 @rule

@@ -1,4 +1,4 @@
-"""Rules that fetch what builds of wheels require, from a lock: backends, and the frontend."""
+"""Rules that fetch the requirements of builds from a lock: backends, and the frontend."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _FRONTEND = ("build",)
 
 @dataclass(frozen=True)
 class BuildRequirementsRequest:
-    """The wheels that `requirements` need, for a build on `platform` of `source`."""
+    """Asks for the wheels that `requirements` need, to build `source` on `platform`."""
 
     requirements: tuple[str, ...]
     resolve: str
-    """Whose lock has them; "" for the lock that comes with the rule set."""
+    """The resolve whose lock has them; "" for the lock that comes with Inseam."""
     platform: PythonPlatform
     source: LockedSource
 
@@ -48,7 +48,7 @@ class BuildRequirements:
 def _find(
     lock: PythonLock, request: BuildRequirementsRequest, what: str
 ) -> tuple[LockedWheel, ...]:
-    """Raises Failure for requirements that the lock does not answer."""
+    """Finds the wheels; raises Failure for requirements that the lock does not satisfy."""
     found: dict[str, LockedWheel] = {}
     for requirement in request.requirements:
         try:
@@ -74,18 +74,18 @@ def _find(
 
 
 def _unread(lock: PythonLock, request: BuildRequirementsRequest) -> set[Distribution]:
-    """The needed distributions of which the lock does not say all."""
+    """The needed distributions about which the lock does not say everything."""
     found: set[Distribution] = set()
     for requirement in request.requirements:
         try:
             found.update(closure(lock, [requirement], request.platform).unread)
         except Failure:
-            continue  # `_find` says so.
+            continue  # `_find` reports it.
     return found
 
 
 async def _read(lock: PythonLock, request: BuildRequirementsRequest) -> PythonLock:
-    """The lock with what the wheels say that the lock leaves open."""
+    """The lock, completed with what only the wheels say."""
     while unread := sorted(_unread(lock, request), key=str):
         read = await concurrently(
             distribution_read(
@@ -93,7 +93,7 @@ async def _read(lock: PythonLock, request: BuildRequirementsRequest) -> PythonLo
             )
             for item in unread
         )
-        # What has no wheel is an error later, whatever it requires.
+        # A distribution without a wheel is an error later, whatever it requires.
         lock = lock.completed(
             {
                 item: replace(one.distribution, found=one.distribution.found or ())
@@ -127,7 +127,7 @@ async def build_requirements(
 
 @dataclass(frozen=True)
 class FrontendRequest:
-    """The frontend for a CPython."""
+    """Asks for the build frontend for a CPython."""
 
     platform: PythonPlatform
 

@@ -1,4 +1,4 @@
-"""Rules that fetch what wheels are built from: archives, checkouts, directories."""
+"""Rules that fetch the sources of wheels: archives, checkouts, directories."""
 
 from __future__ import annotations
 
@@ -27,22 +27,23 @@ from inseam.rules.programs.host import NETWORK_ENV, Program, run_on_host
 from inseam.rules.wheels.files import FileRequest, fetched_file
 from inseam.subsystem import InseamSubsystem
 
-# What git reads of the environment.
+# The environment variables that git reads.
 _GIT_ENV = (*NETWORK_ENV, "GIT_SSH_COMMAND", "HOME", "PATH", "SSH_AUTH_SOCK")
 _FOLDER = "source"
 
 
 @dataclass(frozen=True)
 class SourceRequest:
-    """The sources of a distribution."""
+    """Asks for the sources of a distribution."""
 
     source: LockedSource
 
 
 @dataclass(frozen=True)
 class FetchedSource:
-    """A digest with an archive, its path in it, and the folder of the project in the archive, ""
-    for its top."""
+    """A digest with an archive, the archive's path in it, and the project's folder in the archive;
+    "" for the top.
+    """
 
     digest: Digest
     path: str
@@ -87,7 +88,7 @@ async def _checkout(source: LockedCheckout, allow_files: bool) -> FetchedSource:
 
 
 async def _files_of(directory: str) -> Digest:
-    """The files of a directory of the repository, but for those that Pants ignores."""
+    """The files of a directory of the repository, except those that Pants ignores."""
     inside = "" if directory == "." else f"{directory}/"
     globs = (f"{inside}**", f"!{inside}**/__pycache__/**", f"!{inside}.git/**")
     files = await path_globs_to_digest(PathGlobs(globs))
@@ -113,8 +114,8 @@ async def _directory(source: LockedDirectory, url: str) -> FetchedSource:
     path = f"{source.name}.tar"
     result = await run_on_host(
         Program(
-            # In a folder of its own: the directory may be the root of the repository, and what a
-            # sandbox has besides its input is not a source.
+            # In a separate folder, because the directory may be the root of the repository, and the
+            # other files of a sandbox are not sources.
             argv=("pack_source", os.path.normpath(f"directory/{inside}"), f"{_FOLDER}/{path}"),
             input=await add_prefix(AddPrefix(files, "directory")),
             output=_FOLDER,

@@ -1,4 +1,4 @@
-"""Declares how a wheel is built if its sources alone do not say so: `wheel_from_source`."""
+"""Declares how to build a wheel whose sources alone do not say so: `wheel_from_source`."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ class ConfigSettingsField(StringSequenceField):
         for item in value or ():
             if "=" not in item or "\0" in item:
                 raise InvalidFieldException(
-                    f"The `{cls.alias}` field in target {address} must hold `name=value`, but has"
-                    f" {item!r}."
+                    f"The `{cls.alias}` field in target {address} must be like `name=value`, but"
+                    f" has {item!r}."
                 )
         return value
 

@@ -1,4 +1,4 @@
-"""Rules that fetch what builds are confined with: bubblewrap, and a root with a shell."""
+"""Rules that fetch the tools that confine builds: bubblewrap, and a root with a shell."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from inseam.subsystem import BuildTools, InseamSubsystem
 
 @dataclass(frozen=True)
 class ToolsRequest:
-    """The tools for machines of an architecture, as Debian names it."""
+    """Asks for the tools for machines of an architecture, by Debian's name."""
 
     architecture: str
 
 
 @dataclass(frozen=True)
 class Tools:
-    """A digest with `tools.tar`; an empty one if those of the machine are to be used."""
+    """A digest with `tools.tar`; empty if the machine's tools are used."""
 
     digest: Digest
 
 
-@rule(desc="Unpack what builds are confined with", level=LogLevel.DEBUG)
+@rule(desc="Unpack the tools that confine builds", level=LogLevel.DEBUG)
 async def build_tools(request: ToolsRequest, inseam: InseamSubsystem) -> Tools:
     if inseam.build_tools == BuildTools.installed:
         return Tools(EMPTY_DIGEST)

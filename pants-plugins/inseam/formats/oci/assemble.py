@@ -50,27 +50,27 @@ from inseam.formats.oci.metadata import (
     read_metadata,
 )
 
-MAX_LAYERS = 127  # Docker's overlay2 mounts no more
+MAX_LAYERS = 127  # the maximum that Docker's overlay2 can mount
 
 # Where Python's tempfile and multiprocessing write.
 TEMPORARY = "/tmp"
 
 BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
-# What `rebase` reads: the ImageConfig, and how many of the layers are the base's.
+# For `rebase`: the ImageConfig, and the number of layers that belong to the base.
 OWN_CONFIG = "org.inseam.config"
 BASE_LAYERS = "org.inseam.base.layers"
 
 
 class BaseImage(NamedTuple):
-    """An image that others stand on: what it is, and its configuration."""
+    """An image on which others are built: its metadata and its configuration."""
 
     metadata: ImageMetadata
     configuration: Mapping[str, Any]
 
 
 class Assembled(NamedTuple):
-    """An image without its layers' bytes."""
+    """An image without the bytes of its layers."""
 
     metadata: ImageMetadata
     manifest: Document
@@ -78,8 +78,9 @@ class Assembled(NamedTuple):
 
 
 def read_base(folder: Path) -> BaseImage:
-    """Reads the image in `folder`, of which `image.json` and the blob of its configuration have to
-    be there; raises Failure if one is not."""
+    """Reads the image in `folder`, which must contain `image.json` and the blob of its
+    configuration; raises Failure otherwise.
+    """
     metadata = read_metadata(folder)
     if metadata.images:
         platforms = ", ".join(image.platform for image in metadata.images)
@@ -92,9 +93,9 @@ def read_base(folder: Path) -> BaseImage:
 
 
 def with_layer(base: BaseImage, layer: Layer) -> tuple[BaseImage, Document]:
-    """A base with one more layer on top, which images on it have, too, and its configuration.
+    """A base with another layer on top, which images on it also have, and its configuration.
 
-    It keeps the digest of the base, by which that is known in its registry.
+    It keeps the digest by which the registry knows the base.
     """
     below = base.metadata.layers
     step = {"created": EPOCH, "created_by": f"inseam {layer.name}"}
@@ -120,8 +121,8 @@ def assemble(
 ) -> Assembled:
     """The image of `layers`, lowest first, on `base`.
 
-    platform: that of the image; None for the base's. Raises Failure if the two differ, or there
-    is neither, and for more layers than Docker can mount.
+    platform: that of the image; None for the base's. Raises Failure if the two differ or neither
+    exists, and for more layers than Docker can mount.
     """
     platform = _platform(target, base, platform)
     base_layers = base.metadata.layers if base else ()
@@ -169,7 +170,7 @@ def _check_count(target: str, layers: int) -> None:
 
 
 def _hints(execution: Mapping[str, Any], config: ImageConfig) -> RunHints:
-    """execution: the `config` of the whole image's configuration, with what its base says."""
+    """execution: the `config` in the image's configuration, which includes that of its base."""
     volumes = tuple(execution.get("Volumes") or ())
     return RunHints(
         execution.get("User") or "",
@@ -216,17 +217,17 @@ def _annotations(
 
 
 def with_documents(image: Assembled, documents: Iterable[ImageDocument]) -> Assembled:
-    """An image whose `image.json` lists these documents; its digest stays."""
+    """The image with these documents in its `image.json`; its digest stays the same."""
     entries = tuple(entry_of(document, image.metadata.descriptor) for document in documents)
     return image._replace(metadata=image.metadata._replace(documents=entries))
 
 
 def image_files(image: Assembled, documents: Iterable[ImageDocument] = ()) -> dict[str, bytes]:
-    """What an image is beside its layers' blobs: content by path.
+    """The files of an image except the blobs of its layers: contents by path.
 
     These are `oci-layout`, `index.json`, the manifest and the configuration below `blobs/sha256`,
-    `image.json` (`ImageMetadata`), and the documents: beside the image, and as blobs of artifacts.
-    Together with the layers' blobs that is an OCI image layout.
+    `image.json` (`ImageMetadata`), and the documents: next to the image, and as blobs of artifacts.
+    Together with the blobs of the layers, they are an OCI image layout.
     """
     documents = tuple(documents)
     image = with_documents(image, documents)

@@ -1,5 +1,6 @@
-"""Reads out of the layers of a foreign image what it offers to layers on it: CPython, glibc and
-shared libraries."""
+"""Finds out from the layers of a base image what it provides: CPython, glibc and shared
+libraries.
+"""
 
 from __future__ import annotations
 
@@ -25,25 +26,25 @@ _LIBC = re.compile(r"(?:.*/)?lib[^/]*(?:/[^/]+)?/libc\.so\.6")
 _LIBC_FILE = re.compile(r"(?:.*/)?libc-(\d+\.\d+)\.so")  # its name until glibc 2.33
 _GLIBC_VERSION = re.compile(rb"GNU C Library .*? release version (\d+\.\d+)")
 _LIBRARY = re.compile(r"(?!.*/(?:site-packages|dist-packages|lib-dynload)/).*\.so(?:\.[^/]*)?")
-# By one module it is seen where the standard library is, and whether it has bytecode.
+# This module shows where the standard library is, and whether it has bytecode.
 _MODULE = re.compile(rf"(?:.*/)?lib/{NAME}/(?:os\.py|__pycache__/os\.cpython-\d+\.pyc)")
-_LARGEST = 16 << 20  # bytes of a file that is read
+_LARGEST = 16 << 20  # largest file that is read, in bytes
 
-# Describes a pulled image, beside its documents.
+# Describes a pulled image, next to its documents.
 FACTS_FILE = "facts.json"
 
 
 class BaseFacts(NamedTuple):
-    """What layers say of an image."""
+    """The facts about an image that its layers show."""
 
     complete: bool
-    """Whether all layers could be read. Those with zstd cannot."""
+    """Whether all layers could be read. Layers with zstd cannot."""
     interpreter: bool
-    """Whether the interpreter's file is in one of them."""
+    """Whether one of them contains the interpreter."""
     python: str
-    """Version of CPython; "" if they do not tell it."""
+    """Version of CPython; "" if it is unknown."""
     glibc: str
-    """Version of glibc; "" if they do not tell it."""
+    """Version of glibc; "" if it is unknown."""
     libraries: frozenset[str] = frozenset()
     """The names of all shared libraries."""
     stdlib: str = ""
@@ -100,7 +101,7 @@ def read_facts(image: str, layers: Sequence[Layer], folder: Path, interpreter: s
 
 
 def _stdlib(modules: Collection[str], interpreter: str) -> str:
-    """The standard library of the interpreter: the one in the same installation, else the only
+    """The standard library of the interpreter: the one in the same installation, or the only
     one."""
     own = own_library(interpreter, modules)
     if own is not None:
@@ -131,7 +132,7 @@ def _told(
     pattern: re.Pattern[str],
     version: re.Pattern[bytes],
 ) -> str:
-    """The version that a file tells, if its path fits the pattern; or ""."""
+    """The version that a file contains, if its path matches the pattern; otherwise ""."""
     if not pattern.fullmatch(path) or not member.isreg() or member.size > _LARGEST:
         return ""
     found = version.search(content(tar, member))
@@ -139,10 +140,10 @@ def _told(
 
 
 def check_facts(image: str, facts: BaseFacts, runtime: Runtime) -> tuple[str, ...]:
-    """Compares what is declared of an image with what its layers say.
+    """Compares the declarations about an image with its layers.
 
-    Returns a sentence for each declaration that nothing confirms. Raises Failure, with both values,
-    for one that is wrong.
+    Returns a sentence for each declaration that cannot be verified. Raises Failure, with both
+    values, for one that is wrong.
     """
     if facts.complete and not facts.interpreter:
         raise Failure(

@@ -1,4 +1,4 @@
-"""Says how a container of an image runs: OCI's and Docker's image configuration."""
+"""Reads and writes how containers of an image run: OCI's and Docker's image configuration."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Healthcheck(NamedTuple):
     interval: float = 10
     timeout: float = 2
     start_period: float = 5
-    """For so long after the start, failures are not counted."""
+    """Failures during this time after the start are not counted."""
     retries: int = 3
     """Failures in a row that make a container unhealthy."""
 
     def docker(self) -> dict[str, Any]:
-        """The form that Docker has in its image configuration, times in nanoseconds."""
+        """The value in Docker's image configuration, with times in nanoseconds."""
         return {
             "Test": ["CMD", *self.command],
             "Interval": round(self.interval * 1e9),
@@ -58,7 +58,7 @@ class Healthcheck(NamedTuple):
 
 
 class ImageConfig(NamedTuple):
-    """What an image says of itself beside its layers. Unset fields are inherited from the base."""
+    """The configuration of an image. Unset fields are inherited from the base."""
 
     user: str = ""
     """"UID" or "UID:GID"."""
@@ -73,7 +73,7 @@ class ImageConfig(NamedTuple):
     stop_signal: str = ""
     labels: Mapping[str, str] = {}
     annotations: Mapping[str, str] = {}
-    """Of the manifest. Labels whose names start with org.opencontainers.image are added."""
+    """Annotations of the manifest, in addition to labels named org.opencontainers.image*."""
     healthcheck: Healthcheck | None = None
     created: str = EPOCH
     """RFC 3339."""
@@ -84,7 +84,7 @@ class ImageConfig(NamedTuple):
 
 
 def dump_config(config: ImageConfig) -> dict[str, Any]:
-    """The JSON value of an ImageConfig, without what has its default."""
+    """The JSON value of an ImageConfig, without fields that have their defaults."""
     default = plain(ImageConfig())
     return {name: value for name, value in plain(config).items() if value != default[name]}
 
@@ -125,17 +125,17 @@ def parse_config(data: Any, what: str) -> ImageConfig:
 
 
 class Runtime(NamedTuple):
-    """What a base offers to the layers on it; "" for what is not known."""
+    """What a base provides to the layers on top of it; "" if unknown."""
 
     python: str = ""
-    """Full version, "3.11.2"."""
+    """Full version of CPython, such as "3.11.2"."""
     interpreter: str = ""
-    """Absolute path."""
+    """Absolute path of the interpreter."""
     libc: str = ""
-    """Family and version, "glibc 2.36"."""
+    """Family and version of the libc, such as "glibc 2.36"."""
 
     def labels(self) -> dict[str, str]:
-        """What is known, as labels of an image."""
+        """The known values, as labels of an image."""
         return {label: value for label, value in zip(_RUNTIME_LABELS, self) if value}
 
 
@@ -143,12 +143,12 @@ _RUNTIME_LABELS = (PYTHON_LABEL, INTERPRETER_LABEL, LIBC_LABEL)
 
 
 def parse_runtime(labels: Mapping[str, str]) -> Runtime:
-    """What the labels of an image say of its runtime."""
+    """Reads an image's runtime from its labels."""
     return Runtime(*(labels.get(label, "") for label in _RUNTIME_LABELS))
 
 
 class Platform(NamedTuple):
-    """What an image runs on, by Go's names: GOOS, GOARCH and GOARM (image-index.md)."""
+    """The platform of an image, by Go's names: GOOS, GOARCH and GOARM (image-index.md)."""
 
     os: str
     architecture: str
@@ -182,8 +182,7 @@ def configuration(
 ) -> dict[str, Any]:
     """The image configuration of `layers` on a base (OCI image-spec 1.1, config.md).
 
-    base: the base's own configuration, {} for none. runtime: what the base offers.
-    """
+    base: the base's own configuration; {} for none. runtime: what the base provides."""
     below = base.get("config") or {}
     execution = {name: below[name] for name in _INHERITED if below.get(name)}
     env = dict(entry.partition("=")[::2] for entry in execution.get("Env", ()))
@@ -224,7 +223,7 @@ def configuration(
 
 
 def base_history(base: Mapping[str, Any], layers: Sequence[Layer]) -> list[Mapping[str, Any]]:
-    """The base's history, or a plain one if it does not tell a step for each layer."""
+    """The base's history, or a generic one if it does not have a step for each layer."""
     history: list[Mapping[str, Any]] = base.get("history") or []
     if sum(not step.get("empty_layer") for step in history) == len(layers):
         return history

@@ -1,4 +1,4 @@
-"""Writes how a container of an image runs, in the words of Kubernetes."""
+"""Writes how a container of an image runs, as fields of Kubernetes' Container."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inseam.formats.oci.metadata import RunHints
 CONTAINER = "container.yaml"
 MEDIA_TYPE = "application/yaml"  # RFC 9512
 
-STARTUP_SECONDS = 60  # after which a container that never got healthy is restarted
+STARTUP_SECONDS = 60  # seconds after which a container that never became healthy is restarted
 # How often, in seconds, and how many times in a row a container must say that it is not ready.
 READINESS_SECONDS, READINESS_FAILURES = 5, 2
 # Of a service that drains: what requests in flight get if SHUTDOWN_TIMEOUT does not say so, and
@@ -93,7 +93,7 @@ def container_document(
 def container(
     target: str, hints: RunHints, probes: Probes | None, env: Mapping[str, str] = {}
 ) -> str:
-    """The YAML text of a container in a Pod, but for its name, image and resources.
+    """The YAML text of a container in a Pod, without its name, image and resources.
 
     These are fields of an entry in the `containers` of a Pod's spec (Kubernetes API, core/v1,
     Container); what belongs to the Pod itself is in a comment.
@@ -179,7 +179,7 @@ def _ports(ports: Sequence[str]) -> str:
     for port in ports:
         number, _, protocol = port.partition("/")
         if not number.isdigit():
-            continue  # a base's range, which Kubernetes does not know
+            continue  # a range of ports in a base, which Kubernetes does not support
         lines.append(f"  - {{containerPort: {number}, protocol: {(protocol or 'tcp').upper()}}}\n")
     return "".join(["ports:\n", *lines]) if lines else ""
 

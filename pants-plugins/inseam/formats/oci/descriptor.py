@@ -1,4 +1,4 @@
-"""Points to content by digest: OCI descriptors, and where blobs lie in a layout."""
+"""Points to content by digest: OCI descriptors, and the paths of blobs in a layout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Descriptor(NamedTuple):
-    """What refers to a blob (OCI image-spec 1.1, descriptor.md); size in bytes."""
+    """A reference to a blob (OCI image-spec 1.1, descriptor.md); size in bytes."""
 
     media_type: str
     digest: str
@@ -44,12 +44,12 @@ def parse_descriptor(data: Any, what: str) -> Descriptor:
 
 
 def check_digest(digest: object, what: str) -> str:
-    """`digest`, if it has the form of a sha256 digest; raises Failure otherwise."""
+    """Returns `digest` if it has the form of a sha256 digest; raises Failure otherwise."""
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
         raise Failure(f"{what} is not a sha256 digest: {digest!r}")
     return digest
 
 
 def blob_path(folder: Path, digest: str) -> Path:
-    """Where the blob lies in an OCI layout (image-layout.md, "Blobs")."""
+    """The path of a blob in an OCI layout (image-layout.md, "Blobs")."""
     return folder / BLOBS / digest[len("sha256:") :]

@@ -1,4 +1,4 @@
-"""Describes the documents of an image: files beside it, and artifacts that are attached to it."""
+"""Describes the documents of an image: files next to it, and artifacts attached to it."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class ImageDocument(NamedTuple):
     media_type: str
     content: bytes
     path: str = ""
-    """Relative path beside the image, in its layout's folder; "" for none."""
+    """Relative path next to the image, in its layout's folder; "" for none."""
     attached: bool = False
-    """Whether registries get it as an artifact whose subject is the image."""
+    """Whether it is pushed to registries as an artifact whose subject is the image."""
     describes_base: bool = True
-    """Whether it is wrong for the same layers on another base."""
+    """Whether it describes the base, and so is wrong for the same layers on another base."""
 
 
 class DocumentEntry(NamedTuple):
-    """What `image.json` says of a document."""
+    """The entry in `image.json` for a document."""
 
     media_type: str
     digest: str
@@ -43,17 +43,17 @@ class DocumentEntry(NamedTuple):
     """Bytes of the content."""
     path: str = ""
     attachment: Descriptor | None = None
-    """That of the artifact's manifest; None for a document that is not attached."""
+    """The descriptor of the artifact's manifest; None for a document that is not attached."""
     describes_base: bool = True
 
     @property
     def descriptor(self) -> Descriptor:
-        """That of the content."""
+        """The descriptor of the content."""
         return Descriptor(self.media_type, self.digest, self.size)
 
     @property
     def blobs(self) -> dict[str, int]:
-        """Digest and size of each blob of the artifact; none of a document that is not attached."""
+        """Digest and size of each blob of the artifact; empty for an unattached document."""
         if self.attachment is None:
             return {}
         blobs = (self.attachment, EMPTY.descriptor, self.descriptor)
@@ -61,8 +61,9 @@ class DocumentEntry(NamedTuple):
 
 
 def artifact(document: ImageDocument, subject: Descriptor) -> Document:
-    """The manifest of an artifact that holds a document (OCI image-spec 1.1, manifest.md, "Artifact
-    Usage"). The type of the artifact is that of the document."""
+    """The manifest of an artifact that contains a document (OCI image-spec 1.1, manifest.md,
+    "Artifact Usage"). The type of the artifact is that of the document.
+    """
     layer = _blob(document).descriptor.value()
     if document.path:
         layer["annotations"] = {TITLE: document.path.rpartition("/")[2]}
@@ -84,7 +85,7 @@ def _blob(document: ImageDocument) -> Document:
 
 
 def entry_of(document: ImageDocument, subject: Descriptor) -> DocumentEntry:
-    """What `image.json` says of a document of the image with the descriptor `subject`."""
+    """The entry in `image.json` for a document of the image with the descriptor `subject`."""
     blob = _blob(document)
     attachment = artifact(document, subject).descriptor if document.attached else None
     return DocumentEntry(
@@ -98,7 +99,7 @@ def entry_of(document: ImageDocument, subject: Descriptor) -> DocumentEntry:
 
 
 def attachment_blobs(documents: Iterable[ImageDocument], subject: Descriptor) -> list[Document]:
-    """The blobs of the artifacts of those documents that are attached."""
+    """The blobs of the artifacts of all attached documents."""
     attached = [document for document in documents if document.attached]
     found = [EMPTY] if attached else []
     for document in attached:
@@ -107,8 +108,9 @@ def attachment_blobs(documents: Iterable[ImageDocument], subject: Descriptor) ->
 
 
 def referrers(entries: Sequence[DocumentEntry]) -> Document:
-    """The index of an image's attachments, which registries without the referrers API keep under a
-    tag (OCI distribution-spec 1.1, "Referrers Tag Schema")."""
+    """The index of an image's attachments, which is tagged in registries without the referrers API
+    (OCI distribution-spec 1.1, "Referrers Tag Schema").
+    """
     found = []
     for entry in entries:
         if entry.attachment is not None:
@@ -149,7 +151,7 @@ def parse_document(data: Any, what: str) -> DocumentEntry:
 
 
 def check_document_path(path: object, what: str) -> str:
-    """`path`, if a document of an image may lie there; raises Failure otherwise."""
+    """Returns `path` if a document of an image may have it; raises Failure otherwise."""
     if path == "":
         return ""
     if not isinstance(path, str) or len(path) > 255:

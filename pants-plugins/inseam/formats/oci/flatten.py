@@ -1,4 +1,4 @@
-"""Reads files out of the layers of a foreign image, as a container sees them."""
+"""Reads files from the layers of a base image, as a container would see them."""
 
 from __future__ import annotations
 
@@ -13,30 +13,32 @@ from inseam.formats.foreign_text import foreign_word
 from inseam.formats.untar import UNREADABLE, content, members, opened_tar
 
 _LONGEST_PATH = 4096  # PATH_MAX
-# Bytes of an unpacked layer. The largest are of CUDA, and have some 10 GB.
+# Largest unpacked layer in bytes. CUDA has the largest ones, of about 10 GB.
 _LARGEST = 1 << 36
-_MOST_READ = 1 << 30  # bytes of all files that are read of an image
+_MOST_READ = 1 << 30  # total bytes of all files that are read from an image
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 
 Wanted = Callable[[str], int]
-"""The bytes that a file at a path may have to be read; NOT_WANTED if it is not.
+"""The maximum size in bytes of a file at a path; NOT_WANTED if the file is not needed.
 
-A larger one is left out.
+Larger files are left out.
 """
 NOT_WANTED = -1
 
 
 def member_path(name: str) -> str:
-    """The path of a tar's member, relative to the root; raises ValueError for one that no container
-    can have."""
+    """The path of a tar's member, relative to the root; raises ValueError for a path that cannot
+    exist in a container.
+    """
     if len(name) > _LONGEST_PATH:
         raise ValueError(f"it has a path of {len(name)} characters")
     return name.removeprefix("./").strip("/")
 
 
 def removed(path: str) -> str | None:
-    """What a layer removes by the file at `path`, with all below it, if it is a whiteout (OCI
-    image-spec, layer.md): a path, or a folder's with a slash at its end if that stays."""
+    """The path that a layer removes, with everything below it, if the file at `path` is a whiteout
+    (OCI image-spec, layer.md). A slash at its end means that the folder itself stays.
+    """
     folder, name = posixpath.split(path)
     if name == _OPAQUE:
         return f"{folder}/" if folder else ""
@@ -44,7 +46,7 @@ def removed(path: str) -> str | None:
 
 
 def is_removed(path: str, by: Collection[str]) -> bool:
-    """Whether `path` goes by one of what `removed` returned: itself or a folder above."""
+    """Whether `path` is removed by one of the results of `removed`: itself or with a parent."""
     if not by:
         return False
     above = path
@@ -77,7 +79,7 @@ def opened_layer(blob: Path, what: str) -> Iterator[tarfile.TarFile]:
 
 
 def read_files(blobs: Iterable[Path], wanted: Wanted) -> dict[str, bytes]:
-    """The regular files at the paths that are wanted, in the layers with these blobs, lowest first.
+    """The regular files at the wanted paths, in the layers with these blobs, lowest first.
 
     Raises Failure for a layer that is damaged, and if there is too much to read.
     """
@@ -85,9 +87,9 @@ def read_files(blobs: Iterable[Path], wanted: Wanted) -> dict[str, bytes]:
 
 
 def _linked(blob: Path, wanted: Mapping[str, int], read: int) -> dict[str, bytes]:
-    """The files of a layer to which hard links lead, by path.
+    """The targets of hard links in a layer, by path.
 
-    wanted: bytes that they may have. read: bytes that were read before.
+    wanted: their maximum size in bytes. read: the number of bytes that were already read.
     """
     found: dict[str, bytes] = {}
     if wanted:
@@ -138,7 +140,7 @@ def read_entries(blobs: Iterable[Path], wanted: Wanted) -> tuple[dict[str, bytes
         for path, target in hard_links.items():
             if target in linked or target in new_files:
                 new_files[path] = linked.get(target) or new_files.get(target, b"")
-        # Whiteouts are about lower layers, in whatever order a layer has its members.
+        # Whiteouts only affect lower layers, whatever the order of a layer's members.
         files = {path: data for path, data in files.items() if not is_removed(path, by)}
         links = {path: link for path, link in links.items() if not is_removed(path, by)}
         files.update(new_files)

@@ -1,6 +1,6 @@
-"""Reads the JSON documents of images that others made, checked whole before a part is used.
+"""Reads the JSON documents of images from outside, and checks them before any part is used.
 
-What is checked is what we read of them (OCI image-spec 1.1: manifest.md, image-index.md, config.md;
+The fields that we read are checked (OCI image-spec 1.1: manifest.md, image-index.md, config.md;
 Docker's manifests of schema 2 have the same fields). Each error names the document and the field.
 """
 
@@ -47,8 +47,9 @@ def read_index(content: bytes, what: str) -> Mapping[str, Any]:
 
 
 def read_manifest(content: bytes, what: str) -> Mapping[str, Any]:
-    """An image manifest; raises Failure, naming `what`, for anything else: another artifact that
-    registries hold, such as a Helm chart or an SBOM, among them."""
+    """An image manifest; raises Failure, naming `what`, for anything else, including other
+    artifacts in registries, such as a Helm chart or an SBOM.
+    """
     manifest = _document(content, what)
     if manifest.value.get("schemaVersion") == 1:
         raise Failure(
@@ -90,7 +91,7 @@ def _document(content: bytes, what: str) -> Entry:
 
 
 def _check_pointer(entry: Entry) -> None:
-    """Raises Failure unless a table has the digest of a document, and a kind if any."""
+    """Raises Failure unless a table has a valid digest, and a valid media type if any."""
     entry.get("digest", is_digest, _DIGEST)
     entry.get("mediaType", optional(is_string), "a media type")
 
@@ -103,7 +104,7 @@ def _is_size(value: Any) -> bool:
     return isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20
 
 
-# What images inherit of their base.
+# The fields that images inherit from their base.
 _EXECUTION: dict[str, tuple[Check, str]] = {
     "User": (is_string, "a text"),
     "ExposedPorts": (is_object, "an object"),

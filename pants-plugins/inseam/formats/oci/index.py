@@ -1,4 +1,4 @@
-"""Makes an image index, one image for several platforms, of images that are there."""
+"""Makes an image index, one image for several platforms, from existing images."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def index_files(
 
     Returns content by path: `oci-layout`, `index.json`, the blobs of the index and of the images'
     manifests, configurations and attachments, `image.json` (`ImageMetadata`), and their documents.
-    A document that is the same for all platforms keeps its path; otherwise that of each platform
-    lies in a folder of the platform's name, as `linux-arm64/container.yaml`. The order in the index
-    is that of the platforms' names, whatever that of the images.
+    A document that is the same for all platforms keeps its path; otherwise, each platform's is in a
+    folder with the platform's name, such as `linux-arm64/container.yaml`. The index is sorted by
+    the platforms' names, whatever the order of the images.
 
-    Raises Failure for two images of one platform, and for an image that is an index itself.
+    Raises Failure for two images for the same platform, and for an image that is an index itself.
     """
     chosen = _by_platform(target, images)
     placed, documents = _place_documents(chosen)
@@ -62,7 +62,7 @@ def index_files(
 
 
 def _by_platform(target: str, images: Iterable[Mapping[str, bytes]]) -> list[_Image]:
-    """The images in the order of their platforms' names."""
+    """The images, sorted by the names of their platforms."""
     found: dict[str, _Image] = {}
     for files in images:
         image = load_metadata(files[METADATA])
@@ -80,8 +80,9 @@ def _by_platform(target: str, images: Iterable[Mapping[str, bytes]]) -> list[_Im
 
 
 def _place_documents(chosen: Sequence[_Image]) -> tuple[list[ImageMetadata], dict[str, bytes]]:
-    """The images, with the paths that their documents have beside the index, and the documents by
-    these paths."""
+    """The images, with the paths of their documents next to the index, and the documents by these
+    paths.
+    """
     held: dict[str, list[bytes]] = {}
     for files, image in chosen:
         for entry in image.documents:

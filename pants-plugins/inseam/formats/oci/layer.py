@@ -1,4 +1,4 @@
-"""Describes the layers of images: the forms of `layer.json` and `layers.json`."""
+"""Describes the layers of images: the formats of `layer.json` and `layers.json`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from inseam.formats.failure import Failure
 from inseam.formats.files import parse_json, read_json, write_whole
 from inseam.formats.oci.descriptor import Descriptor, check_digest, parse_descriptor
 
-# Layers lie in a folder of this name, each in one with its own name.
+# The folder that contains a folder for each layer, with the layer's name.
 LAYERS = "layers"
 LAYER_FILE = "layer.json"
 LAYERS_FILE = "layers.json"
 
-# Layers that are not made of a wheel's name: of wheels without a layer of their own, and of large
-# first-party files.
+# Layers that are not named after a wheel: that of all other wheels, and that of large first-party
+# files.
 DEPS_LAYER = "deps"
 DATA_LAYER = "data"
 
@@ -27,19 +27,19 @@ class Layer(NamedTuple):
     """A layer of an image (OCI image-spec 1.1, layer.md)."""
 
     name: str
-    """As "deps", "app", or that of a shared layer or wheel."""
+    """Such as "deps", "app", or the name of a shared layer or wheel."""
     diff_id: str
     """Digest of its tar (config.md, "Layer DiffID")."""
     size: int | None
-    """Bytes of the tar; None for a layer from a registry, which does not say."""
+    """Size of the tar in bytes; None for a layer from a registry, where it is unknown."""
     wheels: tuple[Wheel, ...] = ()
-    """What is installed in it, in order of name, as far as that is known."""
+    """The wheels installed in it, sorted by name, as far as they are known."""
     blob: Descriptor | None = None
-    """The layer as registries have it; None while it is not compressed."""
+    """The compressed layer, as in registries; None as long as it is not compressed."""
 
     @property
     def descriptor(self) -> Descriptor:
-        """That of the blob, which must be there."""
+        """The descriptor of the blob; raises Failure if the layer is not compressed."""
         assert self.blob is not None, f"the layer {self.name} is not compressed"
         return self.blob
 

@@ -28,11 +28,11 @@ LAYER_NAME = "org.inseam.layer"
 LAYER_SIZE = "org.inseam.uncompressed-size"
 
 
-LARGEST_DOCUMENT = 64 << 20  # bytes of a manifest, an index or a configuration
+LARGEST_DOCUMENT = 64 << 20  # largest manifest, index or configuration in bytes
 
 
 def digest_of(content: bytes) -> str:
-    """The digest of some bytes, as "sha256:<hex>"."""
+    """The digest of some bytes, in the form "sha256:<hex>"."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
@@ -48,7 +48,7 @@ class Document(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size in bytes."""
         return len(self.content)
 
     @property
@@ -57,7 +57,7 @@ class Document(NamedTuple):
 
 
 def json_document(media_type: str, value: Mapping[str, Any]) -> Document:
-    """The document with the value, always in the same bytes."""
+    """The document with the value; equal values give equal bytes."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return Document(media_type, text.encode())
 
@@ -65,7 +65,7 @@ def json_document(media_type: str, value: Mapping[str, Any]) -> Document:
 def manifest(
     config: Document, layers: Iterable[Mapping[str, Any]], annotations: Mapping[str, str]
 ) -> Document:
-    """An image manifest (manifest.md) of layers given by their descriptors."""
+    """An image manifest (manifest.md) of layers, given by their descriptors."""
     value: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
@@ -78,7 +78,7 @@ def manifest(
 
 
 def index(manifests: Iterable[Mapping[str, Any]], annotations: Mapping[str, str]) -> Document:
-    """An image index (image-index.md) of manifests given by their descriptors."""
+    """An image index (image-index.md) of manifests, given by their descriptors."""
     value: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": INDEX_TYPE,
@@ -97,10 +97,10 @@ def document_files(documents: Iterable[Document]) -> dict[str, bytes]:
 def entry_files(
     descriptor: Descriptor, references: Sequence[str], more: Iterable[tuple[Descriptor, str]] = ()
 ) -> dict[str, bytes]:
-    """What makes a folder the layout of the image with this descriptor, by path.
+    """The files, by path, that make a folder the layout of the image with this descriptor.
 
-    references: the image's names; the layout tells the first one. more: what else is in the layout,
-    each with its tag.
+    references: the image's names; the layout contains the first one. more: other descriptors in the
+    layout, each with its tag.
     """
     entry = descriptor.value()
     if references:
@@ -114,9 +114,9 @@ def entry_files(
 
 
 def read_blob(folder: Path, digest: str) -> bytes:
-    """The document `digest` of the layout `folder`.
+    """The document with the digest `digest` in the layout `folder`.
 
-    Raises Failure if it is missing or is not what its digest says.
+    Raises Failure if it is missing or does not match its digest.
     """
     check_digest(digest, f"a digest in {folder}")
     path = blob_path(folder, digest)
@@ -136,7 +136,7 @@ def read_blob(folder: Path, digest: str) -> bytes:
 
 
 def layer_entry(layer: Layer) -> dict[str, Any]:
-    """The descriptor of a layer, with annotations for what else `parse_layer_entry` reads."""
+    """The descriptor of a layer, with annotations for the other fields that parsing needs."""
     annotations = {LAYER_NAME: layer.name}
     if layer.size is not None:
         annotations[LAYER_SIZE] = str(layer.size)

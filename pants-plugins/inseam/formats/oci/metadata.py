@@ -1,4 +1,4 @@
-"""Describes an image that lies in a layout: the form of `image.json`, made for deploy tools."""
+"""Describes an image in a layout: the format of `image.json`, which is for deploy tools."""
 
 from __future__ import annotations
 
@@ -19,62 +19,63 @@ METADATA = "image.json"
 
 
 class BaseReference(NamedTuple):
-    """The image that another one stands on: name in a registry, "" for none, and digest."""
+    """The base of an image: its name in a registry, "" for none, and its digest."""
 
     name: str
     digest: str
 
 
 class RunHints(NamedTuple):
-    """How to run an image; () or "" for what it does not say."""
+    """How to run an image; () or "" for values that the image does not set."""
 
     user: str = ""
-    """As "UID" or "UID:GID"."""
+    """"UID" or "UID:GID"."""
     ports: tuple[str, ...] = ()
-    """As "8000/tcp"."""
+    """Each such as "8000/tcp"."""
     stop_signal: str = ""
-    """As "SIGTERM"."""
+    """Such as "SIGTERM"."""
     volumes: tuple[str, ...] = ()
-    """Paths that the image declares as such."""
+    """Paths that the image declares as volumes."""
     writable: tuple[str, ...] = ()
-    """Paths at which a container with a read-only root filesystem needs a tmpfs or a volume, the
-    volumes included."""
+    """Paths at which a container with a read-only root filesystem needs a tmpfs or a volume,
+    including the volumes.
+    """
 
 
 class ImageMetadata(NamedTuple):
-    """What an image is."""
+    """The metadata of an image."""
 
     target: str
-    """Its address in the repository."""
+    """The address of its target."""
     references: tuple[str, ...]
-    """The names that it is to have, with tags."""
+    """Its names, with tags."""
     digest: str
-    """Of the manifest, or of the index if there are `images`."""
+    """Digest of the manifest, or of the index if there are `images`."""
     media_type: str
-    """Of the manifest or index."""
+    """Media type of the manifest or index."""
     size: int
-    """Bytes of the manifest or index."""
+    """Size in bytes of the manifest or index."""
     config_digest: str = ""
     """"" for an index."""
     platform: str = ""
-    """As "linux/amd64"; "" for an index."""
+    """Such as "linux/amd64"; "" for an index."""
     layers: tuple[Layer, ...] = ()
     """Lowest first; none for an index."""
     base: BaseReference | None = None
     base_layers: int = 0
-    """How many of the layers are the base's."""
+    """The number of layers that belong to the base."""
     runtime: Runtime = Runtime()
-    """What it offers to layers on it."""
+    """What it provides to layers on top of it."""
     run: RunHints = RunHints()
-    """How a container of it runs."""
+    """How its containers run."""
     images: tuple[ImageMetadata, ...] = ()
-    """Of an index: one for each platform."""
+    """For an index, one image per platform."""
     left_out_modules: tuple[str, ...] = ()
-    """Modules of the standard library that its base does not have."""
+    """Modules of the standard library that its base leaves out."""
     left_out_packages: tuple[str, ...] = ()
-    """Debian packages that its base does not have."""
+    """Debian packages that its base leaves out."""
     documents: tuple[DocumentEntry, ...] = ()
-    """About it. Those of an index are in its images, except for where they lie beside it."""
+    """Documents about it. For an index, they are in its images; here are only their paths."""
 
     @property
     def own_layers(self) -> tuple[Layer, ...]:
@@ -83,18 +84,18 @@ class ImageMetadata(NamedTuple):
 
     @property
     def every_document(self) -> tuple[DocumentEntry, ...]:
-        """Its documents and, of an index, those of its images."""
+        """Its documents and, for an index, those of its images."""
         inner = (entry for image in self.images for entry in image.every_document)
         return (*self.documents, *inner)
 
     @property
     def compressed_size(self) -> int:
-        """Bytes of all layers, as a registry holds them."""
+        """Total size in bytes of the compressed layers."""
         return sum(layer.descriptor.size for layer in self.layers)
 
     @property
     def uncompressed_size(self) -> int | None:
-        """Bytes of all layers' tars; None if that is not known of each."""
+        """Total size in bytes of the uncompressed layers; None if one of them is unknown."""
         total = 0
         for layer in self.layers:
             if layer.size is None:
@@ -104,7 +105,7 @@ class ImageMetadata(NamedTuple):
 
     @property
     def descriptor(self) -> Descriptor:
-        """That of the manifest or index."""
+        """The descriptor of the manifest or index."""
         return Descriptor(self.media_type, self.digest, self.size)
 
 
@@ -147,7 +148,7 @@ def read_metadata(folder: Path) -> ImageMetadata:
 
 
 def read_packaged(layout: Path) -> ImageMetadata:
-    """The same for a layout in the folder of artifacts; the error says what to type."""
+    """The same for a layout in `dist`; the error says what to type."""
     try:
         return read_metadata(layout)
     except Failure as error:
@@ -165,7 +166,7 @@ def _parse(data: Any, what: str) -> ImageMetadata:
         fields.pop("compressed_size", None)
         fields.pop("uncompressed_size", None)
         for name in ("references", "left_out_modules", "left_out_packages"):
-            # A text would be a tuple of its letters.
+            # A string would become a tuple of its characters.
             if not list_of(is_string)(fields.get(name, [])):
                 raise Failure(f"{what} does not describe an image: `{name}` is not a list of texts")
             fields[name] = tuple(fields.get(name, ()))

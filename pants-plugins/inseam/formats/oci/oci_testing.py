@@ -1,4 +1,4 @@
-"""Makes small images for tests, on any interpreter: nothing here needs a compressor."""
+"""Makes small images for tests, on any interpreter, because no compressor is needed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def make_layer(folder: Path, name: str, files: dict[str, bytes]) -> Layer:
 
 
 def foreign_layer(folder: Path, *names: str, files: Mapping[str, bytes] = {}) -> Layer:
-    """Writes a layer as other tools make them: with empty files of any names, and the files."""
+    """Writes a layer as other tools make it: with the files, and empty files of any name."""
     tar = io.BytesIO()
     with tarfile.open(fileobj=tar, mode="w") as archive:
         for name, content in {**dict.fromkeys(names, b""), **files}.items():
@@ -79,8 +79,9 @@ def make_image(
     target: str = "src/python/service:app",
     documents: Sequence[ImageDocument] = (),
 ) -> Assembled:
-    """Writes an image to the folder, with `container.yaml` and more documents; the blobs of its
-    layers must be put there otherwise."""
+    """Writes an image to the folder, with `container.yaml` and other documents, but without the
+    blobs of its layers.
+    """
     image = assemble(
         target,
         config,

@@ -1,7 +1,7 @@
-"""Puts the layers of an image on another base, by metadata alone.
+"""Puts the layers of an image on another base, changing only metadata.
 
-The result is the image that a build on the new base gives, to the byte, if that build makes the
-same layers.
+The result is byte for byte the image that a build on the new base would make, if that build makes
+the same layers.
 """
 
 from __future__ import annotations
@@ -46,15 +46,16 @@ _WORDS = {
 def rebase(
     layout: Path, base: Path, out: Path, *, references: Sequence[str] | None = None
 ) -> Assembled:
-    """Writes the image in `layout` on the base in the folder `base` to the folder `out`.
+    """Puts the image in `layout` on the base in the folder `base`, and writes it to the folder
+    `out`.
 
-    references: None stands for those of the image.
+    references: the names of the result; None keeps those of the image.
 
-    Documents that describe the base are left out: `package` makes them.
+    Documents that describe the base are left out; `package` makes them.
 
-    Raises Failure if it is not an image that Inseam put on a base, or if its layers cannot run on
-    the new one: other platform, other Python version or path of the interpreter, other libc or an
-    older one.
+    Raises Failure if Inseam did not build the image on a base, or if its layers cannot run on the
+    new one: if its platform, Python version or interpreter path differs, or if its libc is
+    different or older.
     """
     image = read_packaged(layout)
     below = read_base(base)
@@ -72,7 +73,7 @@ def rebase(
 
 
 def _kept_documents(layout: Path, image: ImageMetadata) -> list[ImageDocument]:
-    """The documents of an image that are as true of its layers on another base."""
+    """The documents of an image that are also correct for its layers on another base."""
     return [
         ImageDocument(
             entry.media_type,
@@ -102,7 +103,7 @@ def _content(layout: Path, entry: DocumentEntry) -> bytes:
 
 
 def own_part(layout: Path, image: ImageMetadata) -> tuple[ImageConfig, list[Layer]]:
-    """What an image adds to its base: configuration and layers."""
+    """The configuration and the layers that an image adds to its base."""
     if image.images:
         raise Failure(
             f"{image.target}: {layout} is an image index, which cannot be rebased. Package the"
@@ -134,7 +135,7 @@ def own_part(layout: Path, image: ImageMetadata) -> tuple[ImageConfig, list[Laye
 
 
 def check_compatible(image: ImageMetadata, base: BaseImage) -> None:
-    """Raises Failure if the layers of the image cannot run on the base, with all reasons."""
+    """Raises Failure, with all reasons, if the layers of the image cannot run on the base."""
     new = base.metadata
     reasons = []
     if image.platform != new.platform:

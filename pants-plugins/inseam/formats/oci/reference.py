@@ -1,4 +1,4 @@
-"""Takes names of images apart (distribution-spec; the grammar of Docker's references)."""
+"""Parses names of images (distribution-spec; the grammar of Docker's references)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Reference:
 
     @property
     def registry(self) -> str:
-        """Host, and port if there is one; "" for Docker's default registry."""
+        """Host, with a port if there is one; "" for Docker's default registry."""
         first, slash, _ = self.name.partition("/")
         if slash and ("." in first or ":" in first or first == "localhost"):
             return first
@@ -49,17 +49,17 @@ class Reference:
 
 
 def parse_reference(text: str) -> Reference:
-    """Reads the name of an image; raises Failure for what is none."""
+    """Parses the name of an image; raises Failure for anything else."""
     match = _REFERENCE.fullmatch(text)
     if match is None:
         raise Failure(
             f"{foreign_word(text, width=200)} is not an image name. Write, for example,"
-            " registry.example/team/app:1.2. Only the tag may contain upper-case letters."
+            " registry.example/team/app:1.2. Only the tag may contain uppercase letters."
         )
     return Reference(match["name"], match["tag"] or "", match["digest"] or "")
 
 
 def is_name(text: str) -> bool:
-    """Whether a text is the name of a repository, without a tag or a digest."""
+    """Whether a text is the name of a repository without a tag or a digest."""
     match = _REFERENCE.fullmatch(text)
     return match is not None and match["name"] == text
