@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import shutil
 import subprocess
+import tarfile
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from nested.checkout import Checkout
 
-# What `package` made of the distribution lies at the root of the test's sandbox.
-(WHEEL,) = Path.cwd().glob("inseam-*.whl")
-(SDIST,) = Path.cwd().glob("inseam-*.tar.gz")
+# What `package` made of the distribution.
+_DIST = Path(tempfile.mkdtemp(prefix="inseam-dist-"))
+atexit.register(shutil.rmtree, _DIST, ignore_errors=True)
+with tarfile.open("inseam-dist.tar") as _archive:
+    _archive.extractall(_DIST)
+(WHEEL,) = _DIST.glob("inseam-*.whl")
+(SDIST,) = _DIST.glob("inseam-*.tar.gz")
 VERSION = WHEEL.name.split("-")[1]
 
 
