@@ -9,7 +9,7 @@ from pants.engine.addresses import Address
 from pants.engine.env_vars import EnvironmentVars
 from pants.engine.fs import AddPrefix, CreateDigest, Digest
 from pants.engine.process import Process
-from pants.engine.unions import UnionMembership
+from pants.engine.unions import UnionMembership, UnionRule
 
 from inseam.compat import (
     add_prefix,
@@ -235,7 +235,7 @@ def test_libraries_are_checked_if_the_base_is_made_here(is_debian: bool) -> None
     )
     layers = SimpleNamespace(
         base=base, layers=REQUEST.layers, wheel_layers=REQUEST.layers[:1], first_party=(),
-        entry_points=(), missing_modules=(),
+        entry_points=(), missing_modules=(), prefer=(),
     )  # fmt: skip
     libraries = frozenset(["libc.so.6"])
     below = RootfsLayer(layer("rootfs", "3"), libraries, (), (), "bookworm", "", (), ())
@@ -247,7 +247,7 @@ def test_libraries_are_checked_if_the_base_is_made_here(is_debian: bool) -> None
         [
             DepsImageRequest(address, "docker:base"),
             SimpleNamespace(enabled=tuple, finding_severities={}),
-            UnionMembership({ImageCheckRequest: [LibraryCheck]}),
+            UnionMembership.from_rules([UnionRule(ImageCheckRequest, LibraryCheck)]),
         ],
         {
             resolve_unparsed_address_inputs: lambda _: [base.address],

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pants.engine.unions import UnionMembership
+from pants.engine.unions import UnionMembership, UnionRule
 
 from inseam.compat import rule
 from inseam.formats.failure import Failure
@@ -35,7 +35,9 @@ class Two(ImageDocumentRequest):
 
 @rule
 async def gathered(of: ImageContents) -> ImageDocuments:
-    membership = UnionMembership({ImageDocumentRequest: [One, Two]})
+    membership = UnionMembership.from_rules(
+        [UnionRule(ImageDocumentRequest, one) for one in (One, Two)]
+    )
     options: Any = SimpleNamespace(enabled=tuple)
     return ImageDocuments(await documents_of(of, IMAGE, membership, options))
 
