@@ -23,7 +23,8 @@ from inseam.formats.download import LARGEST
 from inseam.formats.failure import Failure
 from inseam.formats.foreign_text import foreign_word
 from inseam.formats.limits import Limits
-from inseam.plan.option_values import NUMBERS, check_globs, check_numbers, check_paths
+from inseam.formats.oci.config import EPOCH
+from inseam.plan.option_values import NUMBERS, check_globs, check_numbers, check_paths, rfc3339
 from inseam.plan.packaging import Artifact
 
 # The limits of builds, with their defaults.
@@ -135,6 +136,18 @@ class InseamSubsystem(Subsystem):
             """
             Parts of the backend `inseam` to leave out. Without `wheels_from_source`, distributions
             for which the lock has no matching wheel are an error, which names all of them at once.
+            """
+        ),
+    )
+    created = StrOption(
+        default=None,
+        help=softwrap(
+            """
+            The time that images say they were created at, such as that of the source revision:
+            seconds since 1970, as in SOURCE_DATE_EPOCH, or RFC 3339. In CI, set
+            `PANTS_INSEAM_CREATED=$(git log -1 --format=%ct)`. It is only in the configuration:
+            layers stay the same, but each new time gives each image a new digest. Default:
+            1970-01-01T00:00:00Z.
             """
         ),
     )
@@ -371,6 +384,13 @@ class InseamSubsystem(Subsystem):
             paths[f"the path of the resolve {resolve!r} in [inseam].locks"] = path
         check_paths(paths)
         check_globs("[inseam].debian_locks", tuple(self.debian_locks))
+        if self.created:
+            rfc3339(self.created, "[inseam].created")
+
+    @property
+    def created_time(self) -> str:
+        """`created` as RFC 3339; raises Failure for anything that is not a time."""
+        return rfc3339(self.created, "[inseam].created") if self.created else EPOCH
 
     @property
     def download_bound(self) -> tuple[str, ...]:

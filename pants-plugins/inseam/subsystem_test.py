@@ -30,6 +30,7 @@ def test_urls_of_snapshot_archives_are_taken(url: str) -> None:
 
 DEFAULTS: dict[str, Any] = {
     "build_timeout": 1800,
+    "created": None,
     "large_wheel": 8_000_000,
     "max_download_size": 1 << 32,
     "max_layers": 10,
@@ -49,6 +50,14 @@ def test_the_defaults_can_be_used() -> None:
     check()
     check(default_base_lock="lockfiles/inseam-base.json", locks={"a": "uv.lock"}, prune_after=0)
     check(debian_locks=["**/*.json", "!lockfiles/x.json"])
+
+
+def test_the_time_of_images_is_a_time() -> None:
+    check(created="1764547200")
+    with pytest.raises(Failure, match=r"\[inseam\].created must be a time"):
+        check(created="yesterday")
+    assert value("created_time", created=None) == "1970-01-01T00:00:00Z"
+    assert value("created_time", created="1") == "1970-01-01T00:00:01Z"
 
 
 @pytest.mark.parametrize("name", NUMBERS)

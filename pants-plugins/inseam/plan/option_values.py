@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timezone
 from typing import Mapping, NamedTuple
 
 from inseam.formats.failure import Failure
 from inseam.formats.foreign_text import foreign_word
 from inseam.formats.names import relative_path
 
+_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9:]{8})(?:\.[0-9]+)?([Zz]|[+-][0-9:]{5})")
 _YEAR = 365 * 24 * 3600  # in seconds
 
 
@@ -58,3 +61,24 @@ def check_globs(option: str, globs: tuple[str, ...]) -> None:
                 f"{option} must contain globs from the root of the repository, such as"
                 f" lockfiles/debian-*.json, but has {foreign_word(glob)}."
             )
+
+
+def rfc3339(text: str, option: str) -> str:
+    """A time in whole seconds and UTC, in the form that image configurations have; raises Failure
+    for a text that is neither seconds since 1970 nor RFC 3339 with a time zone."""
+    try:
+        if text.isascii() and text.isdigit():
+            found = datetime.fromtimestamp(int(text), timezone.utc)
+        else:
+            match = _TIME.fullmatch(text)
+            day, time, zone = match.groups() if match else ("", "", "")
+            zone = "+00:00" if zone in ("Z", "z") else zone
+            found = datetime.fromisoformat(f"{day}T{time}{zone}").astimezone(timezone.utc)
+        if found.year < 1970:
+            raise ValueError
+    except (ValueError, OverflowError, OSError):
+        raise Failure(
+            f"{option} must be a time, such as 1764547200 or 2025-12-01T00:00:00Z, but is"
+            f" {foreign_word(text)}. `git log -1 --format=%ct` prints that of the source revision."
+        ) from None
+    return found.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -274,6 +274,7 @@ async def oci_image(
         code = made.layers
     above = [*zip(below, layers.below_code), *zip(code, code)]
     config = _config(target, await _service_image(layers, address))
+    config = config._replace(created=inseam.created_time)
     image = assemble(
         label(address),
         config,

@@ -211,6 +211,20 @@ def test_probes_are_beside_the_image_and_do_not_change_it(runner: RuleRunner) ->
     assert b"httpGet:" not in before.files["container.yaml"]
 
 
+def test_the_time_of_the_source_revision_is_in_the_configuration_alone(
+    runner: RuleRunner, registry: Registry
+) -> None:
+    before = made(runner)
+    assert configuration(before.files)["created"] == "1970-01-01T00:00:00Z"
+    set_options(runner, "--inseam-created=1764547200", env=client_env(registry))
+    image = made(runner)
+    value = configuration(image.files)
+    assert value["created"] == "2025-12-01T00:00:00Z"
+    assert value["history"][-1]["created"] == "2025-12-01T00:00:00Z"
+    assert image.metadata.layers == before.metadata.layers
+    assert image.metadata.digest != before.metadata.digest
+
+
 def test_times_of_the_health_check_are_in_the_image(runner: RuleRunner) -> None:
     runner.write_files({"src/shop/BUILD": service(healthcheck_options={"start_period": 90})})
     image = made(runner)
