@@ -1,4 +1,4 @@
-"""Says where an archive with CPython is, and which file it is: `LOCATION#sha256=HEX`."""
+"""Parses the location and the hash of an archive with CPython: `LOCATION#sha256=HEX`."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from inseam.formats.foreign_text import foreign_word
 from inseam.formats.names import relative_path
 
 _FRAGMENT = re.compile(r"(?P<location>[^#]+)#sha256=(?P<sha256>[0-9a-f]{64})")
-# What `urllib` opens; other programs never see it.
+# Schemes that `urllib` opens; the URL is not passed to other programs.
 _SCHEMES = ("https", "http", "file")
 
 
-# Where the CPython of an archive lies in an image, as in the official images of Python.
+# Where an archive's CPython is in an image, as in Python's official images.
 PREFIX = "usr/local"
 
 
 def interpreter_path(version: str) -> str:
-    """Where the interpreter of a version X.Y.Z lies in an image."""
+    """The path of the interpreter of version X.Y.Z in an image."""
     return f"/{PREFIX}/bin/python{'.'.join(version.split('.')[:2])}"
 
 
 class ArchiveLocation(NamedTuple):
-    """Where an archive with CPython is."""
+    """The location of an archive with CPython."""
 
     location: str
     """A URL, or a path from the root of the repository."""

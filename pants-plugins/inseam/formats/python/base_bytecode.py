@@ -1,4 +1,4 @@
-"""Compiles the standard library of a foreign image, which lacks its bytecode, to a layer."""
+"""Compiles the standard library of a base image that lacks its bytecode, into a layer."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def write_bytecode(blobs: Iterable[Path], stdlib: str, out: Path) -> Layer:
     """Writes the layer of the bytecode of the modules below `stdlib`, a relative path in the image,
     that have none yet: `<name>.tar` and `layer.json` in the folder `out`.
 
-    blobs: of the image's layers, lowest first. Raises Failure for a damaged layer, and if the
-    running interpreter has another version than the library.
+    blobs: those of the image's layers, lowest first. Raises Failure for a damaged layer, and if the
+    running interpreter and the library have different versions.
     """
     minor = minor_version()
     if not re.search(rf"/python{minor[0]}\.{minor[1]}t?\Z", stdlib):

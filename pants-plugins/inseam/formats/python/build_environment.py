@@ -1,4 +1,4 @@
-"""Makes the environment that a build backend runs in: a venv with its requirements."""
+"""Creates the environment in which a build backend runs: a venv with its requirements."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from inseam.formats.python.wheel_errors import UNUSABLE, reason
 
 
 class BuildFailed(Failure):
-    """The backend that built a wheel ended with an error, such as one of a compiler."""
+    """The build backend failed, for example with a compiler error."""
 
     exit_code = 3
 
@@ -38,11 +38,11 @@ def make_environment(
     start: Sequence[str] = (),
     bounds: Bounds = Bounds(),
 ) -> None:
-    """Makes a venv in the new folder `folder` and installs `wheels` there.
+    """Creates a venv in the new folder `folder` and installs `wheels` there.
 
     interpreter: absolute path, as the backend sees it, of CPython with this program's minor
-    version. place: the folder's path as the backend sees it. start: how the interpreter is started
-    if not by itself, as `formats.rootfs.tree.argv`: a command whose last part is the interpreter.
+    version. place: the folder's path as the backend sees it. start: the command that starts the
+    interpreter if it cannot be started directly; its last part is the interpreter.
 
     Raises Failure for a wheel that cannot be installed.
     """
@@ -89,7 +89,7 @@ def _write_venv(folder: Path, interpreter: str, start: Sequence[str]) -> None:
 
 
 class _Destination(SchemeDictionaryDestination):
-    """Writes by `Folder`: a wheel, and its entry points, may have any names."""
+    """Writes through `Folder`, because a wheel and its entry points may have any names."""
 
     def __init__(
         self, schemes: dict[str, str], interpreter: str, path: Path, folder: Folder
@@ -108,7 +108,7 @@ class _Destination(SchemeDictionaryDestination):
         self, scheme: Scheme, path: str, stream: BinaryIO, is_executable: bool
     ) -> RecordEntry:
         hashing = _Hashing(stream)
-        # Nothing precedes an absolute path.
+        # The prefix is ignored for an absolute path.
         target = posixpath.join(self.scheme_dict[scheme], path)
         self._folder.add_file(target, hashing, executable=is_executable)
         digest = base64.urlsafe_b64encode(hashing.sha256.digest()).decode().rstrip("=")
@@ -116,7 +116,7 @@ class _Destination(SchemeDictionaryDestination):
 
 
 class _Hashing:
-    """Knows sha256 and size of what was read."""
+    """Records the sha256 and the size of what was read."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -130,8 +130,9 @@ class _Hashing:
 
 
 def _write_launcher(path: Path, start: Sequence[str]) -> None:
-    """Writes a script that starts an interpreter by its own loader, by the script's own path: so it
-    finds the venv, and says that path when it is asked how to start another (`sys.executable`)."""
+    """Writes a script that starts an interpreter with its own loader, under the script's path. So
+    the interpreter finds the venv, and its `sys.executable` is the script.
+    """
     *loader, interpreter = map(shlex.quote, start)
     path.write_text(f'#!/bin/sh\nexec {" ".join(loader)} --argv0 "$0" {interpreter} "$@"\n')
     path.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Takes what a build left in its folder, as far as it is what it has to be."""
+"""Takes the results that a build left in its folder, after checking them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ _LONGEST_REQUIREMENT = 2000
 
 
 def take_requirements(made: Path, limits: Limits) -> list[str] | None:
-    """The requirements that a build left in the folder `made` instead of a wheel; None if it did
-    not. Raises Failure for what is not a short list of short texts."""
+    """The requirements that a build left in the folder `made` instead of a wheel; None if there are
+    none. Raises Failure unless they are a short list of short texts.
+    """
     with _opened(made) as folder:
         try:
             file = open_regular(REQUIRES, dir_fd=folder)

@@ -1,4 +1,4 @@
-"""Compiles Python source to a `.pyc` whose bytes depend on nothing but source and path.
+"""Compiles Python source to a `.pyc` whose bytes depend only on the source and its path.
 
 PEP 552 unchecked-hash files: no timestamp, never re-validated at run time, so they stay valid
 next to normalised mtimes and on a read-only file system.
@@ -17,12 +17,12 @@ from typing import Generator
 from inseam.formats.tar import LONGEST_NAME
 
 LARGEST_SOURCE = 16 << 20
-"""Bytes; to compile some takes 300 times as much memory."""
-# PEP 552, the flags of a .pyc: its hash of the source is there, and is not to be checked.
+"""Largest source in bytes; compiling can take 300 times as much memory."""
+# PEP 552, flags of a .pyc: it contains a hash of the source, which is not checked.
 _UNCHECKED_HASH = 0b01
 
 _MARSHAL_SORTS_SETS = sys.version_info >= (3, 11)
-# Bytes of marshal's format, and a number that no program holds.
+# Bytes of marshal's format, and a number that does not occur in programs.
 _FLAG_REF = 0x80
 _TYPE_FROZENSET = ord(">")
 _TYPE_SMALL_TUPLE = ord(")")
@@ -77,7 +77,7 @@ def compile_source(source: bytes, path: str) -> bytes | None:
 
 
 def _settle_sets(code: CodeType, known: dict[object, object]) -> CodeType:
-    """What `_settled` says, for code nested as deeply as it likes."""
+    """The result of `_settled`, for code nested to any depth."""
     waiting = [_settled(code, known)]
     settled: CodeType | None = None
     while waiting:
@@ -176,5 +176,5 @@ def _hold(value: object, held: list[object]) -> None:
 
 
 def minor_version() -> tuple[int, int]:
-    """The running interpreter's minor version."""
+    """The running interpreter's version, such as (3, 11)."""
     return sys.version_info[0], sys.version_info[1]

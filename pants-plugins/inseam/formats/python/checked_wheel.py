@@ -1,4 +1,4 @@
-"""Reads wheels, and checks every byte against their RECORD while it is read."""
+"""Reads wheels, and checks every byte against RECORD while reading."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from inseam.formats.failure import Failure
 from inseam.formats.foreign_text import foreign_word, plain
 from inseam.formats.python.zip_files import ZipStream, files_in, read_file
 
-_SHOWN = 400  # characters of a name in an error
-# Spellings that PEP 440 holds to be the same ("Normalization").
+_SHOWN = 400  # maximum number of characters of a name in an error
+# Spellings that are equal according to PEP 440 ("Normalization").
 _SPELLED = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc", "rev": "post"}
 _SPELLED["r"] = "post"
 
 
 class CheckedWheel(WheelFile):
-    """A wheel whose every byte is checked against its RECORD while it is read, in one pass.
+    """A wheel, every byte of which is checked against its RECORD while it is read, in one pass.
 
-    RECORD as it is in the wild may lack files that the wheel has, and list files that it lacks: pip
-    and uv install such wheels. Here, too, the RECORD that is installed lists what is installed, and
-    `amended` says what the wheel's own got wrong.
+    In practice, RECORD may lack files that the wheel has, or list files that it lacks; pip and uv
+    install such wheels. Here, the installed RECORD lists what is installed, and `amended` says what
+    is wrong in the wheel's own.
     """
 
     amended: tuple[str, ...] = ()
 
     def get_contents(self) -> Iterator[Tuple[Tuple[str, str, str], BinaryIO, bool]]:
-        """As in the parent; raises Failure where RECORD and content disagree."""
+        """As in the parent class; raises Failure if RECORD and content disagree."""
         own = f"{self.dist_info_dir}/RECORD"
         unsigned = {own, f"{own}.jws", f"{own}.p7s"}
         listed = self.read_dist_info("RECORD")
@@ -84,13 +84,15 @@ class CheckedWheel(WheelFile):
         )
 
     def read_dist_info(self, filename: str) -> str:
-        """The text of a file of the .dist-info directory; raises KeyError if it is not there, and
-        ValueError for what is not a text, or too long."""
+        """The text of a file in the .dist-info directory; raises KeyError if it does not exist, and
+        ValueError if it is not text or too long.
+        """
         return read_file(self._zipfile, f"{self.dist_info_dir}/{filename}").decode()
 
     def check_format(self) -> None:
-        """Raises Failure unless WHEEL states a version of the format that can be installed, 1.N
-        (PEP 427)."""
+        """Raises Failure unless the version of the format in WHEEL can be installed: 1.N
+        (PEP 427).
+        """
         found = parse_metadata_file(self.read_dist_info("WHEEL"))["Wheel-Version"]
         if not re.fullmatch(r"1\.[0-9]{1,4}", found or ""):
             said = f"is {foreign_word(found, width=_SHOWN)}" if found else "is missing"
@@ -120,10 +122,10 @@ class CheckedWheel(WheelFile):
                 f"{plain(name)} {plain(version)} by {plain(what)}"
                 for what, (name, version) in names.items()
             )
-            raise Failure(f"{self.label} does not agree with itself on what it is: {told}")
+            raise Failure(f"{self.label} contradicts itself about its name or version: {told}")
 
     def _check_scheme(self, name: str) -> None:
-        """Raises Failure for what looks like a file of the .data directory and has no scheme."""
+        """Raises Failure for a file in the .data directory that has no known scheme."""
         if not name.startswith(self.data_dir):
             return
         folder, *rest = name.split("/")
@@ -135,18 +137,19 @@ class CheckedWheel(WheelFile):
 
     @property
     def data_dir(self) -> str:
-        """Name of the .data directory: that of the .dist-info directory, where the distribution
-        may be spelled otherwise than in the file name."""
+        """Name of the .data directory. It follows that of the .dist-info directory, which may spell
+        the distribution differently than the file name.
+        """
         return f"{self.dist_info_dir[: -len('.dist-info')]}.data"
 
     @property
     def label(self) -> str:
-        """The wheel's file name, for error texts."""
+        """The wheel's file name, for error messages."""
         return posixpath.basename(self._zipfile.filename or "the wheel")
 
 
 class CheckingStream:
-    """Reads a file of a wheel, and at its end compares it with its RECORD entry (PEP 376)."""
+    """Reads a file of a wheel, and finally compares it with its RECORD entry (PEP 376)."""
 
     def __init__(self, stream: ZipStream, record: RecordEntry, label: str) -> None:
         self.size = stream.size
@@ -182,7 +185,7 @@ class CheckingStream:
 
 
 def _release(version: str) -> tuple[str, ...]:
-    """A version's parts, equal for two spellings of the same one, as far as wheels have them."""
+    """The parts of a version, equal for equivalent spellings, as far as wheels use them."""
     words = re.findall(r"[0-9]+|[a-z]+|[+!]", version.lower())
     if words[:1] == ["v"]:
         words = words[1:]

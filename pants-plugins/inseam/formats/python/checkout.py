@@ -1,4 +1,4 @@
-"""Takes one revision out of a repository of git."""
+"""Extracts one revision from a git repository."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from inseam.formats.python.git import attempt, git
 from inseam.formats.python.repository import COMMIT, Revision, parse_revision
 from inseam.formats.python.source_tree import fingerprint, pack
 
-# Submodules of a revision, those of submodules included.
+# Maximum number of submodules of a revision, including nested ones.
 _MOST_SUBMODULES = 200
 
 
 def check_out(name: str, revision: Revision, sha256: str, out: Path, *, local: bool) -> None:
     """Writes the files of a revision, with those of its submodules, to the tar `out`.
 
-    name: of the distribution. sha256: if the revision is not a commit, the fingerprint that the
-    files of the project must have. local: whether repositories may be folders of this machine.
+    name: that of the distribution. sha256: if the revision is not a commit, the fingerprint that
+    the project's files must have. local: whether repositories may be folders on this machine.
 
-    Raises Failure if git cannot get them, or gets others.
+    Raises Failure if git cannot fetch the files, or fetches different ones.
     """
     work = Path("checkout").absolute()
     found = _fetch(work, revision, local)
@@ -62,14 +62,14 @@ def _fetch(work: Path, revision: Revision, local: bool) -> str:
     )
     name = "FETCH_HEAD"
     if failed and revision.commit:
-        # Some servers give no commit by its ID.
+        # Some servers do not serve commits by their IDs.
         refs = "+refs/*:refs/remotes/all/*"
         failed, _ = attempt(
             work, *fetch, "--end-of-options", revision.repository, refs, local=local
         )
         name = revision.commit
     if failed:
-        raise Failure(f"git could not get {wanted} from {revision.repository}:\n{failed}")
+        raise Failure(f"git could not fetch {wanted} from {revision.repository}:\n{failed}")
     found = git(work, "rev-parse", "--verify", f"{name}^{{commit}}").strip()
     if revision.commit and found != revision.commit:
         raise Failure(
@@ -83,17 +83,18 @@ class _Link(NamedTuple):
     """A submodule of a checkout."""
 
     work: Path
-    """Where the checkout is."""
+    """Folder of the checkout."""
     path: str
-    """Of the submodule, in it."""
+    """Path of the submodule in the checkout."""
     revision: Revision
     modules: str
     """Where git itself would keep the submodule's objects: a path below `.git`."""
 
 
 def _add_submodules(work: Path, revision: Revision, local: bool) -> None:
-    """Checks out submodules, each as a revision of its own: git's own `submodule` does what the
-    repository says, and reads of its URLs whatever it knows."""
+    """Checks out submodules, each as a separate revision. `git submodule` would follow the
+    repository's configuration, and open URLs of any kind.
+    """
     waiting = [*_links(work, revision, "modules")]
     for count, link in enumerate(waiting, 1):
         if count > _MOST_SUBMODULES:
@@ -103,7 +104,7 @@ def _add_submodules(work: Path, revision: Revision, local: bool) -> None:
             raise Failure(f"{revision.repository} has a submodule at a link: {link.path}")
         _fetch(folder, link.revision, local)
         waiting += _links(folder, link.revision, f"{link.modules}/modules")
-        # As git leaves it, so that the files have the fingerprint that PEX locks.
+        # As git leaves it, so that the files have the fingerprint in PEX locks.
         shutil.rmtree(folder / ".git")
         up = posixpath.relpath(".git", (folder / ".").relative_to(work).as_posix())
         (folder / ".git").write_text(f"gitdir: {up}/{link.modules}\n")
@@ -147,7 +148,7 @@ def _absolute(url: str, revision: Revision) -> str:
 
 
 def _fingerprints(name: str, work: Path, project: Path) -> Iterator[str]:
-    """What versions of PEX know a project in a checkout by."""
+    """The fingerprints by which versions of PEX lock a project in a checkout."""
     yield fingerprint(project)
     yield fingerprint(work)
     # As the requirement spells the name.

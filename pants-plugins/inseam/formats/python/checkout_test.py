@@ -76,7 +76,7 @@ def test_a_checkout_may_be_locked_as_its_archive(repository: Path, tmp_path: Pat
 
 
 def test_what_git_says_is_shown(repository: Path, tmp_path: Path) -> None:
-    with pytest.raises(Failure, match=r"git could not get v2 from file:///.*\n\| .*v2"):
+    with pytest.raises(Failure, match=r"git could not fetch v2 from file:///.*\n\| .*v2"):
         check_out("gp", revision(repository, "v2"), "", tmp_path / "x.tar", local=True)
 
 

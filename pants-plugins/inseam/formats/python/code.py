@@ -1,10 +1,10 @@
-"""Cuts first-party code into fragments of a tar, from which the layers of services are merged.
+"""Splits first-party code into fragments of a tar, from which the layers of services are merged.
 
 Each name in a folder becomes a fragment: the members below it, with bytecode, each with header and
-padding. So do the folders above it, /app at least, which have no more than a header, and the end
-of an archive. Three files hold them: `code.tar` has all fragments in the order of a layer,
-`code.blob` has each compressed on its own, and `code.json` says where each is. Beside them,
-`imports.json` lists what `stdlib.several_at_once` finds.
+padding. The parent folders, at least /app, which only have a header, and the end of an archive are
+also fragments. `code.tar` contains all fragments in the order of a layer, `code.blob` contains each
+of them compressed separately, and `code.json` says where each is. `imports.json` lists what
+`stdlib.several_at_once` finds.
 """
 
 from __future__ import annotations
@@ -44,13 +44,14 @@ CODE_BLOB = "code.blob"
 CODE_INDEX = "code.json"
 CODE_IMPORTS = "imports.json"
 
-_END = ""  # path of the fragment that ends an archive
+_END = ""  # the path of the fragment that ends an archive
 _FOLDER = Member(APP, mode=DIRECTORY_MODE, directory=True)
 
 
 class CodeFragment(NamedTuple):
-    """A part of a layer: the path in the image of what it begins with ("" for the archive's end),
-    and which bytes of the tar and of the blob it is."""
+    """A part of a layer: the image path of its first member ("" for the archive's end), and its
+    range of bytes in the tar and in the blob.
+    """
 
     path: str
     start: int
@@ -68,21 +69,21 @@ class Code(NamedTuple):
 
 
 class CodeRequest(NamedTuple):
-    """What to make of some first-party files."""
+    """What to make from first-party files."""
 
     folder: str = ""
-    """The one that all of them are in, "" for the top; its entries become fragments."""
+    """The folder that contains all of them, "" for the top; its entries become fragments."""
     entry_points: tuple[EntryPoint, ...] = ()
-    """They must be there if their modules are among the files."""
+    """Entry points, which must exist if their modules are among the files."""
     console_scripts: bool = False
     """Whether to make console scripts of all entry points, and of `scripts`, and the directories
     in `writable_dirs`."""
     scripts: tuple[EntryPoint, ...] = ()
-    """Those of distributions."""
+    """Console scripts of distributions."""
     missing: tuple[str, ...] = ()
     """Modules of the standard library that the base does not have."""
     writable_dirs: tuple[str, ...] = ()
-    """Directories that the service may write to, as "<uid>:<path>"."""
+    """Directories that the service may write to, each as "<uid>:<path>"."""
     format: str = "gzip"
     """How the blob is compressed: "gzip" or "zstd"."""
 
@@ -143,7 +144,7 @@ def _add_scripts(groups: dict[str, list[Member]], members: Iterable[Member]) -> 
 def _write_fragments(
     texts: Mapping[str, Iterable[bytes]], out: Path, format: str
 ) -> list[CodeFragment]:
-    """Writes the tar and the blob; returns which bytes of both each fragment is."""
+    """Writes the tar and the blob; returns the range of each fragment in both."""
     fragments = []
     with whole(out / CODE_TAR) as tar_file, whole(out / CODE_BLOB) as blob_file:
         tar, blob = HashingWriter(tar_file), HashingWriter(blob_file)
@@ -159,8 +160,7 @@ def _write_fragments(
 
 
 def _writable(text: str) -> Member:
-    """The member that "<uid>:<path>" stands for: group 0 may write to it, as OpenShift's
-    arbitrary users want it."""
+    """The member for "<uid>:<path>". Group 0 may write to it, for OpenShift's arbitrary users."""
     uid, _, path = text.partition(":")
     if int(uid) > LARGEST_UID:
         raise Failure(f"`user={uid!r}` is too large for `writable_dirs`, which take {LARGEST_UID}.")
@@ -177,9 +177,9 @@ def script_of(entry_point: EntryPoint) -> bytes:
 
 
 def merge_code(codes: Iterable[Code]) -> tuple[bytes, bytes]:
-    """The layer that the fragments of one or more runs make: its tar, and its blob.
+    """The layer made from the fragments of one or more runs: its tar and its blob.
 
-    A fragment that several have, such as a folder above two packages, is taken once.
+    A fragment that several runs have, such as the parent folder of two packages, is used once.
     """
     found: dict[str, tuple[memoryview, memoryview]] = {}
     for code in codes:
@@ -195,6 +195,7 @@ def merge_code(codes: Iterable[Code]) -> tuple[bytes, bytes]:
 
 
 def no_code() -> bytes:
-    """The tar of a layer that holds only the folder of code: Docker does not accept a tar without
-    members as an archive."""
+    """The tar of a layer that contains only the folder for code, because Docker does not accept a
+    tar without members.
+    """
     return b"".join(entry(_FOLDER)) + END_OF_ARCHIVE

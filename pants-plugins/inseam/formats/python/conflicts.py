@@ -1,4 +1,4 @@
-"""Finds files of one image that hide each other: wheels' and first-party code's."""
+"""Finds files in one image that hide each other, in wheels and in first-party code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from inseam.formats.python.shared_path import Preference, SharedPath, layers_sha
 from inseam.formats.python.sources import files_below
 from inseam.formats.python.venv import site_packages
 
-# The ways for a package to say that its modules may lie in several places of the path.
+# The ways in which a package says that its modules are in several places on the path.
 _NAMESPACE = re.compile(rb"extend_path|declare_namespace")
 
 
@@ -31,8 +31,8 @@ def check_code(sources: Path, entry_points: Iterable[EntryPoint], below: Iterabl
     sources: the folder of the code, as it is imported. below: folders of layers, of which only
     `paths.txt` is read.
 
-    Raises Failure where code and a wheel give different content to one import path, where a wheel
-    has the place of a console script, and for an entry point whose module is in neither.
+    Raises Failure if code and a wheel have different content at the same import path, if a wheel
+    has a file at the path of a console script, and for an entry point whose module is in neither.
     """
     installed = InstalledFiles(below, site_packages(minor_version()))
     files = dict(files_below(sources))
@@ -67,7 +67,7 @@ def compare_layers(
 
 
 def _check_collisions(files: dict[str, Path], installed: InstalledFiles) -> None:
-    """site-packages comes before /app on sys.path: a wheel's file would win over ours."""
+    """site-packages comes before /app on sys.path, so a wheel's file would take precedence."""
     site = site_packages(minor_version())
     shared = installed.top_level()
     for name, path in sorted(files.items()):

@@ -16,8 +16,8 @@ from inseam.formats.foreign_text import plain
 from inseam.formats.python.entry_point import EntryPoint
 from inseam.formats.python.zip_files import DAMAGED, files_in, read_file
 
-# Arguments of setuptools' setup(), and the fields of METADATA that they become (PyPA core metadata
-# specification), in the order that setuptools writes them.
+# Arguments of setuptools' setup(), and the corresponding fields of METADATA (PyPA core metadata
+# specification), in the order in which setuptools writes them.
 _SINGLE = {
     "description": "Summary",
     "url": "Home-page",
@@ -38,15 +38,15 @@ class DistInfo(NamedTuple):
     folder: str
     """Name of its .dist-info directory."""
     files: Mapping[str, bytes]
-    """What is in that, by name."""
+    """The files in that directory, by name."""
     scripts: tuple[EntryPoint, ...]
     """Its console scripts."""
 
 
 def dist_info(arguments: Mapping[str, Any], modules: Iterable[str]) -> DistInfo:
-    """The metadata of the distribution that setuptools would make.
+    """The metadata of a distribution, as setuptools would write it.
 
-    arguments: those of setup(), entry points as lists of lines by group. modules: the paths of its
+    arguments: those of setup(), with entry points as lists of lines by group. modules: paths of its
     files, as they are imported.
     """
     name, version = str(arguments["name"]), str(arguments.get("version") or "0.0.0")
@@ -92,7 +92,7 @@ def dist_info_of_wheel(path: str, content: bytes) -> tuple[DistInfo, tuple[str, 
 
 
 def _folder(name: str, version: str) -> str:
-    """PyPA "Recording installed projects": both parts normalised, with underscores for dashes."""
+    """PyPA "Recording installed projects": both parts normalised, dashes become underscores."""
     plain = re.sub(r"[-_.]+", "_", name).lower()
     return f"{plain}-{version.replace('-', '_')}.dist-info"
 
@@ -137,7 +137,8 @@ def _for_extra(requirement: str, extra: str) -> str:
 
 def _complete(folder: str, files: Mapping[str, bytes], modules: Iterable[str]) -> DistInfo:
     """Adds INSTALLER and RECORD. First-party modules are in RECORD without hash and size, as PEP
-    376 allows, so that an edit of one leaves the metadata as it is."""
+    376 allows, so that editing them does not change the metadata.
+    """
     written = {**files, "INSTALLER": b"inseam\n"}
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""Names what starts a program: what its console script runs, and what is wrong with that."""
+"""Describes what a console script starts, and checks it."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class EntryPoint(NamedTuple):
     """
 
     name: str
-    """Of the script's file."""
+    """Name of the script's file."""
     module: str
-    """Dotted name."""
+    """Dotted name of the module."""
     attribute: str = ""
     """Dotted name of the function in it; "" to run the module as `python -m` does."""
     server: str = ""
-    """"uvicorn" or "gunicorn", whose application the attribute then is."""
+    """"uvicorn" or "gunicorn" if the attribute is an application; "" otherwise."""
     is_factory: bool = False
     """Whether the attribute is a function that the server calls to get its application."""
     check: HttpCheck = HttpCheck()
@@ -61,12 +61,12 @@ class EntryPoint(NamedTuple):
 
     @property
     def is_probe(self) -> bool:
-        """Whether it asks for a path over HTTP, instead of running a module."""
+        """Whether it requests a path over HTTP, instead of running a module."""
         return self.module.startswith("/")
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files in which the module can be, best first, relative to a folder of `sys.path`."""
+        """The possible files of the module, best first, relative to a folder on `sys.path`."""
         if self.is_probe:
             return ()
         stem = self.module.replace(".", "/")
@@ -81,7 +81,7 @@ class EntryPoint(NamedTuple):
 
     @property
     def described(self) -> str:
-        """How it is declared, for error texts."""
+        """How it is declared, for error messages."""
         field = _FIELDS.get(self.name, self.name)
         return f"`{field}={self.reference!r}`"
 
@@ -109,10 +109,10 @@ def parse_entry_point(text: str) -> EntryPoint:
 
 
 def check_entry_point(entry_point: EntryPoint, files: Mapping[str, Path]) -> None:
-    """Raises Failure for an attribute that is not a name, for one that the module lacks, and for a
-    function that cannot be called without arguments, or would only make a coroutine.
+    """Raises Failure for an attribute that is not a name, for one that the module does not define,
+    and for a function that needs arguments or is a coroutine function.
 
-    files: first-party sources by path; of a module that is not among them nothing is known.
+    files: first-party sources by path; a module that is not among them is not checked.
     """
     if entry_point.is_probe:
         return
@@ -150,8 +150,9 @@ def _check_module(entry_point: EntryPoint, path: Path) -> None:
 
 
 def _check_call(entry_point: EntryPoint, module: ast.Module) -> None:
-    """Raises Failure for a function that `function()` does not run. Nothing is said of functions
-    that a decorator replaces, or that are bound in more than one place."""
+    """Raises Failure for a function that `function()` does not run. Functions with decorators, and
+    names that are bound several times, are not checked.
+    """
     name = entry_point.attribute
     if list(_bound(module.body)).count(name) != 1:
         return

@@ -33,7 +33,7 @@ def main(path: str) -> None:
         declared = set(request["declared"])
         wanted = set(builder.build_system_requires)
         if wanted <= declared:
-            # Only now is the backend there, to be asked for more.
+            # Only now is the backend available, so that it can be asked for more.
             wanted |= set(builder.get_requires_for_build("wheel", settings))
         if wanted <= declared:
             builder.build("wheel", out, settings)
@@ -46,7 +46,7 @@ def main(path: str) -> None:
 
 
 def _apply(patch: str, source: str) -> None:
-    # Not by PATH: a backend may not find this machine's programs there.
+    # Not through PATH: backends must not find this machine's programs there.
     program = shutil.which("patch", path="/usr/local/bin:/usr/bin:/bin")
     if program is None:
         sys.exit("There is no program `patch`: install it, or add it to the builder's packages.")

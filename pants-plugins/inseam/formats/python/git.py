@@ -1,8 +1,8 @@
-"""Runs git so that nothing but git itself runs: no hook, no filter, no other protocol.
+"""Runs git so that nothing but git itself runs: no hooks, no filters, no other protocols.
 
-Of the user's configuration only what says how servers are reached counts: helpers for credentials,
-proxies, certificates, other URLs. The rest would change files (filters, line ends), or run
-programs.
+Only the parts of the user's configuration that say how to reach servers are used: credential
+helpers, proxies, certificates, URL rewrites. The rest could change files (filters, line endings) or
+run programs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SETTINGS = {
     "protocol.allow": "never",
     "protocol.https.allow": "always",
     "protocol.ssh.allow": "always",
-    # Whose folders git may read is nothing that a wildcard in a configuration says.
+    # A wildcard in a configuration must not decide whose folders git may read.
     "safe.directory": "",
     "submodule.recurse": "false",
 }
@@ -41,9 +41,9 @@ _ACCESS = r"^(credential|http|url)\.|^core\.sshcommand$"
 
 
 def git(folder: Path, *argv: str, local: bool = False) -> str:
-    """What git prints; raises Failure with what it says if it fails.
+    """The output of git; raises Failure with its error if it fails.
 
-    local: whether it may read repositories that are folders of this machine.
+    local: whether it may read repositories that are folders on this machine.
     """
     failed, output = attempt(folder, *argv, local=local)
     if failed:
@@ -52,11 +52,11 @@ def git(folder: Path, *argv: str, local: bool = False) -> str:
 
 
 def attempt(folder: Path, *argv: str, local: bool = False) -> tuple[str, str]:
-    """What went wrong, "" for success, and what git prints."""
+    """The error, "" for success, and the output of git."""
     settings = {**_SETTINGS, "protocol.file.allow": "always" if local else "never"}
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    # It is how the user reaches servers, too.
+    # The user may also need it to reach servers.
     own.update({name: os.environ[name] for name in ("GIT_SSH_COMMAND",) if name in os.environ})
     result = _run(["git", *options, "-C", str(folder), *argv], {**own, **_access(), **_ENVIRONMENT})
     if result.returncode == 0:
@@ -66,7 +66,7 @@ def attempt(folder: Path, *argv: str, local: bool = False) -> tuple[str, str]:
 
 @cache
 def _access() -> dict[str, str]:
-    """The user's settings of how servers are reached, as variables that git reads."""
+    """The user's settings for reaching servers, as environment variables for git."""
     argv = ["git", "config", "--global", "--includes", "--null", "--get-regexp", _ACCESS]
     found: dict[str, str] = {}
     settings = _run(argv, dict(os.environ)).stdout.split("\0")[:-1]

@@ -1,4 +1,4 @@
-"""Reads what a package index says of a project: the simple repository API (PEP 503, PEP 691)."""
+"""Reads the page of a project in a package index: simple repository API (PEP 503, PEP 691)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from inseam.formats.files import load_json
 
 LARGEST_PAGE = 100 << 20  # bytes
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-# Where a comment or a tag starts that says where files are (HTML Living Standard, 13.1).
+# The start of a comment, or of a tag that is relevant for links (HTML Living Standard, 13.1).
 _TAG = re.compile(r"<!--|<(?P<tag>a|base)(?=[\s/>])", re.IGNORECASE)
 _ATTRIBUTE = re.compile(
     r"""[\s/]*(?P<name>[^\s/>=]+)(?:\s*=\s*(?P<value>"[^"]*"|'[^']*'|[^\s>"'][^\s>]*))?"""
@@ -27,11 +27,11 @@ class IndexFile(NamedTuple):
     name: str
     url: str
     sha256: str
-    """In hex, "" if the index does not say."""
+    """sha256 in hex; "" if the index does not say."""
 
 
 def index_files(project: str, indexes: Iterable[str]) -> tuple[IndexFile, ...]:
-    """The files of a project, by its canonical name, on the indexes, in their order.
+    """The files of a project, by its canonical name, on the indexes, in the order of the indexes.
 
     Raises Failure if none of the indexes has the project, or one cannot be read.
     """
@@ -58,7 +58,7 @@ def index_files(project: str, indexes: Iterable[str]) -> tuple[IndexFile, ...]:
 
 
 def page_url(index: str, project: str) -> str:
-    """The URL of a project's page; an index in a folder has it as a file."""
+    """The URL of a project's page; in an index that is a folder, it is a file."""
     url = f"{index.rstrip('/')}/{project}/"
     return f"{url}index.html" if url.startswith("file:") else url
 
@@ -95,10 +95,10 @@ def _is_sha256(value: Any) -> bool:
 
 
 def _anchors(text: str, base: str) -> Iterator[IndexFile]:
-    """The files that the anchors of an HTML page lead to.
+    """The files to which the anchors of an HTML page lead.
 
-    Each character is looked at a few times at most; the standard library's parser takes quadratic
-    time for a tag that is not closed.
+    Each character is read a few times at most; the standard library's parser takes quadratic time
+    for a tag that is not closed.
     """
     position = 0
     while match := _TAG.search(text, position):

@@ -1,4 +1,4 @@
-"""Says what layers of wheels hold: the forms of `paths.txt`, `names.txt` and `imports.txt`."""
+"""Describes layers of wheels: the formats of `paths.txt`, `names.txt` and `imports.txt`."""
 
 from __future__ import annotations
 
@@ -60,15 +60,16 @@ def load_paths(text: bytes) -> dict[str, Installed]:
 
 
 def first_name(path: str) -> str:
-    """What the first part of a relative path is called, up to a dot: of a module's path the name
-    by which `import` finds it."""
+    """The first part of a relative path, up to a dot. For a module's path, this is the name by
+    which `import` finds it.
+    """
     return path.partition("/")[0].partition(".")[0]
 
 
 def write_names(files: Iterable[str], site: str, scripts: str, path: Path) -> None:
-    """Writes by what names the files of a layer, by path, could get into the way of others: a line
-    with the first name of each in the folder `site`, and one with the path of each in the folder
-    `scripts`."""
+    """Writes the names by which files of a layer could conflict with others: a line with the first
+    name of each file in the folder `site`, and a line with the path of each in `scripts`.
+    """
     names = set()
     for file in files:
         if file.startswith(f"{site}/"):
@@ -85,7 +86,7 @@ def load_names(text: bytes) -> frozenset[str]:
 
 
 class Import(NamedTuple):
-    """A standard module that a file of a wheel imports, and that not every Python has."""
+    """A standard module that a file in a wheel imports, and that not every Python has."""
 
     module: str
     wheel: str
@@ -105,10 +106,10 @@ def load_imports(text: bytes) -> tuple[Import, ...]:
 
 
 class InstalledFiles:
-    """The files of several layers, which agree on each path.
+    """The files of several layers, which do not conflict.
 
-    There may be ten thousand of them, and most code has no name in common with any. So they are
-    read only as far as they are needed.
+    There may be ten thousand of them, and most code has no name in common with them. So they are
+    only read when they are needed.
 
     site: the folder of site-packages, as a relative path in the image.
     """
@@ -138,7 +139,7 @@ class InstalledFiles:
         return self.files[path] if any(wanted in text for text in self._texts) else None
 
     def top_level(self) -> frozenset[str]:
-        """The names that site-packages gives to `import`, and some that cannot be imported."""
+        """The top-level names in site-packages, including some that cannot be imported."""
         name = re.compile(
             b"^[0-9a-f]+ " + re.escape(f"{self._site}/").encode() + b"([^/.\n]*)", re.M
         )

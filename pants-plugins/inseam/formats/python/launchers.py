@@ -1,11 +1,11 @@
-"""Writes the console script of a probe that is a path, not a function of the service."""
+"""Writes the console script of a health check that is a path, not a function of the service."""
 
 from __future__ import annotations
 
 from inseam.formats.python.entry_point import HttpCheck
 from inseam.formats.python.venv import VENV
 
-# Runs every few seconds for as long as the container does, so it imports next to nothing.
+# Runs every few seconds as long as the container runs, so it imports almost nothing.
 _PROBE = """\
 #!/{venv}/bin/python
 # -*- coding: utf-8 -*-

@@ -1,4 +1,4 @@
-"""Says which shared libraries a layer of wheels has and needs: the form of `libraries.json`."""
+"""Lists the shared libraries that a layer of wheels has and needs: `libraries.json`."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class WheelLibraries(NamedTuple):
     """The shared libraries of a layer's wheels."""
 
     names: tuple[str, ...]
-    """Of all libraries in the wheels, sorted."""
+    """Names of all libraries in the wheels, sorted."""
     needed: tuple[NeededLibrary, ...]
-    """Sorted, one for a wheel and a name."""
+    """Sorted, with one entry for each wheel and name."""
 
 
 def libraries_of(trees: Iterable[WheelTree], machine: str | None) -> WheelLibraries:

@@ -1,4 +1,4 @@
-"""Writes a wheel again so that its bytes depend on nothing but what is in it."""
+"""Rewrites a wheel so that its bytes depend only on its content."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from inseam.formats.python.wheel_errors import UNUSABLE, reason
 from inseam.formats.python.zip_files import ZipStream, files_in, read_file
 from inseam.formats.tar import COPY_SIZE
 
-# The oldest time that a zip archive can state.
+# The earliest time that a zip archive can express.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _LARGEST_METADATA = 10_000_000  # bytes
 
 
 class BuiltMetadata(NamedTuple):
-    """What a wheel says of itself (core metadata, PEP 566): name and version as they are spelled
-    there, and its Requires-Dist."""
+    """The metadata of a wheel (core metadata, PEP 566): name and version as spelled there, and
+    Requires-Dist.
+    """
 
     name: str
     version: str
@@ -39,8 +40,8 @@ def repack(wheel: Path, out: Path, limits: Limits = Limits()) -> BuiltMetadata:
     """Writes the wheel to the file `out`: members sorted by path, those of its .dist-info last
     (PEP 427), one time and one of two modes for all, stored as they are, and RECORD made again.
 
-    Bytecode is left out. Raises Failure for what is not a wheel, and for one whose members are
-    larger together than the limit for a wheel.
+    Bytecode is left out. Raises Failure for a file that is not a wheel, and for a wheel whose
+    members together exceed the limit for a wheel.
     """
     try:
         with zipfile.ZipFile(wheel) as source, whole(out) as file:

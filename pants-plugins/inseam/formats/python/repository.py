@@ -1,7 +1,7 @@
-"""Names a revision of a git repository by types that git takes for neither options nor programs.
+"""Names a revision of a git repository with types that git cannot mistake for options or programs.
 
-`parse_revision` is the only place that makes them: of the URLs in locks, and of what rules tell the
-program that fetches a checkout.
+Only `parse_revision` creates them, from the URLs in locks and from the arguments of the program
+that fetches a checkout.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from inseam.formats.names import RelativePath, relative_path
 Commit = NewType("Commit", str)
 # A commit, tag or branch; "" for the default branch.
 RevisionName = NewType("RevisionName", str)
-# A URL that git opens by itself: no helper, no option, no host that is an option for ssh.
+# A URL that git opens itself: no remote helper, no option, no host that ssh takes for an option.
 RepositoryUrl = NewType("RepositoryUrl", str)
 
 SCHEMES = ("https", "ssh", "file")
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 # Stricter than git-check-ref-format(1).
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+-]*")
-_LONGEST = 2000  # characters of a URL
+_LONGEST = 2000  # longest URL in characters
 _USER = r"(?:[A-Za-z0-9_.~%!$&'()*+,;=][A-Za-z0-9_.~%!$&'()*+,;=:-]*@)?"
 _HOST = r"(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 _NETLOC = re.compile(_USER + _HOST)
@@ -43,17 +43,17 @@ class Revision(NamedTuple):
 
     @property
     def commit(self) -> Commit | None:
-        """The commit, if it is named by its whole ID; None for a name that may move."""
+        """The commit, if it is named by its full ID; None for a name that may move."""
         return Commit(self.name) if COMMIT.fullmatch(self.name) else None
 
     @property
     def is_local(self) -> bool:
-        """Whether the repository is a folder of this machine."""
+        """Whether the repository is a folder on this machine."""
         return self.repository.startswith("file:")
 
     @property
     def url(self) -> str:
-        """What `parse_revision` reads."""
+        """The URL that `parse_revision` reads."""
         revision = f"@{self.name}" if self.name else ""
         below = f"#subdirectory={self.subdirectory}" if self.subdirectory else ""
         return f"{self.repository}{revision}{below}"
@@ -79,7 +79,7 @@ def parse_revision(url: str, what: str) -> Revision:
     if not url.isascii() or len(url) > _LONGEST or parts.query or parts.scheme not in SCHEMES:
         raise _unusable(url, what)
     usable = parts.netloc == "" if parts.scheme == "file" else _NETLOC.fullmatch(parts.netloc)
-    # git takes the escapes out of both.
+    # git decodes the escapes in both.
     decoded = unquote(parts.netloc)
     if not usable or decoded.startswith("-") or not unquote(decoded + path).isprintable():
         raise _unusable(url, what)
@@ -97,8 +97,9 @@ def parse_revision(url: str, what: str) -> Revision:
 
 
 def subdirectory(text: str, what: str) -> RelativePath:
-    """The folder of a project in its sources, "" for their top; raises Failure, naming `what` has
-    it, for one outside of them."""
+    """The project's folder in its sources, "" for the top; raises Failure, naming `what`, if it is
+    outside them.
+    """
     path = posixpath.normpath(text) if text else "."
     return RelativePath("") if path == "." else relative_path(path, f"the subdirectory of {what}")
 

@@ -16,7 +16,7 @@ _METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 
 
 def requires(wheel: Path) -> tuple[str, ...]:
-    """The requirements of a wheel, in their order.
+    """The requirements of a wheel, in order.
 
     Raises Failure for a file that is not a wheel with one METADATA.
     """
@@ -24,7 +24,7 @@ def requires(wheel: Path) -> tuple[str, ...]:
         with zipfile.ZipFile(wheel) as archive:
             found = [info for info in archive.infolist() if _METADATA.fullmatch(info.filename)]
             if len(found) != 1:
-                raise Failure(f"{wheel.name} has {len(found)} files named METADATA, and not one")
+                raise Failure(f"{wheel.name} has {len(found)} files named METADATA instead of one")
             text = read_file(archive, found[0])
     except DAMAGED as error:
         raise Failure(f"{wheel.name} is not a usable wheel: {plain(str(error))}") from None
@@ -32,7 +32,7 @@ def requires(wheel: Path) -> tuple[str, ...]:
 
 
 def requirements_in(metadata: Message) -> tuple[str, ...]:
-    """The requirements in the headers of a METADATA, in their order."""
+    """The requirements in the headers of a METADATA, in order."""
     # A long one may be folded over several lines.
     values = metadata.get_all("Requires-Dist", [])
     return tuple(" ".join(str(value).split()) for value in values)

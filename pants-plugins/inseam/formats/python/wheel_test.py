@@ -441,7 +441,7 @@ BAD_WHEELS: dict[str, tuple[dict[str, Any], str]] = {
     "no METADATA": ({"omit": {"METADATA"}}, "has no demo-1.0.dist-info/METADATA"),
     "METADATA without a name": (
         {"files": {"demo-1.0.dist-info/METADATA": b"Version: 1.0\n"}},
-        "does not agree with itself on what it is: demo 1.0 by the file name",
+        "contradicts itself about its name or version: demo 1.0 by the file name",
     ),
     "METADATA of another": (
         {"files": {"demo-1.0.dist-info/METADATA": b"Name: other\nVersion: 1.0\n"}},
