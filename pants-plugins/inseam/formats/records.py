@@ -1,7 +1,7 @@
 """Turns records into values that JSON can hold.
 
-The records of the programs are named tuples, not dataclasses: a program starts for each edit, and
-making the classes would take a fifth of its time.
+The programs' records are named tuples, not dataclasses: programs run after each edit, and creating
+the classes would take a fifth of their time.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """A record as a dict by field name, with the records and tuples in it turned likewise."""
+    """A record as a dict by field name; records and tuples in it are converted, too."""
     if isinstance(value, tuple):
         if hasattr(value, "_fields"):
             return {name: plain(item) for name, item in zip(value._fields, value)}

@@ -1,4 +1,4 @@
-"""Opens files that others wrote, if they are files."""
+"""Opens untrusted files, if they are regular files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from inseam.formats.foreign_text import foreign_word
 
 
 def open_regular(path: str | Path, *, dir_fd: int | None = None, follow: bool = False) -> BinaryIO:
-    """Opens for reading what others wrote: a regular file, not a link to one, and without waiting.
+    """Opens an untrusted file for reading, without blocking, if it is a regular file and not a
+    link.
 
     follow: whether it may be a link to one. Raises Failure for anything else, and OSError as `open`
     does.
@@ -23,7 +24,7 @@ def open_regular(path: str | Path, *, dir_fd: int | None = None, follow: bool = 
     try:
         file = os.open(path, flags, dir_fd=dir_fd)
     except OSError as error:
-        # A link, and a socket.
+        # A link, or a socket.
         if error.errno in (errno.ELOOP, errno.ENXIO):
             raise Failure(f"{shown} is not a regular file") from None
         raise
@@ -34,7 +35,7 @@ def open_regular(path: str | Path, *, dir_fd: int | None = None, follow: bool = 
 
 
 def read_regular(path: str | Path, largest: int, *, follow: bool = False) -> bytes:
-    """The content of such a file; raises Failure as `open_regular` does, and for a larger one."""
+    """The content of such a file; raises Failure as `open_regular` does, or if it is too large."""
     with open_regular(path, follow=follow) as file:
         content = file.read(largest + 1)
     if len(content) > largest:

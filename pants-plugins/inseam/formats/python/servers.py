@@ -1,17 +1,17 @@
 """Writes the console scripts that serve an application with uvicorn or gunicorn.
 
-Beside the address and the deadline, which are those of servicekit, they give both servers an end
-that loses no request. Either server closes its listener at once after SIGTERM, which resets the
-connections in its backlog, and uvicorn closes the connections that are kept alive, which resets
-those on which a request is under way.
+They use servicekit's variables for the address and the deadline, and make both servers stop without
+losing requests. By themselves, both servers close their listener immediately after SIGTERM, which
+resets the connections in its backlog, and uvicorn closes keep-alive connections, which resets those
+on which a request is on its way.
 """
 
 from __future__ import annotations
 
 from inseam.formats.python.venv import VENV
 
-# Closing a listener resets what is in its backlog. So its handshakes are ended first: a filter
-# (classic BPF, linux/filter.h) drops SYN without ACK. Then the backlog empties for good.
+# Closing a listener resets the connections in its backlog. So new handshakes are stopped first: a
+# filter (classic BPF, linux/filter.h) drops SYN without ACK. Then the backlog empties for good.
 _HEAD = """\
 #!/{venv}/bin/python
 # -*- coding: utf-8 -*-

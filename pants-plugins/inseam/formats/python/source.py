@@ -20,9 +20,9 @@ def unpack(archive: Path, out: Path, bounds: Bounds = Bounds()) -> Path:
     """Unpacks an sdist (PEP 625), or another tar or zip archive, to the new folder `out`, and
     returns the folder of its project.
 
-    Files get the modes 0644 or 0755, and no time of their own. Raises Failure, naming the archive,
-    for what is not an archive, for a member or a link that leads out of it, for device files, and
-    for what unpacks to more than `bounds`.
+    Files get mode 0644 or 0755; their times are not kept. Raises Failure, naming the archive, if it
+    is not an archive, has a member or a link that leads out of it, or a device file, or unpacks to
+    more than `bounds`.
     """
     try:
         with Folder(out, bounds) as folder:
@@ -44,9 +44,9 @@ def unpack(archive: Path, out: Path, bounds: Bounds = Bounds()) -> Path:
 
 
 def _unpack_tar(archive: Path, folder: Folder, bounds: Bounds) -> None:
-    # The content and, for each member, its headers.
+    # The content, and the headers of each member.
     with opened_tar(archive, bounds.size + bounds.members * 4096) as tar:
-        # A hard link may come before what it names.
+        # A hard link may precede its target.
         later = []
         for member in members(tar, bounds.members + 1):
             if member.isdir():
@@ -78,7 +78,7 @@ def _unpack_zip(archive: Path, folder: Folder) -> None:
 
 
 def project_folder(top: Path, subdirectory: str) -> Path:
-    """The folder of a project in a tree; raises Failure if it is not there, or outside of it."""
+    """The folder of a project in a tree; raises Failure if it is missing or outside the tree."""
     project = top / subdirectory
     try:
         found = project.resolve(strict=True).is_relative_to(top.resolve()) and project.is_dir()
@@ -90,7 +90,7 @@ def project_folder(top: Path, subdirectory: str) -> Path:
 
 
 def set_times(folder: Path, seconds: int) -> None:
-    """Gives everything below `folder`, links aside, one time, in seconds since 1970."""
+    """Sets the time of everything below `folder`, except links, in seconds since 1970."""
     for root, folders, files in os.walk(folder):
         for name in [*folders, *files]:
             path = os.path.join(root, name)

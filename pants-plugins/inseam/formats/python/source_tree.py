@@ -1,4 +1,4 @@
-"""Reads a tree of sources: packs it, and knows it by a fingerprint of its files."""
+"""Reads a tree of sources: packs it, and computes a fingerprint of its files."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from inseam.formats.failure import Failure
 from inseam.formats.foreign_text import foreign_word
 from inseam.formats.regular import open_regular
 
-# What is not part of the sources: a checkout's own files, and bytecode.
+# Files that are not part of the sources: those of version control, and bytecode.
 _CONTROL = (".git", ".hg", ".svn", ".bzr")
 
 
 def fingerprint(folder: Path, archived_as: str = "") -> str:
-    """Hex sha256 of a tree as PEX locks checkouts by it: first the paths of all
-    files, sorted, one after the other, then what is in each. Bytecode does not count, nor what a
-    version control system keeps.
+    """Hex sha256 of a tree, as in PEX's locks of checkouts: of the sorted paths of all files,
+    followed by the content of each. Bytecode and the files of version control are ignored.
 
-    archived_as: older versions of PEX, such as 2.32, lock the archive that pip makes of a checkout.
-    There the paths begin with the name of the project, and links to folders are empty.
+    archived_as: older versions of PEX, such as 2.32, lock the archive that pip makes from a
+    checkout, in which paths start with the name of the project and links to folders are empty.
 
-    Raises Failure for a link that leads out of the tree, or to a folder that it lies in.
+    Raises Failure for a link that leads out of the tree, or to one of its own parent folders.
     """
     top = folder.resolve()
     files = []
@@ -73,9 +72,9 @@ def _leads_nowhere(path: str, top: Path) -> Failure:
 
 
 def pack(folder: Path, out: Path, name: str) -> None:
-    """Writes the tree in `folder` as a tar below the folder `name`; equal trees give equal bytes.
+    """Writes the tree in `folder` as a tar, below the folder `name`; equal trees give equal bytes.
 
-    What a version control system keeps is left out.
+    The files of version control are left out.
     """
     entries = []
     for root, folders, names in os.walk(folder):

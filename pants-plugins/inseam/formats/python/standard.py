@@ -1,4 +1,4 @@
-"""Says which modules of the standard library a base lacks, and what brings them."""
+"""Knows which modules of the standard library a base lacks, and what provides them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from inseam.formats.python.bytecode import LARGEST_SOURCE
 
 
 class Removed(NamedTuple):
-    """A module that CPython does not have any more."""
+    """A module that CPython no longer has."""
 
     since: tuple[int, int]
     """The first version without it."""
     brought_by: str = ""
-    """A distribution that has it, "" for none."""
+    """A distribution that provides it; "" for none."""
 
 
 REMOVED = {
@@ -46,7 +46,7 @@ REMOVED = {
     "uu": Removed((3, 13), "standard-uu"),
     "xdrlib": Removed((3, 13), "standard-xdrlib"),
 }
-# What Debian has in packages of their own, by how the names of these start.
+# Modules that Debian has in separate packages, with the prefixes of the packages' names.
 _DEBIAN = {
     "curses": "libncursesw",
     "distutils": "python3-distutils",
@@ -54,7 +54,7 @@ _DEBIAN = {
     "readline": "libreadline",
     "tkinter": "python3-tk",
 }
-# Those of them that an archive with CPython has by itself, as names of such packages.
+# Those that an archive with CPython contains, as names of such packages.
 ARCHIVE = (_DEBIAN["curses"], _DEBIAN["distutils"], _DEBIAN["readline"])
 # Parts of the paths of files that a running service does not import.
 _NOT_RUN = {
@@ -77,8 +77,8 @@ _NAME = re.compile(rb"\b(?:%s)\b" % "|".join(sorted(REMOVED)).encode())
 def missing_modules(python_version: str, packages: Iterable[str] | None) -> tuple[str, ...]:
     """The modules that a base lacks, sorted.
 
-    python_version: of its CPython, as "3.11". packages: names of the Debian packages that it is
-    made of; None for an image of a registry, which has what CPython has.
+    python_version: that of its CPython, such as "3.11". packages: names of the Debian packages that
+    it is made of; None for an image from a registry, which has all modules of CPython.
     """
     gone = {name for name in REMOVED if _is_removed(name, python_version)}
     if packages is not None:
@@ -99,11 +99,10 @@ def _is_removed(module: str, python_version: str) -> bool:
 def remedy(module: str, python_version: str) -> str:
     """What to do about an import of a standard module that the base lacks, as a sentence.
 
-    python_version: of the base's CPython, as "3.11".
-    """
+    python_version: that of the base's CPython, such as "3.11"."""
     if module in REMOVED and REMOVED[module].brought_by:
         return (
-            f"Add the distribution {REMOVED[module].brought_by}, which brings {module}, to the"
+            f"Add the distribution {REMOVED[module].brought_by}, which provides {module}, to the"
             " service's dependencies and to its lock, or import something else."
         )
     if module in _DEBIAN and not _is_removed(module, python_version):
@@ -115,8 +114,9 @@ def remedy(module: str, python_version: str) -> str:
 
 
 def parsed(source: bytes) -> ast.Module:
-    """The module with this source; an empty one for what has no bytecode: what no Python reads, and
-    what is too large."""
+    """The module with this source; an empty one if it gets no bytecode, because it cannot be parsed
+    or is too large.
+    """
     if len(source) > LARGEST_SOURCE:
         return ast.Module([], [])
     try:
@@ -128,10 +128,10 @@ def parsed(source: bytes) -> ast.Module:
 
 
 def statements(body: Iterable[ast.stmt], *, functions: bool = True) -> Iterator[ast.stmt]:
-    """Statements that run if their module does, or may, wherever they are; not in `try`, and not
-    where a condition asks for type checkers or versions.
+    """Statements at any level that run, or may run, when their module does; except those in `try`,
+    and those under a condition about type checkers or versions.
 
-    functions: whether those within functions are among them.
+    functions: whether to include those in functions.
     """
     for node in body:
         if isinstance(node, ast.Try) or (
@@ -146,7 +146,7 @@ def statements(body: Iterable[ast.stmt], *, functions: bool = True) -> Iterator[
 
 
 def imports(module: ast.Module, *, functions: bool = True) -> Iterator[tuple[int, str]]:
-    """The modules that the statements of a module import: line and dotted name."""
+    """The line and dotted name of each module that a module's statements import."""
     for node in statements(module.body, functions=functions):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, name.name) for name in node.names)
@@ -157,8 +157,8 @@ def imports(module: ast.Module, *, functions: bool = True) -> Iterator[tuple[int
 def imported(path: str, source: bytes) -> tuple[str, ...]:
     """The modules among REMOVED without which a file of a wheel cannot be imported, sorted.
 
-    What it handles itself, and what its functions import, is none of them; nor has a file any that
-    belongs to tests or builds, judged by its path.
+    Imports in `try` or in functions do not count, nor do files that belong to tests or builds,
+    according to their paths.
     """
     if _NOT_RUN.intersection(path.split("/")) or not _NAME.search(source):
         return ()

@@ -40,7 +40,7 @@ def test_what_is_removed_later_is_there_now() -> None:
 @pytest.mark.parametrize(
     "module, version, text",
     [
-        ("distutils", "3.11.2", "distribution setuptools, which brings distutils"),
+        ("distutils", "3.11.2", "distribution setuptools, which provides distutils"),
         ("telnetlib", "3.13", "distribution standard-telnetlib"),
         ("curses", "3.13", "Debian package whose name starts with libncursesw"),
         ("lib2to3", "3.11.2", "Debian package whose name starts with python3-lib2to3"),

@@ -1,4 +1,4 @@
-"""Finds first-party code that the standard library of an image hides, or lacks."""
+"""Finds first-party code that standard modules of an image hide, or that imports missing ones."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ def standard_modules() -> frozenset[str]:
 
 
 def check_names(paths: Iterable[str]) -> None:
-    """Raises Failure for a first-party module, among these files by import path, that has the name
-    of a standard module: that comes first on `sys.path`."""
+    """Raises Failure if one of these files, by import path, is a module with the name of a standard
+    module, which comes first on `sys.path`.
+    """
     modules = {first_name(path): path for path in paths if path.endswith((".py", ".so"))}
     hidden = sorted(standard_modules().intersection(modules))
     if hidden:
@@ -65,8 +66,9 @@ def check_imports(files: Mapping[str, Path], missing: Iterable[str]) -> None:
 
 
 def several_at_once(files: Mapping[str, Path]) -> list[tuple[str, int, str]]:
-    """The modules, but for standard ones, that come second or later in an `import a, b`: path of
-    the file, line, and dotted name of each."""
+    """The modules, except standard ones, in second or later position of an `import a, b`: the path
+    of the file, the line, and the dotted name.
+    """
     found = []
     for path, file in sorted(files.items()):
         if path.endswith(".py") and _SEVERAL.search(source := file.read_bytes()):

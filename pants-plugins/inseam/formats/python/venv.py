@@ -1,4 +1,4 @@
-"""Describes the virtual environment that every service image holds at /opt/venv (PEP 405)."""
+"""Describes the virtual environment at /opt/venv in every service image (PEP 405)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if __name__ == "__main__":
     sys.exit({attribute}())
 """
 
-# For modules whose names no import statement can have, as those in a folder `my-service`.
+# For modules that no import statement can name, such as those in a folder `my-service`.
 _SCRIPT_BY_NAME = """\
 #!/{venv}/bin/python
 # -*- coding: utf-8 -*-
@@ -50,8 +50,10 @@ def site_packages(minor: tuple[int, int]) -> str:
 
 
 def console_script(module: str, attribute: str) -> bytes:
-    """The text of a console script, the same that other installers write for a POSIX venv; one for
-    a module that no import statement can name, and without attribute one that runs the module."""
+    """The text of a console script, as other installers write it for a POSIX venv. There are other
+    forms for a module that no import statement can name, and, without an attribute, for running the
+    module.
+    """
     if not attribute:
         return _MODULE_SCRIPT.format(venv=VENV, module=module).encode()
     name = attribute.split(".")[0]
@@ -62,10 +64,11 @@ def console_script(module: str, attribute: str) -> bytes:
 
 
 def skeleton(interpreter: str, version: str) -> list[Member]:
-    """What makes a venv of the installed wheels: configuration, interpreter links, path to /app.
+    """The files that make a venv from installed wheels: configuration, interpreter links, and the
+    path to /app.
 
-    interpreter: absolute path in the image. version: its minor version, as "3.11": with more, the
-    layer would change with each patch release of a base.
+    interpreter: absolute path in the image. version: its version without the patch release, such as
+    "3.11", so that the layer does not change with each patch release of a base.
     """
     owner = "the venv"
     minor = (int(version.split(".")[0]), int(version.split(".")[1]))
@@ -82,7 +85,7 @@ def skeleton(interpreter: str, version: str) -> list[Member]:
         f"{VENV}/lib64": "lib",
     }
     if is_free_threaded(interpreter):
-        # It looks in folders of its own name, for which wheels need not be installed again.
+        # It searches folders with its own name; wheels need not be installed again for that.
         name = posixpath.basename(site_packages(minor).rpartition("/")[0])
         links[f"{VENV}/lib/{name}t"] = name
     return [

@@ -1,7 +1,7 @@
 """Installs a wheel under the venv, as a tar fragment with bytecode.
 
-PyPA's `installer` does it (PEP 427), through a destination that writes tar members instead of
-files. The result depends on the wheel and on the running interpreter alone.
+PyPA's `installer` installs it (PEP 427), through a destination that writes tar members instead of
+files. The result depends only on the wheel and the running interpreter.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ from inseam.formats.tar import (
     padding,
 )
 
-_SHOWN = 400  # characters of a path in an error
+_SHOWN = 400  # maximum number of characters of a path in an error
 INSTALLER = b"inseam\n"
 
 
 class FragmentDestination(WheelDestination):
-    """Where the installer writes to: members of a tar fragment, below the venv."""
+    """The destination of the installer: members of a tar fragment, below the venv."""
 
     def __init__(self, out: BinaryIO, distribution: str) -> None:
         self._out = out
@@ -90,12 +90,12 @@ class FragmentDestination(WheelDestination):
     def write_file(
         self, scheme: Scheme, path: object, stream: BinaryIO, is_executable: bool
     ) -> RecordEntry:
-        """A file of the wheel, or one that the installer makes."""
+        """Writes a file of the wheel, or one that the installer makes."""
         name = str(path)
         self._check_name(scheme, name)
         if scheme == "scripts":
             if f"{VENV}/bin/{name}" in self._paths:
-                # A console script that the wheel ships for an entry point, which has ours already.
+                # A console script that the wheel ships for an entry point, which already has ours.
                 return self._drop(name, stream)
             with fix_shebang(_seekable(stream), f"/{VENV}/bin/python") as fixed:
                 data = fixed.read()
@@ -111,7 +111,7 @@ class FragmentDestination(WheelDestination):
                 self._write(scheme, cached, BytesIO(content), len(content), executable=False)
             return record
         if name.endswith(".pyc") and "__pycache__/" in name:
-            # Bytecode that a build left in the wheel: its time stamp is stale here.
+            # Bytecode that a build left in the wheel: its timestamp is not valid here.
             return self._drop(name, stream)
         size = getattr(stream, "size", None)
         if size is None:
@@ -142,7 +142,7 @@ class FragmentDestination(WheelDestination):
             raise ValueError(f"it puts {foreign_word(name)} outside of its place ({scheme})")
 
     def _drop(self, name: str, stream: BinaryIO) -> RecordEntry:
-        """Leaves a file of the wheel out, once it is checked; it won't be in RECORD."""
+        """Leaves a file of the wheel out after checking it; it will not be in RECORD."""
         record = RecordEntry(name, None, len(stream.read()))
         self._left_out.append(record)
         return record
@@ -188,14 +188,14 @@ def install_wheel(
 ) -> WheelTree:
     """Installs the wheel at `path` as a wheel tree in the folder `out`.
 
-    source: what it was built from, if it was.
-    warn: is told, once, what is wrong with a RECORD that lists other files than the wheel has.
+    source: what it was built from, if it was built.
+    warn: called once with what is wrong if RECORD does not list exactly the wheel's files.
 
-    Raises Failure, naming the wheel, for one that PEP 427 forbids or whose RECORD is wrong.
+    Raises Failure, naming the wheel, if it violates PEP 427 or if its RECORD is wrong.
     """
     try:
         with CheckedWheel.open(path) as wheel_file, whole(out / TREE_TAR) as fragment:
-            opened = cast(CheckedWheel, wheel_file)  # `open` has its parent's type
+            opened = cast(CheckedWheel, wheel_file)  # `open` is annotated with the parent's type
             opened.check_format()
             opened.check_identity()
             destination = FragmentDestination(fragment, opened.distribution)
@@ -221,7 +221,7 @@ def install_wheel(
 
 
 def _metadata(wheel: CheckedWheel) -> bytes:
-    """Its METADATA, empty if it has none: some wheels do without."""
+    """Its METADATA; empty if it has none, as some wheels do."""
     try:
         return wheel.read_dist_info("METADATA").encode()
     except (KeyError, InstallerError):
@@ -229,9 +229,9 @@ def _metadata(wheel: CheckedWheel) -> bytes:
 
 
 def _binaries(fragment: Path, places: Iterable[tuple[str, str, int, int]]) -> tuple[Binary, ...]:
-    """What the ELF files in a fragment need; `places` as FragmentDestination has them.
+    """What the ELF files in a fragment need; `places` as in FragmentDestination.
 
-    A file that is damaged needs nothing: some wheels bring such files as data for tests.
+    A damaged file needs nothing, because some wheels contain such files as test data.
     """
     found: list[Binary] = []
     if not (places := sorted(places)):

@@ -1,4 +1,4 @@
-"""Says what an installed wheel is, in a few bytes: size, licence, requirements, embedded SBOMs."""
+"""Describes an installed wheel in a few bytes: size, licence, requirements, embedded SBOMs."""
 
 from __future__ import annotations
 
@@ -12,41 +12,42 @@ from inseam.formats.records import plain
 
 WHEEL_FACTS = "wheel.json"
 
-# What a METADATA may have at most of one field, and how long one may be. More is cut.
+# Maximum number of values of a METADATA field, and their maximum length. The rest is cut.
 _MOST_VALUES = 2000
 _LONGEST = 2000
 
 
 class Licence(NamedTuple):
-    """What METADATA says of a licence (core metadata specification, PEP 639)."""
+    """What METADATA says about the licence (core metadata specification, PEP 639)."""
 
     expression: str = ""
     """License-Expression: an SPDX expression."""
     text: str = ""
     """License: free text, often the name of a licence."""
     classifiers: tuple[str, ...] = ()
-    """Those of the classifiers that start with "License ::"."""
+    """The classifiers that start with "License ::"."""
     files: tuple[str, ...] = ()
-    """License-File: paths below the licences of its .dist-info."""
+    """License-File: paths below `licenses` in its .dist-info."""
 
 
 class WheelFacts(NamedTuple):
-    """What an installed wheel is."""
+    """Facts about an installed wheel."""
 
     size: int
-    """Bytes of its files in the image, bytecode included."""
+    """Total size in bytes of its files in the image, including bytecode."""
     files: int
-    """How many files that are."""
+    """The number of these files."""
     licence: Licence = Licence()
     requires: tuple[str, ...] = ()
-    """Requires-Dist, in its order."""
+    """Requires-Dist, in order."""
     sboms: tuple[str, ...] = ()
-    """Relative paths in the image of the SBOMs that it brings (PEP 770)."""
+    """Relative paths in the image of the SBOMs that it contains (PEP 770)."""
 
 
 def facts_of(metadata: bytes, sizes: Iterable[tuple[str, int]]) -> WheelFacts:
-    """What a wheel is. metadata: its METADATA, empty if it has none. sizes: path in the image and
-    bytes of each of its files."""
+    """The facts about a wheel. metadata: its METADATA; empty if it has none. sizes: the size in
+    bytes of each of its files, by path in the image.
+    """
     sizes = list(sizes)
     headers = BytesHeaderParser().parsebytes(metadata)
 

@@ -19,19 +19,19 @@ ELF_MACHINES = {"x86_64": 62, "aarch64": 183, "i686": 3}
 
 @dataclass(frozen=True)
 class File:
-    """A file in a wheel; mode: as `stat` says it, type bits included."""
+    """A file in a wheel; mode: as in `stat`, including the type bits."""
 
     content: bytes = b""
     mode: int = 0o100644
 
 
 def executable(content: bytes) -> File:
-    """A file that everyone may run."""
+    """A file that everyone may execute."""
     return File(content, 0o100755)
 
 
 def elf(machine: str, rest: bytes = b"") -> bytes:
-    """What an ELF file of a 64-bit little-endian machine starts with."""
+    """The start of an ELF file for a 64-bit little-endian machine."""
     ident = b"\x7fELF\x02\x01\x01" + bytes(9)
     return ident + struct.pack("<HHI", 3, ELF_MACHINES[machine], 1) + rest
 
@@ -66,8 +66,8 @@ def build_wheel(
 ) -> Path:
     """Writes the wheel of a distribution to `folder`, and returns its path.
 
-    files: what is in it, besides its .dist-info. omit: what is left out of the .dist-info. more:
-    files that RECORD does not know of, at the end. edit_record: may change the lines of RECORD, by
+    files: its content, besides its .dist-info. omit: files to leave out of the .dist-info. more:
+    files at the end that RECORD does not list. edit_record: may change the lines of RECORD, by
     path, before they are written.
     """
     info = f"{name}-{version}.dist-info"

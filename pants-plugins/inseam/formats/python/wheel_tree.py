@@ -1,8 +1,8 @@
 """Describes an installed wheel as a tar fragment, from which layers are merged.
 
-A wheel tree is two files. `tree.tar` holds the members of the wheel one after the other, each with
-its header and padding, in the wheel's own order, without directories and without end-of-archive.
-`tree.json` says which bytes of it are which path.
+A wheel tree consists of two files. `tree.tar` contains the members of the wheel one after the
+other, each with its header and padding, in the wheel's own order, without directories and without
+an end of archive. `tree.json` says which of its bytes belong to which path.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class TreeFile(NamedTuple):
     path: str
     """Relative path in the image."""
     start: int
-    """Where its header starts in the fragment, in bytes."""
+    """Offset in bytes of the start of its header in the fragment."""
     end: int
-    """Where its padding ends in the fragment, in bytes."""
+    """Offset in bytes of the end of its padding in the fragment."""
     digest: str
-    """Hex sha256 of the content, equal for two files that may share a path."""
+    """Hex sha256 of the content; files with the same one may share a path."""
     meaning: str = ""
     """As `shared_path.meaning_of` says."""
 
@@ -40,22 +40,22 @@ class Binary(NamedTuple):
     path: str
     """Relative path in the image."""
     machine: str
-    """ELF's name (EM_X86_64 is "x86_64")."""
+    """The machine, by ELF's name (EM_X86_64 is "x86_64")."""
     soname: str
-    """The name by which others need it, "" if it has none."""
+    """The name by which other files need it; "" if it has none."""
     needs: tuple[str, ...]
-    """The libraries that the loader has to find for it."""
+    """The libraries that the dynamic loader has to find for it."""
 
 
 class WheelTree(NamedTuple):
-    """A wheel installed under the venv: what it is, its ELF files and all of its files."""
+    """A wheel installed under the venv: its identity, its ELF files and all of its files."""
 
     wheel: Wheel
     filename: str
     binaries: tuple[Binary, ...]
     files: tuple[TreeFile, ...]
     imports: tuple[tuple[str, str], ...] = ()
-    """What `standard.imported` says of its modules, as module and path in the wheel."""
+    """The result of `standard.imported` for its modules: pairs of module and path in the wheel."""
 
     @property
     def machines(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Reads the files of foreign zip archives, whatever sizes and names these claim to have."""
+"""Reads files in untrusted zip archives, whatever sizes and names these claim."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Iterator
 from inseam.formats.foreign_text import foreign_word
 from inseam.formats.tar import COPY_SIZE
 
-# What `zipfile` and its decompressors raise for files that are not zip archives.
+# The errors that `zipfile` and its decompressors raise for files that are not zip archives.
 DAMAGED = (
     *(EOFError, LookupError, NotImplementedError, OSError, RuntimeError, ValueError),
     *(lzma.LZMAError, struct.error, zipfile.BadZipFile, zlib.error),
 )
 LARGEST = 32 << 20
-"""Bytes of a file that is read at once."""
+"""Largest file in bytes that is read in one piece."""
 
 
 def files_in(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
@@ -30,14 +30,14 @@ def files_in(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
 
 
 class ZipStream:
-    """Reads a member: in pieces of any size, or whole if it has at most LARGEST bytes."""
+    """Reads a member in pieces of any size, or in one piece if it has at most LARGEST bytes."""
 
     def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
-        """info: of the member that is read. Raises what `zipfile` raises for a damaged one."""
+        """info: that of the member to read. Raises what `zipfile` raises for a damaged member."""
         self.size = info.file_size
-        """Bytes, as the archive says."""
+        """Size in bytes according to the archive."""
         self._name = info.filename
-        # Of bzip2 and lzma, `zipfile` unpacks at once whatever it reads: a kilobyte to a gigabyte.
+        # With bzip2 and lzma, `zipfile` unpacks all that it reads: a kilobyte may become a gigabyte.
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise NotImplementedError(
                 f"{foreign_word(self._name, width=200)} in it is compressed by the method"
@@ -46,9 +46,9 @@ class ZipStream:
         self._file = archive.open(info)
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes, fewer before the end, too; all that are left for -1.
+        """At most `size` bytes, possibly fewer even before the end; -1 reads the rest.
 
-        Raises ValueError for all of a file that is too large for it.
+        Raises ValueError if the file is too large to be read in one piece.
         """
         if size >= 0:
             return self._file.read(min(size, COPY_SIZE))
@@ -63,13 +63,14 @@ class ZipStream:
         return b"".join(pieces)
 
     def close(self) -> None:
-        """Ends reading."""
+        """Stops reading."""
         self._file.close()
 
 
 def read_file(archive: zipfile.ZipFile, name: str | zipfile.ZipInfo) -> bytes:
-    """The content of a member; raises KeyError if it is not there, ValueError if it is larger than
-    LARGEST, and what `zipfile` raises if it is damaged."""
+    """The content of a member; raises KeyError if it does not exist, ValueError if it is larger
+    than LARGEST, and what `zipfile` raises if it is damaged.
+    """
     stream = ZipStream(archive, archive.getinfo(name) if isinstance(name, str) else name)
     try:
         return stream.read()

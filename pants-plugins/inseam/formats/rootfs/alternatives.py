@@ -1,4 +1,4 @@
-"""Makes the links that update-alternatives(1) would make when packages are installed."""
+"""Creates the links that update-alternatives(1) would create when packages are installed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _LINKS = "etc/alternatives"
 
 
 def with_alternatives(members: Sequence[Member], debs: Iterable[Deb]) -> list[Member]:
-    """The members, and for each name the links to the best alternative that is among them.
+    """The members, and for each name the links to the best alternative among them.
 
-    A file that a package brings at the place of a link stays.
+    If a package has a file at the path of a link, the file stays.
     """
     files = by_path(members)
     best: dict[str, Alternative] = {}

@@ -1,9 +1,9 @@
-"""Reads an archive with an unpacked CPython, as python-build-standalone's `install_only` ones are.
+"""Reads an archive with an unpacked CPython, such as python-build-standalone's `install_only` ones.
 
-In such an archive lie `python/bin/python3.N` and `python/lib/python3.N`, with `t` behind the
-version for a free-threaded build; the first folder may have any name, or none. In the image they
-lie below /usr/local, as in the official images of Python. What a service does not need is left out,
-as it is from Debian's packages of CPython.
+Such an archive contains `python/bin/python3.N` and `python/lib/python3.N`, with `t` after the
+version for a free-threaded build; the first folder may have any name, or be missing. In the image,
+they are below /usr/local, as in Python's official images. Files that services do not need are left
+out, as for Debian's packages of CPython.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from inseam.formats.untar import UNREADABLE, content, members, opened_tar
 _PROGRAM = re.compile(r"(?:(?P<top>(?:[^/]+/)*))?bin/python(?P<version>3\.\d+t?)")
 _VERSION = re.compile(rb'#define\s+PY_VERSION\s+"([0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})')
 _GLIBC = re.compile(rb"\0GLIBC_2\.([0-9]+)(?=\0)")
-# Of the standard library, what only installers and compilers use.
+# Parts of the standard library that only installers and compilers use.
 _LEFT_OUT = ("**/__pycache__", "**/*.pyc", "**/*.a", "config-*", "site-packages", "venv/scripts/nt")
-_LARGEST = 1 << 30  # bytes of all files: the largest archives have a tenth of it
+_LARGEST = 1 << 30  # maximum total size in bytes; the largest archives have a tenth of it
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class PythonArchive:
     """An archive with CPython, read."""
 
     members: list[Member]
-    """Of the root filesystem."""
+    """The members for the root filesystem."""
     interpreter: str
-    """Its absolute path there."""
+    """The interpreter's absolute path there."""
     version: str
-    """X.Y.Z; "" if the archive does not say it."""
+    """Version X.Y.Z; "" if the archive does not say."""
 
 
 def read_archive(
@@ -53,10 +53,11 @@ def read_archive(
 ) -> PythonArchive:
     """Reads the archive, a tar that `tarfile` can read.
 
-    architecture: Debian's name of that of the image. glibc: of the image, None if it has none.
+    architecture: that of the image, by Debian's name. glibc: that of the image; None if it has
+    none.
 
-    Raises Failure for another file than the one with that sha256, and for what is not a CPython
-    that runs in the image.
+    Raises Failure if the sha256 does not match, and if the archive does not contain a CPython that
+    runs in the image.
     """
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != sha256:
@@ -96,7 +97,7 @@ def read_archive(
 
 
 def _entries(archive: tarfile.TarFile, name: str) -> Iterator[tuple[str, Member]]:
-    """Files and links by path; a hard link is a link to what it names."""
+    """Files and links by path; a hard link becomes a link to its target."""
     for info in members(archive):
         path = posixpath.normpath(info.name)
         if path.startswith(("/", "../")) or path == "..":
@@ -114,7 +115,7 @@ def _entries(archive: tarfile.TarFile, name: str) -> Iterator[tuple[str, Member]
 def _program(entries: Iterable[str], name: str) -> tuple[str, str]:
     """The folder that CPython is in, "" or with a slash at its end, and its version, "3.13t"."""
     found = [match for match in map(_PROGRAM.fullmatch, sorted(entries)) if match]
-    # A free-threaded build has a link to its interpreter that lacks the `t`.
+    # A free-threaded build also has a link to its interpreter without the `t`.
     free = [match for match in found if match["version"].endswith("t")]
     if len(free or found) != 1:
         many = ", ".join(match[0] for match in found) or "none"
@@ -138,7 +139,7 @@ def _members(entries: dict[str, Member], top: str, version: str, owner: str) -> 
             kept = not left_out.match(inner[len(stdlib) :])
         else:
             library = re.fullmatch(r"lib/[^/]+\.so(\.[0-9.]+)?", inner) is not None
-            # The one with the stable ABI is for what embeds CPython.
+            # The library with the stable ABI is for programs that embed CPython.
             kept = inner == f"bin/python{version}" or library and inner != "lib/libpython3.so"
         if kept:
             yield member._replace(path=f"{PREFIX}/{inner}", owner=owner)
@@ -156,7 +157,7 @@ def _full_version(entries: dict[str, Member], top: str, version: str) -> str:
 
 
 def _glibc(digits: bytes) -> GlibcVersion:
-    """The version with these digits; for what is not a number, a later one than any."""
+    """The version with these digits; for anything else, one that is newer than all others."""
     minor = whole_number(digits)
     return GlibcVersion(2, 10**19 if minor is None else minor)
 

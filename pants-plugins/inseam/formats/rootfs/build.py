@@ -1,4 +1,4 @@
-"""Unpacks Debian packages to the root filesystem of a base image, running none of their scripts."""
+"""Unpacks Debian packages into the root filesystem of a base, without running their scripts."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ from inseam.formats.tar import (
 )
 
 PYTHON = "usr/bin/python3"
-SHARED = "usr/share/"  # where equal files become links
-SHARED_FROM = 512  # bytes; a smaller file is no larger than its link on disk
+SHARED = "usr/share/"  # the folder in which equal files become links
+SHARED_FROM = 512  # bytes; on disk, a smaller file is not larger than a link
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class Root:
 
     members: list[Member]
     left_out_modules: tuple[str, ...]
-    """Names of standard modules that were left out because their libraries are not there."""
+    """Names of standard modules that were left out because their libraries are missing."""
     libraries: tuple[str, ...]
-    """Names of the libraries that the loader finds."""
+    """Names of the libraries that the dynamic loader finds."""
 
 
 def root_members(
@@ -78,7 +78,7 @@ def root_members(
     accounts: Iterable[Account] = (),
     more: Sequence[Member] = (),
 ) -> Root:
-    """The members of a root filesystem that holds the packages, and `more`.
+    """The members of a root filesystem with the packages and `more`.
 
     Raises DebianError for packages of another architecture, for two of one name, for one that
     needs another version of another, and for a program or library whose libraries were left out.
@@ -119,9 +119,10 @@ def root_members(
 
 
 def _own_directories(directories: Iterable[Member], members: Iterable[Member]) -> list[Member]:
-    """The directories of packages that are not made anyway: they are empty, or not of mode 0755.
+    """The directories of packages that must be created explicitly, because they are empty or their
+    mode is not 0755.
 
-    Links lead to some of them, programs write to others. Of two packages, the first counts.
+    Links lead to some of them; programs write to others. Of two packages, the first one counts.
     """
     there = {member.path for member in members}
     above = set(parents(dict.fromkeys(there)))
@@ -134,8 +135,9 @@ def _own_directories(directories: Iterable[Member], members: Iterable[Member]) -
 
 
 def _directory_mode(mode: int) -> int:
-    """The mode of a directory that belongs to root and no group: others may write to it only if it
-    protects what they write from each other."""
+    """The mode of a directory that root owns, without a group: others may write to it only if it
+    protects their files from each other (sticky bit).
+    """
     return mode & 0o1777 if mode & 0o1000 else mode & 0o755
 
 
@@ -157,7 +159,7 @@ def _check_packages(debs: Sequence[Deb], architecture: str) -> None:
 def _check_versions(debs: Iterable[Deb]) -> None:
     """Raises DebianError if a package needs another version of one that is in the image.
 
-    Such a set comes about when some packages are newer than the lock says.
+    This happens if some packages are newer than those in the lock.
     """
     versions = {deb.name: deb.version for deb in debs}
     for deb in debs:
@@ -171,8 +173,9 @@ def _check_versions(debs: Iterable[Deb]) -> None:
 
 
 def _unpacked(deb: Deb, slimmer: Slimmer) -> Iterable[Member]:
-    """The members of a package, with each hard link as a symbolic link to the file it names, or
-    as the file itself if that one is left out."""
+    """The members of a package. Each hard link becomes a symbolic link to its target, or a copy of
+    the target if that is left out.
+    """
     yield from deb.members
     files = {member.path: member for member in deb.members}
     first: dict[str, str] = {}
@@ -192,7 +195,7 @@ def _relative(target: str, path: str) -> str:
 
 
 def _normal(member: Member) -> Member:
-    """The member at its place, with one of two modes, so that nothing sets its user ID."""
+    """The member at its normalised path, with one of two modes, so that none sets the user ID."""
     mode = EXECUTABLE_MODE if member.mode & 0o111 else FILE_MODE
     return Member(
         merged(member.path), member.content, mode=mode, link=member.link, owner=member.owner
@@ -219,9 +222,9 @@ def _share_equal_files(members: Sequence[Member]) -> list[Member]:
 
 
 def read_locked(path: str) -> tuple[Deb, DebianPackage]:
-    """The .deb file at `path`, and what the file beside it, with the suffix .json, says it is.
+    """The .deb file at `path`, and its description from the file next to it with the suffix .json.
 
-    Raises DebianError if the one is not the other.
+    Raises DebianError if they do not match.
     """
     description = Path(f"{path}.json")
     try:
@@ -243,7 +246,7 @@ def _files(members: Iterable[Member]) -> Iterable[Member]:
 
 
 def _installed(member: Member) -> Installed:
-    """The owner of a file is a package's name, or what else puts it there."""
+    """The owner of a file is the package, or whatever else puts it there."""
     content = (member.link or "").encode() if member.link else b"".join(read(member.content))
     owner = member.owner
     if owner.startswith(PACKAGE_OWNER):
@@ -252,7 +255,7 @@ def _installed(member: Member) -> Installed:
 
 
 def _facts(debs: Iterable[Deb], members: Iterable[Member]) -> tuple[PackageFacts, ...]:
-    """What each package brings to the members, by the packages' names."""
+    """The facts about each package, sorted by name."""
     by_owner: dict[str, list[Member]] = {}
     for member in _files(members):
         by_owner.setdefault(member.owner, []).append(member)
@@ -282,15 +285,15 @@ class LockedPython(NamedTuple):
     path: Path
     sha256: str
     version: str
-    """X.Y.Z that it must have."""
+    """The version X.Y.Z that it must have."""
 
 
 def _of_archive(
     python: LockedPython, architecture: str, interpreter: str, debs: Sequence[Deb]
 ) -> list[Member]:
-    """What the image gets of an archive.
+    """The members that the image gets from an archive.
 
-    Raises Failure for one with another interpreter or version.
+    Raises Failure if the archive has another interpreter or version.
     """
     read = read_archive(python.path, python.sha256, architecture, glibc_of(debs))
     if read.interpreter != interpreter or read.version not in ("", python.version):
@@ -301,7 +304,7 @@ def _of_archive(
         )
     members = read.members
     if certificate_bundle(debs):
-        # OPENSSLDIR of the OpenSSL in such archives is /etc/ssl.
+        # In such archives, OpenSSL's OPENSSLDIR is /etc/ssl.
         link = posixpath.relpath(CERTIFICATE_BUNDLE, "etc/ssl")
         members.append(Member("etc/ssl/cert.pem", link=link, owner=OWNER))
     return members

@@ -70,7 +70,7 @@ def bytecode_members(
     """Bytecode for the standard library of Python `version` (X.Y.Z); each member's owner is the
     path of its source.
 
-    interpreter: absolute path in the image, in whose prefix the library lies.
+    interpreter: absolute path in the image; its prefix contains the library.
     """
     minor = tuple(int(part) for part in version.split(".")[:2])
     running = minor_version()

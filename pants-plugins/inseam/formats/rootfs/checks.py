@@ -1,4 +1,4 @@
-"""Checks that a root filesystem is complete: programs and libraries find what they need."""
+"""Checks that a root filesystem is complete: programs and libraries find their libraries."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def _with_parents(paths: Iterable[str]) -> set[str]:
 
 
 def without_dead_links(members: Sequence[Member], left_out: set[str]) -> list[Member]:
-    """Leaves out links to what was left out.
+    """Leaves out links to files that were left out.
 
-    Links that lead nowhere for another reason stay: packages ship such links, to what another
-    package or the administrator may put there.
+    Links that are dangling for another reason stay: packages contain such links to files that
+    another package or the administrator may add.
     """
     files = by_path(members)
     there = _with_parents(files)
@@ -43,10 +43,10 @@ def without_dead_links(members: Sequence[Member], left_out: set[str]) -> list[Me
 
 
 def check_libraries(members: Sequence[Member], debs: Iterable[Deb]) -> None:
-    """Raises DebianError if a program or library needs a library of a package that was left out,
-    or a program or a library of the loader's folders needs one that nothing has.
+    """Raises DebianError if a program or library needs a library in a package that was left out, or
+    if a program or a library in the loader's folders needs one that does not exist.
 
-    A plug-in may need a library that its package does not depend on: Debian has such plug-ins.
+    Plug-ins may need libraries that their packages do not depend on: Debian has such plug-ins.
     """
     files = by_path(members)
     names = {posixpath.basename(path) for path in files}
@@ -63,7 +63,7 @@ def check_libraries(members: Sequence[Member], debs: Iterable[Deb]) -> None:
 
 
 def libraries(member: Member) -> tuple[str, ...]:
-    """What the loader must find for a program or library; empty for other members."""
+    """The libraries that a program or library needs; empty for other members."""
     if member.link is not None or not isinstance(member.content, bytes):
         return ()
     try:
@@ -73,7 +73,7 @@ def libraries(member: Member) -> tuple[str, ...]:
 
 
 def _missing(member: Member, library: str, deb: Deb | None, there: set[str]) -> None:
-    """Raises the error, if it is one, that the library of a member is not in the image."""
+    """Raises DebianError, if appropriate, because a member's library is not in the image."""
     text = f"/{member.path} of {member.owner} needs {library}"
     missing: list[str] = []
     for group in depends(deb) if deb else ():
@@ -97,7 +97,7 @@ def _missing(member: Member, library: str, deb: Deb | None, there: set[str]) -> 
 
 
 def depends(deb: Deb) -> list[list[Relation]]:
-    """What a package depends on, as groups of alternatives."""
+    """The dependencies of a package, as groups of alternatives."""
     fields = (deb.control.get("Pre-Depends", ""), deb.control.get("Depends", ""))
     return [group for field in fields for group in parse_relations(field)]
 

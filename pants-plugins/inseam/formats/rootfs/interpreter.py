@@ -53,7 +53,7 @@ def python_version(interpreter: Member, debs: Iterable[Deb]) -> str:
 
 
 def glibc_of(debs: Iterable[Deb]) -> GlibcVersion | None:
-    """The version of the glibc among the packages, if there is one."""
+    """The version of glibc in the packages, if they contain it."""
     for deb in debs:
         match = re.match(r"(?:\d+:)?(\d+\.\d+)", deb.version)
         if deb.name == "libc6" and match:

@@ -14,7 +14,7 @@ def by_path(members: Iterable[Member]) -> dict[str, Member]:
 
 
 def resolve(path: str, members: Mapping[str, Member]) -> str | None:
-    """Where a path leads inside the image, all links followed; None for a ring of links.
+    """The path inside the image to which a path leads through all links; None for circular links.
 
     The result need not exist.
     """

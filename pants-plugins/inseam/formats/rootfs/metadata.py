@@ -1,4 +1,4 @@
-"""Describes a root filesystem: the form of `rootfs.json`."""
+"""Describes a root filesystem: the format of `rootfs.json`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from inseam.formats.debian.package import DebianPackage, package_of
 
-# The layer that holds it, and what lies beside that.
+# The layer that contains it, and the files next to the layer.
 ROOTFS_LAYER = "rootfs"
 ROOTFS_FILE = "rootfs.json"
 ROOTFS_TAR = f"{ROOTFS_LAYER}.tar"
@@ -15,7 +15,7 @@ ROOTFS_TAR = f"{ROOTFS_LAYER}.tar"
 
 @dataclass(frozen=True)
 class PackageFacts:
-    """What an unpacked package is, by its control file (Debian policy 5.3)."""
+    """Facts about an unpacked package from its control file (Debian policy 5.3)."""
 
     name: str
     source: str
@@ -24,36 +24,36 @@ class PackageFacts:
     depends: str
     """Pre-Depends and Depends, as relations of one field."""
     size: int
-    """Bytes of its files in the image."""
+    """Total size in bytes of its files in the image."""
     files: int
-    """How many files and links that are."""
+    """The number of these files and links."""
 
 
 @dataclass(frozen=True)
 class Rootfs:
-    """What a root filesystem is."""
+    """The description of a root filesystem."""
 
     diff_id: str
     """OCI image-spec's "Layer DiffID"."""
     size: int
-    """Bytes of the tar."""
+    """Size of the tar in bytes."""
     content_size: int
-    """Bytes of all files and link targets, what `docker image inspect` calls Size."""
+    """Total bytes of all files and link targets; Size in `docker image inspect`."""
     architecture: str
     interpreter: str
     """Absolute path of the Python interpreter."""
     python_version: str
-    """Its X.Y.Z."""
+    """Its version X.Y.Z."""
     glibc_version: str
-    """X.Y, which bounds the manylinux wheels that run; empty without libc6."""
+    """glibc's version X.Y, which limits the manylinux wheels that run; empty without libc6."""
     packages: tuple[DebianPackage, ...]
-    """By name; what was taken, which is what the lock says unless a newer one was allowed."""
+    """The packages, sorted by name: those in the lock, unless newer ones were allowed."""
     left_out_modules: tuple[str, ...]
-    """Of the standard library, those whose shared libraries are not there."""
+    """Modules of the standard library whose shared libraries are missing."""
     libraries: tuple[str, ...]
-    """The names of the shared libraries that the loader finds, sorted."""
+    """Names of the shared libraries that the dynamic loader finds, sorted."""
     facts: tuple[PackageFacts, ...] = ()
-    """Of each package, by name."""
+    """Facts about each package, sorted by name."""
 
 
 def dump_rootfs(rootfs: Rootfs) -> str:
