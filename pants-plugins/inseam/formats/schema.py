@@ -1,4 +1,4 @@
-"""Takes values out of documents that others wrote, each only if it has the right type and form."""
+"""Reads values from untrusted documents, and checks the type and form of each."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from inseam.formats.foreign_text import foreign_word
 
 Check = Callable[[Any], bool]
 
-_SHOWN = 80  # characters of a value in a message
+_SHOWN = 80  # maximum number of characters of a value in a message
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Entry(NamedTuple):
-    """A table of a document."""
+    """A table (an object) in a document."""
 
     value: dict[str, Any]
     where: str
-    """What messages call it."""
+    """Its name in messages."""
 
     @staticmethod
     def of(value: Any, where: str) -> Entry:
@@ -34,9 +34,9 @@ class Entry(NamedTuple):
         return field in self.value
 
     def get(self, field: str, usable: Check, form: str) -> Any:
-        """The value of a field; raises Failure unless it is usable, which has `form`.
+        """The value of a field; raises Failure, which names `form`, unless `usable` accepts it.
 
-        A field that is missing is None.
+        A missing field is None.
         """
         value = self.value.get(field)
         if not usable(value):
@@ -45,26 +45,26 @@ class Entry(NamedTuple):
         return value
 
     def text(self, field: str, form: str = "a text") -> str:
-        """A field that must be there."""
+        """A required text field."""
         value: str = self.get(field, is_text, form)
         return value
 
     def optional_text(self, field: str, form: str = "a text") -> str:
-        """A field that may be missing: then "" is returned."""
+        """An optional text field; "" if it is missing."""
         return self.get(field, optional(is_text), form) or ""
 
     def table(self, field: str) -> Entry:
-        """A table that must be there."""
+        """A required table."""
         return Entry.of(self.value.get(field), f"`{field}` of {self.where}")
 
     def tables(self, field: str, form: str = "a list of tables") -> Iterator[Entry]:
-        """The tables in a list that may be missing."""
+        """The tables in an optional list."""
         value = self.get(field, optional(is_list), form) or []
         for number, item in enumerate(value, 1):
             yield Entry.of(item, f"`{field}` {number} of {self.where}")
 
     def strings(self, field: str, form: str, usable: Check | None = None) -> tuple[str, ...]:
-        """A list of texts that may be missing."""
+        """An optional list of texts."""
         found = self.get(field, optional(list_of(usable or is_text)), form)
         return tuple(found or ())
 
@@ -77,29 +77,29 @@ def shown(value: Any) -> str:
 
 
 def optional(usable: Check) -> Check:
-    """The check that accepts a missing value, too."""
+    """A check that also accepts a missing value."""
     return lambda value: value is None or usable(value)
 
 
 def list_of(usable: Check) -> Check:
-    """The check of a list by that of its items."""
+    """A check for a list, from the check for its items."""
     return lambda value: isinstance(value, list) and all(map(usable, value))
 
 
 def map_of(usable: Check) -> Check:
-    """The check of an object by that of its keys and values."""
+    """A check for an object, from the checks for its keys and values."""
     return lambda value: isinstance(value, dict) and all(
         usable(key) and usable(item) for key, item in value.items()
     )
 
 
 def matches(pattern: re.Pattern[str]) -> Check:
-    """The check of a text by a pattern."""
+    """A check for a text that matches a pattern."""
     return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def number_between(least: int, most: int) -> Check:
-    """The check of a whole number, both ends included."""
+    """A check for a whole number, including both ends."""
     return (
         lambda value: isinstance(value, int)
         and not isinstance(value, bool)
@@ -113,12 +113,12 @@ def is_list(value: Any) -> bool:
 
 
 def is_object(value: Any) -> bool:
-    """Whether it is an object with anything in it."""
+    """Whether it is an object with any content."""
     return isinstance(value, dict)
 
 
 def is_string(value: Any) -> bool:
-    """Whether it is a text that a file can hold: JSON has halves of characters, too."""
+    """Whether it is text that can be encoded; JSON may also contain lone surrogates."""
     return isinstance(value, str) and (
         value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
     )

@@ -22,7 +22,7 @@ FILE_MODE = 0o644
 EXECUTABLE_MODE = 0o755
 DIRECTORY_MODE = 0o755
 
-# Bytes that a part of a path may have (NAME_MAX), and a whole one: PATH_MAX less what an engine
+# Maximum bytes of a part of a path (NAME_MAX), and of a whole one: PATH_MAX minus what an engine
 # puts in front of it.
 LONGEST_NAME = 255
 LONGEST_PATH = 3840
@@ -35,11 +35,11 @@ LARGEST_UID = 8**7 - 1
 
 
 class TarError(Exception):
-    """A set of members that no layer can hold; the text names the path and the owners."""
+    """A set of members that a layer cannot contain; the text names the path and the owners."""
 
 
 class Slice(NamedTuple):
-    """`size` bytes of the file `path` of the build machine, from byte `offset` on."""
+    """`size` bytes of the file `path` on the build machine, starting at byte `offset`."""
 
     path: str
     offset: int
@@ -56,31 +56,33 @@ class Member(NamedTuple):
     mode: int = FILE_MODE
     """Permission bits."""
     link: str | None = None
-    """Target of a symbolic link (then `content` and `mode` mean nothing)."""
+    """Target of a symbolic link (`content` and `mode` are then ignored)."""
     directory: bool = False
-    """True for a directory; only needed for one that is empty or has another mode than 0755, the
-    others are made from the paths of the files."""
+    """True for a directory. Only needed for one that is empty or whose mode is not 0755; the others
+    are created from the paths of the files.
+    """
     owner: str = ""
-    """Who puts the member there, for error texts: a wheel, a Debian package, a target."""
+    """The origin of the member, for error messages: a wheel, a Debian package, a target."""
     uid: int = 0
     """The user that it belongs to, at most LARGEST_UID; the group is always 0."""
 
     @property
     def size(self) -> int:
-        """Bytes of content."""
+        """Size of the content in bytes."""
         return len(self.content) if isinstance(self.content, bytes) else self.content.size
 
 
 class TarInfo(NamedTuple):
-    """What a written tar is: OCI image-spec `diff_id` (config.md, "Layer DiffID") and bytes."""
+    """A written tar: its `diff_id` (OCI image-spec, config.md, "Layer DiffID") and its bytes."""
 
     diff_id: str
     size: int
 
 
 def check_member(member: Member) -> None:
-    """Raises TarError if the member's path is not a plain relative path inside the image, if no
-    Linux can have a file of that name, or if a container engine would delete files by it."""
+    """Raises TarError if the member's path is not a plain relative path inside the image, if Linux
+    does not allow that name, or if a container engine would take it for a deletion.
+    """
     path = PurePosixPath(member.path)
     if (
         not member.path
@@ -118,10 +120,10 @@ def _check_length(member: Member) -> None:
 
 
 def header(member: Member) -> bytes:
-    """The tar header of a member, with a pax header in front where ustar is too small.
+    """The tar header of a member, preceded by a pax header if ustar's fields are too small.
 
-    The bytes are those of the standard library's `tarfile`, which takes longer to be imported than
-    a service's layer to be written.
+    The bytes are those that the standard library's `tarfile` writes, but importing that takes
+    longer than writing a service's layer.
     """
     size = 0
     if member.link is not None:
@@ -153,7 +155,9 @@ def _ustar(path: str, kind: bytes, mode: int, size: int, link: str = "", uid: in
         size,
     )
     end = kind + link.encode("ascii", "replace")[:_LONGEST].ljust(_LONGEST, b"\0") + b"ustar\x0000"
-    checksum = 8 * ord(" ") + sum(start) + sum(end)  # as if its own field held spaces
+    checksum = (
+        8 * ord(" ") + sum(start) + sum(end)
+    )  # the checksum is computed as if its own field contained spaces
     return (start + b"%06o\0 " % checksum + end).ljust(BLOCK, b"\0")
 
 
@@ -167,7 +171,7 @@ def _pax(records: Iterable[tuple[str, str]]) -> bytes:
 
 
 def _with_charset(records: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The records, after one that says so if a value is not UTF-8."""
+    """The records, preceded by one that says if a value is not UTF-8."""
     found = list(records)
     if any("\udc80" <= letter <= "\udcff" for _, value in found for letter in value):
         found.insert(0, ("hdrcharset", "BINARY"))
@@ -175,7 +179,7 @@ def _with_charset(records: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _pax_record(key: bytes, value: bytes) -> bytes:
-    """`<length> <key>=<value>` and a line's end; the length counts its own digits."""
+    """`<length> <key>=<value>` and a newline; the length includes its own digits."""
     rest = b" " + key + b"=" + value + b"\n"
     length = len(rest)
     while len(str(length)) + len(rest) != length:
@@ -184,7 +188,7 @@ def _pax_record(key: bytes, value: bytes) -> bytes:
 
 
 def padding(size: int) -> bytes:
-    """The zero bytes that fill `size` bytes of content up to a whole block."""
+    """The zero bytes that pad `size` bytes of content to a whole block."""
     return b"\0" * (-size % BLOCK)
 
 
@@ -231,8 +235,8 @@ def with_directories(members: Iterable[Member]) -> list[Member]:
     directories: dict[str, Member] = {}
     for member in by_path.values():
         name = member.path
-        # Upwards to the first directory that is known: all above it are known then, too, or are
-        # when its own turn comes. So a path of N steps costs N, however many lie below it.
+        # Upwards to the first known directory: all above it are also known, or will be when it is
+        # processed itself. So a path of N steps costs N, however many paths are below it.
         while (name := name.rpartition("/")[0]) and name not in directories:
             above = by_path.get(name)
             if above is None:
@@ -251,7 +255,7 @@ def _sort_key(member: Member) -> list[str]:
 
 
 def write_tar(members: Iterable[Member], out: BinaryIO) -> TarInfo:
-    """Writes the members, with their parent directories, as one tar; returns what was written.
+    """Writes the members, with their parent directories, as one tar, and describes it.
 
     Raises TarError as `with_directories` does, before a byte is written.
     """
@@ -265,7 +269,7 @@ def write_tar(members: Iterable[Member], out: BinaryIO) -> TarInfo:
 
 
 def entry(member: Member) -> Iterable[bytes]:
-    """Yields what a tar holds for a member: header, content and padding."""
+    """Yields the bytes of a member in a tar: header, content and padding."""
     yield header(member)
     if not member.directory and member.link is None:
         yield from read(member.content)
@@ -273,7 +277,7 @@ def entry(member: Member) -> Iterable[bytes]:
 
 
 class HashingWriter:
-    """Passes bytes on to `out`, and knows their count and sha256."""
+    """Passes bytes on to `out`, and computes their number and sha256."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out

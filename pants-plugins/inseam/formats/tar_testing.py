@@ -1,4 +1,4 @@
-"""Reads tars for tests, header by header, and checks what is true of every layer."""
+"""Reads tars for tests, header by header, and checks the rules that hold for every layer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FILE, LINK, DIRECTORY, PAX = b"0", b"2", b"5", b"x"
 
 @dataclass(frozen=True)
 class TarEntry:
-    """One member as the headers say it. pax: the records of the pax header before its own."""
+    """One member, from its headers. pax: the records of the pax header before its own."""
 
     path: str
     kind: bytes
@@ -21,10 +21,10 @@ class TarEntry:
 
 
 def read_tar(data: bytes) -> list[TarEntry]:
-    """The members of a tar, none of whose headers is anything but plain ustar or pax.
+    """The members of a tar with only plain ustar or pax headers.
 
     Fails for a header with a time, an owner, a device, an unusual mode or a wrong checksum, for
-    padding other than zeros, and for pax records that the header could have done without.
+    padding other than zeros, and for unnecessary pax records.
     """
     entries: list[TarEntry] = []
     position = 0
@@ -80,8 +80,9 @@ def pax_records(content: bytes) -> dict[str, str]:
 
 
 def read_layer(data: bytes) -> dict[str, TarEntry]:
-    """The members of a layer by path; fails where a rule of layers is broken: sorted, each path
-    once, and after all of its parent directories."""
+    """The members of a layer by path; fails unless they are sorted, and each path occurs once and
+    after all of its parent directories.
+    """
     entries = read_tar(data)
     keys = [entry.path.split("/") for entry in entries]
     assert keys == sorted(keys), "members that are not sorted"

@@ -1,4 +1,4 @@
-"""Opens foreign tars, so that no member of one takes more memory or time than it may."""
+"""Opens untrusted tars, with limits on the memory and time that each member takes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _KINDS: tuple[tuple[bytes, Callable[[IO[bytes]], IO[bytes]]], ...] = (
     (b"BZh", lambda file: cast("IO[bytes]", bz2.BZ2File(file))),
     (b"\xfd7zXZ\0", lambda file: cast("IO[bytes]", XzFile(file))),
 )
-_MOST_MEMBERS = 1_000_000  # the largest images have some 300,000
-# A header says how long a name is, and `tarfile` reads as much at once.
+_MOST_MEMBERS = 1_000_000  # the largest images have about 300,000
+# A header says how long a name is, and `tarfile` reads that much at once.
 _LONGEST_READ, _LONGEST_HEADERS = 1 << 20, 4 << 20
 
 LARGEST_FILE = 1 << 30
-"""Bytes of a member that is read whole."""
+"""Largest member in bytes that is read in one piece."""
 
-# What `tarfile` and what it reads from raise for a file that is not a tar.
+# The errors that `tarfile` and its streams raise for a file that is not a tar.
 UNREADABLE = (
     *(EOFError, OSError, OverflowError, RecursionError, UnicodeError, ValueError),
     *(lzma.LZMAError, tarfile.TarError, zlib.error),
@@ -35,14 +35,16 @@ UNREADABLE = (
 
 
 class _Bounded:
-    """Passes on what is read of a file, up to so many bytes in all, few at once, and none twice: a
-    member of a negative size would lead back to itself."""
+    """Passes on reads of a file, up to a total number of bytes, a few at a time, and only forwards:
+    a member with a negative size would otherwise lead back to itself.
+    """
 
     def __init__(self, file: IO[bytes], size: int) -> None:
         self._file, self._size = file, size
         self.headers: int | None = 0
-        """Bytes of the headers before a member; their bound is lower, because `tarfile` keeps
-        them; None while its content is read."""
+        """Bytes of the headers before a member, whose limit is lower because `tarfile` keeps them;
+        None while its content is read.
+        """
         self.tell = file.tell
         self.seekable = file.seekable
 
@@ -70,8 +72,8 @@ class _Bounded:
 def opened_tar(path: Path, size: int) -> Iterator[tarfile.TarFile]:
     """Opens a tar, which may be compressed with gzip, bzip2 or xz.
 
-    size: bytes that it may have without the compression. Raises one of UNREADABLE for what is not a
-    tar; so do its members.
+    size: its maximum uncompressed size in bytes. Raises one of UNREADABLE for a file that is not a
+    tar, and so does reading its members.
     """
     with open(path, "rb") as file:
         start = file.read(6)
@@ -87,7 +89,7 @@ def opened_tar(path: Path, size: int) -> Iterator[tarfile.TarFile]:
 
 @contextmanager
 def bounded_tar(stream: IO[bytes], size: int) -> Iterator[tarfile.TarFile]:
-    """The same for what is read from a stream."""
+    """The same for a tar that is read from a stream."""
     bounded = _Bounded(stream, size)
     with tarfile.TarFile(fileobj=cast("IO[bytes]", bounded)) as tar:
         yield tar
@@ -96,8 +98,8 @@ def bounded_tar(stream: IO[bytes], size: int) -> Iterator[tarfile.TarFile]:
 def content(tar: tarfile.TarFile, member: tarfile.TarInfo, largest: int = LARGEST_FILE) -> bytes:
     """The content of the member that was read last.
 
-    Raises one of UNREADABLE if it is cut off, larger than so many bytes, or sparse: then its size
-    has no bound.
+    Raises one of UNREADABLE if it is truncated, larger than `largest` bytes, or sparse, because the
+    size of a sparse file has no limit.
     """
     if member.size > largest:
         raise ValueError(f"{foreign_word(member.name)} in it has more than {largest} bytes")
@@ -114,7 +116,7 @@ def content(tar: tarfile.TarFile, member: tarfile.TarInfo, largest: int = LARGES
 
 
 def members(tar: tarfile.TarFile, most: int = _MOST_MEMBERS) -> Iterator[tarfile.TarInfo]:
-    """The members of a tar, one after the other; `tarfile` would keep them all.
+    """Yields the members of a tar; `tarfile` would keep all of them in memory.
 
     Raises one of UNREADABLE if there are more than `most`.
     """

@@ -1,5 +1,6 @@
-"""Unpacks foreign xz files in bounded memory: the standard library's files take as much as a header
-asks for, up to 4 GiB."""
+"""Unpacks untrusted xz files in limited memory: the standard library uses as much as a header asks
+for, up to 4 GiB.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +9,15 @@ import lzma
 from typing import IO
 
 LARGEST = 192 << 20
-"""Bytes of memory; `xz -9` needs 65 MiB."""
+"""Maximum memory in bytes; `xz -9` needs 65 MiB."""
 _READ = 1 << 16
 
 
 class XzFile(io.BufferedIOBase):
-    """What is packed in an xz or lzma file: one or more streams (xz file format, 2).
+    """The content of an xz or lzma file: one or more streams (xz file format, 2).
 
-    Raises LZMAError for a damaged one, and for one that needs more memory than LARGEST; EOFError
-    for one that is cut off.
+    Raises LZMAError for a damaged file, and for one that needs more memory than LARGEST; EOFError
+    for a truncated one.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -35,7 +36,7 @@ class XzFile(io.BufferedIOBase):
         return self._position
 
     def seek(self, to: int, whence: int = io.SEEK_SET) -> int:
-        """Only forwards: reads what lies between."""
+        """Only forwards: reads and discards the bytes in between."""
         if whence != io.SEEK_SET or to < self._position:
             raise io.UnsupportedOperation("an xz file is read once, from its start")
         while self._position < to and self.read(min(_READ, to - self._position)):
@@ -43,7 +44,7 @@ class XzFile(io.BufferedIOBase):
         return self._position
 
     def read(self, size: int | None = -1) -> bytes:
-        """As `read` of other files."""
+        """Like `read` of other files."""
         pieces = []
         left = size if size is not None and size >= 0 else -1
         while left and (piece := self._piece(left)):
@@ -54,7 +55,7 @@ class XzFile(io.BufferedIOBase):
         return found
 
     def _piece(self, most: int) -> bytes:
-        """Some bytes, at most so many; none at the end."""
+        """Some bytes, at most `most`; none at the end."""
         while self._stream is not None:
             if self._stream.eof:
                 self._stream = self._next()
@@ -70,7 +71,7 @@ class XzFile(io.BufferedIOBase):
         return b""
 
     def _next(self) -> lzma.LZMADecompressor | None:
-        """What unpacks the stream after the one that ended, if there is one."""
+        """The decompressor for the next stream, if there is one."""
         assert self._stream is not None
         rest = self._stream.unused_data
         while not (found := rest.lstrip(b"\0")):

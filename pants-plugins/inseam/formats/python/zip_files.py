@@ -37,7 +37,7 @@ class ZipStream:
         self.size = info.file_size
         """Size in bytes according to the archive."""
         self._name = info.filename
-        # With bzip2 and lzma, `zipfile` unpacks all that it reads: a kilobyte may become a gigabyte.
+        # With bzip2 and lzma, `zipfile` unpacks all that it reads: a kilobyte can become a gigabyte
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise NotImplementedError(
                 f"{foreign_word(self._name, width=200)} in it is compressed by the method"

@@ -1,9 +1,9 @@
-"""Writes /etc/ld.so.cache, by which the dynamic loader and `ctypes` find shared libraries.
+"""Writes /etc/ld.so.cache, with which the dynamic loader and `ctypes` find shared libraries.
 
-The format is glibc's own of sysdeps/generic/dl-cache.h, "glibc-ld.so.cache1.1": a header, entries
-that the loader searches by halves, and texts. ldconfig(8) is not run, so this works for any
-architecture, and not shipped: a script stands for it, which lists the cache as `ldconfig -p` does
-for `ctypes.util.find_library`.
+The format is glibc's, from sysdeps/generic/dl-cache.h, "glibc-ld.so.cache1.1": a header, entries on
+which the loader does a binary search, and strings. ldconfig(8) is not run, so this works for any
+architecture. It is not in the image either; a script replaces it, which lists the cache like
+`ldconfig -p`, for `ctypes.util.find_library`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ CACHE = "etc/ld.so.cache"
 LDCONFIG = "usr/sbin/ldconfig"
 
 _MAGIC = b"glibc-ld.so.cache1.1"
-_HEADER = struct.Struct("<20sIIB3xI12x")  # magic, entries, bytes of texts, endianness, extensions
+_HEADER = struct.Struct(
+    "<20sIIB3xI12x"
+)  # magic, number of entries, bytes of strings, endianness, extensions
 _ENTRY = struct.Struct("<IIIIQ")  # flags, name, path, (unused) version of the system, hwcap
 _LITTLE_ENDIAN = 2
 _LIBC6 = 0x0003
-# Architecture -> flags of its libraries, and how `ldconfig -p` words them.
+# The flags of each architecture's libraries, and their text in `ldconfig -p`.
 _FLAGS = {"amd64": (0x0300 | _LIBC6, "libc6,x86-64"), "arm64": (0x0A00 | _LIBC6, "libc6,AArch64")}
 _LIBRARY = re.compile(r"(?:lib|ld-).*\.so")
 
@@ -55,8 +57,7 @@ for index in range(count):
 def loader_members(
     members: Sequence[Member], libraries: Mapping[str, str], architecture: str, interpreter: str
 ) -> list[Member]:
-    """The cache of the libraries, by name, as `found_libraries` returns them, and the script that
-    lists it.
+    """The cache of the libraries that `found_libraries` returns, and the script that lists it.
 
     interpreter: absolute path of CPython in the image, which runs the script.
     """
@@ -75,8 +76,9 @@ def loader_members(
 def found_libraries(
     members: Sequence[Member], debs: Iterable[Deb], architecture: str
 ) -> dict[str, str]:
-    """The libraries that the loader finds: absolute paths by name; none for an architecture whose
-    cache is not known."""
+    """The libraries that the loader finds: absolute paths by name; empty for an architecture whose
+    cache format is unknown.
+    """
     if architecture not in _FLAGS:
         return {}
     files = by_path(members)
@@ -95,7 +97,7 @@ def found_libraries(
 
 
 def _folders(debs: Iterable[Deb], architecture: str) -> list[str]:
-    """Where libraries lie, as ld.so.conf.d of the packages says, then libc's own folders."""
+    """The folders with libraries: those in the packages' ld.so.conf.d, then libc's own."""
     triplet = f"{MACHINES[architecture]}-linux-gnu"
     named = []
     for deb in debs:
@@ -111,7 +113,7 @@ def _folders(debs: Iterable[Deb], architecture: str) -> list[str]:
 
 
 def _library(path: str, files: Mapping[str, Member], architecture: str) -> str | None:
-    """The name by which others need the library at `path`; None if it is not a shared library."""
+    """The name by which other files need the library at `path`; None if it is not one."""
     member = files.get(resolve(path, files) or "")
     if member is None or member.directory or not isinstance(member.content, bytes):
         return None
@@ -124,7 +126,7 @@ def _library(path: str, files: Mapping[str, Member], architecture: str) -> str |
 
 
 def _compare(one: str, other: str) -> int:
-    """As the loader's _dl_cache_libcmp: numbers by value, after all that is not a digit."""
+    """As the loader's _dl_cache_libcmp: numbers sort by value, after everything else."""
     parts = [re.findall(rb"[0-9]+|[^0-9]", name.encode()) for name in (one, other)]
     for left, right in zip(*parts):
         numbers = left.isdigit(), right.isdigit()
@@ -137,13 +139,13 @@ def _compare(one: str, other: str) -> int:
 
 
 def _value(digits: bytes) -> tuple[int, bytes]:
-    """What orders numbers of any length by value."""
+    """A key that sorts numbers of any length by value."""
     plain = digits.lstrip(b"0")
     return len(plain), plain
 
 
 def _cache(libraries: Mapping[str, str], flags: int) -> bytes:
-    """The cache with name -> path; the loader wants descending names."""
+    """The cache, from paths by name; the loader expects descending names."""
     ordered = sorted(libraries, key=functools.cmp_to_key(_compare), reverse=True)
     start = _HEADER.size + _ENTRY.size * len(ordered)
     texts = b""

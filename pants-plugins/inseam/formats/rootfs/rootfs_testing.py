@@ -1,4 +1,4 @@
-"""Makes Debian packages with a C library and a Python, and root filesystems of them, for tests."""
+"""Makes Debian packages with a C library and a Python, and root filesystems, for tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INTERPRETER = f"/usr/bin/python{MINOR}"
 STDLIB = f"./usr/lib/python{MINOR}"
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 
-# From 3.11 on, CPython writes sets to bytecode in an order that no hash seed changes.
+# From 3.11 on, the order of sets in CPython's bytecode does not depend on the hash seed.
 SOURCE = b"def loads(x):\n    return x in {'a', 'b', 'c'}\n"
 if minor_version() < (3, 11):
     SOURCE = SOURCE.replace(b"{'a', 'b', 'c'}", b"('a', 'b', 'c')")
@@ -78,7 +78,7 @@ def built(
 
 
 def compiled(folder: Path, paths: Sequence[str]) -> Rootfs:
-    """The same with bytecode."""
+    """The same root filesystem with bytecode."""
     build(paths, "amd64", INTERPRETER, folder / "plain")
     return add_bytecode(folder / "plain", folder / "out")
 
@@ -98,7 +98,7 @@ def content(folder: Path, path: str) -> bytes:
 
 
 def refused(folder: Path, paths: Sequence[str], interpreter: str = INTERPRETER) -> str:
-    """The error of a build, which must leave nothing behind."""
+    """The error of a build, which must not leave any files behind."""
     error = ""
     try:
         built(folder, paths, interpreter)
@@ -110,7 +110,7 @@ def refused(folder: Path, paths: Sequence[str], interpreter: str = INTERPRETER) 
 
 
 def archive_files() -> dict[str, bytes]:
-    """An unpacked CPython as archives have it, by path: patch release 5."""
+    """The files of an unpacked CPython, as in archives, by path; its patch release is 5."""
     return {
         f"bin/python{MINOR}": elf_bytes(
             needed=[f"libpython{MINOR}.so.1.0", "libc.so.6"], interpreter=LOADER

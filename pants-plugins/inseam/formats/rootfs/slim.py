@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from typing import Iterable, Mapping
 
-# Package, or "*" for all -> patterns of paths, after the merge of /usr. In a pattern `*` stands
-# for anything within one segment and `**` for anything at all; a directory takes all below with it.
+# Patterns of paths, after the merge of /usr, by package, or "*" for all packages. In a pattern, `*`
+# stands for anything within one segment and `**` for anything; a directory includes all below it.
 LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     "*": (
-        # Read by people and by packaging tools only.
+        # Only read by people and by packaging tools.
         "usr/share/bug",
         "usr/share/doc-base",
         "usr/share/info",
         "usr/share/lintian",
         "usr/share/locale",
         "usr/share/man",
-        # Debuggers, shells and init systems that are not there.
+        # For debuggers, shells and init systems that are not in the image.
         "etc/init.d",
         "etc/default",
         "etc/profile.d",
@@ -39,14 +39,14 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "etc/issue.net",
         "usr/share/base-files",
     ),
-    # The bundle is made of the certificates; a second copy of each would be of no use.
+    # The bundle contains all certificates; a second copy of each would be useless.
     "ca-certificates": (
         "etc/ca-certificates",
         "etc/ca-certificates.conf",
         "usr/sbin",
         "usr/share/ca-certificates",
     ),
-    # All but the locale C.UTF-8.
+    # All locales except C.UTF-8.
     "libc-bin": (
         "etc/bindresvport.blacklist",
         "etc/ld.so.conf",
@@ -57,7 +57,7 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     ),
     "libc6": (
         "etc/ld.so.conf.d",
-        # Character sets for iconv(3); CPython and libxml2 bring their own, UTF-8 is built in.
+        # Character sets for iconv(3); CPython and libxml2 have their own, and UTF-8 is built in.
         "usr/lib/*/gconv",
         # For debugging and for programs of the last century.
         "usr/lib/*/libBrokenLocale.so.1",
@@ -68,7 +68,7 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "usr/lib/*/libpcprofile.so",
         "usr/lib/*/libthread_db.so.1",
     ),
-    # The same, where a release has most of them in a package of their own.
+    # The same, for releases that have most of them in a separate package.
     "libc-gconv-modules-extra": ("usr/lib/*/gconv",),
     "media-types": ("usr/lib/mime",),
     "tini": ("usr/bin/tini-static",),
@@ -80,12 +80,12 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
-# What a package needs of that itself.
+# Exceptions: files that the package itself needs.
 KEPT: Mapping[str, tuple[str, ...]] = {"gdb": ("usr/share/gdb",)}
 
-# What is left out of each `python3.N-*` and `libpython3.N-*`, below usr/lib/python3.N.
+# Left out of each `python3.N-*` and `libpython3.N-*`, below usr/lib/python3.N.
 LEFT_OUT_OF_STDLIB = (
-    # A copy of what is on the Python path, which hides a service's own module of this name.
+    # A copy of a module on the Python path, which would hide a service's module of this name.
     "sitecustomize.py",
     # Tests.
     "**/test",
@@ -94,7 +94,7 @@ LEFT_OUT_OF_STDLIB = (
     "lib-dynload/_test*",
     "lib-dynload/_xxtestfuzz.*",
     "lib-dynload/xxlimited*",
-    # Development, not service.
+    # For development.
     "**/*.rst",
     "ensurepip",
     "idlelib",
@@ -112,7 +112,7 @@ _PYTHON_PACKAGE = re.compile(r"(?:lib)?python(3\.\d+)-(?:minimal|stdlib)\Z")
 
 
 def compile_patterns(patterns: Iterable[str], below: str = "") -> re.Pattern[str]:
-    """What matches a path if one of the patterns does; below: what stands in front of each."""
+    """A regular expression that matches if any pattern does; below: a prefix for each."""
     alternatives = []
     for pattern in patterns:
         text = re.escape(below + pattern)
@@ -122,7 +122,7 @@ def compile_patterns(patterns: Iterable[str], below: str = "") -> re.Pattern[str
 
 
 class Slimmer:
-    """Tells for each file of one package whether the image gets it."""
+    """Decides for each file of a package whether the image gets it."""
 
     def __init__(self, package: str) -> None:
         self._kept = compile_patterns(KEPT.get(package, ()))
@@ -137,9 +137,9 @@ class Slimmer:
             self._left_out.append(compile_patterns([f"etc/python{python[1]}"]))
 
     def keeps(self, path: str) -> bool:
-        """path: of a file or link, relative to the image's root, after the merge of /usr.
+        """path: that of a file or link, relative to the image's root, after the merge of /usr.
 
-        Of the documentation, licences stay, and links by which packages of one source share them.
+        Licences are kept, and so are the links through which packages from one source share them.
         """
         if path.startswith("usr/share/doc/"):
             below = path.split("/")[4:]

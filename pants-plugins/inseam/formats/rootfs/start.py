@@ -1,4 +1,4 @@
-"""How a program that was taken out of an image is started: by its own dynamic loader (ld.so(8))."""
+"""Starts programs that were extracted from an image, with their own dynamic loader (ld.so(8))."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _LOADERS = {"x86_64": "ld-linux-x86-64.so.2", "aarch64": "ld-linux-aarch64.so.1"
 
 
 def argv(tree: str) -> tuple[str, ...]:
-    """How the interpreter of a tree is started: what stands before its own arguments."""
+    """The command that starts the interpreter of a tree, without the interpreter's arguments."""
     return (
         f"{tree}/{LOADER}",
-        # Not this machine's libraries, where the tree lacks one.
+        # Do not use this machine's libraries if the tree lacks one.
         "--inhibit-cache",
         "--library-path",
         f"{tree}/{LIBRARIES}",
@@ -27,7 +27,7 @@ def argv(tree: str) -> tuple[str, ...]:
 
 
 def tree_of(interpreter: str) -> Path | None:
-    """The folder of the CPython that an interpreter is part of; None for an installed one."""
+    """The folder of the CPython to which an interpreter belongs; None for an installed one."""
     folder = Path(interpreter).parent.parent
     return folder if (folder / LOADER).is_file() else None
 
@@ -35,7 +35,7 @@ def tree_of(interpreter: str) -> Path | None:
 def copy_tree(tree: Path, to: Path) -> None:
     """Copies the files of a CPython for a venv, so that their folders can be removed again.
 
-    Raises Failure if its loader cannot start it under the path of a venv, as before glibc 2.33.
+    Raises Failure if its loader cannot start it under a venv's path, as before glibc 2.33.
     """
     if b"--argv0" not in (tree / LOADER).read_bytes():
         raise Failure(
@@ -48,7 +48,7 @@ def copy_tree(tree: Path, to: Path) -> None:
 
 
 def tool(root: Path, name: str) -> tuple[str, ...]:
-    """How a program of a root file system with Debian's packages is started outside of it."""
+    """The command that starts a program of a root filesystem with Debian packages from outside."""
     libraries = root / f"usr/lib/{platform.machine()}-linux-gnu"
     return (
         str(libraries / _LOADERS[platform.machine()]),

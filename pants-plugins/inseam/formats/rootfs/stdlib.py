@@ -1,4 +1,4 @@
-"""Leaves out the modules of Python's standard library whose shared libraries are not there."""
+"""Leaves out the standard library modules whose shared libraries are missing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PACKAGES = {"_curses": "curses", "_tkinter": "tkinter"}
 
 
 def without_useless_modules(members: Sequence[Member]) -> tuple[list[Member], tuple[str, ...]]:
-    """The members that are of use, and the names of the modules that were left out, sorted."""
+    """The members that can be used, and the sorted names of the modules that were left out."""
     names = {posixpath.basename(member.path) for member in members}
     gone: set[str] = set()
     folders: list[str] = []

@@ -1,4 +1,4 @@
-"""Makes the files of a root filesystem that Debian's maintainer scripts would make."""
+"""Creates the files of a root filesystem that Debian's maintainer scripts would create."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STATUS = "var/lib/dpkg/status.d"
 # Top-level names that are links to the same names below /usr (Debian's UsrMerge).
 MERGED = ("bin", "lib", "lib64", "sbin")
 
-# The numeric users are those of Google's distroless images, which clusters have policies for.
+# The user IDs are those of Google's distroless images, for which clusters have policies.
 PASSWD = """\
 root:x:0:0:root:/root:/usr/sbin/nologin
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
@@ -42,7 +42,7 @@ rpc: files
 
 DIRECTORIES = {
     "dev": 0o755,
-    "home/nonroot": TEMPORARY_MODE,  # writable for any user that the image is started as
+    "home/nonroot": TEMPORARY_MODE,  # writable for any user that runs the image
     "proc": 0o755,
     "root": ROOT_MODE,
     "run": 0o755,
@@ -57,8 +57,9 @@ DIRECTORIES = {
 
 
 class Account(NamedTuple):
-    """A user beside those of PASSWD, with the home /home/<name>; its group has its name, unless
-    there is one with that ID."""
+    """A user in addition to those in PASSWD, with the home /home/<name>. Its group has the same
+    name, unless a group with that ID exists.
+    """
 
     name: str
     uid: int
@@ -66,7 +67,7 @@ class Account(NamedTuple):
 
 
 def parse_account(text: str) -> Account:
-    """Reads "NAME:UID" or "NAME:UID:GID"; without GID, that is UID, too."""
+    """Parses "NAME:UID" or "NAME:UID:GID"; GID defaults to UID."""
     name, uid, *gid = text.split(":")
     return Account(name, int(uid), int(gid[0]) if gid else int(uid))
 
@@ -94,14 +95,14 @@ APPLETS = (
 
 
 def merged(path: str) -> str:
-    """Where a file of a package lies once bin, sbin, lib and lib64 are links below /usr."""
+    """The path of a package's file after bin, sbin, lib and lib64 have become links to /usr."""
     return f"usr/{path}" if path.split("/", 1)[0] in MERGED else path
 
 
 def system_files(debs: Sequence[Deb], accounts: Iterable[Account] = ()) -> Iterable[Member]:
-    """Yields links, accounts, configuration and directories that no package brings as a file.
+    """Yields links, accounts, configuration and directories that no package contains as a file.
 
-    Where packages bring a file of one of these names, that is taken.
+    If a package has a file with one of these names, that file is used.
     """
     accounts = sorted(accounts)
     names = {deb.name for deb in debs}
@@ -110,7 +111,7 @@ def system_files(debs: Sequence[Deb], accounts: Iterable[Account] = ()) -> Itera
     for name in MERGED:
         yield _link(name, f"usr/{name}")
     for account in accounts:
-        # As that of `nonroot`: OpenShift starts containers as yet another user.
+        # The same for `nonroot`, because OpenShift starts containers as other users.
         home = f"home/{account.name}"
         yield Member(home, mode=TEMPORARY_MODE, directory=True, owner=OWNER)
     yield _file("etc/passwd", PASSWD + "".join(map(_passwd, accounts)))
@@ -123,7 +124,7 @@ def system_files(debs: Sequence[Deb], accounts: Iterable[Account] = ()) -> Itera
     bundle = certificate_bundle(debs)
     if bundle:
         yield Member(CERTIFICATE_BUNDLE, bundle, owner=OWNER)
-        # OPENSSLDIR of Debian's OpenSSL, where it and CPython's ssl module look.
+        # OPENSSLDIR of Debian's OpenSSL, where OpenSSL and CPython's ssl module look.
         yield _link("usr/lib/ssl/cert.pem", f"/{CERTIFICATE_BUNDLE}")
         yield _link("usr/lib/ssl/certs", "/etc/ssl/certs")
     if "busybox" in names:
@@ -167,8 +168,8 @@ def certificate_bundle(debs: Iterable[Deb]) -> bytes:
 def status_files(deb: Deb, kept: Iterable[str]) -> Iterable[Member]:
     """The package's entry in /var/lib/dpkg/status.d, where scanners of distroless images look.
 
-    kept: paths of the package's files that are in the image, as its md5sums name them; a file that
-        was left out has no checksum there.
+    kept: paths of the package's files that are in the image, as in its md5sums; files that were
+        left out have no checksum in the entry.
     """
     there = set(kept)
     lines = [line for line in deb.md5sums.splitlines() if line[34:] in there]

@@ -1,9 +1,9 @@
-"""Takes CPython out of the layers of a base: a folder that starts wherever its kernel runs.
+"""Extracts CPython from the layers of a base, into a folder that needs nothing but a kernel to run.
 
-In it lie the dynamic loader, the shared libraries and the standard library that the base has, so
-that nothing of the machine is used; `formats.rootfs.start` says how it is started. The standard
-library is one archive of bytecode, which the interpreter compiles itself: it starts in half the
-time then, with a tenth of the files, each of which a remote cache would send by itself.
+The folder contains the base's dynamic loader, shared libraries and standard library, so that
+nothing of the machine is used; `formats.rootfs.start` starts it. The standard library is a single
+archive of bytecode, which the interpreter itself compiles: so it starts in half the time, and has a
+tenth of the files, each of which a remote cache would send separately.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from inseam.formats.rootfs.start import INTERPRETER, LIBRARIES, LOADER, argv
 from inseam.formats.tar import Member
 
 _LANDMARK = "os.pyc"
-# What the programs that run on it import, beside what each CPython has.
+# The modules that our programs import, and that not every CPython has.
 _MODULES = ("argparse", "hashlib", "json", "subprocess", "tarfile", "zipfile", "zlib")
-# Prints the arguments that are no modules which can be imported.
+# Prints the arguments that cannot be imported as modules.
 _MISSING = """\
 import sys
 missing = []
@@ -46,28 +46,28 @@ print(", ".join(missing))
 """
 
 _OF_PYTHON = re.compile(rf"(?:.*/)?(?:bin/python[^/]*\Z|lib/{NAME}/)")
-# What the extension modules of wheels expect of every machine (PEP 600). The loader would take what
-# the tree lacks of it from the machine, whose glibc may be another than the tree's.
+# The libraries that wheels' extension modules expect on every machine (PEP 600). If the tree lacked
+# one, the loader would use the machine's, which may have another glibc.
 _EXPECTED = (
     *("libdl.so.2", "libm.so.6", "libpthread.so.0", "libresolv.so.2", "librt.so.1"),
     *("libutil.so.1", "libgcc_s.so.1", "libstdc++.so.6"),
 )
 _LIBRARY = re.compile(r"(?:.*/)?[^/]+\.so(?:\.[0-9][^/]*)?")
-# Where libraries lie that the loader finds; `*` is one folder, such as x86_64-linux-gnu.
+# Folders in which the loader finds libraries; `*` is one folder, such as x86_64-linux-gnu.
 _FOLDERS = re.compile(r"(?:usr/local/lib|usr/lib|lib)(?:64)?(?:/[^/]+-linux-gnu)?")
-# Bytes. An interpreter with debugging symbols has 100 MB, the libraries that it needs less than ten
-# each; those of CUDA have hundreds.
+# Largest file in bytes. An interpreter with debug symbols has 100 MB, and each library that it
+# needs has less than 10 MB; those of CUDA have hundreds.
 _LARGEST_OF_PYTHON, _LARGEST_LIBRARY = 256 << 20, 32 << 20
-_LONGEST = 600  # seconds; to compile the standard library takes some ten
+_LONGEST = 600  # seconds; compiling the standard library takes about ten
 _NOT_OURS = ("site-packages/", "dist-packages/", "config-")
 
 
 def write_tree(blobs: Sequence[Path], interpreter: str, out: Path) -> None:
     """Writes the CPython `interpreter`, an absolute path in the image, to the folder `out`.
 
-    blobs: of the image's layers, lowest first. The standard library is that of the minor version
-    in the interpreter's own installation. Raises Failure for layers that cannot be read or lack
-    something, and if the interpreter does not start here.
+    blobs: those of the image's layers, lowest first. The standard library is the one in the
+    interpreter's own installation. Raises Failure if a layer cannot be read or a file is missing,
+    and if the interpreter does not start here.
     """
     files = _read(blobs)
     program = _file(interpreter, files)
@@ -81,7 +81,7 @@ def write_tree(blobs: Sequence[Path], interpreter: str, out: Path) -> None:
     loader, *names = _needed(program) or ("",)
     if not loader.startswith("/"):
         raise Failure(f"{interpreter} of the base is not a dynamically linked executable")
-    # A module of which the base lacks a library cannot be imported there, either.
+    # Modules whose libraries are missing from the base cannot be imported there, either.
     useless = [
         path
         for path, module in modules.items()
@@ -96,7 +96,7 @@ def write_tree(blobs: Sequence[Path], interpreter: str, out: Path) -> None:
     if start is None:
         raise Failure(f"the base has no {loader}, which starts {interpreter}")
     target = f"lib/{posixpath.basename(stdlib)}"
-    # Names of libraries and modules are the image's own.
+    # The names of libraries and modules come from the image.
     with Folder(out) as folder:
         _add_file(folder, INTERPRETER, program, executable=True)
         _add_file(folder, LOADER, start, executable=True)
@@ -128,7 +128,7 @@ def _file(path: str, files: Mapping[str, Member]) -> Member | None:
 
 
 def _modules(stdlib: str, files: Mapping[str, Member]) -> Iterator[tuple[str, Member]]:
-    """The files of the standard library, by path in it, without those that no image gets."""
+    """The files of the standard library, by path in it, without those that images leave out."""
     left_out = compile_patterns(LEFT_OUT_OF_STDLIB)
     start = f"{stdlib}/"
     for path in sorted(files):
@@ -154,8 +154,9 @@ def _needed(member: Member) -> tuple[str, ...]:
 def _add(
     names: Iterable[str], path: str, files: Mapping[str, Member], found: dict[str, Member]
 ) -> bool:
-    """Adds the libraries of these names, and what they need, to `found`; false, and nothing is
-    added, if one is not there. path: of what needs them."""
+    """Adds the libraries with these names, and those that they need, to `found`. Returns false, and
+    adds nothing, if one is missing. path: that of the file that needs them.
+    """
     new: dict[str, Member] = {}
     queue = [(name, path) for name in names]
     while queue:
@@ -172,7 +173,7 @@ def _add(
 
 
 def _library(name: str, needs: str, files: Mapping[str, Member]) -> Member | None:
-    """The library of a name: in the installation that needs it, else where the loader looks."""
+    """The library with a name: in the installation that needs it, or where the loader looks."""
     prefix = posixpath.dirname(posixpath.dirname(needs))
     found = _file(f"{prefix}/lib/{name}", files)
     if found is not None:
@@ -192,7 +193,7 @@ def _add_file(folder: Folder, path: str, member: Member, *, executable: bool = F
 
 
 def _compile(tree: Path, stdlib: Path) -> None:
-    """Replaces the modules by their bytecode, which the tree's own interpreter makes."""
+    """Replaces modules with their bytecode, which the tree's own interpreter compiles."""
     missing = _start(tree, _MISSING, *_MODULES)
     if missing:
         raise Failure(
@@ -206,8 +207,9 @@ def _compile(tree: Path, stdlib: Path) -> None:
 
 
 def _start(tree: Path, code: str, *arguments: str) -> str:
-    """Runs code by the interpreter of a tree, and returns what it prints; raises Failure if that
-    does not start or fails."""
+    """Runs code on the interpreter of a tree, and returns its output; raises Failure if it does not
+    start or fails.
+    """
     command = [*argv(str(tree.resolve())), "-sSBc", code, *arguments]
     try:
         result = subprocess.run(
@@ -234,8 +236,9 @@ def _start(tree: Path, code: str, *arguments: str) -> str:
 
 
 def compile_modules(folder: str) -> None:
-    """Puts the bytecode of each module in a folder, as the running interpreter reads it, into the
-    archive beside that; what finds the library by its module `os` finds it still."""
+    """Writes the bytecode of each module in a folder, for the running interpreter, to an archive
+    next to the folder. The module `os` stays, because CPython uses it to find the library.
+    """
     minor = sys.version_info[:2]
     compiled: dict[str, bytes] = {}
     for path in sorted(Path(folder).rglob("*.py")):

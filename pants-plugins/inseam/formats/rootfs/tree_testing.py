@@ -1,4 +1,4 @@
-"""Makes the layers of an image that has the CPython which runs the tests."""
+"""Makes the layers of an image with the CPython that runs the tests."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from inseam.formats.python.bytecode import minor_version
 
 MINOR = ".".join(map(str, minor_version()))
 PREFIX = f"opt/python{MINOR}"
-# Libraries of glibc that are in each image, whatever the interpreter needs.
+# Libraries of glibc that are in every image, whatever the interpreter needs.
 EXPECTED = ("libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1")
 INTERPRETER = f"/{PREFIX}/bin/python{MINOR}"
 
 
 def shared_libraries(files: Iterable[Path]) -> dict[str, Path]:
-    """The libraries that programs need, as the loader of this machine finds them."""
+    """The libraries that programs need, as this machine's loader finds them."""
     found: dict[str, Path] = {}
     for file in files:
         listed = subprocess.run(["ldd", file], check=False, capture_output=True, text=True).stdout
@@ -38,7 +38,7 @@ def real_interpreter() -> Path:
 
 
 def python_layers(folder: Path) -> list[Path]:
-    """Writes the tars of two layers to the folder, as an image of a registry has them."""
+    """Writes the tars of two layers to the folder, as in an image from a registry."""
     program = real_interpreter()
     loader = next(name for name in needed(program.read_bytes()) if name.startswith("/"))
     stdlib = Path(sysconfig.get_paths()["stdlib"])

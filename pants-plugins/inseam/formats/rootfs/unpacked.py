@@ -1,4 +1,4 @@
-"""Keeps root file systems unpacked, each once, for builds that run in them."""
+"""Keeps root filesystems unpacked, each once, for builds that run in them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from inseam.formats.failure import Failure, no_space
 from inseam.formats.folder import Bounds, Folder
 from inseam.formats.untar import UNREADABLE, members, opened_tar
 
-# The largest builders have a hundredth of it.
+# Maximum size; the largest builders have a hundredth of it.
 _BOUNDS = Bounds(size=100_000_000_000, members=2_000_000)
-# Each version of a builder has hundreds of megabytes. Seconds.
+# Seconds. Each version of a builder has hundreds of megabytes.
 _KEPT = 30 * 24 * 60 * 60
 
 
 def unpacked(tar: Path, cache: Path) -> Path:
-    """The folder below `cache` with what is in `tar`, unpacked if it is not there yet.
+    """The folder below `cache` with the content of `tar`, which is unpacked if it is missing.
 
-    It is whole or not there, and belongs to the user who runs this. When one is unpacked, those
-    that were not used for 30 days are removed. Raises Failure for what is not a tar.
+    It exists completely or not at all, and belongs to the user who runs this. Unpacking one removes
+    those that were not used for 30 days. Raises Failure for a file that is not a tar.
     """
     folder = cache.absolute() / _sha256(tar)
     with suppress(FileNotFoundError):
@@ -54,7 +54,7 @@ def _unpack(tar: Path, out: Path) -> None:
                 if member.isdir():
                     folder.add_folder(member.name)
                 elif member.issym():
-                    # It may be absolute: it is followed in another root.
+                    # The target may be absolute, because it is followed in another root.
                     folder.add_link(member.name, member.linkname)
                 else:
                     content = archive.extractfile(member)
@@ -70,7 +70,7 @@ def _unpack(tar: Path, out: Path) -> None:
 
 def _remove_unused(cache: Path, since: float) -> None:
     for folder in cache.iterdir():
-        # A build that was killed may have left a file system mounted there.
+        # A build that was killed may have left a filesystem mounted there.
         if folder.stat().st_mtime < since and not os.path.ismount(folder / "proc"):
             unused = folder.with_name(f".{folder.name}.unused")
             with suppress(OSError):
