@@ -20,6 +20,7 @@ from inseam.compat import rule
 from inseam.compat.patches import leave_to_inseam
 from inseam.formats.python.code import APP_LAYER, LIBRARIES_LAYER
 from inseam.formats.python.servers import application
+from inseam.formats.python.named_modules import SETTINGS
 from inseam.plan.dockerfile import divided, instructions
 from inseam.plan.packaging import Artifact
 from inseam.rules.generate.base import common_fields, dist_path, layers_folder
@@ -70,6 +71,7 @@ from inseam.targets.layer import (
     PreferField,
     VenvLayersTarget,
 )
+from inseam.targets.named_modules import NamedModulesField
 from inseam.targets.programs import ServiceProgram, ServiceScriptField
 from inseam.targets.service import (
     PublishedInsteadField,
@@ -178,7 +180,9 @@ class _Generator:
 
     def _add_pex(self, name: str, suffix: str, fields: Mapping[str, Any]) -> str:
         """Adds the target with the code of a program: a `pex_binary`, if PEXes are packaged."""
-        fields = {**self.service.raw(*_OF_PEXES), **fields}
+        settings = self.service.env.get(SETTINGS)
+        named = {NamedModulesField.alias: [settings]} if settings else {}
+        fields = {**self.service.raw(*_OF_PEXES), **named, **fields}
         if Artifact.pex not in self.artifacts:
             return self.add(ServiceCodeTarget, f"{name}-sources", fields)
         output = dist_path(self.service.address, f"{suffix}.pex")

@@ -1,0 +1,137 @@
+"""Rules that infer dependencies from strings which frameworks take for names of modules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pants.backend.python.dependency_inference.module_mapper import (
+    FirstPartyPythonModuleMapping,
+    ModuleProviderType,
+)
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.target_types import PexBinary, PythonResolveField, PythonSourceField
+from pants.engine.addresses import Address
+from pants.engine.rules import collect_rules
+from pants.engine.target import (
+    FieldSet,
+    HydrateSourcesRequest,
+    InferDependenciesRequest,
+    InferredDependencies,
+)
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
+
+from inseam.compat import get_digest_contents, hydrate_sources, implicitly, rule
+from inseam.formats.python.named_modules import Named, loaded_modules
+from inseam.plan.named_modules import modules_named
+from inseam.targets.named_modules import NamedModulesField
+
+
+@dataclass(frozen=True)
+class NamedModulesRequest:
+    """The sources of a target."""
+
+    sources: PythonSourceField
+
+
+@dataclass(frozen=True)
+class NamedModules:
+    """The strings in sources that frameworks take for names of modules."""
+
+    named: tuple[Named, ...]
+
+
+# Separate from what looks for modules: a new file somewhere does not read all sources again.
+@rule(desc="Find modules that strings name", level=LogLevel.DEBUG)
+async def named_modules(request: NamedModulesRequest) -> NamedModules:
+    hydrated = await hydrate_sources(HydrateSourcesRequest(request.sources), **implicitly())
+    files = await get_digest_contents(hydrated.snapshot.digest)
+    return NamedModules(tuple(one for file in files for one in loaded_modules(file.content)))
+
+
+@dataclass(frozen=True)
+class NamedOwnersRequest:
+    """The targets of the modules that strings name, in a resolve."""
+
+    named: tuple[Named, ...]
+    resolve: str
+
+
+@dataclass(frozen=True)
+class NamedOwners:
+    """The addresses of the targets, sorted."""
+
+    addresses: tuple[Address, ...]
+
+
+@rule(desc="Find the owners of modules that strings name", level=LogLevel.DEBUG)
+async def named_owners(
+    request: NamedOwnersRequest, mapping: FirstPartyPythonModuleMapping
+) -> NamedOwners:
+    known = mapping.resolves_to_modules_to_providers.get(request.resolve) or {}
+    found = set()
+    for module in modules_named(request.named, known):
+        owners = [one.addr for one in known[module] if one.typ is ModuleProviderType.IMPL]
+        # Of several, only the user can choose.
+        found.update(owners if len(owners) == 1 else ())
+    return NamedOwners(tuple(sorted(found)))
+
+
+@dataclass(frozen=True)
+class SourceFieldSet(FieldSet):
+    required_fields = (PythonSourceField, PythonResolveField)
+
+    source: PythonSourceField
+    resolve: PythonResolveField
+
+
+class InferNamedModules(InferDependenciesRequest[SourceFieldSet]):
+    infer_from = SourceFieldSet
+
+
+@rule
+async def infer_named_modules(
+    request: InferNamedModules, python_setup: PythonSetup
+) -> InferredDependencies:
+    fields = request.field_set
+    found = await named_modules(NamedModulesRequest(fields.source), **implicitly())
+    if not found.named:
+        return InferredDependencies([])
+    resolve = fields.resolve.normalized_value(python_setup)
+    owners = await named_owners(NamedOwnersRequest(found.named, resolve), **implicitly())
+    return InferredDependencies([one for one in owners.addresses if one != fields.address])
+
+
+@dataclass(frozen=True)
+class EnvironmentFieldSet(FieldSet):
+    required_fields = (NamedModulesField, PythonResolveField)
+
+    modules: NamedModulesField
+    resolve: PythonResolveField
+
+
+class InferModulesOfEnvironment(InferDependenciesRequest[EnvironmentFieldSet]):
+    infer_from = EnvironmentFieldSet
+
+
+@rule
+async def infer_modules_of_environment(
+    request: InferModulesOfEnvironment, python_setup: PythonSetup
+) -> InferredDependencies:
+    fields = request.field_set
+    if not fields.modules.value:
+        return InferredDependencies([])
+    named = tuple(Named(0, module) for module in fields.modules.value)
+    resolve = fields.resolve.normalized_value(python_setup)
+    owners = await named_owners(NamedOwnersRequest(named, resolve), **implicitly())
+    return InferredDependencies(owners.addresses)
+
+
+def rules() -> list[Any]:
+    return [
+        *collect_rules(),
+        PexBinary.register_plugin_field(NamedModulesField),
+        UnionRule(InferDependenciesRequest, InferNamedModules),
+        UnionRule(InferDependenciesRequest, InferModulesOfEnvironment),
+    ]
