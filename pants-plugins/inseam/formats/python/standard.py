@@ -46,6 +46,9 @@ REMOVED = {
     "uu": Removed((3, 13), "standard-uu"),
     "xdrlib": Removed((3, 13), "standard-xdrlib"),
 }
+# Modules of no Python that wheels import without requiring the distribution that provides them:
+# earlier versions of pip installed it in every environment.
+ASSUMED = {"pkg_resources": "setuptools<81"}
 # Modules that Debian has in separate packages, with the prefixes of the packages' names.
 _DEBIAN = {
     "curses": "libncursesw",
@@ -71,7 +74,7 @@ _NOT_RUN = {
     "tests",
 }
 
-_NAME = re.compile(rb"\b(?:%s)\b" % "|".join(sorted(REMOVED)).encode())
+_NAME = re.compile(rb"\b(?:%s)\b" % "|".join(sorted({*REMOVED, *ASSUMED})).encode())
 
 
 def missing_modules(python_version: str, packages: Iterable[str] | None) -> tuple[str, ...]:
@@ -80,7 +83,7 @@ def missing_modules(python_version: str, packages: Iterable[str] | None) -> tupl
     python_version: that of its CPython, such as "3.11". packages: names of the Debian packages that
     it is made of; None for an image from a registry, which has all modules of CPython.
     """
-    gone = {name for name in REMOVED if _is_removed(name, python_version)}
+    gone = {name for name in REMOVED if _is_removed(name, python_version)}.union(ASSUMED)
     if packages is not None:
         there = tuple(packages)
         gone |= {
@@ -99,11 +102,13 @@ def _is_removed(module: str, python_version: str) -> bool:
 def remedy(module: str, python_version: str) -> str:
     """What to do about an import of a standard module that the base lacks, as a sentence.
 
-    python_version: that of the base's CPython, such as "3.11"."""
-    if module in REMOVED and REMOVED[module].brought_by:
+    python_version: that of the base's CPython, such as "3.11".
+    """
+    provider = ASSUMED.get(module) or (module in REMOVED and REMOVED[module].brought_by)
+    if provider:
         return (
-            f"Add the distribution {REMOVED[module].brought_by}, which provides {module}, to the"
-            " service's dependencies and to its lock, or import something else."
+            f"Add the distribution {provider}, which provides {module}, to the service's"
+            " dependencies and to its lock, or import something else."
         )
     if module in _DEBIAN and not _is_removed(module, python_version):
         return (
@@ -149,13 +154,26 @@ def imports(module: ast.Module, *, functions: bool = True) -> Iterator[tuple[int
     """The line and dotted name of each module that a module's statements import."""
     for node in statements(module.body, functions=functions):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, name.name) for name in node.names)
+            yield from ((node.lineno, one.name) for one in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.lineno, node.module
+        elif isinstance(node, ast.Expr) and (name := _imported_by_call(node.value)):
+            yield node.lineno, name
+
+
+def _imported_by_call(node: ast.expr) -> str:
+    """The module in `__import__("module").function()`; "" for other expressions."""
+    function = node.func if isinstance(node, ast.Call) else None
+    inner = function.value if isinstance(function, ast.Attribute) else None
+    if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.args:
+        module = inner.args[0]
+        if inner.func.id == "__import__" and isinstance(module, ast.Constant):
+            return module.value if isinstance(module.value, str) else ""
+    return ""
 
 
 def imported(path: str, source: bytes) -> tuple[str, ...]:
-    """The modules among REMOVED without which a file of a wheel cannot be imported, sorted.
+    """The modules in REMOVED or ASSUMED without which a file of a wheel cannot be imported, sorted.
 
     Imports in `try` or in functions do not count, nor do files that belong to tests or builds,
     according to their paths.
@@ -163,4 +181,4 @@ def imported(path: str, source: bytes) -> tuple[str, ...]:
     if _NOT_RUN.intersection(path.split("/")) or not _NAME.search(source):
         return ()
     found = {name.partition(".")[0] for _, name in imports(parsed(source), functions=False)}
-    return tuple(sorted(found.intersection(REMOVED)))
+    return tuple(sorted(found.intersection({*REMOVED, *ASSUMED})))

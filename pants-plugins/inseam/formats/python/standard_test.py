@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from inseam.formats.python.standard import REMOVED, imported, missing_modules, remedy
+from inseam.formats.python.standard import ASSUMED, REMOVED, imported, missing_modules, remedy
 
 STANDARD = ("libpython3.11-stdlib", "python3.11-minimal")
 
@@ -12,16 +12,20 @@ STANDARD = ("libpython3.11-stdlib", "python3.11-minimal")
 @pytest.mark.parametrize(
     "version, packages, expected",
     [
-        ("3.11.9", None, ""),
-        ("3.11", STANDARD, "curses distutils lib2to3 readline tkinter"),
+        ("3.11.9", None, "pkg_resources"),
+        ("3.11", STANDARD, "curses distutils lib2to3 pkg_resources readline tkinter"),
         (
             "3.11",
             (*STANDARD, "libncursesw6", "libreadline8t64", "python3-distutils", "python3-tk"),
-            "lib2to3",
+            "lib2to3 pkg_resources",
         ),
-        ("3.12.1", None, "asynchat asyncore distutils imp smtpd"),
-        ("3.13", None, " ".join(sorted(REMOVED))),
-        ("3.13", STANDARD, " ".join(sorted({*REMOVED, "curses", "readline", "tkinter"}))),
+        ("3.12.1", None, "asynchat asyncore distutils imp pkg_resources smtpd"),
+        ("3.13", None, " ".join(sorted({*REMOVED, *ASSUMED}))),
+        (
+            "3.13",
+            STANDARD,
+            " ".join(sorted({*REMOVED, *ASSUMED, "curses", "readline", "tkinter"})),
+        ),
     ],
 )
 def test_what_a_base_lacks_depends_on_its_version_and_packages(
@@ -41,6 +45,7 @@ def test_what_is_removed_later_is_there_now() -> None:
     "module, version, text",
     [
         ("distutils", "3.11.2", "distribution setuptools, which provides distutils"),
+        ("pkg_resources", "3.9", "distribution setuptools<81, which provides pkg_resources"),
         ("telnetlib", "3.13", "distribution standard-telnetlib"),
         ("curses", "3.13", "Debian package whose name starts with libncursesw"),
         ("lib2to3", "3.11.2", "Debian package whose name starts with python3-lib2to3"),
@@ -57,6 +62,10 @@ def test_what_to_do_is_said(module: str, version: str, text: str) -> None:
     [
         ("import distutils.core", "distutils"),
         ("from imp import reload\nimport cgi as c, os", "cgi imp"),
+        ("import pkg_resources", "pkg_resources"),
+        ("__import__('pkg_resources').declare_namespace(__name__)", "pkg_resources"),
+        ("try:\n    __import__('pkg_resources').x()\nexcept ImportError: ...", ""),
+        ("print('pkg_resources')", ""),
         ("class A:\n    import pipes", "pipes"),
         ("if x:\n    import uu", "uu"),
         ("def f():\n    import distutils", ""),

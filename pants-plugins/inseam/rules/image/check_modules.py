@@ -23,7 +23,7 @@ _SHOWN = 3  # number of files that a message names for each module
 MISSING_MODULE = FindingKind(
     "missing-module",
     Severity.warning,
-    "A wheel imports a module of the standard library that the base's Python does not have.",
+    "A wheel imports a module that neither the base's Python nor any wheel has.",
 )
 
 
