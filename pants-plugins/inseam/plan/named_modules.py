@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import Protocol, TypeVar
 
 from inseam.formats.python.named_modules import Named
+
+_Mention = TypeVar("_Mention", bound="Mentioning")
+
+
+class Mentioning(Protocol):
+    """A string in a file that may name a module."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
 
 
 def module_named(name: str, known: Collection[str], *, least: int = 1) -> str:
@@ -19,6 +32,24 @@ def module_named(name: str, known: Collection[str], *, least: int = 1) -> str:
 def modules_named(named: Iterable[Named], known: Collection[str]) -> tuple[str, ...]:
     """All modules among `known` that frameworks load because of these strings, sorted."""
     return tuple(sorted({module for one in named for module in _loaded(one, known)}))
+
+
+def missing_modules(
+    mentions: Iterable[_Mention], known: Collection[str], paths: Collection[str]
+) -> dict[str, _Mention]:
+    """The modules among `known` that strings name, and that are not among the files of an image;
+    with the first string that names each.
+
+    paths: of the files, as they are imported.
+    """
+    found: dict[str, _Mention] = {}
+    for one in mentions:
+        # A word with a dot in a text may be anything, so that a package alone does not count.
+        module = module_named(one.name, known, least=1 if one.path.endswith(".py") else 2)
+        stem = module.replace(".", "/")
+        if module and not {f"{stem}.py", f"{stem}/__init__.py", f"{stem}.pyi"}.intersection(paths):
+            found.setdefault(module, one)
+    return found
 
 
 def _loaded(named: Named, known: Collection[str]) -> Iterator[str]:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 
 from inseam.formats.python.named_modules import Named
-from inseam.plan.named_modules import module_named, modules_named
+from inseam.plan.named_modules import missing_modules, module_named, modules_named
 
 KNOWN = {
     "shop",
@@ -55,3 +57,17 @@ def test_an_application_may_be_a_namespace_package() -> None:
 def test_other_strings_name_nothing_more() -> None:
     named = [Named(1, "shop.items"), Named(2, "shop.urls"), Named(3, "json")]
     assert modules_named(named, KNOWN) == ("shop.items", "shop.urls")
+
+
+class Mention(NamedTuple):
+    path: str
+    name: str
+
+
+def test_what_the_image_has_is_not_missing() -> None:
+    urls, again = Mention("a.py", "shop.urls.patterns"), Mention("b.py", "shop.urls")
+    items, text = Mention("a.py", "shop.items"), Mention("a.toml", "shop.toml")
+    paths = {"shop/__init__.py", "shop/items/__init__.py"}
+    assert missing_modules([urls, again, items, text], KNOWN, paths) == {"shop.urls": urls}
+    assert missing_modules([urls, again], KNOWN, {*paths, "shop/urls.py"}) == {}
+    assert missing_modules([Mention("a.py", "json")], KNOWN, ()) == {}

@@ -4,7 +4,8 @@ Each name in a folder becomes a fragment: the members below it, with bytecode, e
 padding. The parent folders, at least /app, which only have a header, and the end of an archive are
 also fragments. `code.tar` contains all fragments in the order of a layer, `code.blob` contains each
 of them compressed separately, and `code.json` says where each is. `imports.json` lists what
-`stdlib.several_at_once` finds.
+`stdlib.several_at_once` finds, `mentions.json` what `named_modules.mentioned_modules` finds, and
+`termination.json` contains a `Termination`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from inseam.formats.failure import Failure
 from inseam.formats.files import whole, write_whole
 from inseam.formats.python.entry_point import EntryPoint, check_entry_point
 from inseam.formats.python.launchers import probe_script
+from inseam.formats.python.named_modules import MENTIONING, mentioned_modules
 from inseam.formats.python.servers import server_script
 from inseam.formats.python.sources import files_below, source_members
 from inseam.formats.python.stdlib import check_imports, check_names, several_at_once
+from inseam.formats.python.termination import termination_of
 from inseam.formats.python.venv import APP, console_script, script_member
 from inseam.formats.tar import (
     DIRECTORY_MODE,
@@ -43,6 +46,8 @@ CODE_TAR = "code.tar"
 CODE_BLOB = "code.blob"
 CODE_INDEX = "code.json"
 CODE_IMPORTS = "imports.json"
+CODE_MENTIONS = "mentions.json"
+CODE_TERMINATION = "termination.json"
 
 _END = ""  # the path of the fragment that ends an archive
 _FOLDER = Member(APP, mode=DIRECTORY_MODE, directory=True)
@@ -109,7 +114,20 @@ def write_code(sources: Path, out: Path, request: CodeRequest) -> None:
     texts[_END] = [END_OF_ARCHIVE]
     fragments = _write_fragments(texts, out, request.format)
     write_whole(out / CODE_IMPORTS, json.dumps(several_at_once(files)).encode())
+    termination = termination_of(files, request.entry_points)
+    write_whole(out / CODE_TERMINATION, json.dumps(termination).encode())
+    write_whole(out / CODE_MENTIONS, json.dumps(_mentions(files)).encode())
     write_whole(out / CODE_INDEX, json.dumps(fragments, separators=(",", ":")).encode())
+
+
+def _mentions(files: Mapping[str, Path]) -> list[tuple[str, int, str]]:
+    """Strings that may name modules: path of the file, line, and dotted name of each."""
+    return [
+        (path, one.line, one.name)
+        for path, file in sorted(files.items())
+        if path.endswith(MENTIONING)
+        for one in mentioned_modules(path, file.read_bytes())
+    ]
 
 
 def _grouped(members: Iterable[Member], folder: str) -> dict[str, list[Member]]:

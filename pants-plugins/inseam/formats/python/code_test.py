@@ -20,7 +20,9 @@ from inseam.formats.python.code import (
     CODE_BLOB,
     CODE_IMPORTS,
     CODE_INDEX,
+    CODE_MENTIONS,
     CODE_TAR,
+    CODE_TERMINATION,
     Code,
     CodeRequest,
     merge_code,
@@ -188,7 +190,8 @@ def test_neither_surroundings_nor_place_change_a_byte(tmp_path: Path) -> None:
         )  # fmt: skip
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
         results.append(tree(cwd / "code"))
-    assert results[0].keys() == {CODE_INDEX, CODE_TAR, CODE_BLOB, CODE_IMPORTS}
+    facts = {CODE_IMPORTS, CODE_MENTIONS, CODE_TERMINATION}
+    assert results[0].keys() == {CODE_INDEX, CODE_TAR, CODE_BLOB, *facts}
     assert results[0] == results[1] == results[2]
 
 

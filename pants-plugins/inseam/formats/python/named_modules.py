@@ -69,8 +69,9 @@ CALLS = (
     Row("", ("import_module", "__import__"), exact=False, dotted=False),
     Row("logging", ("dictConfig",), exact=False, keys=("class", "()", "factory")),
 )
-# Sections of files for tools are read where they have strings in `key: value` or `key = value`.
 _TEXTS = (".toml", ".yaml", ".yml")
+MENTIONING = (".py", *_TEXTS)
+"""What the names of files end with that `mentioned_modules` reads."""
 
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_][\w./]*)?")
 _IN_TEXT = re.compile(
@@ -163,8 +164,9 @@ def _module(text: str) -> str:
 
 
 def _text(node: ast.AST | None) -> str:
-    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
-    return node.value if is_text else ""  # type: ignore[union-attr, return-value]
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return ""
 
 
 def _last_name(node: ast.AST) -> str:

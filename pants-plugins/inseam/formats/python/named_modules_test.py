@@ -93,7 +93,7 @@ def test_what_code_may_load(text: str, names: list[tuple[int, str]]) -> None:
 
 def test_dotted_names_in_configuration_are_told_where_they_come_first() -> None:
     text = (
-        'plugins = ["shop.plug:make", \'shop.other\']  # shop.comment\n'
+        "plugins = [\"shop.plug:make\", 'shop.other']  # shop.comment\n"
         "again: shop.plug\nurl: https://shop.example/x.y\nfile: a/shop.txt\n"
     )
     assert mentioned("shop/a.toml", text) == [(1, "shop.plug"), (1, "shop.other")]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pants.backend.python.dependency_inference.module_mapper import (
     FirstPartyPythonModuleMapping,
+    ModuleProvider,
     ModuleProviderType,
 )
 from pants.backend.python.subsystems.setup import PythonSetup
@@ -69,8 +71,10 @@ class NamedOwners:
 async def named_owners(
     request: NamedOwnersRequest, mapping: FirstPartyPythonModuleMapping
 ) -> NamedOwners:
-    known = mapping.resolves_to_modules_to_providers.get(request.resolve) or {}
-    found = set()
+    known: Mapping[str, tuple[ModuleProvider, ...]] = (
+        mapping.resolves_to_modules_to_providers.get(request.resolve) or {}
+    )
+    found: set[Address] = set()
     for module in modules_named(request.named, known):
         owners = [one.addr for one in known[module] if one.typ is ModuleProviderType.IMPL]
         # Of several, only the user can choose.

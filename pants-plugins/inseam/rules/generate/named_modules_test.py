@@ -20,7 +20,9 @@ SHOP = {
     ),
     "src/BUILD": "python_sources()\n",
     "src/routes/BUILD": "python_sources()\n",
-    "src/routes/urls.py": "from django.urls import include\nurlpatterns = [include('goods.urls')]\n",
+    "src/routes/urls.py": (
+        "from django.urls import include\nurlpatterns = [include('goods.urls')]\n"
+    ),
     "src/routes/middleware.py": "class Timing: ...\n",
     "src/routes/unused.py": "",
     "src/goods/BUILD": "python_sources()\n",
@@ -65,9 +67,7 @@ def test_what_django_loads_is_in_the_image(runner: RuleRunner) -> None:
 
 def test_settings_that_the_environment_names_are_in_the_image(runner: RuleRunner) -> None:
     build = service_build(healthcheck=None, env={"DJANGO_SETTINGS_MODULE": "site_settings"})
-    runner.write_files(
-        {**SHOP, "src/shop/BUILD": build, "src/shop/server.py": "def main(): ...\n"}
-    )
+    runner.write_files({**SHOP, "src/shop/BUILD": build, "src/shop/server.py": "def main(): ...\n"})
     assert paths(runner) == WANTED
 
 

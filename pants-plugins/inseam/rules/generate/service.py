@@ -19,8 +19,8 @@ from pants.engine.unions import UnionMembership, UnionRule
 from inseam.compat import rule
 from inseam.compat.patches import leave_to_inseam
 from inseam.formats.python.code import APP_LAYER, LIBRARIES_LAYER
-from inseam.formats.python.servers import application
 from inseam.formats.python.named_modules import SETTINGS
+from inseam.formats.python.servers import application
 from inseam.plan.dockerfile import divided, instructions
 from inseam.plan.packaging import Artifact
 from inseam.rules.generate.base import common_fields, dist_path, layers_folder

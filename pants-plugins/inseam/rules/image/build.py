@@ -52,7 +52,7 @@ from inseam.rules.image.contents import (
 )
 from inseam.rules.image.documents import documents_of
 from inseam.rules.image.names import ImageNames, check_image_names, image_references, label
-from inseam.rules.layers.code import CodeLayersRequest, check_code, code_layers
+from inseam.rules.layers.code import CodeLayers, CodeLayersRequest, check_code, code_layers
 from inseam.rules.layers.layer import CompressRequest, StoredLayer, compressed
 from inseam.rules.layers.service import DependencyLayers, ServiceRequest, dependency_layers
 from inseam.rules.layers.shared_paths import preferences
@@ -268,10 +268,10 @@ async def oci_image(
         compressed(CompressRequest(layer, compression, base.python), **implicitly())
         for layer in layers.below_code
     )
-    code: tuple[StoredLayer, ...] = ()
+    made = CodeLayers(())
     if layers.service is not None:
         made = await code_layers(CodeLayersRequest(layers.service, compression), **implicitly())
-        code = made.layers
+    code = made.layers
     above = [*zip(below, layers.below_code), *zip(code, code)]
     config = _config(target, await _service_image(layers, address))
     config = config._replace(created=inseam.created_time)
@@ -289,6 +289,8 @@ async def oci_image(
         run=image.metadata.run,
         probes=_probes(target, config, image.metadata.run.ports),
         prefer=_prefer(target, layers),
+        mentions=made.mentions,
+        endless=made.endless,
     )
     documents = await documents_of(contents, image.metadata, membership, inseam)
     return OciImage(

@@ -13,8 +13,10 @@ from inseam.formats.oci.layer import Layer
 from inseam.formats.oci.metadata import RunHints
 from inseam.formats.python.entry_point import EntryPoint
 from inseam.formats.python.shared_path import Preference
+from inseam.formats.python.termination import Endless
 from inseam.rules.base.base import Base
 from inseam.rules.generate.base import service_of
+from inseam.rules.layers.code import Mention
 from inseam.rules.layers.layer import StoredLayer
 from inseam.rules.layers.rootfs import RootfsLayer
 from inseam.rules.layers.service import DependencyLayers, ServiceRequest
@@ -84,6 +86,10 @@ class ImageContents:
     """The entry points of its programs and probes, the service's first."""
     missing_modules: tuple[str, ...] = ()
     """Standard modules that are in neither the base nor the wheels."""
+    mentions: tuple[Mention, ...] = ()
+    """Strings in the service's code that may name modules."""
+    endless: tuple[Endless, ...] = ()
+    """The service's programs that SIGTERM does not end if they are the first process."""
     prefer: tuple[Preference, ...] = ()
     """Which of two distributions with one path it has it of."""
     config: ImageConfig = field(default_factory=lambda: frozen_config(ImageConfig()))

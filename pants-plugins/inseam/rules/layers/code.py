@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pants.backend.python.dependency_inference.subsystem import PythonInferSubsystem
 from pants.engine.fs import MergeDigests
@@ -32,12 +32,20 @@ from inseam.formats.python.code import (
     CODE_BLOB,
     CODE_IMPORTS,
     CODE_INDEX,
+    CODE_MENTIONS,
     CODE_TAR,
+    CODE_TERMINATION,
     LIBRARIES_LAYER,
     Code,
     merge_code,
 )
 from inseam.formats.python.installed import NAMES, PATHS, first_name, load_names
+from inseam.formats.python.termination import (
+    Endless,
+    Termination,
+    load_termination,
+    merged_termination,
+)
 from inseam.rules.base.base import BasePython
 from inseam.rules.base.process import run_on
 from inseam.rules.generate.base import service_of
@@ -75,6 +83,27 @@ class CodeLayersRequest:
     """As of CodeLayerRequest."""
 
 
+class Mention(NamedTuple):
+    """A string that may name a module."""
+
+    path: str
+    """Path of the file that has it, as it is imported."""
+    line: int
+    name: str
+    """As "shop.plugins" or "shop.plugins.make"."""
+
+
+@dataclass(frozen=True)
+class CodeLayer:
+    """A layer of code, and what its sources say."""
+
+    layer: StoredLayer
+    mentions: tuple[Mention, ...]
+    """Strings that may name modules."""
+    termination: Termination
+    """What ends the programs in it."""
+
+
 @dataclass(frozen=True)
 class CodeLayers:
     """The layers of a service's code, lowest first: `libs`, if there is code outside the package
@@ -82,6 +111,10 @@ class CodeLayers:
     """
 
     layers: tuple[StoredLayer, ...]
+    mentions: tuple[Mention, ...] = ()
+    """Strings in the code that may name modules."""
+    endless: tuple[Endless, ...] = ()
+    """Programs that SIGTERM does not end if they are the first process of a container."""
 
 
 async def check_code(dependencies: DependencyLayers, wheel_layers: tuple[StoredLayer, ...]) -> None:
@@ -138,9 +171,13 @@ async def _compiled_files(
     return {file.path: file.content for file in await get_digest_contents(result.digest)}
 
 
-async def _compiled(code: CodeSources, format: str, python: BasePython) -> Code:
+async def _compiled(
+    code: CodeSources, format: str, python: BasePython
+) -> tuple[Code, tuple[Mention, ...], Termination]:
     files = await _compiled_files(code, format, python)
-    return Code(files[CODE_INDEX], files[CODE_TAR], files[CODE_BLOB])
+    mentions = tuple(Mention(*one) for one in json.loads(files[CODE_MENTIONS]))
+    termination = load_termination(files[CODE_TERMINATION])
+    return Code(files[CODE_INDEX], files[CODE_TAR], files[CODE_BLOB]), mentions, termination
 
 
 async def _check_imports(dependencies: DependencyLayers, format: str) -> None:
@@ -183,18 +220,22 @@ def _holds(paths: frozenset[str], module: str) -> bool:
 
 
 @rule(desc="Merge a layer of code", level=LogLevel.DEBUG)
-async def code_layer(request: CodeLayerRequest) -> StoredLayer:
+async def code_layer(request: CodeLayerRequest) -> CodeLayer:
     # Also for a tar, so that both kinds of image use the same processes.
     format = request.compression or "gzip"
-    codes = await concurrently(_compiled(code, format, request.python) for code in request.code)
+    made = await concurrently(_compiled(code, format, request.python) for code in request.code)
+    mentions = tuple(one for _, found, _ in made for one in found)
+    termination = merged_termination(one for _, _, one in made)
     # Concatenating a few kilobytes needs no process.
-    tar, content = merge_code(codes)
+    tar, content = merge_code(code for code, _, _ in made)
     layer = Layer(request.name, digest_of(tar), len(tar))
     if not request.compression:
-        return StoredLayer(layer, await written({layer_tar(layer.name): tar}))
+        stored = StoredLayer(layer, await written({layer_tar(layer.name): tar}))
+        return CodeLayer(stored, mentions, termination)
     blob = Descriptor(LAYER_TYPES[request.compression], digest_of(content), len(content))
     path = blob_path(Path(), blob.digest).as_posix()
-    return StoredLayer(layer._replace(blob=blob), await written({path: content}))
+    stored = StoredLayer(layer._replace(blob=blob), await written({path: content}))
+    return CodeLayer(stored, mentions, termination)
 
 
 @rule(desc="Make the layers of a service's code", level=LogLevel.DEBUG)
@@ -213,7 +254,11 @@ async def code_layers(request: CodeLayersRequest, inference: PythonInferSubsyste
         )
         if reads_one_import_of_several(inference):
             await _check_imports(dependencies, request.compression or "gzip")
-    return CodeLayers(tuple(layers))
+    return CodeLayers(
+        tuple(one.layer for one in layers),
+        tuple(one for made in layers for one in made.mentions),
+        merged_termination(one.termination for one in layers).endless,
+    )
 
 
 def rules() -> list[Any]:

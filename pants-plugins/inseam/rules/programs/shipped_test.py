@@ -47,7 +47,8 @@ FORMATS = {
     "check_code": CONFLICTS,
     "check_debs": f"{INDEX} debian/lock debian/request debian/sources debian/updates",
     "code": f"{PYTHON} {LAYER} compression python/code python/entry_point python/installed"
-    " python/launchers python/servers python/sources python/standard python/stdlib",
+    " python/launchers python/named_modules python/servers python/sources python/standard"
+    " python/stdlib python/termination",
     "compare_layers": CONFLICTS,
     "compile_programs": f"failure {FILES} python/bytecode python/module_archive tar",
     "compile_rootfs": "cpython debian/archive debian/control debian/package debian/version failure"
