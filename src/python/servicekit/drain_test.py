@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from servicekit import asgi
 from servicekit.testing import Child, started
 
 KIT = """
@@ -31,13 +32,14 @@ def start(life):
 
 sys.exit(lifecycle.run(start))
 """
-ASGI = """
+ASGI = f"""
 import sys
 from servicekit import lifecycle
 
 def start(life):
     import asyncio
-    from servicekit import asgi, logs
+    from servicekit import logs
+    from {asgi.__name__} import serve
     from servicekit.settings import Settings
 
     async def app(scope, receive, send):
@@ -45,12 +47,12 @@ def start(life):
             raise NotImplementedError
         await asyncio.sleep(0.005)
         headers = [(b"content-length", b"4")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"done"})
+        await send({{"type": "http.response.start", "status": 200, "headers": headers}})
+        await send({{"type": "http.response.body", "body": b"done"}})
 
     settings = Settings.from_environment()
     logs.configure(settings.log_level)
-    return asgi.serve(app, settings, life)
+    return serve(app, settings, life)
 
 sys.exit(lifecycle.run(start))
 """

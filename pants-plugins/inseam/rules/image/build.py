@@ -108,7 +108,7 @@ class OciImage:
     contents: ImageContents
 
 
-def _config(target: Target, service: Target | None) -> ImageConfig:
+def _config(target: Target, service: Target | None, created: str) -> ImageConfig:
     """The configuration of an image. service: if the image contains the layers of a service whose
     `#oci` is another image, that `#oci`, which says how they run.
     """
@@ -126,6 +126,7 @@ def _config(target: Target, service: Target | None) -> ImageConfig:
         stop_signal=target[StopSignalField].value,
         labels=dict(target[OciLabelsField].value or {}),
         healthcheck=target[HealthcheckOptionsField].value.healthcheck(probe) if probe else None,
+        created=created,
         volumes=tuple(target[VolumesField].value),
         writable_dirs=target[WritableDirsField].value or below[WritableDirsField].value,
     )
@@ -273,8 +274,7 @@ async def oci_image(
         made = await code_layers(CodeLayersRequest(layers.service, compression), **implicitly())
     code = made.layers
     above = [*zip(below, layers.below_code), *zip(code, code)]
-    config = _config(target, await _service_image(layers, address))
-    config = config._replace(created=inseam.created_time)
+    config = _config(target, await _service_image(layers, address), inseam.created_time)
     image = assemble(
         label(address),
         config,
