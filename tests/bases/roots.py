@@ -1,4 +1,4 @@
-"""Makes root filesystems of locked packages by the programs, and runs what is in them."""
+"""Makes root filesystems of locked packages with the programs, and runs the Python in them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 
 def run(*argv: str, python: Sequence[str] = (sys.executable,)) -> str:
-    """Runs a program of Inseam; gives what it says if it fails, else nothing."""
+    """Runs a program of Inseam; returns its error if it fails, otherwise ""."""
     result = subprocess.run(
         [*python, "-sSBm", "inseam.programs", *argv],
         cwd=PLUGIN.parent,
@@ -35,7 +35,7 @@ def run(*argv: str, python: Sequence[str] = (sys.executable,)) -> str:
 
 
 def locked(name: str) -> tuple[DebianPackage, ...]:
-    """The packages of a ready list for amd64, which its lock must be of."""
+    """The packages for amd64 in the lock of a list that comes with Inseam."""
     files = PLUGIN / "default_base"
     lock = parse_lock((files / f"{name}.json").read_text(), name)
     check_current(lock, parse_request((files / f"{name}.ini").read_text(), name))
@@ -43,7 +43,7 @@ def locked(name: str) -> tuple[DebianPackage, ...]:
 
 
 def fetched(packages: tuple[DebianPackage, ...], folder: Path) -> list[str]:
-    """The packages' files. A release that is not out yet drops them from its mirrors every day."""
+    """The packages' files. Mirrors of an unreleased release drop packages every day."""
     paths = []
     for package in packages:
         why = run("fetch_deb", *package_args(package), "--release=x", f"--out={folder}")
@@ -59,15 +59,16 @@ def made(folder: Path, interpreter: str, debs: Iterable[str], *options: str) -> 
     plain, tree, whole = (folder / name for name in ("plain", "tree", "whole"))
     named = f"--interpreter={interpreter}"
     assert run("rootfs", "--architecture=amd64", named, f"--out={plain}", *options, *debs) == ""
-    # No other Python of this version has to be on the machine.
+    # So the machine needs no other Python of this version.
     assert run("interpreter", named, f"--out={tree}", str(plain / ROOTFS_TAR)) == ""
     assert run("compile_rootfs", str(plain), str(whole), python=argv(str(tree))) == ""
     return parse_rootfs((whole / ROOTFS_FILE).read_text())
 
 
 def printed(folder: Path, interpreter: str, code: str) -> object:
-    """What code prints, as JSON, when the Python of a root filesystem made here runs it: started by
-    its own loader, so that this needs no rights."""
+    """Runs code on the Python of a root filesystem made here, and returns the JSON that it prints.
+    Python is started with its own loader, so no privileges are needed.
+    """
     root = folder / "root"
     with tarfile.open(folder / "whole" / ROOTFS_TAR) as archive:
         archive.extraction_filter = lambda member, _: member  # type: ignore[assignment]

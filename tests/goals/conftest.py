@@ -1,4 +1,4 @@
-"""A checkout whose images the tests of Pants' goals share."""
+"""A checkout whose images are shared by the tests of Pants' goals."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 
 def image(repository: Checkout, service: str = "catalog") -> dict[str, Any]:
-    """`image.json` of a service, as it lies in dist."""
+    """`image.json` of a service, from `dist`."""
     path = repository.root / f"dist/src.python.{service}/app.oci/image.json"
     metadata: dict[str, Any] = json.loads(path.read_text())
     return metadata
 
 
 def default(registry: Registry) -> str:
-    """The option that makes a registry the default one of Pants."""
+    """The option that makes a registry Pants' default."""
     return f"--docker-registries={{'here': {{'address': '{registry.host}', 'default': True}}}}"
 
 

@@ -17,7 +17,7 @@ from nested.report import Report, options, read_report
 
 
 def launcher(path: str = "./pants") -> list[str]:
-    """The command that runs Pants: what INSEAM_PANTS says, or the launcher at `path`."""
+    """The command that runs Pants: INSEAM_PANTS, or the launcher at `path`."""
     return shlex.split(os.environ.get("INSEAM_PANTS", "")) or [path]
 
 
@@ -32,7 +32,7 @@ class Checkout:
 
     root: Path
     env: Mapping[str, str] = field(default_factory=dict)
-    """What its builds find in the environment besides that of the test."""
+    """Environment variables of its builds, in addition to those of the test."""
     umask: int = 0o022
     cold: bool = False
     """Whether its builds begin with empty caches of Pants, for tests of what is built; all others
@@ -40,15 +40,15 @@ class Checkout:
     daemon: bool = True
     """Whether its builds share a daemon, which `stop` ends; starting Pants takes ten seconds."""
     pants_at: str = "./pants"
-    """The launcher, from the root."""
+    """Path of the launcher, from the root."""
 
     @property
     def beside(self) -> Path:
-        """The folder for what is not part of the repository: reports, and its own caches."""
+        """The folder for files outside the repository: reports, and its own caches."""
         return self.root.parent / f"{self.root.name}-beside"
 
     def environment(self) -> dict[str, str]:
-        """What its builds find in the environment."""
+        """The environment of its builds."""
         caches = self.beside if self.cold else _machine_caches()
         return {
             **os.environ,
@@ -90,7 +90,7 @@ class Checkout:
                 continue
 
     def remove(self) -> None:
-        """Deletes it and what is beside it, which may be large."""
+        """Deletes it and the files next to it, which may be large."""
         self.stop()
         for folder in (self.root, self.beside):
             shutil.rmtree(folder, ignore_errors=True)
@@ -130,6 +130,6 @@ def checkout(
     cold: bool = False,
     daemon: bool = True,
 ) -> Checkout:
-    """Copies the repository, which the test's sandbox holds, to `root`."""
+    """Copies the repository in the test's sandbox to `root`."""
     shutil.copytree(Path.cwd(), root, ignore=_beside)
     return Checkout(root, env or {}, umask, cold, daemon)

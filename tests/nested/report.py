@@ -1,4 +1,4 @@
-"""Reads what a build did from the report of the plugin `workunit_report`."""
+"""Reads from the report of the plugin `workunit_report` what a build did."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-# Where Pants finds the plugin, and what of it.
+# The folder where Pants finds the plugin, and the plugin's name.
 PLUGINS = Path(__file__).with_name("plugin")
 BACKEND = "workunit_report"
 
 _WARNING = re.compile(r"^\S+ \[WARN\] (.*)$", re.MULTILINE)
 
-# What Pants does in each session without a daemon: it inspects the machine.
+# Processes that Pants runs in each session without a daemon, to inspect the machine.
 _LOOKING_AROUND = re.compile(
     r"Searching for `|Test binary |Resolving plugins|Extracting plugin locations"
     r"|Find interpreter for constraints|Install the programs for /"
@@ -42,8 +42,9 @@ class Report:
 
     @cached_property
     def all_processes(self) -> list[str]:
-        """The descriptions of the sandboxed processes that ran on this machine, sorted. Those whose
-        result a cache had are none of them."""
+        """The descriptions of the sandboxed processes that ran on this machine, sorted, without
+        those whose results came from a cache.
+        """
         return sorted(
             json.loads(unit["definition"])["description"]
             for unit in self.workunits
@@ -52,7 +53,7 @@ class Report:
 
     @cached_property
     def processes(self) -> list[str]:
-        """Those of `all_processes` that do not just look around on the machine."""
+        """Those of `all_processes` that do not just inspect the machine."""
         return [text for text in self.all_processes if not _LOOKING_AROUND.match(text)]
 
     def ran(self, rule: str) -> int:

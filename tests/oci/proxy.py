@@ -1,4 +1,4 @@
-"""A proxy in front of a registry, that makes the registry's answers fail."""
+"""A proxy in front of a registry that makes the registry's responses fail."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ HANG = 30.0  # seconds; longer than any test waits
 class Answer:
     """What the proxy does with a request.
 
-    status: answers with it, and does not ask the registry. hang: does not answer. cut: takes that
-    many bytes of the request's body, then closes the connection. change: of the answer's body.
+    status: responds with it, without asking the registry. hang: does not respond. cut: reads that
+    many bytes of the request's body, then closes the connection. change: changes the response's
+    body.
     """
 
     status: int = 0
@@ -59,12 +60,12 @@ _OWN = ("transfer-encoding", "content-length", "authorization", "connection")
 
 
 class _Closed(Exception):
-    """The connection is to be closed without an answer."""
+    """The connection should be closed without a response."""
 
 
 @contextmanager
 def in_front_of(registry: Registry) -> Iterator[Proxy]:
-    """Runs a proxy in front of the registry, which passes everything on until told otherwise."""
+    """Runs a proxy in front of the registry, which forwards everything until a rule is set."""
     proxy = Proxy(0)
     stopped = threading.Event()
 

@@ -18,7 +18,7 @@ STARTS_WITHIN = 20  # seconds
 
 @dataclass(frozen=True)
 class Registry:
-    """A registry, by its port; `log` is the file that it writes its requests to."""
+    """A registry, by its port; `log` is the file to which it logs requests."""
 
     port: int
     log: Path
@@ -47,7 +47,7 @@ class Registry:
         return self.request("HEAD", f"/v2/{repository}/blobs/{digest}")[0] == 200
 
     def is_complete(self, repository: str, reference: str) -> bool:
-        """Whether an image's manifest, and all that it names, is there."""
+        """Whether an image's manifest and everything that it refers to exist."""
         status, _, body = self.request("GET", f"/v2/{repository}/manifests/{reference}")
         if status != 200:
             return False

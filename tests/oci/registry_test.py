@@ -411,7 +411,7 @@ def test_a_registry_that_limits_requests(
     assert limited
     if always:
         assert result.returncode == 1
-        assert "The registry limits how many requests it takes" in result.stderr
+        assert "The registry limits the number of requests" in result.stderr
     else:
         assert result.returncode == 0, result.stderr
         assert registry.is_complete(repository, "1")

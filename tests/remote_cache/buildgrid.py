@@ -48,7 +48,7 @@ instances:
 thread-pool-size: 20
 """
 
-# So that a test that is killed leaves no server behind.
+# So that a killed test leaves no server behind.
 _DIES_WITH_ITS_PARENT = ("setpriv", "--pdeathsig=TERM") if shutil.which("setpriv") else ()
 
 
@@ -98,7 +98,7 @@ def _find_python() -> str:
 
 
 def free_port() -> int:
-    """A TCP port that nothing listens on."""
+    """A TCP port on which nothing listens."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
@@ -129,8 +129,9 @@ def running(
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
-    """Waits until the condition, which the process brings about, holds. Raises AssertionError, with
-    the log, if the process ends before, and after two minutes."""
+    """Waits until the process makes the condition true. Raises AssertionError, with the log, if the
+    process ends first, or after two minutes.
+    """
     end = time.monotonic() + 120
     while time.monotonic() < end and process.poll() is None:
         if condition():
@@ -163,14 +164,14 @@ class Server:
         return [path for path in (self.storage / "cas/objects").rglob("*") if path.is_file()]
 
     def kill(self) -> None:
-        """Ends it without a goodbye."""
+        """Kills it."""
         self.process.kill()
         self.process.wait()
 
 
 @contextmanager
 def serving(venv: Path, folder: Path) -> Iterator[Server]:
-    """Runs a server, with its storage in `folder`, for as long as the block lasts."""
+    """Runs a server, with its storage in `folder`, until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     config, log = folder / f"{port}.yml", folder / f"{port}.log"

@@ -1,4 +1,4 @@
-"""A loopback connection to a server that can be cut, or hang, after so many bytes."""
+"""A loopback connection to a server that can be cut, or hang, after a number of bytes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 
 
 class Wire:
-    """Forwards connections to `target` until `limit` bytes have come from there.
+    """Forwards connections to `target` until it has sent `limit` bytes.
 
-    From then on it refuses to connect, and closes what is open; or, if `hangs`, it accepts
+    After that, it refuses connections and closes the open ones; or, if `hangs`, it accepts
     connections, keeps them open, and never forwards another byte.
     """
 
@@ -41,7 +41,7 @@ class Wire:
             return
         with self._lock:
             for item in (self._listener, *self._open):
-                # Unlike close(), it also ends what another thread waits for.
+                # Unlike close(), this also wakes other threads that are waiting.
                 with suppress(OSError):
                     item.shutdown(socket.SHUT_RDWR)
                 item.close()
@@ -80,7 +80,7 @@ class Wire:
 
 @contextmanager
 def wire(target: int | None, limit: int, *, hangs: bool) -> Iterator[Wire]:
-    """A Wire for as long as the block lasts; without a target it reaches nothing."""
+    """A Wire until the block ends; without a target, it reaches nothing."""
     made = Wire(target, limit, hangs)
     try:
         yield made

@@ -2,11 +2,11 @@
 
 Usage: output_paths PORT TARGET
 
-Pants names the outputs of a command as version 2.0 of the Remote Execution API does, in
-`output_directories` and `output_files`. buildbox 1.4 reads only `output_paths` of version 2.1, and
-finds that no process has written anything. So this adds them, and keeps results under the client's
-name of the action. Everything else passes unchanged. It runs on the interpreter of BuildGrid's
-environment, whose protocol files it uses.
+Pants names the outputs of a command as in version 2.0 of the Remote Execution API, in
+`output_directories` and `output_files`. buildbox 1.4 only reads `output_paths`, from version 2.1,
+and would return no outputs. So this service adds `output_paths`, and stores results under the
+client's digest of the action. Everything else passes unchanged. It runs on the interpreter of
+BuildGrid's environment, whose protocol files it uses.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_p
 class Translator(
     services.ExecutionServicer, services.CapabilitiesServicer, services.ActionCacheServicer
 ):
-    """Passes executions on to `channel`, with commands that name `output_paths`."""
+    """Forwards executions to `channel`, with commands that have `output_paths`."""
 
     def __init__(self, channel: grpc.Channel) -> None:
         self._execution = services.ExecutionStub(channel)

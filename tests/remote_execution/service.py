@@ -43,7 +43,7 @@ schedulers:
     sql: *sql
     storage: *storage
     action-cache: *actions
-    # How long a worker that was killed holds up what it ran.
+    # How long a killed worker delays the processes that it ran.
     bot-session-keepalive-timeout: 10
     session-expiry-timer-interval: 1
     poll-interval: 0.2
@@ -79,9 +79,9 @@ def postgres() -> Path:
 
 @contextmanager
 def _database(log: Path) -> Iterator[str]:
-    """A PostgreSQL without a port, in a folder of its own; gives how to connect to it."""
+    """A PostgreSQL without a port, in its own folder; yields its connection string."""
     programs = postgres()
-    # The path of a socket is short. PostgreSQL refuses to run as root.
+    # Socket paths must be short. PostgreSQL refuses to run as root.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     user: list[str] = []
     if os.geteuid() == 0:
@@ -97,7 +97,7 @@ def _database(log: Path) -> Iterator[str]:
     # fmt: on
     try:
         subprocess.run(["setpriv", *user, *initdb], check=True, capture_output=True, cwd="/")
-        # It ends at once, whoever is connected.
+        # It ends immediately, even with open connections.
         with running(["setpriv", *user, *serve], log, signal.SIGINT) as process:
             wait_for(lambda: (folder / ".s.PGSQL.5432").exists(), process, log)
             yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
@@ -109,8 +109,8 @@ def _database(log: Path) -> Iterator[str]:
 class Service:
     """A running service.
 
-    port: of the storage, and of the workers' queue. executes: the port that clients ask to execute
-    something. storage: the folder of its blobs.
+    port: that of the storage and of the workers' queue. executes: the port to which clients send
+    executions. storage: the folder of its blobs.
     """
 
     port: int
@@ -119,7 +119,7 @@ class Service:
 
     @property
     def options(self) -> list[str]:
-        """What lets Pants run on it the programs that make layers, and nothing else."""
+        """The options with which Pants runs only the programs that make layers on it."""
         return [
             "--remote-execution",
             f"--remote-execution-address=grpc://127.0.0.1:{self.executes}",
@@ -127,7 +127,7 @@ class Service:
         ]
 
     def lose_blobs(self) -> None:
-        """Deletes all that it stores."""
+        """Deletes everything in its storage."""
         for path in (self.storage / "cas/objects").rglob("*"):
             if path.is_file():
                 path.unlink()
@@ -137,8 +137,7 @@ class Service:
 def executing(venv: Path, folder: Path) -> Iterator[Service]:
     """Runs a service without workers.
 
-    venv: with BuildGrid. folder: where it keeps blobs and logs.
-    """
+    venv: one with BuildGrid. folder: for its blobs and logs."""
     folder.mkdir(parents=True, exist_ok=True)
     port, executes = free_port(), free_port()
     config, log = folder / "buildgrid.yml", folder / "service.log"
@@ -157,7 +156,7 @@ def executing(venv: Path, folder: Path) -> Iterator[Service]:
 
 
 def _migrate(command: Sequence[str | Path]) -> None:
-    # The socket may be there before the database answers.
+    # The socket may exist before the database responds.
     for _ in range(20):
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode == 0:

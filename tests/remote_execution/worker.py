@@ -1,7 +1,7 @@
-"""Workers on this machine: buildbox of Debian sid, in a root that has nothing else.
+"""Workers on this machine: buildbox from Debian sid, in a root filesystem with nothing else.
 
-There is no shell, no Python and no program of Debian but buildbox's own, and glibc is another than
-that of the base: what a process finds there is what it was given.
+There is no shell, no Python and no program except buildbox's own, and glibc differs from that of
+the base. So processes find only their inputs.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ _DEVICES = {"null": (1, 3), "zero": (1, 5), "random": (1, 8), "urandom": (1, 9)}
 
 
 def install() -> Path:
-    """A root file system with buildbox, which the first call makes in the user's cache from what
-    Debian's mirror has. Raises Unavailable."""
+    """A root filesystem with buildbox, which the first call makes in the user's cache, from
+    packages on Debian's mirror. Raises Unavailable.
+    """
     if os.geteuid() != 0:
         raise Unavailable("chroot(2), in which workers run, is for root")
     for program in ("dpkg-deb", "gpgv", "setpriv", "chroot"):
         if shutil.which(program) is None:
-            raise Unavailable(f"there is no {program}, which workers are made with")
+            raise Unavailable(f"there is no {program}, which is needed to make workers")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     home = cache / "inseam/buildbox"
     home.mkdir(parents=True, exist_ok=True)
@@ -94,7 +95,7 @@ class Worker:
     log: Path
 
     def kill(self) -> None:
-        """Ends it without a goodbye, and what it runs is not reported."""
+        """Kills it, so that it does not report the processes that it runs."""
         for process in self.processes:
             process.kill()
             process.wait()
@@ -102,7 +103,7 @@ class Worker:
 
 @contextmanager
 def working(root: Path, service: Service, folder: Path, name: str) -> Iterator[Worker]:
-    """Runs a worker with a storage of its own, in a copy of the root that shares its files.
+    """Runs a worker with its own storage, in a copy of the root that shares its files.
 
     folder: for its log.
     """
