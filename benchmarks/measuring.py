@@ -28,7 +28,7 @@ class Run:
 
 
 class Failed(Exception):
-    """A measured command failed; the message has what it said."""
+    """A measured command failed; the message contains its output."""
 
 
 def run(

@@ -160,7 +160,7 @@ def against(size: int, work: Path, caches: Path, rounds: int) -> dict[str, Any]:
     """The same services as OCI images, Docker images, and from Dockerfiles for uv."""
     repo = generate(work / "against", size, origin=ORIGIN, repository="inseam-bench")
     docker = Docker()
-    # Each kind of image has caches of its own, so that none finds what another has made.
+    # Each kind of image has separate caches, so that none finds what another has made.
     pants = {kind: Pants(repo.root, caches / kind, name=kind) for kind in (OCI, DOCKER)}
 
     with ExitStack() as afterwards:

@@ -1,4 +1,4 @@
-"""Each module of the rules has its tests beside it."""
+"""Each module of the rules has its tests next to it."""
 
 from __future__ import annotations
 

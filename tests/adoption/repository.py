@@ -36,7 +36,7 @@ backend_packages = [{known}"inseam"]
 
 
 class Repository:
-    """A repository of another team. The launcher, this machine's way to Pants, is beside it."""
+    """A repository of another team. The launcher that this machine needs is next to it."""
 
     def __init__(self, folder: Path, files: Mapping[str, str]) -> None:
         self.launcher = folder / "launcher"

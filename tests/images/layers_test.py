@@ -141,7 +141,7 @@ def test_they_share_the_base(container_engine: Engine, images: dict[str, Image])
 def test_the_engine_holds_what_pants_built(
     layers: dict[str, list[dict[str, Entry]]], name: str
 ) -> None:
-    """The engine writes tars of its own, so it is entries that are compared, not digests."""
+    """The engine writes its own tars, so entries are compared instead of digests."""
     folder = _codegen(f"src/python/{name}/app.layers")
     described = json.loads((folder / "layers.json").read_text())
     assert len(described) == len(layers[name]) - 1

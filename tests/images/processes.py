@@ -47,6 +47,6 @@ def container_processes(container: Container) -> list[ContainerProcess]:
 
 
 def service_process(container: Container) -> ContainerProcess:
-    """The child of PID 1, which is an init or the service's own reaper."""
+    """The child of PID 1; PID 1 is an init or the service's own reaper."""
     (found,) = (each for each in container_processes(container) if each.parent == 1)
     return found

@@ -23,8 +23,8 @@ def start_on_loopback(
 ) -> Container:
     """A hardened service that listens on 127.0.0.1 itself.
 
-    Between a published port and the service is a proxy of the engine, which accepts connections
-    that the service has refused; here is nothing between.
+    Between a published port and the service, there is a proxy of the engine, which accepts
+    connections that the service has refused; here, there is nothing in between.
     """
     port = free_port()
     env = {"HOST": "127.0.0.1", "PORT": str(port), **settings}
@@ -42,7 +42,7 @@ def connect(container: Container) -> socket.socket:
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """Everything until the end of the stream, or a reset."""
+    """Everything until the end of the stream or a reset."""
     data = b""
     try:
         while more := connection.recv(65536):
@@ -53,7 +53,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def read_answers(connection: socket.socket, count: int) -> list[int]:
-    """Statuses of so many answers whose bodies hold no status line; fewer at the stream's end."""
+    """The statuses of `count` responses without status lines in their bodies; fewer at the end."""
     data = b""
     while len(_STATUS.findall(data)) < count or not _whole(data):
         more = connection.recv(65536)
@@ -74,7 +74,7 @@ def statuses(data: bytes) -> list[int]:
 
 
 def exchange(container: Container, data: bytes) -> list[int]:
-    """Sends bytes and the end of the stream; the statuses of what comes back."""
+    """Sends bytes and the end of the stream, and returns the statuses of the responses."""
     with connect(container) as connection:
         try:
             connection.sendall(data)

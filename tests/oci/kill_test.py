@@ -57,7 +57,7 @@ def test_a_run_that_is_killed_at_any_moment(folder: Path) -> None:
 
 
 def test_a_full_disk(folder: Path) -> None:
-    """A small file system of its own, if this user may mount one."""
+    """A separate small filesystem, if this user may mount one."""
     tiny.build(folder, large=3_000_000)
     os.rename(folder / "app", folder / "app_")
     (folder / "store").mkdir()

@@ -1,5 +1,5 @@
 """Whatever foreign bytes claim to hold, or hold once they are unpacked, their readers need little
-memory: each one reads such an input in a process of its own, whose peak is measured."""
+memory: each one reads such an input in a separate process, whose peak is measured."""
 
 from __future__ import annotations
 

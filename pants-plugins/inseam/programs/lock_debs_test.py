@@ -131,7 +131,7 @@ def test_an_index_older_than_that_of_the_lock_is_refused(
     before.write_text(path.read_text().replace("2024-01-01", "2024-01-02"))
     assert lock(tmp_path, LIST, f"--before={before}", "--allow-expired") == 1
     assert "this mirror is behind" in capfd.readouterr().err
-    # Of another release it says nothing, and one that cannot be read is mended by locking again.
+    # Of another release it says nothing, and locking again fixes one that cannot be read.
     before.write_text(before.read_text().replace('"bookworm"', '"trixie"'))
     assert lock(tmp_path, LIST, f"--before={before}") == 0
     before.write_text("{}")

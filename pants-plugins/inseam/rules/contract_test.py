@@ -1,4 +1,4 @@
-"""What a service sees in its PEX and in its image: the same, but for what docs/layers.md lists."""
+"""A service sees the same in its PEX and in its image, except for what docs/layers.md lists."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from inseam.rules.rule_testing import MINOR, PYTHON_VERSION, files_of, rule_runn
 
 DOCS = Path(__file__).parents[3] / "docs/layers.md"
 
-# Prints what is to be seen around it. Where a kind of `sys.path` entries begins is its place.
+# Prints what the service sees. Each kind of `sys.path` entry counts where it first occurs.
 LOOK = """
 import importlib, importlib.metadata, json, os, pkgutil, re, sys
 
@@ -127,7 +127,7 @@ python_requirement(name="stubs", requirements=["types-greet==1.0"], modules=["no
     "src/look.py": LOOK,
     "src/solo.py": "import greet\nimport look\nmain = look.main\n",
     "src/solo_app/BUILD": "python_service(name='app', entry_point='solo:main', repository='solo')",
-    # A package, with resources and files, that a namespace package of a wheel goes with.
+    # A package with resources and files, which shares a namespace package with a wheel.
     "src/shop/BUILD": """
 python_sources(dependencies=[":pages"])
 resources(name="pages", sources=["**/*.html", "deep/*.txt"])
@@ -159,7 +159,7 @@ python_service(name="app", entry_point="run-it.py", repository="tool")
     "src/my-tool/run-it.py": (
         "import greet\nimport look\nif __name__ == '__main__':\n    look.main()\n"
     ),
-    # A distribution with entry points, one of which is what starts.
+    # A distribution with entry points, one of which is what the service starts.
     "src/plug/BUILD": """
 python_sources()
 python_distribution(
@@ -255,8 +255,9 @@ def in_pex(runner: RuleRunner, folder: str, tmp_path: Path) -> dict[str, Any]:
 
 
 def in_image(runner: RuleRunner, folder: str, tmp_path: Path) -> dict[str, Any]:
-    """The layers, unpacked. The venv's interpreter is the base's, which is this one; in an image
-    the folders would be at the root, so two absolute paths become those of here."""
+    """The unpacked layers. The venv's interpreter is the base's, which is the running one. In an
+    image, the folders are at the root, so two absolute paths are changed.
+    """
     target = runner.get_target(Address(folder, target_name="app", generated_name="layers"))
     made = runner.request(GeneratedSources, [GenerateLayers(runner.make_snapshot({}), target)])
     root = tmp_path / "image"

@@ -1,4 +1,4 @@
-"""Whichever lock says the same, the layers are the same."""
+"""Locks in all formats give the same layers if they lock the same distributions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inseam.rules.rule_testing import BASE, failure, lock_text, locked, rule_run
 from inseam.wheels_from_source.build_test import item, project, sdist
 
 SHOP = Address("src/shop", target_name="app", generated_name="layers")
-# Where these locks were made; it cannot be reached.
+# The index from which these locks were made; it cannot be reached.
 ELSEWHERE = "https://registry.invalid/simple"
 GREET = """\
 Metadata-Version: 2.1
@@ -37,7 +37,7 @@ Requires-Dist: unused; extra == "quiet"
 
 
 class Locked(NamedTuple):
-    """A file that is locked: its distribution, version and path, and how PEX locks it."""
+    """A locked file: its distribution, version and path, and its entry in a PEX lock."""
 
     name: str
     version: str
@@ -80,8 +80,9 @@ def runner(module_runner: RuleRunner, mirror: Mirror) -> RuleRunner:
 
 @pytest.fixture
 def files(runner: RuleRunner, mirror: Mirror) -> tuple[Locked, ...]:
-    """Three distributions that a service needs, of which the last has sources only, and one that it
-    does not need; the index has them all."""
+    """Three distributions that a service needs, the last of which has only sources, and one that it
+    does not need; the index has all of them.
+    """
     folder = Path(runner.build_root, "wheels")
     found = (
         Locked(
@@ -133,7 +134,7 @@ def pex_lock(files: tuple[Locked, ...]) -> str:
     )
 
 
-# What uv makes of the same.
+# What uv writes for the same distributions.
 UV_EDGES = {
     "greet": """\
 dependencies = [

@@ -106,7 +106,7 @@ def test_answers_are_not_delayed_by_the_network_stack(service: Child) -> None:
 
 
 def taken_on(service: Child, requests: int) -> None:
-    """Waits until the application has so many requests, besides the one that asks for that."""
+    """Waits until the application has that many requests, besides the one that asks for it."""
     line = b"\nhttp_requests_in_flight %d\n" % (requests + 1)
     until(lambda: line in service.ask("GET", "/metrics")[2])
     assert line in service.ask("GET", "/metrics")[2]

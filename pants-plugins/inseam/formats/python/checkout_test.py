@@ -128,7 +128,7 @@ def test_submodules_run_nothing(
 
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
-    """A program that says, in a file beside it, that it ran."""
+    """A program that records in a file next to it that it ran."""
     path = tmp_path / "script"
     path.write_text(f"#!/bin/sh\ntouch {tmp_path}/TOUCHED\n")
     path.chmod(0o755)

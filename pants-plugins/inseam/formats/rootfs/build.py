@@ -323,7 +323,7 @@ def build(
     `formats.rootfs.bytecode` adds: rootfs.tar, rootfs.json, and paths.txt with the package of each
     file.
 
-    paths: each has a file beside it that says what it is, see `read_locked`. python: an archive
+    paths: next to each is a file that describes it, see `read_locked`. python: an archive
     that has the interpreter, if no package does.
 
     Raises Failure, before anything is written, as the functions above do.
