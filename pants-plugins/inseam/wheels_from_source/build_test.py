@@ -342,7 +342,7 @@ def test_all_that_cannot_be_built_is_named_at_once_with_the_reason(runner: RuleR
         "add the line 'nowhere-to-be-found>=2' to the requirements of the resolve \"build\"" in text
     )
     assert 'wheel_from_source(name="failing"' in text
-    assert text.endswith("name it in [python-repos].find_links, and lock again.")
+    assert text.endswith("name the folder in [python-repos].find_links, and lock again.")
 
 
 def test_a_build_that_takes_too_long_is_ended(runner: RuleRunner) -> None:
