@@ -200,7 +200,7 @@ def test_images_of_other_targets_run_as_the_service_does(runner: RuleRunner) -> 
     for name in ("a", "b"):
         target = runner.get_target(Address("src/other", target_name=name))
         service = runner.get_target(Address("src/shop", target_name="app", generated_name="oci"))
-        configs.append(image._config(target, service))
+        configs.append(image._config(target, service, ""))
     assert [(one.user, one.working_dir) for one in configs] == [("1000", "/srv"), ("5", "/x")]
     assert [(one.env["A"], one.env["B"]) for one in configs] == [("1", "2"), ("1", "3")]
 
