@@ -13,11 +13,11 @@ from inseam.formats.python.shared_path import (
 )
 from inseam.plan.required_by import START
 
-_SHOWN = 3  # paths, or pairs of distributions, that are told
+_SHOWN = 3  # paths, or pairs of distributions, in a message
 
 
 def label(wheel: str) -> str:
-    """The distribution in a wheel's file name, as "words 1.0"; what else owns files, as it is."""
+    """The distribution in a wheel's file name, as "words 1.0"; any other owner of files unchanged."""
     parts = wheel.split("-")
     return f"{distribution_name(wheel)} {parts[1]}" if len(parts) > 2 else wheel
 
@@ -28,10 +28,10 @@ def describe_clashes(
     address: str,
     resolve: str,
 ) -> str:
-    """Why an image cannot have these distributions, and all ways out; "" if it can.
+    """Why an image cannot contain these distributions together, and all ways out; "" if it can.
 
-    required_by: what requires each distribution, by name. address: of the target that has the
-    field `prefer`. resolve: whose lock has the distributions.
+    required_by: what requires each distribution, by name. address: the target with the
+    field `prefer`. resolve: the one whose lock lists the distributions.
     """
     pairs: dict[tuple[str, str], list[SharedPath]] = {}
     for one in paths:

@@ -1,4 +1,4 @@
-"""Rules that infer dependencies from strings which frameworks take for names of modules."""
+"""Rules that infer dependencies from strings that frameworks read as names of modules."""
 
 from __future__ import annotations
 
@@ -39,12 +39,13 @@ class NamedModulesRequest:
 
 @dataclass(frozen=True)
 class NamedModules:
-    """The strings in sources that frameworks take for names of modules."""
+    """The strings in sources that frameworks read as names of modules."""
 
     named: tuple[Named, ...]
 
 
-# Separate from what looks for modules: a new file somewhere does not read all sources again.
+# Separate from the rule that looks for modules, so that a new file does not cause all sources to be
+# read again.
 @rule(desc="Find modules that strings name", level=LogLevel.DEBUG)
 async def named_modules(request: NamedModulesRequest) -> NamedModules:
     hydrated = await hydrate_sources(HydrateSourcesRequest(request.sources), **implicitly())
@@ -54,7 +55,7 @@ async def named_modules(request: NamedModulesRequest) -> NamedModules:
 
 @dataclass(frozen=True)
 class NamedOwnersRequest:
-    """The targets of the modules that strings name, in a resolve."""
+    """A request for the targets that own the modules that strings name, in one resolve."""
 
     named: tuple[Named, ...]
     resolve: str
@@ -77,7 +78,7 @@ async def named_owners(
     found: set[Address] = set()
     for module in modules_named(request.named, known):
         owners = [one.addr for one in known[module] if one.typ is ModuleProviderType.IMPL]
-        # Of several, only the user can choose.
+        # If there are several, only the user can choose.
         found.update(owners if len(owners) == 1 else ())
     return NamedOwners(tuple(sorted(found)))
 

@@ -257,11 +257,7 @@ async def oci_image(
     target = wrapped.target
     address = target.address
     compression = target[OciCompressionField].value
-    base = await find_base(
-        BaseRequest(target[ServiceBaseField].value or inseam.base or "", address, request.platform),
-        **implicitly(),
-    )
-    start = await base_oci(BaseOciRequest(base, compression), **implicitly())
+    base, start = await _base(target, request.platform, inseam.base)
     layers = await _layers(target, request.platform)
     with failing_in(label(address)):
         await _check(target, layers, base)
@@ -282,9 +278,8 @@ async def oci_image(
         references=image_references(target, docker_options),
         base=start.image,
     )
-    contents = _contents(address, base, start, layers, above)
     contents = replace(
-        contents,
+        _contents(address, base, start, layers, above),
         config=frozen_config(config),
         run=image.metadata.run,
         probes=_probes(target, config, image.metadata.run.ports),
@@ -300,6 +295,14 @@ async def oci_image(
         (start.blobs, *(layer.digest for layer in below)),
         contents,
     )
+
+
+async def _base(target: Target, platform: str, default: str | None) -> tuple[Base, BaseOci]:
+    """The base of an image, and the image that its layers are put on."""
+    address = target[ServiceBaseField].value or default or ""
+    base = await find_base(BaseRequest(address, target.address, platform), **implicitly())
+    request = BaseOciRequest(base, target[OciCompressionField].value)
+    return base, await base_oci(request, **implicitly())
 
 
 def _contents(

@@ -1,4 +1,4 @@
-"""Rules that find first-party modules which strings name, and which an image lacks."""
+"""Rules that find first-party modules that strings name and that an image lacks."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ NAMED_MODULE = FindingKind(
 
 @dataclass(frozen=True)
 class MentionedRequest:
-    """Asks which modules of a resolve some strings name that an image lacks."""
+    """A request for the modules of a resolve that strings name and that an image lacks."""
 
     mentions: tuple[Mention, ...]
     resolve: str
     paths: frozenset[str]
-    """Of the code in the image, as it is imported."""
+    """Paths of the code in the image, relative to its source roots."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ async def mentioned(request: MentionedRequest, mapping: FirstPartyPythonModuleMa
 
 
 class NamedModuleCheck(ImageCheckRequest):
-    """Asks which modules an image lacks that strings in its code name."""
+    """Checks that an image contains the modules that strings in its code name."""
 
     kinds = (NAMED_MODULE,)
 

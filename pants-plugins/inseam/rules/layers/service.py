@@ -317,8 +317,7 @@ async def dependency_layers(request: ServiceRequest, inseam: InseamSubsystem) ->
         if sources.data is not None:
             layers = (*layers, await data_layer(sources.data, parts.base))
     paths = frozenset(entry.path for entry in sources.code)
-    scripts = (script for one in distributions for script in one.scripts)
-    entry_points = (*parts.entry_points, *scripts)
+    entry_points = (*parts.entry_points, *(name for one in distributions for name in one.scripts))
     _check_scripts(service, entry_points)
     await _check_installed(service, parts, wheels.layers, entry_points)
     own_names = frozenset(first_name(path) for path in paths)
