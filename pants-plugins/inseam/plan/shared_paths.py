@@ -17,7 +17,7 @@ _SHOWN = 3  # paths, or pairs of distributions, in a message
 
 
 def label(wheel: str) -> str:
-    """The distribution in a wheel's file name, as "words 1.0"; any other owner of files unchanged."""
+    """The distribution in a wheel's file name, as "words 1.0"; other owners unchanged."""
     parts = wheel.split("-")
     return f"{distribution_name(wheel)} {parts[1]}" if len(parts) > 2 else wheel
 

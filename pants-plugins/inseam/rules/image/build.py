@@ -162,6 +162,14 @@ class _Layers:
         return (*(layer.layer for layer in self.shared), *own)
 
 
+async def _base(target: Target, platform: str, default: str | None) -> tuple[Base, BaseOci]:
+    """The base of an image, and the image that its layers are put on."""
+    address = target[ServiceBaseField].value or default or ""
+    base = await find_base(BaseRequest(address, target.address, platform), **implicitly())
+    request = BaseOciRequest(base, target[OciCompressionField].value)
+    return base, await base_oci(request, **implicitly())
+
+
 async def _layers(target: Target, platform: str) -> _Layers:
     address = target.address
     addresses = await resolve_unparsed_address_inputs(
@@ -295,14 +303,6 @@ async def oci_image(
         (start.blobs, *(layer.digest for layer in below)),
         contents,
     )
-
-
-async def _base(target: Target, platform: str, default: str | None) -> tuple[Base, BaseOci]:
-    """The base of an image, and the image that its layers are put on."""
-    address = target[ServiceBaseField].value or default or ""
-    base = await find_base(BaseRequest(address, target.address, platform), **implicitly())
-    request = BaseOciRequest(base, target[OciCompressionField].value)
-    return base, await base_oci(request, **implicitly())
 
 
 def _contents(
