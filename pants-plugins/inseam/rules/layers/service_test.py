@@ -118,24 +118,6 @@ def test_each_program_has_a_console_script_of_its_name(runner: RuleRunner) -> No
     assert {"app/shop/worker.py", "app/shop/migrate.py"} <= set(files)
 
 
-def test_a_package_is_run_as_python_does_and_takes_its_main_module_along(
-    runner: RuleRunner,
-) -> None:
-    write_service(
-        runner,
-        "entry_point='shop.tool'",
-        **{
-            "src/shop/tool/BUILD": "python_sources()",
-            "src/shop/tool/__init__.py": "",
-            "src/shop/tool/__main__.py": "from shop import steps\n",
-            "src/shop/steps.py": "print('ran')\n",
-        },
-    )
-    files = tar_files(app(runner))
-    assert b"run_module('shop.tool'" in files["opt/venv/bin/entrypoint"]
-    assert {"app/shop/tool/__main__.py", "app/shop/steps.py"} <= set(files)
-
-
 def test_a_service_in_a_folder_with_a_dash_is_started(runner: RuleRunner) -> None:
     runner.write_files(
         {
