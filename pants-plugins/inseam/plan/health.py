@@ -1,4 +1,4 @@
-"""Decides how the health of a container is asked for: by its engine, and by Kubernetes."""
+"""Reads how containers are probed, by their engine and by Kubernetes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from inseam.formats.oci.container import Action, HttpGet, Probes
 from inseam.formats.python.entry_point import HttpCheck
 from inseam.plan.container import PORT
 
-# Characters of a path and a query (RFC 3986) that need no care in a script or a shell.
+# The characters of a path and a query (RFC 3986) that need no quoting in a script or a shell.
 _PATH = re.compile(r"/[A-Za-z0-9/._~!*+,;=:@?&%-]*")
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?|\[[0-9a-f:.]+\](:[0-9]{1,5})?")
 _LOOPBACK = re.compile(r"127\.|localhost$|::1$")
@@ -22,8 +22,14 @@ def is_path(value: Any) -> bool:
     return isinstance(value, str) and _PATH.fullmatch(value) is not None
 
 
+def _check_keys(raw: Mapping[str, Any], known: Sequence[str]) -> None:
+    unknown = sorted(set(map(str, raw)).difference(known))
+    if unknown:
+        raise ValueError(f"has the unknown key {unknown[0]!r}. Its keys are {', '.join(known)}")
+
+
 class HealthOptions(NamedTuple):
-    """How a health check is run, in seconds, and what one over HTTP asks for."""
+    """The times of a health check, in seconds, and the request of one over HTTP."""
 
     interval: float = Healthcheck(()).interval
     timeout: float = Healthcheck(()).timeout
@@ -34,7 +40,7 @@ class HealthOptions(NamedTuple):
     scheme: str = HttpCheck().scheme
     method: str = HttpCheck().method
     status: Tuple[int, ...] = HttpCheck().status
-    """Those that mean healthy; () for 200 to 399."""
+    """The status codes that mean healthy; () for 200 to 399."""
 
     def healthcheck(self, command: Sequence[str]) -> Healthcheck:
         """The health check that runs a command."""
@@ -43,16 +49,13 @@ class HealthOptions(NamedTuple):
 
     @property
     def check(self) -> HttpCheck:
-        """What the health check asks for over HTTP."""
+        """The request that the health check sends, and the status codes that it accepts."""
         return HttpCheck(self.host, self.scheme, self.method, self.status, self.timeout)
 
 
 def parse_health_options(raw: Mapping[str, Any]) -> HealthOptions:
     """Reads what a BUILD file declares; raises ValueError with what is wrong with it."""
-    unknown = sorted(set(map(str, raw)).difference(HealthOptions._fields))
-    if unknown:
-        known = ", ".join(HealthOptions._fields)
-        raise ValueError(f"has the unknown key {unknown[0]!r}. Its keys are {known}")
+    _check_keys(raw, HealthOptions._fields)
     fields = dict(raw)
     status = fields.get("status", ())
     fields["status"] = tuple(status) if isinstance(status, (list, tuple)) else (status,)
@@ -80,21 +83,18 @@ def parse_health_options(raw: Mapping[str, Any]) -> HealthOptions:
 
 
 class DeclaredProbes(NamedTuple):
-    """What Kubernetes is to ask for: paths, "" for what the health check asks for."""
+    """The paths that Kubernetes requests; "" for what the health check does."""
 
     startup: str = ""
     readiness: str = ""
     liveness: str = ""
     exec: bool = False
-    """Whether the health check runs in the container, instead of Kubernetes asking over HTTP."""
+    """Whether the health check runs in the container, instead of requests by Kubernetes."""
 
 
 def parse_probes(raw: Mapping[str, Any]) -> DeclaredProbes:
     """Reads what a BUILD file declares; raises ValueError with what is wrong with it."""
-    unknown = sorted(set(map(str, raw)).difference(DeclaredProbes._fields))
-    if unknown:
-        known = ", ".join(DeclaredProbes._fields)
-        raise ValueError(f"has the unknown key {unknown[0]!r}. Its keys are {known}")
+    _check_keys(raw, DeclaredProbes._fields)
     found = DeclaredProbes(**raw)
     for name, path in zip(found._fields, found[:3]):
         if path != "" and not is_path(path):
@@ -114,8 +114,8 @@ def probes_of(
 ) -> Probes | None:
     """The probes of a container; None if it has none.
 
-    command: its health check, () for none. What Kubernetes cannot ask for itself, the health check
-    is run for: `--path` tells it the path.
+    command: its health check, () for none. It is run, with `--path` and the path, for requests that
+    Kubernetes cannot send itself.
     """
     tcp = [port.partition("/")[0] for port in ports if not port.endswith(("/udp", "/sctp"))]
     port = env.get("PORT") or (tcp[0] if tcp else PORT)

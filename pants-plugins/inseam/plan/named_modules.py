@@ -1,4 +1,4 @@
-"""Decides which first-party modules strings name."""
+"""Finds the first-party modules that strings name."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ class Mentioning(Protocol):
 
 
 def module_named(name: str, known: Collection[str], *, least: int = 1) -> str:
-    """The one of the modules in `known` that a string names, or that has what it names; "" for
-    none. least: parts that the name of a module must have."""
+    """The module in `known` that a string names, or that defines what it names; "" for none.
+
+    least: how many parts the name of the module must have.
+    """
     for module in (name, name.rpartition(".")[0]):
         if module in known and module.count(".") + 1 >= least:
             return module
@@ -37,14 +39,14 @@ def modules_named(named: Iterable[Named], known: Collection[str]) -> tuple[str, 
 def missing_modules(
     mentions: Iterable[_Mention], known: Collection[str], paths: Collection[str]
 ) -> dict[str, _Mention]:
-    """The modules among `known` that strings name, and that are not among the files of an image;
-    with the first string that names each.
+    """The modules in `known` that strings name and that an image lacks, with the first string that
+    names each.
 
-    paths: of the files, as they are imported.
+    paths: of the image's files, relative to their source roots.
     """
     found: dict[str, _Mention] = {}
     for one in mentions:
-        # A word with a dot in a text may be anything, so that a package alone does not count.
+        # A word with a dot in a text may be anything, so a name without a dot does not count.
         module = module_named(one.name, known, least=1 if one.path.endswith(".py") else 2)
         stem = module.replace(".", "/")
         if module and not {f"{stem}.py", f"{stem}/__init__.py", f"{stem}.pyi"}.intersection(paths):

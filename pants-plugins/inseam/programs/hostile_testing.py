@@ -256,8 +256,8 @@ class Host:
 
 
 def _enter_own_namespaces() -> None:
-    """Where this process may, gives it mounts and shared memory of its own: what containers and
-    programs beside it mount and share is no change that a build made."""
+    """Gives this process its own mounts and shared memory, if it may have them, so that containers
+    and programs next to it do not look like changes that a build made."""
     libc = ctypes.CDLL(None)
     if libc.unshare(_NEWNS | _NEWIPC) == 0:
         assert libc.mount(b"none", b"/", None, ctypes.c_ulong(_REC | _PRIVATE), None) == 0

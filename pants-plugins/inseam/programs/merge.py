@@ -7,8 +7,9 @@ Merges the wheel trees in the folders TREE by path, copying their bytes as they 
 `NAME.tar`, `layer.json` (`Layer`), `paths.txt`, `names.txt`, `imports.txt`, `libraries.json` and
 `shared.json` to the folder OUT. With the --venv options the layer also holds what makes a venv of
 the wheels. A wheel with ELF files is refused if none of them is for --machine. Where wheels share a
-path, --prefer says whose file the layer has, or that it is left out for that of a wheel in another
-layer, which --elsewhere names. `formats.python.shared_path` says what becomes of the others.
+path, --prefer selects the wheel whose file is used; if --elsewhere names that wheel, it is in
+another layer, and this one has no file there. `formats.python.shared_path` decides about all other
+paths.
 """
 
 from __future__ import annotations

@@ -174,6 +174,12 @@ python_distribution(
 WITH_DISTRIBUTION = service_build(dependencies=["src/plug:dist"])
 
 
+def with_shared(runner: RuleRunner, layers: str, *names: str) -> None:
+    """Declares shared layers, and has the service use those at the addresses `names`."""
+    build = service_build(layers=list(names))
+    runner.write_files({"src/shop/BUILD": build, "3rdparty/layers/BUILD": layers})
+
+
 def write_plug(runner: RuleRunner, **files: str) -> None:
     runner.write_files(
         {

@@ -1,8 +1,8 @@
-"""Declares how the health of a container is asked for."""
+"""Declares the fields for how containers are probed."""
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional
+from typing import Any, Callable, Mapping, Optional, TypeVar
 
 from pants.engine.addresses import Address
 from pants.engine.target import Field, InvalidFieldException, InvalidFieldTypeException
@@ -10,19 +10,24 @@ from pants.util.strutil import softwrap
 
 from inseam.plan.health import DeclaredProbes, HealthOptions, parse_health_options, parse_probes
 
+_Parsed = TypeVar("_Parsed", HealthOptions, DeclaredProbes)
+
 
 def read_health_options(alias: str, raw: Any, address: Address) -> HealthOptions:
-    """Raises InvalidFieldException, by the field's name, for what cannot be used."""
-    try:
-        return parse_health_options(_mapping(alias, raw, address))
-    except ValueError as error:
-        raise InvalidFieldException(f"The `{alias}` field in target {address} {error}.") from None
+    """Raises InvalidFieldException, naming the field, for a value that cannot be used."""
+    return _read(parse_health_options, alias, raw, address)
 
 
 def read_probes(alias: str, raw: Any, address: Address) -> DeclaredProbes:
-    """Raises InvalidFieldException, by the field's name, for what cannot be used."""
+    """Raises InvalidFieldException, naming the field, for a value that cannot be used."""
+    return _read(parse_probes, alias, raw, address)
+
+
+def _read(
+    parse: Callable[[Mapping[str, Any]], _Parsed], alias: str, raw: Any, address: Address
+) -> _Parsed:
     try:
-        return parse_probes(_mapping(alias, raw, address))
+        return parse(_mapping(alias, raw, address))
     except ValueError as error:
         raise InvalidFieldException(f"The `{alias}` field in target {address} {error}.") from None
 

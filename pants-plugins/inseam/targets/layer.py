@@ -59,7 +59,7 @@ class ConsoleScript(NamedTuple):
     probed_path: str = ""
     """The path that an HTTP probe requests."""
     check: HttpCheck = HttpCheck()
-    """What else it asks for."""
+    """The rest of that request, and the answers that it accepts."""
 
 
 class LayersConsoleScriptsField(Field):
@@ -103,11 +103,12 @@ class PreferField(DictStringToStringField):
     alias = "prefer"
     help = softwrap(
         """
-        Which of two distributions an image has a file of that both install with different content.
-        A key is the path, such as `backports/__init__.py`, or the name of a distribution, for all
-        files that it shares with the other; the value is the name of the distribution whose file
-        is kept: `prefer={"opencv-python": "opencv-python-headless"}`. Files that no import reads,
-        such as licences, and `__init__.py` files that mean the same need no entry.
+        Whose file an image has, where two distributions install a file with different content at
+        the same path. A key is the path, such as `backports/__init__.py`, or the name of a
+        distribution, for all files that it shares with the other; the value is the name of the
+        distribution whose file is kept: `prefer={"opencv-python": "opencv-python-headless"}`. Files
+        that no import reads, such as licences, and `__init__.py` files that mean the same need no
+        entry.
         """
     )
 

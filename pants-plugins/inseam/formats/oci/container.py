@@ -17,10 +17,10 @@ CONTAINER = "container.yaml"
 MEDIA_TYPE = "application/yaml"  # RFC 9512
 
 STARTUP_SECONDS = 60  # seconds after which a container that never became healthy is restarted
-# How often, in seconds, and how many times in a row a container must say that it is not ready.
+# At most so many seconds between two readiness probes, and so many failures in a row.
 READINESS_SECONDS, READINESS_FAILURES = 5, 2
-# Of a service that drains: what requests in flight get if SHUTDOWN_TIMEOUT does not say so, and
-# what ending the process takes besides.
+# Seconds that requests in flight get unless SHUTDOWN_TIMEOUT is set, and that the process then
+# takes to end.
 SHUTDOWN_SECONDS, END_SECONDS = 10, 5
 
 
@@ -39,17 +39,17 @@ Action = Union[HttpGet, "tuple[str, ...]"]
 
 
 class Probes(NamedTuple):
-    """How Kubernetes asks for the health of a container."""
+    """The three probes of a container in Kubernetes."""
 
     startup: Action = ()
     readiness: Action = ()
     liveness: Action = ()
     times: Healthcheck = Healthcheck(())
-    """How often, how long and how many times; its command is not used."""
+    """Interval, timeout, start period and retries; its command is not used."""
 
     @property
     def unready_after(self) -> int:
-        """Seconds until Kubernetes has seen that a container is not ready any more."""
+        """Seconds until Kubernetes knows that a container is no longer ready."""
         return self.readiness_period * self.readiness_failures + self.timeout
 
     @property
@@ -59,17 +59,17 @@ class Probes(NamedTuple):
 
     @property
     def period(self) -> int:
-        """Seconds between two questions whether it is alive."""
+        """Seconds between two liveness probes."""
         return max(1, round(self.times.interval))
 
     @property
     def readiness_period(self) -> int:
-        """Seconds between two questions whether it is ready."""
+        """Seconds between two readiness probes."""
         return min(self.period, READINESS_SECONDS)
 
     @property
     def readiness_failures(self) -> int:
-        """Failures in a row after which it gets no requests."""
+        """Failures in a row after which it receives no more requests."""
         return min(self.times.retries, READINESS_FAILURES)
 
 
@@ -98,7 +98,7 @@ def container(
     These are fields of an entry in the `containers` of a Pod's spec (Kubernetes API, core/v1,
     Container); what belongs to the Pod itself is in a comment.
 
-    env: of the image.
+    env: the environment of the image.
     """
     mounts: dict[str, str] = {}
     for path in hints.writable:
@@ -121,8 +121,8 @@ def container(
 def _stopping(probes: Probes | None, env: Mapping[str, str]) -> _Stopping | None:
     """How a container is stopped so that it loses no request; None to leave it to Kubernetes.
 
-    A container that is not ready any more listens for DRAIN_DELAY seconds, in which Kubernetes and
-    load balancers notice; then requests in flight get SHUTDOWN_TIMEOUT seconds.
+    A container that is no longer ready keeps listening for DRAIN_DELAY seconds, in which Kubernetes
+    and load balancers notice it; then requests in flight get SHUTDOWN_TIMEOUT seconds.
     """
     delay = _seconds(env.get("DRAIN_DELAY"))
     is_ready_by_http = probes and (
@@ -138,7 +138,7 @@ def _stopping(probes: Probes | None, env: Mapping[str, str]) -> _Stopping | None
 
 
 def _seconds(text: str | None) -> int | None:
-    """Whole seconds, rounded up; None for what is not a number of them."""
+    """Whole seconds, rounded up; None for a text that is not a number."""
     try:
         return math.ceil(float(text or ""))
     except (ValueError, OverflowError):

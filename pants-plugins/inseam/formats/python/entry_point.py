@@ -21,7 +21,7 @@ _TEXT = re.compile(r"([^=]*)=([^:\[]*)(?::([^\[]*?))?(?:(\(\))?\[(\w+)\])?", re.
 
 
 class HttpCheck(NamedTuple):
-    """What a probe over HTTP asks for, beside the path, and which answer is right."""
+    """The request of a probe over HTTP, except its path, and the answers that it accepts."""
 
     host: str = "localhost"
     """The Host header."""
@@ -29,9 +29,9 @@ class HttpCheck(NamedTuple):
     """Or "https"; the certificate is not verified."""
     method: str = "GET"
     status: tuple[int, ...] = ()
-    """Those that are right; () for 200 to 399."""
+    """The status codes that it accepts; () for 200 to 399."""
     timeout: float = 2
-    """Seconds after which it is stopped."""
+    """Seconds after which the probe is stopped."""
 
 
 class EntryPoint(NamedTuple):
@@ -52,7 +52,7 @@ class EntryPoint(NamedTuple):
     is_factory: bool = False
     """Whether the attribute is a function that the server calls to get its application."""
     check: HttpCheck = HttpCheck()
-    """Of an HTTP probe."""
+    """The request of an HTTP probe."""
 
     @property
     def reference(self) -> str:

@@ -52,16 +52,16 @@ secure = SSLContext(PROTOCOL_TLS_CLIENT)
 secure.check_hostname = False
 secure.verify_mode = CERT_NONE"""
 _NO_ERROR = '"200" <= status < "400"'
-_PATIENCE = 0.9  # of the time after which the engine stops the probe, which then says nothing
+# How much of its time a probe uses: an engine stops it at the end, and then it prints nothing.
+_PATIENCE = 0.9
 
 
 def probe_script(path: str, check: HttpCheck = HttpCheck()) -> bytes:
-    """The text of a script that asks the service in its container for a path, or for that of its
-    option `--path`. It exits with 0 if the answer is right; by default, that is a status from 200
-    to 399, as Kubernetes' httpGet probes have it.
+    """The text of a script that requests a path from the service in its container; its option
+    `--path` names another one. It exits with 0 if `check` accepts the answer.
 
-    A service with HOST `::` is asked at 127.0.0.1, too: where the machine has no IPv6 address, it
-    is reached at that only.
+    A service with HOST `::` is also tried at 127.0.0.1, because a machine without an IPv6 address
+    reaches it only there.
     """
     head = f" HTTP/1.1\r\nHost: {check.host}\r\nConnection: close\r\n"
     if check.method == "POST":

@@ -65,10 +65,10 @@ class MergeOptions(NamedTuple):
     machine: str | None = None
     """What ELF files must be for, by ELF name."""
     preferences: tuple[Preference, ...] = ()
-    """Which of two distributions with one path the image has it of."""
+    """The distribution whose file is used, where two install one at the same path."""
     elsewhere: tuple[Path, ...] = ()
-    """Folders of wheel trees that are in other layers of the image: what of them is preferred is
-    left out here."""
+    """Folders of wheel trees that are in other layers of the image. Files that are preferred there
+    are left out here."""
 
 
 def merge(
@@ -76,8 +76,8 @@ def merge(
 ) -> Layer:
     """Merges the wheel trees in the folders `trees` into the layer `name`, in the folder `out`:
     `NAME.tar`, `layer.json`, `paths.txt`, `names.txt`, `imports.txt`, `libraries.json` and
-    `shared.json`. The last says of paths that two wheels have which one the layer has, and which
-    must not be.
+    `shared.json`. The last lists the paths that two wheels share, with the wheel whose file the
+    layer has, or with the reason why no image may be made.
     """
     venv, machine = options.venv, options.machine
     indexes = [read_tree(tree) for tree in trees]
@@ -184,7 +184,7 @@ def _by_path(
 def _leave_out(
     sources: dict[str, _Source], others: Iterable[WheelTree], preferences: Iterable[Preference]
 ) -> list[SharedPath]:
-    """Removes the files instead of which those of wheels in other layers are preferred, with their
+    """Removes the files for which those of wheels in other layers are preferred, with their
     bytecode; returns their paths."""
     preferences = tuple(preferences)
     left_out = []

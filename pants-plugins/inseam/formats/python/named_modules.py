@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from inseam.formats.python.standard import parsed
+
 _LARGEST = 1 << 20  # bytes of a file that is read
-_MOST = 1000  # strings of a file that are told
+_MOST = 1000  # strings per file that are reported
 
 SETTINGS = "DJANGO_SETTINGS_MODULE"
 # What Django, and Celery for it, load of each installed application.
@@ -103,13 +104,7 @@ def mentioned_modules(path: str, source: bytes) -> tuple[Named, ...]:
 def _found(source: bytes, marks: tuple[bytes, ...], *, exact: bool) -> tuple[Named, ...]:
     if len(source) > _LARGEST or not any(mark in source for mark in marks):
         return ()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-        found = {one for node in ast.walk(tree) for one in _of_node(node, exact)}
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ()
+    found = {one for node in ast.walk(parsed(source)) for one in _of_node(node, exact)}
     return tuple(sorted(found)[:_MOST])
 
 

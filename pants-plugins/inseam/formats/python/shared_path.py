@@ -17,7 +17,7 @@ from inseam.formats.python.venv import VENV
 
 SHARED = "shared.json"
 
-# Why two files may share a path, or that they may not.
+# The reasons why two distributions may install a file at one path, and those in REFUSED.
 EQUAL = "equal"
 SAME_MEANING = "same meaning"
 NOT_READ = "not read"
@@ -25,12 +25,12 @@ PREFERRED = "preferred"
 HIDDEN = "hidden"
 CLASH = "clash"
 REFUSED = (HIDDEN, CLASH)
-"""Those that no image is made with. HIDDEN: what is preferred lies in a lower layer."""
+"""The reasons to make no image. HIDDEN: the preferred file is in a lower layer."""
 
-_LARGEST_STUB = 64 << 10  # bytes of an `__init__.py` of which the meaning is compared
+_LARGEST_STUB = 64 << 10  # bytes of an `__init__.py` whose meaning is compared
 
-# What a package says to have its modules in several places of the path, as `ast.unparse` writes
-# it, by what does that; those in the first group of each row prepare for it.
+# The statements by which a package declares that its modules are in several folders, as
+# `ast.unparse` writes them.
 _PKGUTIL = {
     "import pkgutil",
     "from pkgutil import extend_path",
@@ -45,11 +45,11 @@ _PKG_RESOURCES = {
     "pkg_resources.declare_namespace(__name__)",
     "__import__('pkg_resources').declare_namespace(__name__)",
 }
-# The meanings of packages without code, the one that is kept first: `pkgutil` finds modules in all
-# places, and what calls `pkg_resources` cannot be imported without setuptools.
+# The meanings of packages without code, best first: `pkgutil` finds modules in all folders, and a
+# package that calls `pkg_resources` cannot be imported without setuptools.
 _STUBS = ("pkgutil", "empty", "pkg_resources")
 
-# Names of files that no import reads, and that people read or tools; case and ending aside.
+# Names, ignoring case and extension, of files that people or tools read, but no import.
 _DOCUMENT = re.compile(
     r"(licen[cs]es?|copying|copyright|notices?|authors|contributors|contributing|maintainers|"
     r"readme|changes|changelog|history|news|thanks|code_of_conduct|security)"
@@ -61,7 +61,7 @@ _TEXTS = (".txt", ".md", ".rst", ".markdown", ".asc", ".rtf", ".mit", ".bsd", ".
 _FOR_TOOLS = ("py.typed", "conftest.py", "setup.py", ".gitignore", ".DS_Store")
 _TESTS = {"test", "tests"}
 _DOCUMENTS = ("share/doc/", "share/man/", "share/licenses/", "man/man")
-# Folders beside packages, which wheels have by mistake.
+# Folders next to packages that are in wheels by mistake.
 _BY_MISTAKE = {"test", "tests", "doc", "docs", "example", "examples", "benchmarks"}
 
 
@@ -77,15 +77,16 @@ class SharedPath(NamedTuple):
     why: str
     """One of the constants above, such as EQUAL."""
     key: str = ""
-    """The one of the preference that decided."""
+    """The key of the preference that decided; "" if none did."""
 
 
 class Preference(NamedTuple):
-    """That a distribution is preferred to others: `key` is a path, as `shown` shows it, or the
-    name of another distribution; `winner` is the name of the distribution whose file is kept."""
+    """A choice between distributions that install a file at the same path."""
 
     key: str
+    """The path, as `shown` returns it, or the name of the other distribution."""
     winner: str
+    """The name of the distribution whose file is kept."""
 
 
 def parse_preference(text: str) -> Preference:
@@ -105,7 +106,7 @@ def distribution_name(wheel: str) -> str:
 
 
 def shown(path: str) -> str:
-    """A path as people know it: in site-packages, or else in the venv."""
+    """A path in the image, relative to site-packages if it is there, else to the venv."""
     inside = re.sub(rf"^{VENV}/lib/python[0-9.]+/site-packages/", "", path)
     return inside[len(VENV) + 1 :] if inside.startswith(f"{VENV}/") else inside
 
@@ -152,8 +153,8 @@ def is_not_read(path: str) -> bool:
 
 
 def meaning_of(path: str, source: bytes) -> str:
-    """What a package's `__init__.py` does: equal for two that do the same, whatever their comments
-    and docstrings say; "" for other files, and where it cannot be said."""
+    """A text that is equal for two `__init__.py` files that differ only in comments and docstrings;
+    "" for other files, and for a source that cannot be parsed or is too large."""
     if path.rpartition("/")[2] != "__init__.py" or len(source) > _LARGEST_STUB:
         return ""
     try:
@@ -199,8 +200,9 @@ def _statements(node: ast.stmt) -> Iterable[str]:
 
 
 def write_shared(paths: Iterable[SharedPath], folder: Path) -> None:
-    """Writes `shared.json` below the folder: those of bytecode, which follows its source, are not
-    among the paths."""
+    """Writes `shared.json` to the folder; the paths of bytecode, which follows its source, are not
+    in it.
+    """
     text = json.dumps([list(one) for one in sorted(paths)], separators=(",", ":"))
     write_whole(folder / SHARED, text.encode())
 
@@ -213,8 +215,11 @@ def load_shared(text: bytes) -> tuple[SharedPath, ...]:
 def layers_shared(
     layers: Iterable[Mapping[str, Installed]], preferences: Iterable[Preference] = ()
 ) -> list[SharedPath]:
-    """The paths that two of these layers have, lowest first: the file of the upper one is that of
-    the image, so that no other can be preferred."""
+    """The paths that two of these layers share. The image has the file of the upper one, so no
+    other can be preferred.
+
+    layers: the files of each layer, lowest first.
+    """
     preferences = tuple(preferences)
     files: dict[str, Installed] = {}
     found = []

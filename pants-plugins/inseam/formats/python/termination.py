@@ -1,4 +1,4 @@
-"""Finds programs that SIGTERM does not end if they are the first process of a container.
+"""Finds programs that do not end at SIGTERM if they are the first process of a container.
 
 For that process the kernel ignores signals without a handler, and Python installs none for SIGTERM
 (pid_namespaces(7)).
@@ -16,14 +16,14 @@ from typing import NamedTuple
 from inseam.formats.python.entry_point import EntryPoint
 from inseam.formats.python.standard import parsed
 
-# Of functions and methods that return only at the end of a program, and install no handler.
+# Names of functions and methods that return only when the program ends, and install no handler.
 _ENDLESS = {
     "serve_forever",
     "run_forever",
     "start_consuming",
     "wait_for_termination",
 }
-# What shows that code handles the signal, or may: of libraries those that do so when they run.
+# What shows that code may handle the signal, and libraries that handle it when they run.
 _HANDLED = (b"SIGTERM", b"add_signal_handler", b"signal.signal", b"sigwait")
 _LIBRARIES = re.compile(
     rb"\b(aiohttp|aiorun|airflow|apscheduler|arq|celery|dagster|dramatiq|faust|gradio|granian|"
@@ -38,9 +38,9 @@ class Endless(NamedTuple):
     program: str
     """Name of its console script."""
     path: str
-    """Path of its file, as it is imported."""
+    """Path of its file, relative to its source root."""
     line: int
-    """Where it begins to run for ever."""
+    """Line of the statement that runs for ever."""
 
 
 class Termination(NamedTuple):
@@ -52,13 +52,13 @@ class Termination(NamedTuple):
 
 
 def load_termination(text: bytes) -> Termination:
-    """Reads the text of what was written as JSON."""
+    """Reads a Termination that was written as JSON."""
     handled, endless = json.loads(text)
     return Termination(handled, tuple(Endless(*one) for one in endless))
 
 
 def merged_termination(parts: Iterable[Termination]) -> Termination:
-    """What all files of a service say, from what some of them do."""
+    """The Termination of a service, from those of its parts."""
     parts = tuple(parts)
     if any(part.handled for part in parts):
         return Termination(True, ())
@@ -66,7 +66,7 @@ def merged_termination(parts: Iterable[Termination]) -> Termination:
 
 
 def termination_of(files: Mapping[str, Path], entry_points: Iterable[EntryPoint]) -> Termination:
-    """What first-party files, by import path, say; of entry points, those among them count."""
+    """The Termination of first-party files, by path. Only entry points among them are examined."""
     sources = {path: file.read_bytes() for path, file in files.items() if path.endswith(".py")}
     if any(mark in source for source in sources.values() for mark in _HANDLED):
         return Termination(True, ())
@@ -95,7 +95,7 @@ def _endless(module: ast.Module, function: str) -> int:
 
 
 def _run(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that run, but for those of other functions."""
+    """The statements that run, except those in functions that these define."""
     for node in body:
         yield node
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):

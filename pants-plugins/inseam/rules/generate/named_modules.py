@@ -83,6 +83,17 @@ async def named_owners(
     return NamedOwners(tuple(sorted(found)))
 
 
+async def _owners(
+    named: tuple[Named, ...], resolve: PythonResolveField, python_setup: PythonSetup
+) -> tuple[Address, ...]:
+    """As `named_owners`. Most targets name nothing, and then do not depend on all modules."""
+    if not named:
+        return ()
+    request = NamedOwnersRequest(named, resolve.normalized_value(python_setup))
+    owners = await named_owners(request, **implicitly())
+    return owners.addresses
+
+
 @dataclass(frozen=True)
 class SourceFieldSet(FieldSet):
     required_fields = (PythonSourceField, PythonResolveField)
@@ -101,11 +112,8 @@ async def infer_named_modules(
 ) -> InferredDependencies:
     fields = request.field_set
     found = await named_modules(NamedModulesRequest(fields.source), **implicitly())
-    if not found.named:
-        return InferredDependencies([])
-    resolve = fields.resolve.normalized_value(python_setup)
-    owners = await named_owners(NamedOwnersRequest(found.named, resolve), **implicitly())
-    return InferredDependencies([one for one in owners.addresses if one != fields.address])
+    owners = await _owners(found.named, fields.resolve, python_setup)
+    return InferredDependencies([one for one in owners if one != fields.address])
 
 
 @dataclass(frozen=True)
@@ -125,12 +133,8 @@ async def infer_modules_of_environment(
     request: InferModulesOfEnvironment, python_setup: PythonSetup
 ) -> InferredDependencies:
     fields = request.field_set
-    if not fields.modules.value:
-        return InferredDependencies([])
     named = tuple(Named(0, module) for module in fields.modules.value)
-    resolve = fields.resolve.normalized_value(python_setup)
-    owners = await named_owners(NamedOwnersRequest(named, resolve), **implicitly())
-    return InferredDependencies(owners.addresses)
+    return InferredDependencies(await _owners(named, fields.resolve, python_setup))
 
 
 def rules() -> list[Any]:

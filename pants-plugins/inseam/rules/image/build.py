@@ -221,7 +221,7 @@ async def _service_image(layers: _Layers, address: Address) -> Target | None:
 
 
 def _prefer(target: Target, layers: _Layers) -> tuple[Preference, ...]:
-    """Which of two distributions with one path an image has it of."""
+    """The distribution whose file is used, where two install one at the same path."""
     of_service = layers.dependencies.prefer if layers.dependencies else ()
     return tuple(sorted({*of_service, *preferences(target[PreferField].value)}))
 

@@ -1,4 +1,4 @@
-"""Rules that tell of paths at which two distributions of an image install different files."""
+"""Rules that report the paths at which two distributions of an image install a file."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ UNUSED_PREFERENCE = FindingKind(
 
 
 class SharedPathCheck(ImageCheckRequest):
-    """Asks for the paths at which two distributions install files."""
+    """Checks the paths at which two distributions install a file."""
 
     kinds = (SHARED_PATH, REPLACED_FILE, UNUSED_PREFERENCE)
 

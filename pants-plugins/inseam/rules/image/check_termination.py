@@ -1,4 +1,4 @@
-"""Rules that find images whose program SIGTERM does not end."""
+"""Rules that find images whose program does not end at SIGTERM."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IGNORED_SIGTERM = FindingKind(
 
 
 class TerminationCheck(ImageCheckRequest):
-    """Asks whether SIGTERM ends a container."""
+    """Checks that SIGTERM ends a container."""
 
     kinds = (IGNORED_SIGTERM,)
 

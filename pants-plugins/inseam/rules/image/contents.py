@@ -91,11 +91,11 @@ class ImageContents:
     endless: tuple[Endless, ...] = ()
     """The service's programs that SIGTERM does not end if they are the first process."""
     prefer: tuple[Preference, ...] = ()
-    """Which of two distributions with one path it has it of."""
+    """The distribution whose file is used, where two install one at the same path."""
     config: ImageConfig = field(default_factory=lambda: frozen_config(ImageConfig()))
     """The image's own configuration: user, environment, command, health check."""
     probes: Probes | None = None
-    """How Kubernetes asks for its health."""
+    """Its probes in Kubernetes."""
     run: RunHints = field(default_factory=RunHints)
     """How its containers run, including what the image inherits from the base."""
 

@@ -101,7 +101,7 @@ class ServiceParts:
     first_party: tuple[Address, ...]
     """Addresses of the targets whose files the image contains, sorted."""
     prefer: tuple[Preference, ...] = ()
-    """Which of two distributions with one path images have it of."""
+    """The distribution whose file is used, where two install one at the same path."""
 
 
 # The sources of these targets are read by Pants, such as a lock; no image contains them.

@@ -1,4 +1,4 @@
-"""Rules that find paths at which two distributions of an image install files."""
+"""Rules that find the paths at which two distributions of an image install a file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from inseam.rules.programs.host import Program
 
 
 def preferences(prefer: Mapping[str, str] | None) -> tuple[Preference, ...]:
-    """What a field `prefer` says, in an order."""
+    """The entries of a field `prefer`, sorted."""
     given = (prefer or {}).items()
     return tuple(sorted(Preference(key, canonical(winner)) for key, winner in given))
 
@@ -48,12 +48,12 @@ class SharedPathsRequest:
 
 @dataclass(frozen=True)
 class SharedPaths:
-    """The paths at which two distributions of an image install files."""
+    """The paths at which two distributions of an image install a file."""
 
     paths: tuple[SharedPath, ...]
 
 
-# Separate from the check of an image, so that an edit of code does not ask this again.
+# Separate from the check of an image, so that an edit of code does not request this again.
 @rule(desc="Compare the files of distributions", level=LogLevel.DEBUG)
 async def shared_paths(request: SharedPathsRequest) -> SharedPaths:
     layers = request.layers

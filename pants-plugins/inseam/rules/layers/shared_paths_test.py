@@ -17,15 +17,11 @@ from inseam.rules.service_testing import (
     refused,
     service_build,
     tar,
+    with_shared,
     write_lock,
 )
 
 module_runner, runner = fixtures
-
-
-def with_shared(runner: RuleRunner, layers: str, *names: str) -> None:
-    build = service_build(layers=list(names))
-    runner.write_files({"src/shop/BUILD": build, "3rdparty/layers/BUILD": layers})
 
 
 def clashing(runner: RuleRunner) -> None:

@@ -79,7 +79,7 @@ class WheelLayerRequest:
     venv: bool
     """Whether the layer also has the files that make the directory a venv."""
     prefer: tuple[Preference, ...] = ()
-    """Which of two wheels with one path the layer has it of."""
+    """The distribution whose file is used, where two install one at the same path."""
     elsewhere: tuple[LockedWheel, ...] = ()
     """Those of other layers of the image that `prefer` names."""
 
@@ -253,7 +253,7 @@ class ServiceWheelsRequest:
     platform: str
     """A platform such as "linux/arm64"; "" for the one that the base declares."""
     prefer: tuple[Preference, ...] = ()
-    """Which of two wheels with one path the image has it of."""
+    """The distribution whose file is used, where two install one at the same path."""
 
 
 @dataclass(frozen=True)

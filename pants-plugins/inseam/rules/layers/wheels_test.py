@@ -16,6 +16,7 @@ from inseam.rules.service_testing import (
     fixtures,
     refused,
     service_build,
+    with_shared,
     write_lock,
 )
 
@@ -33,11 +34,6 @@ def test_other_distributions_of_the_lock_do_not_matter(runner: RuleRunner) -> No
     wheel = build_wheel(Path(runner.build_root, "wheels"), "new", files={"new.py": b""})
     write_lock(runner, locked(wheel), lone={})
     assert dependencies(runner) == before
-
-
-def with_shared(runner: RuleRunner, layers: str, *names: str) -> None:
-    build = service_build(layers=list(names))
-    runner.write_files({"src/shop/BUILD": build, "3rdparty/layers/BUILD": layers})
 
 
 def test_a_shared_layer_holds_its_wheels_and_the_service_the_rest(runner: RuleRunner) -> None:
